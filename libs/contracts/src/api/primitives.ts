@@ -1,0 +1,16 @@
+import { z } from 'zod';
+
+/** An opaque id; in fact a UUIDv7, on which no client may rely. */
+export const id = z.uuid();
+/** ISO 4217. */
+export const currency = z.string().regex(/^[A-Z]{3}$/);
+/** Integer minor units, never negative. */
+export const amount = z.int().min(0).max(1_000_000_000_00);
+/** How many of one product; a shop for people, not for wholesalers. */
+export const quantity = z.int().min(1).max(1000);
+/** ISO 8601 UTC. */
+export const instant = z.iso.datetime();
+/** How many rows a page holds. */
+export const limit = z.coerce.number().int().min(1).max(100).default(20);
+/** Where the page before ended; opaque. */
+export const cursor = z.string().max(256).optional();

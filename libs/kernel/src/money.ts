@@ -1,0 +1,21 @@
+import { DomainError } from './domain-error.ts';
+
+/** An amount in integer minor units (cents) of an ISO 4217 currency. */
+export interface Money {
+  readonly amount: number;
+  readonly currency: string;
+}
+
+/** The sum of prices times quantities. Throws `invalid` when currencies differ or the sum leaves the safe integers. */
+export function total(lines: Iterable<{ unitPrice: Money; quantity: number }>): Money {
+  let sum: Money | undefined;
+  for (const { unitPrice, quantity } of lines) {
+    if (sum && sum.currency !== unitPrice.currency) {
+      throw new DomainError('invalid', 'mixed-currencies', `An order is paid in one currency, not in ${sum.currency} and ${unitPrice.currency}.`);
+    }
+    sum = { amount: (sum?.amount ?? 0) + unitPrice.amount * quantity, currency: unitPrice.currency };
+    if (!Number.isSafeInteger(sum.amount)) throw new DomainError('invalid', 'amount-too-large', 'The order is worth more than can be charged.');
+  }
+  if (!sum) throw new DomainError('invalid', 'no-lines', 'Nothing to add up.');
+  return sum;
+}
