@@ -15,6 +15,19 @@ export type Topic = keyof typeof topics;
 /** Where a consumer's poison messages go. */
 export const deadLetterTopic = (consumer: string) => `${consumer}.dead-letters`;
 
-/** Every consumer group of the product: it owns one dead-letter topic and one slice of its service's inbox. */
-export const consumers = ['orders.saga', 'orders.prices', 'orders.list', 'catalog.stock', 'payments.commands', 'notifications.mail'] as const;
-export type ConsumerName = (typeof consumers)[number];
+/**
+ * Every consumer group of the product and what it reads. A group owns one dead-letter topic and one slice of its service's inbox.
+ * This is the topology: topics are created, documents generated and the in-memory bus wired from it.
+ */
+export const consumers = {
+  /** The saga: outcomes of its steps. */
+  'orders.saga': ['catalog.stock', 'payments.events'],
+  /** The copy of the catalog by which orders are priced. */
+  'orders.prices': ['catalog.products'],
+  /** The read model that lists are served from. */
+  'orders.list': ['orders.events'],
+  'catalog.stock': ['catalog.commands'],
+  'payments.commands': ['payments.commands'],
+  'notifications.mail': ['orders.events'],
+} as const satisfies Record<string, readonly Topic[]>;
+export type ConsumerName = keyof typeof consumers;
