@@ -1,0 +1,4 @@
+import { z } from 'zod';
+import { busSettings, Config, databaseSettings } from '@shop/platform';
+
+export class OrdersConfig extends Config(z.object({ ...databaseSettings, ...busSettings })) {}

@@ -1,0 +1,4 @@
+import { runService } from '@shop/platform';
+import { orders } from './service.ts';
+
+await runService(orders);

@@ -1,0 +1,21 @@
+import { Module } from '@nestjs/common';
+import { EventingModule } from '@shop/eventing';
+import { DatabaseModule } from '@shop/platform';
+import { OrdersConfig } from './config.ts';
+import { Deadlines } from './deadlines.ts';
+import { OrderList } from './order-list.ts';
+import { OrderListConsumer } from './order-list.consumer.ts';
+import { Orders } from './orders.ts';
+import { OrdersController } from './orders.controller.ts';
+import { Prices, PricesConsumer } from './prices.ts';
+import { SagaConsumer } from './saga.consumer.ts';
+
+@Module({
+  imports: [
+    DatabaseModule.forRoot(OrdersConfig),
+    EventingModule.forRoot(OrdersConfig, { consumers: [SagaConsumer, PricesConsumer, OrderListConsumer], produces: true }),
+  ],
+  controllers: [OrdersController],
+  providers: [Orders, OrderList, Prices, Deadlines, SagaConsumer, PricesConsumer, OrderListConsumer],
+})
+export class OrdersModule {}

@@ -1,0 +1,141 @@
+import { createHash, randomUUIDv7 } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { DomainError, fold } from '@shop/kernel';
+import type { OrderHistory, OrderView, PlaceOrder } from '@shop/contracts';
+import { EventStore, handleCommand, KeyUsed, startStream, type IdempotencyRow, type InboxRow, type RecordedEvent } from '@shop/eventing';
+import { PreconditionFailed } from '@shop/platform';
+import { order, type Order, type OrderCommand, type OrderEvent } from './domain/order.ts';
+import { orderProcess } from './order-process.ts';
+import { Prices } from './prices.ts';
+
+/** An answer, and whether it had been given before under the same Idempotency-Key. */
+export interface Answered {
+  readonly view: OrderView;
+  readonly replayed: boolean;
+}
+
+interface Attempt {
+  readonly customerId: string;
+  readonly key: string;
+  readonly bodyHash: string;
+}
+
+const PLACE = 'place-order';
+
+/** What can be done with orders: each method loads, decides and commits once. */
+@Injectable()
+export class Orders {
+  constructor(
+    private readonly store: EventStore,
+    private readonly prices: Prices,
+  ) {}
+
+  /** Places an order; the same key again gets the first answer again, be it an order or a refusal. */
+  async place(customerId: string, key: string, body: PlaceOrder): Promise<Answered> {
+    // The schema has put the fields in one order, so the text is canonical.
+    const attempt = { customerId, key, bodyHash: createHash('sha256').update(JSON.stringify(body)).digest('base64url') };
+    const [given, products] = await Promise.all([this.answerTo(attempt), this.prices.of(body.lines.map((line) => line.productId))]);
+    if (given) return given;
+    const orderId = randomUUIDv7();
+    try {
+      return await this.start(attempt, { type: 'PlaceOrder', orderId, customerId, products, ...body });
+    } catch (error) {
+      if (error instanceof DomainError) await this.rememberRefusal(attempt, error);
+      // Somebody was faster under the same key: theirs is the answer.
+      const answer = error instanceof KeyUsed ? await this.answerTo(attempt) : undefined;
+      if (answer) return answer;
+      throw error;
+    }
+  }
+
+  /** Cancels an order of this customer; `ifVersion` is the caller's If-Match. */
+  async cancel(customerId: string, id: string, ifVersion?: number): Promise<OrderView> {
+    const { placedAt } = await this.get(customerId, id);
+    const { state, version } = await handleCommand(this.store, orderProcess, id, { type: 'CancelOrder' }, { at: now(), ifVersion });
+    return view(state, version, placedAt);
+  }
+
+  /** Tells an order what has become of a step; the message that said so is noted in the same statement. */
+  async note(id: string, command: OrderCommand, inbox: InboxRow): Promise<void> {
+    await handleCommand(this.store, orderProcess, id, command, { at: now(), inbox });
+  }
+
+  /** Gives an order up whose next step did not come, unless it has moved on from `version` meanwhile. */
+  async expire(id: string, version: number): Promise<void> {
+    try {
+      await handleCommand(this.store, orderProcess, id, { type: 'ExpireOrder' }, { at: now(), ifVersion: version });
+    } catch (error) {
+      if (!(error instanceof PreconditionFailed)) throw error;
+    }
+  }
+
+  /** Folds the stream, so one reads what one wrote. Somebody else's order is not found. */
+  async get(customerId: string, id: string): Promise<OrderView> {
+    const events = await this.eventsOf(customerId, id);
+    return view(fold(order, events.map((one) => one.event)), events.length, events[0]?.recordedAt ?? '');
+  }
+
+  async history(customerId: string, id: string): Promise<OrderHistory> {
+    const events = await this.eventsOf(customerId, id);
+    return {
+      id,
+      events: events.map(({ version, recordedAt, event: { type, ...data } }) => {
+        const { paymentToken: _, ...shown } = data as Record<string, unknown>;
+        return { version, type, recordedAt, data: shown };
+      }),
+    };
+  }
+
+  private async start(attempt: Attempt, command: OrderCommand & { type: 'PlaceOrder' }): Promise<Answered> {
+    const at = now();
+    const { state, version } = await startStream(this.store, orderProcess, command.orderId, command, {
+      at,
+      idempotency: (placed, version) => row(attempt, 201, view(placed, version, at)),
+    });
+    return { view: view(state, version, at), replayed: false };
+  }
+
+  /** What was answered under this key, if it was used before; another body under it is refused. */
+  private async answerTo({ customerId, key, bodyHash }: Attempt): Promise<Answered | undefined> {
+    const given = await this.store.answerTo(customerId, PLACE, key);
+    if (!given) return undefined;
+    if (given.bodyHash !== bodyHash) {
+      throw new DomainError('invalid', 'idempotency-key-reused', 'This Idempotency-Key was used for a different request.');
+    }
+    if (given.status === 201) return { view: given.answer as OrderView, replayed: true };
+    const { kind, code, message, errors } = given.answer as DomainError;
+    throw new DomainError(kind, code, message, errors);
+  }
+
+  private async rememberRefusal(attempt: Attempt, { kind, code, message, errors }: DomainError): Promise<void> {
+    if (code === 'idempotency-key-reused') return;
+    await this.store.remember(row(attempt, 422, { kind, code, message, errors }));
+  }
+
+  private async eventsOf(customerId: string, id: string): Promise<RecordedEvent<OrderEvent>[]> {
+    const events = await this.store.load<OrderEvent>(id);
+    const [placed] = events;
+    if (placed?.event.type !== 'OrderPlaced' || placed.event.customerId !== customerId) {
+      throw new DomainError('not-found', 'order-not-found', 'There is no such order.');
+    }
+    return events;
+  }
+}
+
+const now = () => new Date().toISOString();
+
+const row = ({ customerId, key, bodyHash }: Attempt, status: number, answer: unknown): IdempotencyRow => ({
+  principal: customerId,
+  operation: PLACE,
+  key,
+  bodyHash,
+  status,
+  answer,
+});
+
+function view(state: Order, version: number, placedAt: string): OrderView {
+  if (state.status === 'none') throw new Error('an order that was never placed has no view');
+  const { orderId: id, status, lines, total, currency } = state;
+  const cancellation = state.status === 'cancelled' ? { cancellation: state.reason } : {};
+  return { id, status, lines: [...lines], total, currency, ...cancellation, placedAt, version };
+}

@@ -1,0 +1,5 @@
+import { defineService } from '@shop/platform';
+import { OrdersConfig } from './config.ts';
+import { OrdersModule } from './orders.module.ts';
+
+export const orders = defineService({ name: 'orders', config: OrdersConfig, module: OrdersModule });

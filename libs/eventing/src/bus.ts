@@ -1,0 +1,57 @@
+/** A message on its way to a bus. */
+export interface BusMessage {
+  readonly topic: string;
+  /** Order is kept within a key. Absent: any lane. */
+  readonly key?: string;
+  readonly value: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A message as it arrived. `id` names its place on the bus (topic, lane, position), for messages that cannot name themselves. */
+export interface Delivery {
+  readonly id: string;
+  readonly topic: string;
+  readonly key: string | undefined;
+  /** Absent: a tombstone. */
+  readonly value: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface SubscribeOptions {
+  /** Instances of one group share the work; each group sees every message. */
+  readonly group: string;
+  readonly topics: readonly string[];
+  /** Deliveries handed out and not yet handled; then the bus waits. */
+  readonly maxInFlight: number;
+  /**
+   * Handles one delivery. Called at once for each, also while others of the same key are being handled: the caller keeps order within
+   * a key. When the promise resolves the message is acknowledged; when it rejects it is not, and comes again to whoever is next.
+   */
+  readonly handle: (delivery: Delivery) => Promise<void>;
+}
+
+export interface Subscription {
+  /** Milliseconds since the bus last answered a poll of this subscription: what liveness is judged by. */
+  idleMs(): number;
+  /** Takes no more, waits for what is in hand (bounded), acknowledges it, leaves the group. */
+  close(): Promise<void>;
+}
+
+/** The broker cannot take this message, now or ever. */
+export class Unpublishable extends Error {
+  override readonly name = 'Unpublishable';
+}
+
+/**
+ * A broker: at least once, ordered per key, acknowledged by position. Every adapter passes the same contract suite
+ * (message-bus.contract.ts); what one of them cannot promise is said there.
+ */
+export abstract class MessageBus {
+  /**
+   * Publishes in the given order and resolves when every message is stored for good. Rejects when one is not: any of them may or may
+   * not be on the bus then, so the caller publishes the batch again. Rejects with Unpublishable for a message that will never do.
+   */
+  abstract publish(messages: readonly BusMessage[]): Promise<void>;
+  abstract subscribe(options: SubscribeOptions): Promise<Subscription>;
+  abstract close(): Promise<void>;
+}

@@ -1,0 +1,275 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cloudEvent, consumers, deadLetterTopic, type CloudEvent } from '@shop/contracts';
+import { withTraceparent, type Database } from '@shop/platform';
+import { AlreadyHandled, Effect, KeyParked } from './effect.ts';
+import { Poison, type Consumer, type Handler } from './consumer.ts';
+import { Parking } from './parking.ts';
+import type { Delivery, MessageBus, Subscription } from './bus.ts';
+import type { Outbox } from './outbox.ts';
+
+export interface Log {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface ConsumerRuntimeOptions {
+  readonly consumer: Consumer;
+  readonly bus: MessageBus;
+  readonly database: Database;
+  readonly outbox: Outbox;
+  readonly log: Log;
+  /** Messages in hand at once; different keys side by side. */
+  readonly maxInFlight?: number;
+  /** Attempts before the key is parked, and the first wait in ms; it doubles with each, with jitter. */
+  readonly attempts?: number;
+  readonly firstRetryMs?: number;
+  /** Failures (parked or dead) within ten seconds after which the consumer pauses instead of draining its topic. */
+  readonly floodLimit?: number;
+  readonly floodPauseMs?: number;
+  /** How often parked keys are looked at, in ms. */
+  readonly unparkEveryMs?: number;
+  /** For tests and experiments: called between the effect and the acknowledgement. */
+  readonly afterEffect?: (message: CloudEvent) => void | Promise<void>;
+}
+
+/** What became of one message. */
+export type Outcome = 'handled' | 'duplicate' | 'skipped' | 'parked' | 'dead';
+
+const defaults = { maxInFlight: 64, attempts: 5, firstRetryMs: 50, floodLimit: 50, floodPauseMs: 10_000, unparkEveryMs: 1_000 };
+const FLOOD_WINDOW_MS = 10_000;
+
+/**
+ * Runs one consumer: parse by contract, inbox, handler, acknowledge. Messages of one key are handled in order, different keys side by side.
+ * A message is acknowledged only when its effect, its parking or its dead letter is stored.
+ */
+export class ConsumerRuntime {
+  readonly #options: ConsumerRuntimeOptions & typeof defaults;
+  readonly #handlers: ReadonlyMap<string, Handler>;
+  readonly #parking: Parking;
+  /** The end of each key's queue. */
+  readonly #tails = new Map<string, Promise<void>>();
+  readonly #counts: Record<Outcome, number> = { handled: 0, duplicate: 0, skipped: 0, parked: 0, dead: 0 };
+  readonly #stopping = new AbortController();
+  #failures: number[] = [];
+  #pausedUntil = 0;
+  #subscription: Subscription | undefined;
+  #unparking: Promise<void> | undefined;
+
+  constructor(options: ConsumerRuntimeOptions) {
+    this.#options = { ...defaults, ...options };
+    this.#handlers = new Map(options.consumer.handlers.map((handler) => [handler.contract.type, handler]));
+    this.#parking = new Parking(options.database, options.consumer.name);
+  }
+
+  /** What has become of messages since the start. */
+  get counts(): Readonly<Record<Outcome, number>> {
+    return this.#counts;
+  }
+
+  /** Milliseconds since the bus last answered. */
+  idleMs(): number {
+    return this.#subscription?.idleMs() ?? 0;
+  }
+
+  async start(): Promise<void> {
+    const { consumer, bus, maxInFlight } = this.#options;
+    this.#subscription = await bus.subscribe({
+      group: consumer.name,
+      topics: consumers[consumer.name],
+      maxInFlight,
+      handle: (delivery) => this.#inKeyOrder(delivery),
+    });
+    this.#unparking = this.#unparkUntilStopped();
+  }
+
+  /** Takes no more messages, finishes those in hand. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#subscription?.close();
+    await this.#unparking;
+  }
+
+  #inKeyOrder(delivery: Delivery): Promise<void> {
+    const key = delivery.key ?? delivery.id;
+    const before = this.#tails.get(key) ?? Promise.resolve();
+    const mine = before.then(() => this.#deliver(delivery));
+    this.#tails.set(key, mine);
+    return mine.finally(() => {
+      if (this.#tails.get(key) === mine) this.#tails.delete(key);
+    });
+  }
+
+  /** Comes back only when the outcome is stored; a database or broker that is away is waited for, never skipped over. */
+  async #deliver(delivery: Delivery): Promise<void> {
+    for (let attempt = 0; !this.#stopping.signal.aborted; attempt++) {
+      try {
+        await this.#whilePaused();
+        const outcome = await this.#settle(delivery);
+        this.#count(outcome);
+        return;
+      } catch (error) {
+        this.#options.log.error({ err: error, consumer: this.#options.consumer.name }, 'the outcome of a message could not be stored; trying again');
+        await this.#backoff(attempt);
+      }
+    }
+    throw new Error('stopped before the outcome was stored: not acknowledged, so the message comes again');
+  }
+
+  async #settle(delivery: Delivery): Promise<Outcome> {
+    let message: CloudEvent;
+    try {
+      message = parse(delivery);
+    } catch (error) {
+      return this.#bury(delivery, error as Poison);
+    }
+    const key = delivery.key ?? message.subject;
+    try {
+      const outcome = await withTraceparent(message.traceparent, `${this.#options.consumer.name} ${message.type}`, () => this.#attempt(message, key));
+      await this.#options.afterEffect?.(message);
+      return outcome;
+    } catch (error) {
+      if (error instanceof Poison) return this.#bury(delivery, error);
+      const { name } = this.#options.consumer;
+      if (!(error instanceof KeyParked)) {
+        if (this.#stopping.signal.aborted) throw error;
+        this.#options.log.warn({ err: error, consumer: name, key, messageId: message.id, type: message.type }, 'key parked: its message failed again and again');
+      }
+      const reason = error instanceof KeyParked ? 'waits behind an earlier message' : String(error);
+      const waiting = { messageId: message.id, topic: delivery.topic, payload: delivery.value ?? '' };
+      await this.#parking.park({ key, kind: 'transient', reason, message: waiting });
+      return 'parked';
+    }
+  }
+
+  /** The handler, tried again while its failure may pass. */
+  async #attempt(message: CloudEvent, key: string): Promise<Outcome> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#handle(message, key);
+      } catch (error) {
+        if (error instanceof Poison || error instanceof KeyParked) throw error;
+        if (attempt >= this.#options.attempts || this.#stopping.signal.aborted) throw error;
+        await this.#backoff(attempt);
+      }
+    }
+  }
+
+  async #handle(message: CloudEvent, unlessParked: string | undefined): Promise<Outcome> {
+    const { consumer, database, outbox } = this.#options;
+    const effect = new Effect(database, outbox, message, { consumer: consumer.name, messageId: message.id, unlessParked });
+    const handler = this.#handlers.get(message.type);
+    try {
+      if (handler) {
+        const data = handler.contract.data.safeParse(message.data);
+        if (!data.success) throw new Poison(`breaks the contract ${message.type}: ${data.error.message}`);
+        await handler.handle({ ...message, data: data.data }, effect);
+        return 'handled';
+      }
+      this.#refuseUnknownMajor(message);
+      await consumer.otherwise?.(message, effect);
+      return 'skipped';
+    } catch (error) {
+      if (error instanceof AlreadyHandled) return 'duplicate';
+      throw error;
+    }
+  }
+
+  /** A newer major version of something this consumer handles cannot be read, and must not be passed over either: its key waits. */
+  #refuseUnknownMajor(message: CloudEvent): void {
+    const family = message.type.replace(/\.v\d+$/, '.v');
+    for (const type of this.#handlers.keys()) {
+      if (type.startsWith(family) && /^\d+$/.test(type.slice(family.length))) {
+        throw new Error(`${message.type} is of a major version that ${this.#options.consumer.name} does not know`);
+      }
+    }
+  }
+
+  /** To the dead-letter topic with its reason; its key, where known, waits for a person. */
+  async #bury(delivery: Delivery, poison: Poison): Promise<Outcome> {
+    const { consumer, bus, log } = this.#options;
+    await bus.publish([
+      {
+        topic: deadLetterTopic(consumer.name),
+        ...(delivery.key === undefined ? {} : { key: delivery.key }),
+        value: delivery.value ?? '',
+        headers: { ...delivery.headers, 'dead-letter-reason': poison.message.slice(0, 1_000), 'dead-letter-from': delivery.id, 'dead-letter-at': new Date().toISOString() },
+      },
+    ]);
+    if (delivery.key !== undefined) await this.#parking.park({ key: delivery.key, kind: 'poison', reason: poison.message });
+    log.error({ consumer: consumer.name, key: delivery.key, from: delivery.id, reason: poison.message }, 'poison message moved to the dead-letter topic');
+    return 'dead';
+  }
+
+  #count(outcome: Outcome): void {
+    this.#counts[outcome]++;
+    if (outcome !== 'parked' && outcome !== 'dead') return;
+    const now = Date.now();
+    this.#failures = [...this.#failures.filter((at) => now - at < FLOOD_WINDOW_MS), now];
+    if (this.#failures.length < this.#options.floodLimit) return;
+    this.#failures = [];
+    this.#pausedUntil = now + this.#options.floodPauseMs;
+    this.#options.log.error({ consumer: this.#options.consumer.name, pauseMs: this.#options.floodPauseMs }, 'too many failures: the consumer pauses instead of draining its topic');
+  }
+
+  async #whilePaused(): Promise<void> {
+    for (let left = this.#pausedUntil - Date.now(); left > 0; left = this.#pausedUntil - Date.now()) await this.#sleep(left);
+  }
+
+  async #unparkUntilStopped(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      await this.#sleep(this.#options.unparkEveryMs);
+      if (this.#stopping.signal.aborted) return;
+      try {
+        for (const key of await this.#parking.due()) await this.#workOff(key);
+      } catch (error) {
+        this.#options.log.warn({ err: error, consumer: this.#options.consumer.name }, 'parked keys could not be looked at');
+      }
+    }
+  }
+
+  /** Handles what waits behind a key, oldest first, and lets the key flow again when nothing is left. */
+  async #workOff(key: string): Promise<void> {
+    for (let waiting = await this.#parking.first(key); waiting; waiting = await this.#parking.first(key)) {
+      const delivery: Delivery = { id: waiting.messageId, topic: waiting.topic, key, value: waiting.payload, headers: {} };
+      try {
+        const message = parse(delivery);
+        await withTraceparent(message.traceparent, `${this.#options.consumer.name} ${message.type} (parked)`, () => this.#handle(message, undefined));
+      } catch (error) {
+        if (!(error instanceof Poison)) return this.#stillParked(key, error);
+        await this.#bury(delivery, error);
+        return this.#parking.done(waiting.messageId);
+      }
+      await this.#parking.done(waiting.messageId);
+    }
+    if (await this.#parking.release(key)) this.#options.log.info({ consumer: this.#options.consumer.name, key }, 'parked key flows again');
+  }
+
+  #stillParked(key: string, error: unknown): void {
+    this.#options.log.warn({ err: error, consumer: this.#options.consumer.name, key }, 'parked key still fails');
+  }
+
+  /** Exponential with full jitter, at most five seconds. */
+  #backoff(attempt: number): Promise<void> {
+    const most = Math.min(5_000, this.#options.firstRetryMs * 2 ** attempt);
+    return this.#sleep(Math.random() * most);
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => {});
+  }
+}
+
+function parse(delivery: Delivery): CloudEvent {
+  if (delivery.value === undefined) throw new Poison('a message without a value');
+  let json: unknown;
+  try {
+    json = JSON.parse(delivery.value);
+  } catch {
+    throw new Poison('not JSON');
+  }
+  const envelope = cloudEvent.safeParse(json);
+  if (!envelope.success) throw new Poison(`not a CloudEvent: ${envelope.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ')}`);
+  if (delivery.key !== undefined && envelope.data.subject !== delivery.key) throw new Poison(`its key ${delivery.key} is not its subject`);
+  return envelope.data;
+}

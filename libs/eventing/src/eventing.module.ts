@@ -1,0 +1,114 @@
+import { Module, type DynamicModule, type InjectionToken, type OnApplicationBootstrap, type OnApplicationShutdown, type Type } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import { Database, Health, Logger } from '@shop/platform';
+import { MessageBus } from './bus.ts';
+import type { Consumer } from './consumer.ts';
+import { ConsumerRuntime } from './consumer-runtime.ts';
+import { EventStore } from './event-store.ts';
+import { KafkaBus } from './kafka/kafka-bus.ts';
+import { MemoryBus } from './memory/memory-bus.ts';
+import { Outbox, PostgresOutbox } from './outbox.ts';
+import { Relay } from './relay.ts';
+import { SHARDS } from './outgoing.ts';
+
+/** What the module needs to know of a service's configuration: platform's databaseSettings and busSettings. */
+interface EventingConfig {
+  readonly DATABASE_URL: string;
+  readonly BUS: 'kafka' | 'memory';
+  readonly KAFKA_BROKERS?: readonly string[];
+}
+
+export interface EventingOptions {
+  /** Consumers of this service, as providers of the module that imports this one. */
+  readonly consumers: readonly Type<Consumer>[];
+  /** Whether the service writes to an outbox, and so runs a relay. */
+  readonly produces: boolean;
+}
+
+/** A poll or a batch older than this means that the process does nothing any more, whatever it answers over HTTP. */
+const STALE_AFTER_MS = 30_000;
+const NOTIFY_EVERY_MS = 10;
+
+/** The one bus of all services in this process when there is no broker. */
+let inProcess: MemoryBus | undefined;
+
+/** The messaging of one service from one call: bus, outbox and relay, event store, and a runtime for each of its consumers. */
+@Module({})
+export class EventingModule {
+  /** `config` is the service's own configuration class. */
+  static forRoot(config: InjectionToken<EventingConfig>, options: EventingOptions): DynamicModule {
+    return {
+      module: EventingModule,
+      providers: [
+        { provide: MessageBus, inject: [config, Logger], useFactory: openBus },
+        { provide: Relay, inject: [config, MessageBus, Logger], useFactory: openRelay },
+        { provide: Outbox, inject: [Relay, Database, Logger], useFactory: openOutbox },
+        { provide: EventStore, inject: [Database, Outbox], useFactory: (database: Database, outbox: Outbox) => new EventStore(database, outbox) },
+        {
+          provide: Messaging,
+          inject: [ModuleRef, MessageBus, Relay, Health],
+          useFactory: (modules: ModuleRef, bus: MessageBus, relay: Relay, health: Health) => new Messaging(modules, bus, relay, health, options),
+        },
+      ],
+      exports: [MessageBus, Outbox, EventStore],
+    };
+  }
+}
+
+/** Starts consumers, then the relay; stops them in the same order, so that what is in hand still finds its outbox. */
+class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
+  readonly #runtimes: ConsumerRuntime[] = [];
+
+  constructor(
+    private readonly modules: ModuleRef,
+    private readonly bus: MessageBus,
+    private readonly relay: Relay,
+    private readonly health: Health,
+    private readonly options: EventingOptions,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    const find = <T>(type: Type<T> | (abstract new () => T)) => this.modules.get<T>(type as Type<T>, { strict: false });
+    const [database, outbox, log] = [find(Database), this.modules.get(Outbox), find(Logger)];
+    for (const type of this.options.consumers) {
+      const consumer = find(type);
+      const runtime = new ConsumerRuntime({ consumer, bus: this.bus, database, outbox, log });
+      this.#runtimes.push(runtime);
+      this.health.live(`consumer ${consumer.name}`, () => staleness(runtime.idleMs()));
+    }
+    await Promise.all(this.#runtimes.map((runtime) => runtime.start()));
+    if (!this.options.produces) return;
+    this.health.live('relay', () => staleness(this.relay.idleMs()));
+    this.relay.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all(this.#runtimes.map((runtime) => runtime.stop()));
+    await this.relay.stop();
+    if (this.bus !== inProcess) await this.bus.close();
+  }
+}
+
+function openBus(config: EventingConfig, log: Logger): MessageBus {
+  if (config.BUS === 'memory') return (inProcess ??= new MemoryBus());
+  return new KafkaBus({ brokers: config.KAFKA_BROKERS ?? [], clientId: `shop-${process.pid}`, log });
+}
+
+function openRelay(config: EventingConfig, bus: MessageBus, log: Logger): Relay {
+  return new Relay({ connectionString: config.DATABASE_URL, bus, log });
+}
+
+/** Wakes the relay of this process at once, and those of others by one NOTIFY for everything committed within ten milliseconds. */
+function openOutbox(relay: Relay, database: Database, log: Logger): Outbox {
+  let soon: NodeJS.Timeout | undefined;
+  return new PostgresOutbox(() => {
+    relay.wake();
+    if (relay.owned.size === SHARDS) return;
+    soon ??= setTimeout(() => {
+      soon = undefined;
+      database.query('NOTIFY outbox').catch((error: unknown) => log.warn({ err: error }, 'relays were not woken; they poll anyway'));
+    }, NOTIFY_EVERY_MS);
+  });
+}
+
+const staleness = (ms: number) => (ms > STALE_AFTER_MS ? `last poll ${ms} ms ago` : undefined);

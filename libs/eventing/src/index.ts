@@ -1,0 +1,13 @@
+export { MemoryBus } from './memory/memory-bus.ts';
+export { KafkaBus } from './kafka/kafka-bus.ts';
+export { MessageBus, Unpublishable, type BusMessage, type Delivery, type SubscribeOptions, type Subscription } from './bus.ts';
+export { handleCommand, startStream, type Handled, type HandleOptions, type Process } from './command-handler.ts';
+export { Consumer, on, Poison, type Handler } from './consumer.ts';
+export { ConsumerRuntime, type ConsumerRuntimeOptions, type Outcome } from './consumer-runtime.ts';
+export { AlreadyHandled, Effect, KeyParked, type InboxRow } from './effect.ts';
+export { EventStore, KeyUsed, VersionConflict, type Append, type IdempotencyRow, type RecordedEvent, type StoredAnswer } from './event-store.ts';
+export { EventingModule } from './eventing.module.ts';
+export { event, MAX_PAYLOAD_BYTES, seal, SHARDS, shardOf, type Outgoing } from './outgoing.ts';
+export { Outbox, PostgresOutbox } from './outbox.ts';
+export { Parking } from './parking.ts';
+export { Relay, type RelayOptions } from './relay.ts';

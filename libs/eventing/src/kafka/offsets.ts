@@ -1,0 +1,35 @@
+/**
+ * What may be committed for one partition: the end of the longest prefix of deliveries that have all been handled. Messages are handled
+ * side by side, so a later one may be done first; committing it would lose the earlier one in a crash.
+ */
+export class Offsets {
+  #waiting: { offset: bigint; done: boolean }[] = [];
+  #last = -1n;
+  #next: bigint | undefined;
+
+  /**
+   * Notes a delivery; the returned function marks it handled. An offset that is not beyond the last one means that the partition is being
+   * read again (a rebalance): what was noted before no longer counts, since all of it comes again.
+   */
+  add(offset: bigint): () => void {
+    if (offset <= this.#last) this.#waiting = [];
+    this.#last = offset;
+    const entry = { offset, done: false };
+    this.#waiting.push(entry);
+    return () => {
+      entry.done = true;
+      if (!this.#waiting.includes(entry)) return;
+      while (this.#waiting[0]?.done) {
+        this.#next = this.#waiting[0].offset + 1n;
+        this.#waiting.shift();
+      }
+    };
+  }
+
+  /** The next offset to read after a restart, once: until more has been handled there is nothing new to commit. */
+  take(): bigint | undefined {
+    const next = this.#next;
+    this.#next = undefined;
+    return next;
+  }
+}

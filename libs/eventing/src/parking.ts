@@ -1,0 +1,97 @@
+import type { ConsumerName } from '@shop/contracts';
+import type { Database } from '@shop/platform';
+
+/** A message that waits behind a parked key. */
+export interface ParkedMessage {
+  readonly messageId: string;
+  readonly topic: string;
+  readonly payload: string;
+}
+
+export interface Park {
+  readonly key: string;
+  readonly kind: 'transient' | 'poison';
+  readonly reason: string;
+  /** The message to keep; absent when it went to the dead-letter topic. */
+  readonly message?: ParkedMessage;
+}
+
+/** First wait before a parked key is tried again, in milliseconds; it doubles with each attempt up to the last. */
+const FIRST_RETRY_MS = 2_000;
+const LAST_RETRY_MS = 60_000;
+
+/** The parked keys of one consumer, as rows in its own database (migrations/0003-parked.sql). */
+export class Parking {
+  readonly #database: Database;
+  readonly #consumer: ConsumerName;
+
+  constructor(database: Database, consumer: ConsumerName) {
+    this.#database = database;
+    this.#consumer = consumer;
+  }
+
+  /** Parks a key, or adds a message to one that is parked. Taking the row's lock keeps a concurrent release from missing the message. */
+  async park({ key, kind, reason, message }: Park): Promise<void> {
+    await this.#database.query(
+      `WITH parked AS (
+         INSERT INTO parked_keys (consumer, key, kind, reason, next_attempt_at)
+         VALUES ($1, $2, $3, $4, now() + $5 * interval '1 millisecond')
+         ON CONFLICT ON CONSTRAINT parked_keys_pkey DO UPDATE
+           SET kind = CASE WHEN excluded.kind = 'poison' THEN 'poison' ELSE parked_keys.kind END
+         RETURNING consumer, key)
+       INSERT INTO parked_messages (consumer, key, message_id, topic, payload)
+       SELECT consumer, key, $6, $7, $8 FROM parked WHERE $6::text IS NOT NULL
+       ON CONFLICT ON CONSTRAINT parked_messages_once DO NOTHING`,
+      [this.#consumer, key, kind, reason.slice(0, 500), FIRST_RETRY_MS, message?.messageId, message?.topic, message?.payload],
+      'park',
+    );
+  }
+
+  /** Takes keys whose next attempt is due; no other instance gets them until the wait that this sets is over. */
+  async due(limit = 10): Promise<string[]> {
+    const rows = await this.#database.query<{ key: string }>(
+      `UPDATE parked_keys SET attempts = attempts + 1,
+              next_attempt_at = now() + least($3::float8, $4::float8 * 2 ^ least(attempts + 1, 20)) * interval '1 millisecond'
+       WHERE (consumer, key) IN (
+         SELECT consumer, key FROM parked_keys
+         WHERE consumer = $1 AND kind = 'transient' AND next_attempt_at <= now()
+         ORDER BY next_attempt_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+       RETURNING key`,
+      [this.#consumer, limit, LAST_RETRY_MS, FIRST_RETRY_MS],
+      'parked-due',
+    );
+    return rows.map((row) => row.key);
+  }
+
+  /** The oldest message that waits behind a key. */
+  async first(key: string): Promise<ParkedMessage | undefined> {
+    const [row] = await this.#database.query<ParkedMessage>(
+      `SELECT message_id AS "messageId", topic, payload FROM parked_messages WHERE consumer = $1 AND key = $2 ORDER BY id LIMIT 1`,
+      [this.#consumer, key],
+      'parked-first',
+    );
+    return row;
+  }
+
+  /** Forgets a message that has been handled. */
+  async done(messageId: string): Promise<void> {
+    await this.#database.query('DELETE FROM parked_messages WHERE consumer = $1 AND message_id = $2', [this.#consumer, messageId], 'parked-done');
+  }
+
+  /**
+   * Lets a key flow again if nothing waits behind it any more; answers whether it did. The row is locked first and the messages are
+   * counted by a second statement, so that one which is being parked at the same moment is seen.
+   */
+  async release(key: string): Promise<boolean> {
+    return this.#database.transaction(async (tx) => {
+      await tx.query('SELECT 1 FROM parked_keys WHERE consumer = $1 AND key = $2 FOR UPDATE', [this.#consumer, key], 'parked-lock');
+      const gone = await tx.query(
+        `DELETE FROM parked_keys WHERE consumer = $1 AND key = $2
+           AND NOT EXISTS (SELECT 1 FROM parked_messages WHERE consumer = $1 AND key = $2) RETURNING 1`,
+        [this.#consumer, key],
+        'parked-release',
+      );
+      return gone.length > 0;
+    });
+  }
+}

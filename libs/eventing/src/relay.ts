@@ -1,0 +1,217 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { SHARDS } from './outgoing.ts';
+import { Unpublishable, type MessageBus } from './bus.ts';
+
+/** Advisory lock classes of the relay; the second key is the shard, or the member. */
+const SHARD_LOCK = 0x0b0c;
+const MEMBER_LOCK = 0x0b0d;
+
+/** Rows of one shard published together; a kill in between repeats at most this many. */
+const BATCH = 128;
+const FASTEST_POLL_MS = 5;
+const SLOWEST_POLL_MS = 200;
+const REBALANCE_EVERY_MS = 1_000;
+
+export interface RelayOptions {
+  /** A direct connection, never through a pooler: the shard locks live and die with it. */
+  readonly connectionString: string;
+  readonly bus: MessageBus;
+  readonly log: { info(o: object, m: string): void; warn(o: object, m: string): void; error(o: object, m: string): void };
+  /** For tests and experiments: called between the broker's acknowledgement and the deletion. */
+  readonly afterPublish?: (rows: number) => void | Promise<void>;
+}
+
+interface Row {
+  shard: number;
+  id: string;
+  topic: string;
+  key: string;
+  payload: string;
+}
+
+/**
+ * Publishes the outbox. Each shard has one owner at a time by a session advisory lock, so the messages of one key leave in order.
+ * The owner reads by id, publishes, waits for every acknowledgement, deletes, and goes on, all on the connection that holds the lock:
+ * when that connection is lost, so are its shards. No high-water mark, so a late commit is never skipped; a kill between publish and
+ * delete repeats a batch, which the inbox of each consumer absorbs.
+ */
+export class Relay {
+  readonly #options: RelayOptions;
+  readonly #stopping = new AbortController();
+  #owned = new Set<number>();
+  #lastPoll = Date.now();
+  #wake: (() => void) | undefined;
+  #awake = false;
+  #running: Promise<void> | undefined;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+  }
+
+  /** Shards this instance owns now. */
+  get owned(): ReadonlySet<number> {
+    return this.#owned;
+  }
+
+  /** Milliseconds since the outbox was last read successfully. */
+  idleMs(): number {
+    return Date.now() - this.#lastPoll;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Something was committed: poll now. */
+  wake(): void {
+    this.#awake = true;
+    this.#wake?.();
+  }
+
+  /** Finishes the batch in hand, then gives the shards back. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.wake();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      try {
+        await this.#session();
+      } catch (error) {
+        this.#options.log.warn({ err: error }, 'relay lost its connection or the broker; its shards are free until it is back');
+        await sleep(500, undefined, { signal: this.#stopping.signal }).catch(() => {});
+      }
+    }
+  }
+
+  /** One connection's life: the shards it owns are the session's locks. */
+  async #session(): Promise<void> {
+    const client = new pg.Client({
+      connectionString: this.#options.connectionString,
+      application_name: 'relay',
+      keepAlive: true,
+      connectionTimeoutMillis: 5_000,
+      query_timeout: 10_000,
+      // A relay that was stopped without dying loses its session, and so its shards.
+      options: '-c idle_session_timeout=5000 -c statement_timeout=10000',
+    });
+    client.on('error', (error) => this.#options.log.warn({ err: error }, 'relay connection failed'));
+    client.on('notification', () => this.wake());
+    try {
+      await client.connect();
+      await client.query('LISTEN outbox');
+      await client.query('SELECT pg_advisory_lock_shared($1, $2)', [MEMBER_LOCK, process.pid & 0x7fff]);
+      await this.#publishUntilStopped(client);
+    } finally {
+      this.#owned = new Set();
+      await client.end().catch(() => {});
+    }
+  }
+
+  async #publishUntilStopped(client: pg.Client): Promise<void> {
+    let balancedAt = 0;
+    let pause = FASTEST_POLL_MS;
+    while (!this.#stopping.signal.aborted) {
+      if (Date.now() - balancedAt >= REBALANCE_EVERY_MS) {
+        await this.#balance(client);
+        balancedAt = Date.now();
+      }
+      this.#awake = false;
+      const moved = this.#owned.size > 0 ? await this.#publishOnce(client) : 0;
+      this.#lastPoll = Date.now();
+      // As long as there is work, no pause; then ever longer ones, cut short by wake().
+      pause = moved > 0 ? 0 : Math.min(SLOWEST_POLL_MS, Math.max(FASTEST_POLL_MS, pause * 2));
+      if (pause > 0) await this.#pause(pause);
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    if (this.#awake) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = undefined;
+  }
+
+  /**
+   * Takes free shards up to a fair share (members are counted by a lock each of them holds) and gives back what is over it.
+   * Runs between batches only, so a shard given back has nothing of it in flight.
+   */
+  async #balance(client: pg.Client): Promise<void> {
+    const { rows } = await client.query<{ members: number }>(
+      `SELECT count(*)::int AS members FROM pg_locks
+       WHERE locktype = 'advisory' AND classid = $1 AND granted
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      [MEMBER_LOCK],
+    );
+    const share = Math.ceil(SHARDS / Math.max(1, rows[0]?.members ?? 1));
+    const over = [...this.#owned].slice(share);
+    for (const shard of over) {
+      await client.query('SELECT pg_advisory_unlock($1, $2)', [SHARD_LOCK, shard]);
+      this.#owned.delete(shard);
+    }
+    if (this.#owned.size >= share || over.length > 0) return;
+    // Each member begins at another shard, so that several do not queue for the same one.
+    const first = process.pid % SHARDS;
+    const wanted = Array.from({ length: SHARDS }, (_, i) => (first + i) % SHARDS).filter((shard) => !this.#owned.has(shard));
+    for (const shard of wanted) {
+      if (this.#owned.size >= share) break;
+      const { rows: taken } = await client.query<{ got: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS got', [SHARD_LOCK, shard]);
+      if (taken[0]?.got) this.#owned.add(shard);
+    }
+  }
+
+  /** Publishes one batch of every owned shard; answers how many rows left. */
+  async #publishOnce(client: pg.Client): Promise<number> {
+    const { rows } = await client.query<Row>({
+      name: 'outbox-next',
+      text: `SELECT o.shard, o.id::text, o.topic, o.key, o.payload
+             FROM unnest($1::smallint[]) AS owned(shard)
+             CROSS JOIN LATERAL (SELECT * FROM outbox WHERE outbox.shard = owned.shard ORDER BY id LIMIT ${BATCH}) AS o
+             ORDER BY o.shard, o.id`,
+      values: [[...this.#owned]],
+    });
+    if (rows.length === 0) return 0;
+    await this.#publish(client, rows);
+    return rows.length;
+  }
+
+  async #publish(client: pg.Client, rows: readonly Row[]): Promise<void> {
+    try {
+      await this.#options.bus.publish(rows.map(({ topic, key, payload }) => ({ topic, key, value: payload })));
+    } catch (error) {
+      if (!(error instanceof Unpublishable)) throw error;
+      return this.#isolate(client, rows, error);
+    }
+    await this.#options.afterPublish?.(rows.length);
+    await client.query({
+      name: 'outbox-done',
+      text: 'DELETE FROM outbox USING unnest($1::smallint[], $2::bigint[]) AS done(shard, id) WHERE outbox.shard = done.shard AND outbox.id = done.id',
+      values: [rows.map((row) => row.shard), rows.map((row) => row.id)],
+    });
+  }
+
+  /** Finds the row the broker will never take by halving, in order, and sets it aside so that its shard goes on. */
+  async #isolate(client: pg.Client, rows: readonly Row[], error: Unpublishable): Promise<void> {
+    const [row] = rows;
+    if (rows.length > 1) {
+      const middle = Math.ceil(rows.length / 2);
+      await this.#publish(client, rows.slice(0, middle));
+      return this.#publish(client, rows.slice(middle));
+    }
+    if (!row) return;
+    this.#options.log.error({ shard: row.shard, id: row.id, topic: row.topic, key: row.key, err: error }, 'outbox row set aside: the broker refuses it');
+    await client.query(
+      `WITH bad AS (DELETE FROM outbox WHERE shard = $1 AND id = $2 RETURNING shard, id, topic, key, payload, created_at)
+       INSERT INTO outbox_rejected (shard, id, topic, key, payload, created_at, reason) SELECT *, $3 FROM bad`,
+      [row.shard, row.id, error.message],
+    );
+  }
+}
