@@ -1,0 +1,95 @@
+import { openState, Obstacle, type State } from '../state.ts';
+import { composeServers, dockerAnswers } from './docker.ts';
+import { brokerAnswers, kafkaObstacle, nativeKafka } from './kafka.ts';
+import { answers, nativePostgres } from './postgres.ts';
+import { nativeRedis, redisAnswers } from './redis.ts';
+import { testContainers } from './testcontainers.ts';
+
+export type ServerName = 'postgres' | 'kafka' | 'redis';
+export type How = 'environment' | 'docker' | 'native' | 'none';
+
+/** One way to come by one server: start() brings it up and gives its address. */
+export interface Source {
+  how: How;
+  start(): Promise<string | undefined>;
+}
+
+export interface Servers {
+  postgres: { adminUrl: string };
+  kafka?: { brokers: string };
+  redis?: { url: string };
+  how: Record<ServerName, How>;
+  stop(): Promise<void>;
+}
+
+/** The same while they start, so that what needs only one of them need not wait for the others. */
+export interface StartingServers {
+  postgres: Promise<{ adminUrl: string }>;
+  kafka: Promise<{ brokers: string } | undefined>;
+  redis: Promise<{ url: string } | undefined>;
+  how: Record<ServerName, How>;
+}
+
+export interface ServerOptions {
+  need: ServerName[];
+  say: (line: string) => void;
+  /** How Docker is used where it is there: by docker-compose.yml (the default), or by Testcontainers, which cleans up after tests. */
+  mode?: 'compose' | 'testcontainers';
+}
+
+/** Takes the state folder, and finds or starts the servers in it. They end when stop() is called or this process dies in any way. */
+export async function startServers({ state: folder, ...options }: ServerOptions & { state: string }): Promise<Servers> {
+  const state = await openState(folder, options.say);
+  try {
+    const starting = await findServers(state, options);
+    const [postgres, kafka, redis] = await Promise.all([starting.postgres, starting.kafka, starting.redis]);
+    return { postgres, ...(kafka && { kafka }), ...(redis && { redis }), how: starting.how, stop: () => state.close() };
+  } catch (error) {
+    await state.close();
+    throw error;
+  }
+}
+
+/** For each server: a URL in the environment, else a Docker engine, else native from packages. All start at once. */
+export async function findServers(state: State, { need, say, mode = 'compose' }: ServerOptions): Promise<StartingServers> {
+  const given: Record<ServerName, string | undefined> = { postgres: process.env['POSTGRES_URL'], kafka: process.env['KAFKA_BROKERS'], redis: process.env['REDIS_URL'] };
+  const missing = need.filter((name) => !given[name]);
+  const docker = missing.length > 0 && (await dockerAnswers()) ? (mode === 'compose' ? composeServers : testContainers)(state, missing, say) : undefined;
+  const native: Record<ServerName, Source> = { postgres: nativePostgres(state), kafka: nativeKafka(state, say), redis: nativeRedis(state, say) };
+  const source = (name: ServerName): Source => {
+    if (!need.includes(name)) return { how: 'none', start: () => Promise.resolve(undefined) };
+    return given[name] ? fromEnvironment(name, given[name]) : (docker ?? native)[name];
+  };
+  const sources = { postgres: source('postgres'), kafka: source('kafka'), redis: source('redis') };
+  const how = { postgres: sources.postgres.how, kafka: sources.kafka.how, redis: sources.redis.how };
+  const starting = {
+    postgres: sources.postgres.start().then((adminUrl) => ({ adminUrl: adminUrl ?? '' })),
+    kafka: sources.kafka.start().then((brokers) => (brokers === undefined ? undefined : { brokers })),
+    redis: sources.redis.start().then((url) => {
+      if (url === undefined) how.redis = 'none';
+      return url === undefined ? undefined : { url };
+    }),
+    how,
+  };
+  // Whoever awaits one of them sees its failure; none may be an unhandled rejection meanwhile.
+  for (const each of [starting.postgres, starting.kafka, starting.redis]) each.catch(() => {});
+  return starting;
+}
+
+/** Why Kafka can be had in no way here; undefined when it can. */
+export async function noKafkaBecause(): Promise<string | undefined> {
+  return process.env['KAFKA_BROKERS'] || (await dockerAnswers()) ? undefined : kafkaObstacle();
+}
+
+function fromEnvironment(name: ServerName, url: string): Source {
+  const [variable, ask] = { postgres: ['POSTGRES_URL', answers], kafka: ['KAFKA_BROKERS', brokerAnswers], redis: ['REDIS_URL', redisAnswers] }[name] as [string, (url: string) => Promise<void>];
+  return {
+    how: 'environment',
+    async start() {
+      await ask(url).catch((error: Error) => {
+        throw new Obstacle(`${variable} is set, but no ${name} answers there: ${error.message}`);
+      });
+      return url;
+    },
+  };
+}

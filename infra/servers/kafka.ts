@@ -1,0 +1,147 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Admin } from '@platformatic/kafka';
+import { cached, isCached, onPath } from '../cache.ts';
+import { freePorts } from '../ports.ts';
+import { Obstacle, type State } from '../state.ts';
+import type { Source } from './index.ts';
+import { run, untilReady } from './start.ts';
+
+const version = '4.3.1';
+const wishedPort = 19092;
+const pom = fileURLToPath(new URL('./kafka/pom.xml', import.meta.url));
+
+/** A small heap, the cheap compiler and the serial collector: half the memory and half the start-up time of Kafka's own start script. */
+const jvmFlags = ['-Xms256m', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:MaxDirectMemorySize=64m'];
+
+/** Why this machine can have no native Kafka, with the next step; undefined when it can. */
+export function kafkaObstacle(): string | undefined {
+  if (!onPath('java')) return 'Kafka needs Java 17 or newer: install it (Debian: apt-get install default-jre-headless), start Docker, or set KAFKA_BROKERS.';
+  if (!isCached(`kafka-${version}`) && !onPath('mvn')) return 'Kafka is fetched by Maven, once: install it (Debian: apt-get install maven), start Docker, or set KAFKA_BROKERS.';
+  return undefined;
+}
+
+/** One broker that is its own controller (KRaft), on loopback. Topics are made by the launcher, never by a typing error. */
+export function properties(home: string, port: number, controllerPort: number): string {
+  const one = { 'replication.factor': 1, 'min.isr': 1, 'num.partitions': 4 };
+  const values: Record<string, string | number | boolean> = {
+    'process.roles': 'broker,controller',
+    'node.id': 1,
+    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'log.dirs': join(home, 'data'),
+    'auto.create.topics.enable': false,
+    'offsets.topic.replication.factor': 1,
+    'offsets.topic.num.partitions': 4,
+    ...prefixed('transaction.state.log.', one),
+    ...prefixed('share.coordinator.state.topic.', one),
+    'group.initial.rebalance.delay.ms': 0,
+    'message.max.bytes': 1_048_576,
+    'log.cleaner.dedupe.buffer.size': 4_194_304, // the default takes half of the heap
+  };
+  return Object.entries(values)
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join('');
+}
+
+const prefixed = (prefix: string, values: Record<string, number>) => Object.fromEntries(Object.entries(values).map(([key, value]) => [prefix + key, value]));
+
+/** Apache Kafka itself, from Maven Central. */
+export function nativeKafka(state: State, say: (line: string) => void): Source {
+  return {
+    how: 'native',
+    async start() {
+      const obstacle = kafkaObstacle();
+      if (obstacle) throw new Obstacle(obstacle);
+      const jars = await fetchJars(state, say);
+      const archive = await classArchive(state, jars, say);
+      const { server, port } = await boot(state, { jars, home: join(state.folder, 'kafka'), flags: archive ? [`-XX:SharedArchiveFile=${archive}`] : [] });
+      const brokers = `127.0.0.1:${port}`;
+      await untilReady(server, () => brokerAnswers(brokers), join(state.folder, 'logs/kafka.log'));
+      return brokers;
+    },
+  };
+}
+
+/** Resolves when the broker answers a question about its topics. */
+export async function brokerAnswers(brokers: string): Promise<void> {
+  const admin = new Admin({ clientId: 'launcher', bootstrapBrokers: brokers.split(','), retries: 0, connectTimeout: 2_000, timeout: 2_000 });
+  try {
+    await admin.listTopics();
+  } finally {
+    await admin.close();
+  }
+}
+
+function fetchJars(state: State, say: (line: string) => void): Promise<string> {
+  return cached(`kafka-${version}`, async (into) => {
+    say(`Fetching Kafka ${version} by Maven (44 MB, once for all clones)`);
+    await run(state, {
+      name: 'maven',
+      command: onPath('mvn')!,
+      args: ['-B', '-q', '-C', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${into}`],
+      log: join(state.folder, 'logs/maven.log'),
+      cwd: state.folder,
+    });
+  });
+}
+
+interface Broker {
+  jars: string;
+  home: string;
+  flags: string[];
+  name?: string;
+}
+
+async function boot(state: State, { jars, home, flags, name = 'kafka' }: Broker) {
+  const log = join(state.folder, `logs/${name}.log`);
+  const [port, controllerPort] = (await freePorts([wishedPort, wishedPort + 1])) as [number, number];
+  const config = join(home, 'server.properties');
+  mkdirSync(home, { recursive: true });
+  writeFileSync(config, properties(home, port, controllerPort));
+  const java = (flags: string[], main: string, ...args: string[]) => ({ command: onPath('java')!, args: [...jvmFlags, ...flags, '-cp', classPath(jars), main, ...args], log, cwd: home });
+  if (!existsSync(join(home, 'data/meta.properties'))) {
+    rmSync(join(home, 'data'), { recursive: true, force: true });
+    const cluster = randomBytes(16).toString('base64url');
+    await run(state, { name: `${name}-format`, ...java([], 'kafka.tools.StorageTool', 'format', '-t', cluster, '-c', config) });
+  }
+  return { port, log, server: await state.processes.start({ name, ...java(flags, 'kafka.Kafka', config) }) };
+}
+
+/** Sorted, because an archive of loaded classes is only good for the very class path it was made with. */
+const classPath = (jars: string) =>
+  readdirSync(jars)
+    .filter((name) => name.endsWith('.jar'))
+    .sort()
+    .map((name) => join(jars, name))
+    .join(':');
+
+/**
+ * Kafka's classes as the JVM keeps them in memory (AppCDS), made by one training run on throw-away data: the broker then starts in half
+ * the time. Where it cannot be made, Kafka starts without.
+ */
+async function classArchive(state: State, jars: string, say: (line: string) => void): Promise<string | undefined> {
+  const java = realpathSync(onPath('java')!);
+  const { size, mtimeMs } = statSync(java);
+  const key = createHash('sha256').update([java, size, mtimeMs, jvmFlags, jars].join()).digest('hex').slice(0, 12);
+  try {
+    const folder = await cached(`kafka-${version}-classes-${key}`, async (into) => {
+      say('Preparing Kafka for quick starts (once)');
+      const home = join(state.folder, 'kafka-training');
+      const { server, port, log } = await boot(state, { jars, home, name: 'kafka-training', flags: [`-XX:ArchiveClassesAtExit=${join(into, 'classes.jsa')}`] });
+      await untilReady(server, () => brokerAnswers(`127.0.0.1:${port}`), log);
+      await server.stop(60_000);
+      rmSync(home, { recursive: true, force: true });
+    });
+    const archive = join(folder, 'classes.jsa');
+    return existsSync(archive) ? archive : undefined;
+  } catch (error) {
+    say(`Kafka starts without its class archive (${(error as Error).message.split('\n')[0]})`);
+    return undefined;
+  }
+}

