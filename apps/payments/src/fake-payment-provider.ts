@@ -1,0 +1,54 @@
+import { DomainError, type Money } from '@shop/kernel';
+import type { Authorisation } from './domain/payment.ts';
+import { PaymentProvider } from './payment-provider.ts';
+
+/** A provider in memory that keeps the port's promises; `declines` lists tokens it refuses. */
+export class FakePaymentProvider extends PaymentProvider {
+  /** Every movement of money, once. */
+  readonly ledger: { entry: 'authorisation' | 'decline' | 'capture' | 'void'; orderId: string }[] = [];
+  readonly declines = new Set<string>();
+  /** What the next calls meet: an outage before anything is done, or an answer that is lost after it was. */
+  weather: 'fine' | 'away' | 'answers-lost' = 'fine';
+
+  readonly #authorisations = new Map<string, Authorisation>();
+  readonly #settled = new Map<string, 'capture' | 'void'>();
+
+  override authorise(orderId: string, { paymentToken }: Money & { paymentToken: string }): Promise<Authorisation> {
+    return this.#answer(() => {
+      const before = this.#authorisations.get(orderId);
+      if (before) return before;
+      const declined = this.declines.has(paymentToken);
+      const answer: Authorisation = declined ? { status: 'declined', reason: 'card-declined' } : { status: 'authorised', paymentId: `fake_${orderId}` };
+      this.#authorisations.set(orderId, answer);
+      this.ledger.push({ entry: declined ? 'decline' : 'authorisation', orderId });
+      return answer;
+    });
+  }
+
+  override capture(orderId: string, paymentId: string): Promise<void> {
+    return this.#answer(() => this.#settle('capture', orderId, paymentId));
+  }
+
+  override void(orderId: string, paymentId: string): Promise<void> {
+    return this.#answer(() => this.#settle('void', orderId, paymentId));
+  }
+
+  #settle(entry: 'capture' | 'void', orderId: string, paymentId: string): void {
+    const held = this.#authorisations.get(orderId);
+    const before = this.#settled.get(orderId);
+    if (before === entry) return;
+    if (before || held?.status !== 'authorised' || held.paymentId !== paymentId) {
+      throw new DomainError('conflict', 'provider-refused', 'Nothing is held under this name.');
+    }
+    this.#settled.set(orderId, entry);
+    this.ledger.push({ entry, orderId });
+  }
+
+  async #answer<T>(work: () => T): Promise<T> {
+    const away = new DomainError('unavailable', 'provider-unavailable', 'The payment provider does not answer.');
+    if (this.weather === 'away') throw away;
+    const answer = work();
+    if (this.weather === 'answers-lost') throw away;
+    return answer;
+  }
+}

@@ -1,0 +1,129 @@
+import {
+  BrokenCircuitError,
+  circuitBreaker,
+  ExponentialBackoff,
+  handleWhen,
+  retry,
+  SamplingBreaker,
+  TaskCancelledError,
+  timeout,
+  TimeoutStrategy,
+  wrap,
+} from 'cockatiel';
+import { DomainError, type Money } from '@shop/kernel';
+import { Pool } from 'undici';
+import { z } from 'zod';
+import type { Authorisation } from './domain/payment.ts';
+import { PaymentProvider } from './payment-provider.ts';
+
+const authorisation = z.discriminatedUnion('status', [
+  z.object({ status: z.literal('authorised'), id: z.string().min(1) }),
+  z.object({ status: z.literal('declined'), reason: z.string().min(1) }),
+]);
+const settled = z.object({ id: z.string() });
+
+export interface HttpPaymentProviderOptions {
+  readonly url: string;
+  /** The merchant's secret, sent as a bearer token. */
+  readonly key: string;
+  /** Longest wait for one answer, in milliseconds. */
+  readonly attemptMs?: number;
+  /** Longest wait for a call with its repetitions, in milliseconds. */
+  readonly deadlineMs?: number;
+  /** Called when the circuit opens or closes. */
+  readonly onCircuit?: (state: 'open' | 'closed') => void;
+}
+
+/**
+ * The provider's HTTP API. Every call carries an Idempotency-Key made from the order, so it is safe to repeat: at most twice here, with
+ * jitter, and later by whoever asked. A provider that fails half of ten seconds' calls is left alone for a while instead of waited for.
+ */
+export class HttpPaymentProvider extends PaymentProvider {
+  readonly #pool: Pool;
+  readonly #key: string;
+  readonly #base: URL;
+  readonly #policy;
+
+  constructor({ url, key, attemptMs = 2_000, deadlineMs = 5_000, onCircuit }: HttpPaymentProviderOptions) {
+    super();
+    this.#base = new URL(url);
+    this.#key = key;
+    // The pool is the bulkhead: a slow provider ties up this many sockets and no more.
+    this.#pool = new Pool(this.#base.origin, { connections: 32, connect: { timeout: attemptMs }, headersTimeout: attemptMs, bodyTimeout: attemptMs });
+    const transient = handleWhen(isTransient);
+    const breaker = circuitBreaker(transient, {
+      // At least five calls in the window: one failure on a quiet night is no outage.
+      breaker: new SamplingBreaker({ threshold: 0.5, duration: 10_000, minimumRps: 0.5 }),
+      halfOpenAfter: new ExponentialBackoff({ initialDelay: 500, maxDelay: 10_000 }),
+    });
+    breaker.onBreak(() => onCircuit?.('open'));
+    breaker.onReset(() => onCircuit?.('closed'));
+    this.#policy = wrap(
+      timeout(deadlineMs, TimeoutStrategy.Aggressive),
+      retry(handleWhen((error) => isTransient(error) && !(error instanceof BrokenCircuitError)), {
+        maxAttempts: 2,
+        backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: 500 }),
+      }),
+      breaker,
+      timeout(attemptMs, TimeoutStrategy.Aggressive),
+    );
+  }
+
+  override async authorise(orderId: string, { amount, currency, paymentToken }: Money & { paymentToken: string }): Promise<Authorisation> {
+    const answer = await this.#post('/v1/authorisations', `${orderId}:authorise`, { amount, currency, token: paymentToken, reference: orderId }, authorisation);
+    return answer.status === 'authorised' ? { status: 'authorised', paymentId: answer.id } : answer;
+  }
+
+  override async capture(orderId: string, paymentId: string): Promise<void> {
+    await this.#post(`/v1/authorisations/${encodeURIComponent(paymentId)}/capture`, `${orderId}:capture`, {}, settled);
+  }
+
+  override async void(orderId: string, paymentId: string): Promise<void> {
+    await this.#post(`/v1/authorisations/${encodeURIComponent(paymentId)}/void`, `${orderId}:void`, {}, settled);
+  }
+
+  close(): Promise<void> {
+    return this.#pool.destroy();
+  }
+
+  async #post<T>(path: string, idempotencyKey: string, body: object, schema: z.ZodType<T>): Promise<T> {
+    try {
+      return await this.#policy.execute(async ({ signal }) => {
+        const answer = await this.#pool.request({
+          method: 'POST',
+          path: new URL(path, this.#base).pathname,
+          headers: { authorization: `Bearer ${this.#key}`, 'content-type': 'application/json', 'idempotency-key': idempotencyKey },
+          body: JSON.stringify(body),
+          signal,
+        });
+        const text = await answer.body.text();
+        const ok = answer.statusCode < 300 || answer.statusCode === 402;
+        return ok ? schema.parse(JSON.parse(text)) : refuse(answer.statusCode);
+      });
+    } catch (error) {
+      throw isTransient(error) ? unavailable(error) : error;
+    }
+  }
+}
+
+/** 408, 425, 429 and 5xx may pass, and so may a key that is being changed; any other answer will never be another. */
+function refuse(status: number): never {
+  if (status >= 500 || [401, 403, 408, 425, 429].includes(status)) {
+    throw new DomainError('unavailable', 'provider-unavailable', `The payment provider answered ${status}.`);
+  }
+  throw new DomainError('conflict', 'provider-refused', `The payment provider refused with ${status}.`);
+}
+
+/** Everything but a definite refusal: time-outs, broken connections and answers that make no sense leave open what was done. */
+function isTransient(error: unknown): boolean {
+  return !(error instanceof DomainError) || error.kind === 'unavailable';
+}
+
+function unavailable(error: unknown): Error {
+  if (error instanceof DomainError) return error;
+  const why =
+    error instanceof BrokenCircuitError ? 'is left alone for a while, after too many failures'
+    : error instanceof TaskCancelledError ? 'did not answer in time'
+    : `could not be asked: ${(error as { code?: string }).code ?? String(error)}`;
+  return new DomainError('unavailable', 'provider-unavailable', `The payment provider ${why}.`);
+}

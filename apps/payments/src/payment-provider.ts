@@ -1,0 +1,15 @@
+import type { Money } from '@shop/kernel';
+import type { Authorisation } from './domain/payment.ts';
+
+/**
+ * The party that holds, takes and returns money. Every call may be repeated for the same order: it moves money once and answers the
+ * same. No answer (an error of kind `unavailable`) says nothing about whether it was carried out: call again until there is one.
+ */
+export abstract class PaymentProvider {
+  /** Holds an amount on the card behind a token. */
+  abstract authorise(orderId: string, request: Money & { paymentToken: string }): Promise<Authorisation>;
+  /** Takes what is held. Throws `conflict` where nothing is. */
+  abstract capture(orderId: string, paymentId: string): Promise<void>;
+  /** Lets go of what is held. Throws `conflict` where nothing is. */
+  abstract void(orderId: string, paymentId: string): Promise<void>;
+}
