@@ -1,0 +1,48 @@
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import { HttpProblem } from '../http/http-problem.ts';
+import { publicKey, scopesKey, type Principal } from './principal.ts';
+import { InvalidToken, TokenVerifier } from './token-verifier.ts';
+
+/** Closed unless opened: every route wants a valid access token, except where `@Public()` says otherwise. */
+@Injectable()
+export class AccessGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly tokens: TokenVerifier,
+  ) {}
+
+  async canActivate(execution: ExecutionContext): Promise<boolean> {
+    const where = [execution.getHandler(), execution.getClass()];
+    if (this.reflector.getAllAndOverride<boolean | undefined>(publicKey, where)) return true;
+    const request = execution.switchToHttp().getRequest<FastifyRequest>();
+    request.principal = await this.#authenticate(request.headers.authorization);
+    const needed = this.reflector.getAllAndOverride<string[] | undefined>(scopesKey, where) ?? [];
+    assertScopes(request.principal, needed);
+    return true;
+  }
+
+  async #authenticate(authorization: string | undefined): Promise<Principal> {
+    const token = /^Bearer ([\w~+/.-]+=*)$/i.exec(authorization ?? '')?.[1];
+    // RFC 6750: who sent no credentials is told how to, and of no error.
+    if (token === undefined) throw unauthorized('token-missing', 'This needs an access token.', 'Bearer');
+    try {
+      return await this.tokens.verify(token);
+    } catch (error) {
+      if (error instanceof InvalidToken) throw unauthorized('token-invalid', error.message, 'Bearer error="invalid_token"');
+      throw error;
+    }
+  }
+}
+
+function assertScopes({ scopes }: Principal, needed: readonly string[]): void {
+  if (needed.every((scope) => scopes.has(scope))) return;
+  const list = needed.join(' ');
+  const headers = { 'www-authenticate': `Bearer error="insufficient_scope", scope="${list}"` };
+  throw new HttpProblem(403, 'insufficient-scope', `This needs the scope ${list}.`, { headers });
+}
+
+function unauthorized(code: string, detail: string, challenge: string): HttpProblem {
+  return new HttpProblem(401, code, detail, { headers: { 'www-authenticate': challenge } });
+}

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+
+const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
+const commaList = z.string().transform((list) => list.split(',').map((item) => item.trim()).filter((item) => item !== ''));
+
+/** One absolute http or https URL, without a slash at its end. */
+export const httpUrl = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  .transform((url) => url.replace(/\/+$/, ''));
+
+/** A comma list of at least one such URL, one per instance. */
+export const httpUrls = commaList.pipe(z.array(httpUrl).min(1));
+
+/** What every service has; `Config` adds it by itself. */
+export const serverSettings = {
+  /** 0: any free port. */
+  PORT: integer(0, 65_535).default(0),
+  HOST: z.string().default('127.0.0.1'),
+  /** Which of several instances of a service this is, from 1; shown in each log line. */
+  INSTANCE: integer(1, 999).default(1),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  /** Who issues access tokens, as the world knows it: `iss` of every token. */
+  ISSUER: httpUrl,
+  /** Where its public keys are fetched from, inside. */
+  JWKS_URL: httpUrl,
+  /** Addresses or CIDR ranges of proxies whose X-Forwarded-* headers are believed; none by default. */
+  TRUST_PROXY: commaList.default([]),
+  /** How long one request may take in all, in ms, unless its caller gave it less. */
+  REQUEST_BUDGET_MS: integer(100, 60_000).default(5_000),
+  /** How long to serve on after readiness has gone, in ms: as long as load balancers need to notice. */
+  SHUTDOWN_DELAY_MS: integer(0, 20_000).default(0),
+} satisfies z.ZodRawShape;
+
+export type ServerSettings = z.output<z.ZodObject<typeof serverSettings>>;
+
+/** For a service with a database: its own database, under its runtime role, which has no DDL rights. */
+export const databaseSettings = {
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres URL' }),
+  DATABASE_POOL_SIZE: integer(1, 200).default(10),
+} satisfies z.ZodRawShape;
+
+/** For a service that sends or takes messages. */
+export const busSettings = {
+  BUS: z.enum(['kafka', 'memory']).default('kafka'),
+  /** A comma list of host:port; required unless BUS is memory. */
+  KAFKA_BROKERS: commaList.default([]),
+} satisfies z.ZodRawShape;
+
+/** What only several keys together can say. */
+export function incomplete(values: Record<string, unknown>): string[] {
+  const brokers = values.KAFKA_BROKERS;
+  return values.BUS === 'kafka' && Array.isArray(brokers) && brokers.length === 0 ? ['KAFKA_BROKERS is missing (or set BUS=memory)'] : [];
+}

@@ -1,0 +1,93 @@
+import { hash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+
+/** A folder of numbered SQL files, `0001-what.sql`, that belong to one owner. */
+export interface MigrationSet {
+  readonly name: string;
+  readonly dir: string;
+}
+
+export interface MigrateOptions {
+  /** How long a migration waits for a lock, in ms: while it waits, everybody queues behind it. */
+  readonly lockTimeout?: number;
+}
+
+interface Migration {
+  readonly set: string;
+  readonly name: string;
+  readonly sql: string;
+  readonly checksum: string;
+}
+
+const ours = 7_203_948_113;
+
+/**
+ * Brings a database up to date, as its owner: the files of each set in order, each in its own transaction, unless its first
+ * line is `-- no-transaction` (then it holds one statement, such as CREATE INDEX CONCURRENTLY). Several may start at once: one
+ * works, the others wait. An applied file that has changed since, or a new one numbered below an applied one, is refused.
+ * Returns what was applied now, as `set/file`.
+ */
+export async function migrate(adminUrl: string, sets: readonly MigrationSet[], options: MigrateOptions = {}): Promise<string[]> {
+  const files = (await Promise.all(sets.map(read))).flat();
+  const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 5_000, keepAlive: true, application_name: 'shop-migrate' });
+  await client.connect();
+  try {
+    await client.query(`SET lock_timeout = 60000`);
+    await client.query('SELECT pg_advisory_lock($1)', [ours]);
+    await client.query(`SET lock_timeout = ${Math.trunc(options.lockTimeout ?? 5_000)}`);
+    return await applyAll(client, files);
+  } finally {
+    await client.end();
+  }
+}
+
+async function read({ name: set, dir }: MigrationSet): Promise<Migration[]> {
+  const names = (await readdir(dir)).filter((name) => name.endsWith('.sql')).sort();
+  const numbers = names.map((name) => /^(\d{4})-[a-z0-9-]+\.sql$/.exec(name)?.[1]);
+  const wrong = names.find((_, index) => numbers[index] === undefined || numbers.indexOf(numbers[index]) !== index);
+  if (wrong !== undefined) throw new Error(`Migration ${set}/${wrong}: name it 0001-what-it-does.sql, with a number of its own.`);
+  return Promise.all(
+    names.map(async (name) => {
+      const sql = await readFile(join(dir, name), 'utf8');
+      return { set, name, sql, checksum: hash('sha256', sql) };
+    }),
+  );
+}
+
+async function applyAll(client: pg.Client, files: readonly Migration[]): Promise<string[]> {
+  await client.query(`CREATE TABLE IF NOT EXISTS schema_migrations (
+    set text NOT NULL, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (set, name))`);
+  const { rows } = await client.query<{ set: string; name: string; checksum: string }>('SELECT set, name, checksum FROM schema_migrations');
+  const applied = new Map(rows.map((row) => [`${row.set}/${row.name}`, row.checksum]));
+  const pending = files.filter((file) => !isApplied(file, applied));
+  for (const file of pending) await apply(client, file);
+  return pending.map(({ set, name }) => `${set}/${name}`);
+}
+
+function isApplied({ set, name, checksum }: Migration, applied: ReadonlyMap<string, string>): boolean {
+  const known = applied.get(`${set}/${name}`);
+  if (known !== undefined && known !== checksum) throw new Error(`Migration ${set}/${name} was changed after it was applied. Add a new one instead.`);
+  const later = [...applied.keys()].find((other) => other.startsWith(`${set}/`) && other > `${set}/${name}`);
+  if (known === undefined && later !== undefined) throw new Error(`Migration ${set}/${name} comes before ${later}, which is applied already. Number it after.`);
+  return known !== undefined;
+}
+
+async function apply(client: pg.Client, { set, name, sql, checksum }: Migration): Promise<void> {
+  const record = () => client.query('INSERT INTO schema_migrations (set, name, checksum) VALUES ($1, $2, $3)', [set, name, checksum]);
+  try {
+    if (sql.startsWith('-- no-transaction')) {
+      await client.query(sql);
+      await record();
+      return;
+    }
+    await client.query('BEGIN');
+    await client.query(sql);
+    await record();
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw new Error(`Migration ${set}/${name} failed: ${(error as Error).message}`, { cause: error });
+  }
+}

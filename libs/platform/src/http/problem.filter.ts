@@ -1,0 +1,23 @@
+import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Logger } from '../service/logger.ts';
+import { currentTraceId } from '../telemetry/tracing.ts';
+import { problemOf } from './problem-of.ts';
+
+/** Answers every failure of a service, Fastify's own included, as problem+json. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(private readonly logger: Logger) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const reply = http.getResponse<FastifyReply>();
+    // From the request, not from the ambient context: a body that cannot be parsed fails outside of it.
+    const traceId = currentTraceId(request.within);
+    const { problem, headers } = problemOf(error, { instance: request.url?.split('?', 1)[0], traceId });
+    if (problem.status >= 500) this.logger.error({ err: error, traceId, code: problem.code }, 'request failed');
+    if (reply.raw.headersSent) return void reply.raw.destroy();
+    void reply.code(problem.status).headers(headers).type('application/problem+json').send(JSON.stringify(problem));
+  }
+}

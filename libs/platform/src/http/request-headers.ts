@@ -1,0 +1,30 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { idempotencyKey } from '@shop/contracts';
+import type { FastifyRequest } from 'fastify';
+import { validationFailed } from './validation.pipe.ts';
+
+const header = (execution: ExecutionContext, name: string): string | undefined => {
+  const value = execution.switchToHttp().getRequest<FastifyRequest>().headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+};
+
+/** The required header `Idempotency-Key`: the caller's own name for one attempt. 400 when it is missing or malformed. */
+export const IdempotencyKey = createParamDecorator((_: unknown, execution: ExecutionContext): string => {
+  const key = header(execution, 'idempotency-key');
+  if (key === undefined) throw validationFailed([{ message: 'Send a key of your own, such as a UUID, and the same one again to retry.' }], '/headers/idempotency-key');
+  const parsed = idempotencyKey.safeParse(key);
+  if (!parsed.success) throw validationFailed(parsed.error.issues, '/headers/idempotency-key');
+  return parsed.data;
+});
+
+/**
+ * The version in the optional header `If-Match: "3"`, as an ETag named it; undefined when absent or `*`, 400 when malformed.
+ * A weak tag is malformed: RFC 9110 compares If-Match strongly.
+ */
+export const IfMatch = createParamDecorator((_: unknown, execution: ExecutionContext): number | undefined => {
+  const tag = header(execution, 'if-match');
+  if (tag === undefined || tag === '*') return undefined;
+  const version = /^"([1-9]\d{0,14})"$/.exec(tag)?.[1];
+  if (version === undefined) throw validationFailed([{ message: 'Send the ETag of the resource as you read it, for example "3".' }], '/headers/if-match');
+  return Number(version);
+});

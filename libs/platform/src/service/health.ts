@@ -1,0 +1,54 @@
+import { Injectable } from '@nestjs/common';
+
+/** Undefined when fine, else the reason why not, for people to read. Must be quick: it looks at what is known, and asks nobody. */
+export type Check = () => string | undefined;
+
+/** What `/health/*` answers. */
+export interface HealthReport {
+  readonly status: 'ok' | 'failing';
+  /** Each check's name with `ok` or its reason. */
+  readonly checks: Readonly<Record<string, string>>;
+}
+
+/**
+ * Live: it makes progress; if not, restart it. Ready: send it work. A loop that polls registers a live check on its last
+ * success, because a process whose loop is stuck still answers HTTP.
+ */
+@Injectable()
+export class Health {
+  readonly #live = new Map<string, Check>();
+  readonly #ready = new Map<string, Check>();
+  #phase: 'starting' | 'running' | 'draining' = 'starting';
+
+  live(name: string, check: Check): void {
+    this.#live.set(name, check);
+  }
+
+  ready(name: string, check: Check): void {
+    this.#ready.set(name, check);
+  }
+
+  get draining(): boolean {
+    return this.#phase === 'draining';
+  }
+
+  started(): void {
+    this.#phase = 'running';
+  }
+
+  drain(): void {
+    this.#phase = 'draining';
+  }
+
+  report(probe: 'startup' | 'live' | 'ready'): HealthReport {
+    const phase = this.#phase;
+    if (probe === 'live') return evaluate(this.#live);
+    if (probe === 'startup') return evaluate(new Map([['service', () => (phase === 'starting' ? 'still starting' : undefined)]]));
+    return evaluate(new Map([['service', () => (phase === 'running' ? undefined : phase)], ...this.#live, ...this.#ready]));
+  }
+}
+
+function evaluate(checks: ReadonlyMap<string, Check>): HealthReport {
+  const results = [...checks].map(([name, check]) => [name, check() ?? 'ok'] as const);
+  return { status: results.every(([, result]) => result === 'ok') ? 'ok' : 'failing', checks: Object.fromEntries(results) };
+}

@@ -1,0 +1,89 @@
+import 'reflect-metadata';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { INestApplication } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { ServerSettings } from '../config/settings.ts';
+import { addRequestHooks } from '../http/request-hooks.ts';
+import { createAdapter } from '../http/server.ts';
+import { startTelemetry } from '../telemetry/tracing.ts';
+import type { ServiceDefinition } from './define-service.ts';
+import { Health } from './health.ts';
+import { Logger } from './logger.ts';
+import { NestLogs } from './nest-logs.ts';
+import { ownProcess } from './own-process.ts';
+import { ServiceModule } from './service-module.ts';
+import { StartupFailure } from './startup-failure.ts';
+
+export interface RunningService {
+  readonly name: string;
+  readonly url: string;
+  /** Not ready → serve what is under way → Nest's shutdown hooks. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a service: everything its definition does not say. Without `env` the process is the service's own: its environment
+ * is used, SIGTERM and SIGINT drain it, and a failed start ends it with one sentence and code 1. With `env` the caller owns the
+ * process (the monolith, a test): it closes what it started, and a failed start rejects with StartupFailure.
+ */
+export async function runService(definition: ServiceDefinition, env?: NodeJS.ProcessEnv): Promise<RunningService> {
+  if (env) return start(definition, env);
+  return ownProcess(() => start(definition, process.env));
+}
+
+async function start(definition: ServiceDefinition, env: NodeJS.ProcessEnv): Promise<RunningService> {
+  let app: NestFastifyApplication | undefined;
+  try {
+    const settings = definition.config.parse(env) as ServerSettings;
+    startTelemetry();
+    app = await create(definition, settings);
+    await app.listen(settings.PORT, settings.HOST);
+    return running(definition.name, app, settings);
+  } catch (error) {
+    await app?.close().catch(() => undefined);
+    throw new StartupFailure(definition.name, error);
+  }
+}
+
+async function create(definition: ServiceDefinition, settings: ServerSettings): Promise<NestFastifyApplication> {
+  const adapter = createAdapter(settings);
+  const app = await NestFactory.create<NestFastifyApplication>(ServiceModule.around(definition, settings), adapter, {
+    logger: new NestLogs(settings),
+    abortOnError: false,
+    // Nest's parsers would also take HTML forms; Fastify's own JSON parser is the only one left.
+    bodyParser: false,
+  });
+  const health = app.get(Health);
+  const isPublic = definition.public ?? false;
+  addRequestHooks(adapter.getInstance(), { logger: app.get(Logger), public: isPublic, budget: settings.REQUEST_BUDGET_MS, draining: () => health.draining });
+  secureHeaders(app, isPublic);
+  return app;
+}
+
+function secureHeaders(app: NestFastifyApplication, isPublic: boolean): void {
+  if (!isPublic) return void app.getHttpAdapter().getInstance().addHook('onRequest', (_request, reply, done) => {
+    reply.raw.setHeader('x-content-type-options', 'nosniff');
+    done();
+  });
+  // TLS ends before us, so upgrading is not ours to ask for: on plain http, locally, it breaks the docs page.
+  app.useSecurityHeaders({ contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } }, strictTransportSecurity: false });
+}
+
+function running(name: string, app: INestApplication, settings: ServerSettings): RunningService {
+  const health = app.get(Health);
+  const logger = app.get(Logger);
+  const { port } = app.getHttpServer().address() as AddressInfo;
+  const url = `http://${settings.HOST === '0.0.0.0' ? '127.0.0.1' : settings.HOST}:${port}`;
+  let closed: Promise<void> | undefined;
+  const close = async () => {
+    health.drain();
+    await sleep(settings.SHUTDOWN_DELAY_MS);
+    await app.close();
+    logger.info({}, 'stopped');
+  };
+  health.started();
+  logger.info({ url }, 'started');
+  return { name, url, close: () => (closed ??= close()) };
+}

@@ -1,0 +1,23 @@
+import { context, createContextKey, type Context } from '@opentelemetry/api';
+import { DomainError } from '@shop/kernel';
+
+/** Header by which a caller says how many ms it will wait. Relative, so that clocks need not agree. */
+export const budgetHeader = 'x-request-budget-ms';
+
+const deadlineKey = createContextKey('shop deadline');
+
+/** A context in which all work ends `budget` ms from now. */
+export function withDeadline(within: Context, budget: number): Context {
+  return within.setValue(deadlineKey, performance.now() + budget);
+}
+
+/** Milliseconds left for the work at hand; Infinity outside of a request. */
+export function remainingBudget(within: Context = context.active()): number {
+  const deadline = within.getValue(deadlineKey) as number | undefined;
+  return deadline === undefined ? Infinity : deadline - performance.now();
+}
+
+/** Throws `unavailable` when nobody waits any more: work begun now would be wasted. */
+export function assertWithinDeadline(): void {
+  if (remainingBudget() <= 0) throw new DomainError('unavailable', 'deadline-exceeded', 'This took longer than the caller would wait.');
+}

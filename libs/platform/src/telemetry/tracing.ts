@@ -1,0 +1,76 @@
+import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Attributes, type Context, type Span } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import { AlwaysOffSampler, BasicTracerProvider, ParentBasedSampler, AlwaysOnSampler, type SpanProcessor } from '@opentelemetry/sdk-trace-base';
+
+const propagator = new W3CTraceContextPropagator();
+const carrierKeys = { get: (carrier: Carrier, key: string) => carrier[key], keys: (carrier: Carrier) => Object.keys(carrier) };
+type Carrier = Record<string, string | string[] | undefined>;
+
+let started = false;
+
+/**
+ * Traces for this process: once, however many services run in it. Without processors nothing is recorded or sampled, but
+ * every request still has a trace id that crosses HTTP and messages, for a few microseconds.
+ */
+export function startTelemetry(processors: SpanProcessor[] = []): void {
+  if (started) return;
+  started = true;
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(propagator);
+  const sampler = processors.length > 0 ? new ParentBasedSampler({ root: new AlwaysOnSampler() }) : new AlwaysOffSampler();
+  trace.setGlobalTracerProvider(new BasicTracerProvider({ sampler, spanProcessors: processors }));
+}
+
+/** The trace of the work at hand, for log lines and problem details. */
+export function currentTraceId(within: Context = context.active()): string | undefined {
+  return trace.getSpanContext(within)?.traceId;
+}
+
+/** W3C `traceparent` of the work at hand, to carry it over a border this process does not see (a message, a row). */
+export function currentTraceparent(): string | undefined {
+  return traceHeaders(context.active()).traceparent;
+}
+
+/** The headers that carry `from` to another process. */
+export function traceHeaders(from: Context): Record<string, string> {
+  const headers: Record<string, string> = {};
+  propagator.inject(from, headers, { set: (carrier, key, value) => void (carrier[key] = String(value)) });
+  return headers;
+}
+
+/** A started span and the context in which its work runs. */
+export interface Work {
+  readonly span: Span;
+  readonly within: Context;
+}
+
+/** Starts the span of a request or message that came from outside, as a child of the trace its headers name. */
+export function startIncoming(kind: SpanKind.SERVER | SpanKind.CONSUMER, name: string, headers: Carrier, attributes: Attributes = {}): Work {
+  const parent = propagator.extract(ROOT_CONTEXT, headers, carrierKeys);
+  return startWork(kind, name, parent, attributes);
+}
+
+/** Starts a span below the work at hand. */
+export function startWork(kind: SpanKind, name: string, parent: Context = context.active(), attributes: Attributes = {}): Work {
+  const span = trace.getTracer('@shop/platform').startSpan(name, { kind, attributes }, parent);
+  return { span, within: trace.setSpan(parent, span) };
+}
+
+/** Runs `work` in its span and ends the span, marked as failed when `work` throws. */
+export async function inSpan<T>({ span, within }: Work, work: () => Promise<T>): Promise<T> {
+  try {
+    return await context.with(within, work);
+  } catch (error) {
+    span.recordException(error as Error);
+    span.setStatus({ code: SpanStatusCode.ERROR });
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
+/** Continues the trace a message came with: `work` and all it calls belong to it. Without one, a new trace begins. */
+export function withTraceparent<T>(traceparent: string | undefined, name: string, work: () => Promise<T>): Promise<T> {
+  return inSpan(startIncoming(SpanKind.CONSUMER, name, { traceparent }), work);
+}

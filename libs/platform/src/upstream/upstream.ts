@@ -1,0 +1,134 @@
+import { SpanKind, context } from '@opentelemetry/api';
+import { STATUS_CODES } from 'node:http';
+import { problem as problemSchema, type Problem } from '@shop/contracts';
+import { DomainError } from '@shop/kernel';
+import { handleWhen, retry, wrap, type IPolicy } from 'cockatiel';
+import { Pool, type Dispatcher } from 'undici';
+import type { ZodType } from 'zod';
+import { typeOf } from '../http/problem-of.ts';
+import { budgetHeader, remainingBudget } from '../telemetry/deadline.ts';
+import { inSpan, startWork, traceHeaders } from '../telemetry/tracing.ts';
+import { neverArrived, wasReset } from './failures.ts';
+import { UpstreamProblem } from './upstream-problem.ts';
+
+export interface UpstreamOptions {
+  /** How long one call may take in all, in ms, unless the request it serves has less left. */
+  readonly timeout?: number;
+  /** Open connections per instance at most. */
+  readonly connections?: number;
+}
+
+export interface UpstreamRequest<T> {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string | undefined>>;
+  /** An access token, sent as Bearer. */
+  readonly token?: string;
+  /** What a 2xx must look like; `z.undefined()` for an empty one. Read tolerantly: unknown fields are dropped. */
+  readonly schema: ZodType<T>;
+  /** May it happen twice? True for GET, PUT and DELETE unless said otherwise; say true for a POST with an idempotency key. */
+  readonly idempotent?: boolean;
+}
+
+export interface UpstreamResponse<T> {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: T;
+}
+
+/** Calls to another service, over all its instances: pooled, bounded in time, traced, and repeated only where that is safe. */
+export class Upstream {
+  readonly #pools: Pool[];
+  readonly #timeout: number;
+  /** A connection that was refused carried nothing: the next instance may be asked, whatever the method. */
+  readonly #failover: IPolicy;
+  /** A connection that broke may have carried everything: only what may happen twice is sent again, once. */
+  readonly #failoverAndResend: IPolicy;
+  #turn = 0;
+
+  constructor(
+    readonly name: string,
+    urls: readonly string[],
+    { timeout = 3_000, connections = 64 }: UpstreamOptions = {},
+  ) {
+    this.#timeout = timeout;
+    this.#pools = urls.map((url) => new Pool(url, { connections, connect: { timeout: 1_000 }, keepAliveTimeout: 10_000, keepAliveMaxTimeout: 20_000 }));
+    this.#failover = retry(handleWhen(neverArrived), { maxAttempts: urls.length - 1 });
+    this.#failoverAndResend = wrap(retry(handleWhen(wasReset), { maxAttempts: 1 }), this.#failover);
+  }
+
+  /** Throws UpstreamProblem for an answer that is not 2xx, and `unavailable` when there is none in time. */
+  async request<T>(request: UpstreamRequest<T>): Promise<UpstreamResponse<T>> {
+    const work = startWork(SpanKind.CLIENT, `${request.method} ${this.name}`, context.active(), { 'http.request.method': request.method });
+    return inSpan(work, async () => {
+      const answer = await this.#send(request);
+      if (answer.status >= 300) throw problemFrom(this.name, answer);
+      const parsed = request.schema.safeParse(answer.body);
+      if (!parsed.success) throw new Error(`${this.name} answered ${request.method} with a body of another shape: ${parsed.error.message}`);
+      return { ...answer, body: parsed.data };
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#pools.map((pool) => pool.close()));
+  }
+
+  async #send<T>(request: UpstreamRequest<T>): Promise<UpstreamResponse<unknown>> {
+    const budget = Math.min(this.#timeout, remainingBudget());
+    if (budget <= 0) throw unavailable(this.name, 'deadline-exceeded');
+    const deadline = performance.now() + budget;
+    const signal = AbortSignal.timeout(budget);
+    const repeatable = request.idempotent ?? ['GET', 'PUT', 'DELETE'].includes(request.method);
+    const policy = repeatable ? this.#failoverAndResend : this.#failover;
+    try {
+      return await policy.execute(() => this.#attempt(request, deadline, signal), signal);
+    } catch (error) {
+      throw Object.assign(unavailable(this.name, signal.aborted ? 'deadline-exceeded' : 'unavailable'), { cause: error });
+    }
+  }
+
+  async #attempt<T>(request: UpstreamRequest<T>, deadline: number, signal: AbortSignal): Promise<UpstreamResponse<unknown>> {
+    const pool = this.#pools[this.#turn++ % this.#pools.length] as Pool;
+    const answer = await pool.request({ ...optionsOf(request, deadline), signal });
+    const text = await answer.body.text();
+    return { status: answer.statusCode, headers: flat(answer.headers), body: parse(text) };
+  }
+}
+
+function optionsOf<T>({ method, path, query, body, headers, token }: UpstreamRequest<T>, deadline: number): Dispatcher.RequestOptions {
+  const given = Object.entries({ accept: 'application/json', ...headers, ...traceHeaders(context.active()) });
+  const all = Object.fromEntries(given.filter((entry): entry is [string, string] => entry[1] !== undefined));
+  all[budgetHeader] = String(Math.max(1, Math.floor(deadline - performance.now())));
+  if (token !== undefined) all.authorization = `Bearer ${token}`;
+  if (body !== undefined) all['content-type'] = 'application/json';
+  const wanted = Object.fromEntries(Object.entries(query ?? {}).filter(([, value]) => value !== undefined));
+  return { method, path, query: wanted, headers: all, body: body === undefined ? null : JSON.stringify(body) };
+}
+
+function flat(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]));
+}
+
+function parse(text: string): unknown {
+  if (text === '') return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function problemFrom(upstream: string, { status, headers, body }: UpstreamResponse<unknown>): UpstreamProblem {
+  const code = `${upstream}-${status}`;
+  const parsed = problemSchema.safeParse(body);
+  const problem: Problem = parsed.success ? parsed.data : { type: typeOf(code), title: STATUS_CODES[status] ?? 'Error', status, code };
+  return new UpstreamProblem(upstream, status, problem, headers, body);
+}
+
+function unavailable(name: string, code: 'unavailable' | 'deadline-exceeded'): DomainError {
+  const why = code === 'unavailable' ? 'does not answer' : 'did not answer in time';
+  return new DomainError('unavailable', code, `The service ${name} ${why}. Try again.`);
+}
