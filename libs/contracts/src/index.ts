@@ -7,5 +7,6 @@ export * from './topics.ts';
 export * from './api/orders.ts';
 export * from './api/products.ts';
 export * from './api/accounts.ts';
+export * from './api/messages.ts';
 export * from './api/primitives.ts';
 export * from './api/problem.ts';
