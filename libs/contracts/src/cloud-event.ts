@@ -2,9 +2,9 @@ import { z } from 'zod';
 
 /**
  * CloudEvents 1.0, structured mode (`application/cloudevents+json`): the value of every message on every bus, so that any
- * reader sees a complete event without its headers. Read tolerantly: unknown attributes pass.
+ * reader sees a complete event without its headers. Read tolerantly: unknown attributes are passed over.
  */
-export const cloudEvent = z.looseObject({
+export const cloudEvent = z.object({
   specversion: z.literal('1.0'),
   /** Unique per source; the inbox deduplicates by it. */
   id: z.string().min(1).max(128),

@@ -52,21 +52,20 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
     }
   }
 
-  /** Runs `work` in one transaction (READ COMMITTED): committed when it returns, rolled back when it throws. */
+  /** Runs `work` in one transaction (READ COMMITTED): committed when it returns, rolled back when it throws, and what it throws comes out. */
   async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     assertWithinDeadline();
-    const client = await this.pool.connect().catch((error: unknown) => {
-      throw translated(error);
-    });
+    const client = await this.pool.connect().catch(rethrow);
+    const query = async (text: string, values?: unknown[], name?: string) => (await client.query({ text, values, name }).catch(rethrow)).rows as never;
     let broken: Error | undefined;
     try {
-      await client.query('BEGIN');
-      const result = await work({ query: async (text, values, name) => (await client.query({ text, values, name })).rows as never });
-      await client.query('COMMIT');
+      await query('BEGIN');
+      const result = await work({ query });
+      await query('COMMIT');
       return result;
     } catch (error) {
       await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
-      throw translated(error);
+      throw error;
     } finally {
       client.release(broken);
     }
@@ -79,4 +78,9 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
   onApplicationShutdown(): Promise<void> {
     return this.close();
   }
+}
+
+/** Only what the database says is translated; what the work inside a transaction throws is its own. */
+function rethrow(error: unknown): never {
+  throw translated(error);
 }
