@@ -1,0 +1,4 @@
+import { runService } from '@shop/platform';
+import { payments } from './service.ts';
+
+await runService(payments);

@@ -1,0 +1,27 @@
+import { Module } from '@nestjs/common';
+import { EventingModule } from '@shop/eventing';
+import { DatabaseModule, Logger } from '@shop/platform';
+import { PaymentsConfig } from './config.ts';
+import { HttpPaymentProvider } from './http-payment-provider.ts';
+import { PaymentProvider } from './payment-provider.ts';
+import { Payments } from './payments.ts';
+import { PaymentsConsumer } from './payments.consumer.ts';
+
+@Module({
+  imports: [DatabaseModule.forRoot(PaymentsConfig), EventingModule.forRoot(PaymentsConfig, { consumers: [PaymentsConsumer], produces: true })],
+  providers: [
+    Payments,
+    PaymentsConsumer,
+    {
+      provide: PaymentProvider,
+      inject: [PaymentsConfig, Logger],
+      useFactory: (config: PaymentsConfig, log: Logger) =>
+        new HttpPaymentProvider({
+          url: config.PROVIDER_URL,
+          key: config.PROVIDER_KEY,
+          onCircuit: (state) => log.warn({ circuit: state }, `circuit to the payment provider ${state}`),
+        }),
+    },
+  ],
+})
+export class PaymentsModule {}
