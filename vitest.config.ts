@@ -20,6 +20,13 @@ export default defineConfig({
           exclude: [...ignored, '**/*.int.spec.ts', '**/*.e2e.spec.ts'],
         },
       },
+      {
+        extends: true,
+        test: {
+          name: 'int',
+          include: ['{apps,libs}/*/src/**/*.int.spec.ts', '{infra,tools}/**/*.int.spec.ts'],
+        },
+      },
     ],
   },
 });

@@ -1,0 +1,91 @@
+import { readCachedProjectGraph } from '@nx/devkit';
+import nx from '@nx/eslint-plugin';
+import tseslint from 'typescript-eslint';
+import { fileNames } from './tools/file-names.mjs';
+import { impureSyntax, purity } from './tools/purity.mjs';
+
+try {
+  readCachedProjectGraph();
+} catch {
+  // Without the graph @nx/enforce-module-boundaries skips itself and ESLint would exit 0.
+  throw new Error('Lint through nx, which knows how projects depend on each other: npx nx run-many -t lint');
+}
+
+const specs = ['**/*.spec.ts'];
+const pure = ['libs/kernel/src/**/*.ts', '**/domain/**/*.ts'];
+
+const only = (sourceTag, ...onlyDependOnLibsWithTags) => ({ sourceTag, onlyDependOnLibsWithTags });
+/** Who may import whom. Testing stands low, beside contracts, so that the specs of every lib above can use it. */
+const boundaries = {
+  allow: [],
+  enforceBuildableLibDependency: false,
+  depConstraints: [
+    only('lib:kernel'),
+    only('lib:contracts', 'lib:kernel'),
+    only('lib:testing', 'lib:kernel', 'lib:contracts'),
+    only('lib:platform', 'lib:kernel', 'lib:contracts', 'lib:testing'),
+    only('lib:eventing', 'lib:kernel', 'lib:contracts', 'lib:platform', 'lib:testing'),
+    only('type:app', 'type:lib'),
+    only('type:infra', 'type:lib', 'type:app'),
+    only('type:tool', 'type:lib', 'type:infra'),
+  ],
+};
+
+const frontDoors = {
+  regex: '^@shop/(?!infra/)[^/]+/',
+  message: 'A project is used by its front door: import "@shop/<name>", and export there what others need.',
+};
+const specsOnly = { regex: '^(@shop/testing|vitest|fast-check)$', message: 'Only specs may import this.' };
+const notUsed = {
+  paths: [
+    { name: '@nestjs/common', importNames: ['forwardRef'], message: 'Two providers that need each other are one, or a third is missing.' },
+    { name: '@nestjs/cqrs', message: 'Wiring mistakes would show only at run time: docs/adr/0004-no-nestjs-cqrs-no-nest-kafka.md' },
+    { name: '@nestjs/microservices', message: 'One bad message blocks its partition: docs/adr/0004-no-nestjs-cqrs-no-nest-kafka.md' },
+  ],
+};
+
+const plainSyntax = [
+  { selector: 'ExportDefaultDeclaration', message: 'Named exports only: a thing has one name everywhere.' },
+  { selector: 'TSInterfaceDeclaration[id.name=/^I[A-Z][a-z]/]', message: 'No "I" prefix: name the thing, not its kind.' },
+  { selector: ':matches(ClassDeclaration, TSInterfaceDeclaration)[id.name=/(Impl|Base|Manager|Helper)$/]', message: 'Say what it does: no Impl, Base, Manager, Helper.' },
+];
+
+export default tseslint.config(
+  { ignores: ['**/dist/', '**/generated/', '.cache/', '.nx/', '.state*/', 'coverage/'] },
+  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
+  tseslint.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    plugins: { '@nx': nx, shop: fileNames },
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@nx/enforce-module-boundaries': ['error', boundaries],
+      'shop/file-name': 'error',
+      'no-restricted-imports': ['error', { ...notUsed, patterns: [frontDoors, specsOnly] }],
+      'no-restricted-syntax': ['error', ...plainSyntax],
+      // The few rules worth a type check: each finds a promise nobody waits for or a case nobody wrote.
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      eqeqeq: 'error',
+      'no-empty': 'error',
+      '@typescript-eslint/no-empty-object-type': ['error', { allowInterfaces: 'with-single-extends' }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', ignoreRestSiblings: true }],
+      'max-lines': ['warn', 200],
+      'max-lines-per-function': ['warn', 40],
+      'max-depth': ['warn', 3],
+      'max-params': ['warn', 4],
+    },
+  },
+  { files: ['{apps,libs}/**/*.ts'], rules: { 'no-console': 'error' } },
+  {
+    files: [...specs, 'libs/testing/**/*.ts'],
+    rules: { 'no-restricted-imports': ['error', { ...notUsed, patterns: [frontDoors] }], 'max-lines-per-function': 'off' },
+  },
+  {
+    files: pure,
+    ignores: [...specs, 'libs/kernel/src/spec.ts'],
+    rules: { ...purity, 'no-restricted-syntax': ['error', ...plainSyntax, ...impureSyntax] },
+  },
+);
