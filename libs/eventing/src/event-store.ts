@@ -34,6 +34,7 @@ export interface Append {
   readonly events: readonly { readonly type: string }[];
   /** ISO 8601. */
   readonly recordedAt: string;
+  /** A message with a sequence announces the event of that version and bears its id. */
   readonly messages: readonly Outgoing[];
   /** Ties the append to the message that caused it. */
   readonly inbox?: InboxRow;
@@ -79,14 +80,15 @@ export class EventStore {
   /** Throws VersionConflict, AlreadyHandled, KeyParked or KeyUsed, each when its constraint says so. */
   async append(append: Append): Promise<void> {
     const { stream, expectedVersion, events, messages, inbox, idempotency } = append;
-    const rows = messages.map((message) => seal(message, inbox?.messageId));
+    const ids = events.map(() => randomUUIDv7());
+    const rows = messages.map((message) => seal(message, inbox?.messageId, message.sequence === undefined ? undefined : ids[message.sequence - expectedVersion - 1]));
     try {
       const [result] = await this.#database.query<{ appended: number }>(
         APPEND,
         [
           stream,
           events.map((_, index) => expectedVersion + 1 + index),
-          events.map(() => randomUUIDv7()),
+          ids,
           events.map((event) => event.type),
           events.map(({ type: _, ...data }) => JSON.stringify(data)),
           append.recordedAt,
