@@ -4,6 +4,7 @@ import { Database, Health, Logger } from '@shop/platform';
 import { MessageBus } from './bus.ts';
 import type { Consumer } from './consumer.ts';
 import { ConsumerRuntime } from './consumer-runtime.ts';
+import { failPoint } from './fail-point.ts';
 import { EventStore } from './event-store.ts';
 import { KafkaBus } from './kafka/kafka-bus.ts';
 import { MemoryBus } from './memory/memory-bus.ts';
@@ -16,6 +17,7 @@ interface EventingConfig {
   readonly DATABASE_URL: string;
   readonly BUS: 'kafka' | 'memory';
   readonly KAFKA_BROKERS?: readonly string[];
+  readonly FAIL_POINTS_DIR?: string;
 }
 
 export interface EventingOptions {
@@ -46,8 +48,9 @@ export class EventingModule {
         { provide: EventStore, inject: [Database, Outbox], useFactory: (database: Database, outbox: Outbox) => new EventStore(database, outbox) },
         {
           provide: Messaging,
-          inject: [ModuleRef, MessageBus, Relay, Health],
-          useFactory: (modules: ModuleRef, bus: MessageBus, relay: Relay, health: Health) => new Messaging(modules, bus, relay, health, options),
+          inject: [ModuleRef, MessageBus, Relay, Health, config],
+          useFactory: (modules: ModuleRef, bus: MessageBus, relay: Relay, health: Health, { FAIL_POINTS_DIR }: EventingConfig) =>
+            new Messaging(modules, bus, relay, health, options, FAIL_POINTS_DIR),
         },
       ],
       exports: [MessageBus, Outbox, EventStore],
@@ -65,6 +68,7 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly relay: Relay,
     private readonly health: Health,
     private readonly options: EventingOptions,
+    private readonly failPoints: string | undefined,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -72,7 +76,8 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
     const [database, outbox, log] = [find(Database), this.modules.get(Outbox), find(Logger)];
     for (const type of this.options.consumers) {
       const consumer = find(type);
-      const runtime = new ConsumerRuntime({ consumer, bus: this.bus, database, outbox, log });
+      const afterEffect = () => failPoint(this.failPoints, `${consumer.name}-handled`);
+      const runtime = new ConsumerRuntime({ consumer, bus: this.bus, database, outbox, log, afterEffect });
       this.#runtimes.push(runtime);
       this.health.live(`consumer ${consumer.name}`, () => staleness(runtime.idleMs()));
     }
@@ -95,7 +100,8 @@ function openBus(config: EventingConfig, log: Logger): MessageBus {
 }
 
 function openRelay(config: EventingConfig, bus: MessageBus, log: Logger): Relay {
-  return new Relay({ connectionString: config.DATABASE_URL, bus, log });
+  const afterPublish = () => failPoint(config.FAIL_POINTS_DIR, 'relay-published');
+  return new Relay({ connectionString: config.DATABASE_URL, bus, log, afterPublish });
 }
 
 /** Wakes the relay of this process at once, and those of others by one NOTIFY for everything committed within ten milliseconds. */

@@ -44,6 +44,8 @@ export const busSettings = {
   BUS: z.enum(['kafka', 'memory']).default('kafka'),
   /** A comma list of host:port; required unless BUS is memory. */
   KAFKA_BROKERS: commaList.default([]),
+  /** Where tests arm the kills of eventing's fail-points; never set in an ordinary run. */
+  FAIL_POINTS_DIR: z.string().optional(),
 } satisfies z.ZodRawShape;
 
 /** What only several keys together can say. */
