@@ -1,0 +1,203 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Consumer, MessagesStreamModes, stringDeserializers } from '@platformatic/kafka';
+import { topics, type OrderView, type ProductPage } from '@shop/contracts';
+import { signIn } from './login.ts';
+
+/** Where the running shop is reached: all that the story knows of it. */
+export interface ShopAddress {
+  readonly gateway: string;
+  readonly issuer: string;
+  readonly provider: string;
+  readonly providerKey: string;
+  /** The mail catcher's web page. */
+  readonly mail: string;
+  /** undefined: there are no topics to read, the bus is inside the process. */
+  readonly brokers?: string;
+}
+
+export type Plot = 'confirmed' | 'declined' | 'out-of-stock' | 'repeated';
+
+/** What an order's life must end with, and how to bring it about. */
+const plots: Record<Plot, { sku: string; card: string; status: OrderView['status'] }> = {
+  confirmed: { sku: 'DEMO-MUG', card: '4242424242424242', status: 'confirmed' },
+  repeated: { sku: 'DEMO-MUG', card: '4242424242424242', status: 'confirmed' },
+  declined: { sku: 'DEMO-MUG', card: '4000000000000002', status: 'cancelled' },
+  'out-of-stock': { sku: 'SOLD-OUT', card: '4242424242424242', status: 'cancelled' },
+};
+
+const DEADLINE_MS = 30_000;
+const demo = { email: 'demo@example.com', password: 'demo-password-1' };
+
+/**
+ * Places one real order and tells its life as it happens. Every line is something observed from outside: an answer of the API, a message
+ * on a topic, a mail in the catcher. Answers whether the order ended as the plot wants it, its mail included.
+ */
+export async function tellStory(shop: ShopAddress, say: (line: string) => void, plot: Plot = 'confirmed'): Promise<boolean> {
+  const story = new Story(shop, say, plot);
+  try {
+    return await story.tell();
+  } finally {
+    await story.close();
+  }
+}
+
+class Story {
+  private began = performance.now();
+  private orderId = '';
+  private readonly trace = randomBytes(16).toString('hex');
+  private consumer: Consumer<string, string, string, string> | undefined;
+  /** Messages that were on the bus before we knew the order's id. */
+  private readonly early: Record<string, unknown>[] = [];
+
+  constructor(
+    private readonly shop: ShopAddress,
+    private readonly say: (line: string) => void,
+    private readonly plot: Plot,
+  ) {}
+
+  async tell(): Promise<boolean> {
+    const { sku, card, status } = plots[this.plot];
+    const [{ accessToken }, product] = await Promise.all([signIn({ issuer: this.shop.issuer, ...demo }), this.productOf(sku), this.listen()]);
+    this.began = performance.now();
+    this.line('auth', 'signed in', `${demo.email} by OpenID Connect, code + PKCE`);
+    const paymentToken = await this.tokenOf(card);
+    this.line('provider', 'card token', `${paymentToken}: the card number never reaches the shop`);
+    const lines = [{ productId: product.id, quantity: 1 }];
+    const key = randomUUID();
+    this.began = performance.now();
+    await this.place(accessToken, key, { lines, paymentToken });
+    if (this.plot === 'repeated') await this.place(accessToken, key, { lines, paymentToken });
+    const mail = this.mail();
+    const ended = await this.follow(accessToken);
+    const delivered = await mail;
+    this.say('');
+    this.say(`  order  ${this.orderId}`);
+    this.say(`  trace  ${this.trace}`);
+    if (ended === status && delivered) return true;
+    this.say(`  The story should have ended ${status} with a mail; it ended ${ended ?? 'nowhere'} ${delivered ? 'with' : 'without'} one.`);
+    return false;
+  }
+
+  async close(): Promise<void> {
+    await this.consumer?.close(true).catch(() => {});
+  }
+
+  private async place(token: string, key: string, body: object): Promise<void> {
+    const response = await fetch(`${this.shop.gateway}/v1/orders`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${token}`,
+        'content-type': 'application/json',
+        'idempotency-key': key,
+        traceparent: `00-${this.trace}-${randomBytes(8).toString('hex')}-01`,
+      },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(DEADLINE_MS),
+    });
+    const text = await response.text();
+    if (response.status !== 201) throw new Error(`POST /v1/orders answered ${response.status}: ${text}`);
+    const order = JSON.parse(text) as OrderView;
+    const again = response.headers.has('idempotency-replayed') ? ', the first answer again: nothing was ordered twice' : '';
+    this.line('gateway', `${response.status} ${order.status}`, `POST /v1/orders · ${money(order.total, order.currency)} · Idempotency-Key ${key}${again}`);
+    this.orderId = order.id;
+    for (const message of this.early.splice(0)) this.heard(message);
+  }
+
+  /** Asks the API for the order until it has ended, and says each state that it answers. */
+  private async follow(token: string): Promise<OrderView['status'] | undefined> {
+    let version = 0;
+    for (const until = Date.now() + DEADLINE_MS; Date.now() < until; await sleep(25)) {
+      const response = await fetch(`${this.shop.gateway}/v1/orders/${this.orderId}`, { headers: { authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(5_000) });
+      if (!response.ok) continue;
+      const order = (await response.json()) as OrderView;
+      if (order.version === version) continue;
+      version = order.version;
+      this.line('gateway', `200 ${order.status}`, `GET /v1/orders/… · version ${version}${order.cancellation ? ` · ${order.cancellation}` : ''}`);
+      if (order.status === 'confirmed' || order.status === 'cancelled') return order.status;
+    }
+    return undefined;
+  }
+
+  private async mail(): Promise<boolean> {
+    for (const until = Date.now() + DEADLINE_MS; Date.now() < until; await sleep(50)) {
+      const mails = (await fetch(`${this.shop.mail}/api/email`).then((response) => response.json())) as { subject?: string; text?: string; html?: string; to?: { address: string }[] }[];
+      const found = mails.find((mail) => `${mail.subject} ${mail.text} ${mail.html}`.includes(this.orderId));
+      if (!found) continue;
+      this.line('mail', 'delivered', `“${found.subject}” to ${found.to?.[0]?.address}`);
+      return true;
+    }
+    return false;
+  }
+
+  /** Reads every topic from its end with a client and a group of its own. */
+  private async listen(): Promise<void> {
+    if (this.shop.brokers === undefined) return;
+    this.consumer = new Consumer({
+      clientId: 'story',
+      groupId: `story-${randomUUID()}`,
+      bootstrapBrokers: this.shop.brokers.split(','),
+      deserializers: stringDeserializers,
+      autocommit: false,
+      maxWaitTime: 100,
+    });
+    const stream = await this.consumer.consume({ topics: Object.keys(topics), mode: MessagesStreamModes.LATEST });
+    stream.on('data', ({ value, topic }) => {
+      const message = { ...(JSON.parse(value) as object), topic };
+      if (this.orderId === '') this.early.push(message);
+      else this.heard(message);
+    });
+    stream.on('error', () => {});
+  }
+
+  private heard(message: Record<string, unknown>): void {
+    if (message['subject'] !== this.orderId) return;
+    const sequence = message['sequence'] === undefined ? 'command' : `version ${message['sequence']}`;
+    this.line(String(message['source']).slice(1), what(String(message['type'])), `${message['topic']} · ${sequence} · ${message['id']}`);
+  }
+
+  private async productOf(sku: string): Promise<ProductPage['items'][number]> {
+    const page = (await fetch(`${this.shop.gateway}/v1/products?limit=20`).then((response) => response.json())) as ProductPage;
+    const product = page.items.find((item) => item.sku === sku);
+    if (!product) throw new Error(`There is no product ${sku} in the catalog.`);
+    return product;
+  }
+
+  private async tokenOf(cardNumber: string): Promise<string> {
+    const response = await fetch(`${this.shop.provider}/v1/tokens`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${this.shop.providerKey}` },
+      body: JSON.stringify({ cardNumber }),
+    });
+    return ((await response.json()) as { token: string }).token;
+  }
+
+  private line(who: string, event: string, detail: string): void {
+    const ms = `${Math.round(performance.now() - this.began)} ms`;
+    this.say(`  ${ms.padStart(8)}  ${who.padEnd(13)}  ${event.padEnd(20)}  ${detail}`);
+  }
+}
+
+/** `orders.order-placed.v1` → `order-placed`. */
+const what = (type: string) => type.split('.')[1] ?? type;
+
+const money = (amount: number, currency: string) => `${(amount / 100).toFixed(2)} ${currency}`;
+
+/** Where to look, and what to try next. */
+export function whatNext(shop: ShopAddress): string[] {
+  return [
+    '  Look',
+    `    API       ${shop.gateway}/docs`,
+    `    Mail      ${shop.mail}`,
+    `    Payments  ${shop.provider}`,
+    `    Health    ${shop.gateway}/health/ready`,
+    '',
+    '  Try',
+    `    TOKEN=$(npm run -s login)`,
+    `    curl -s "${shop.gateway}/v1/products?limit=3"`,
+    `    curl -s -H "authorization: Bearer $TOKEN" ${shop.gateway}/v1/orders`,
+    `    npm run order -- --decline        a card that is refused: stock goes back`,
+    `    npm run order -- --out-of-stock   nothing left: nothing is charged`,
+    `    npm run order -- --repeat         the same Idempotency-Key twice: one order`,
+  ];
+}
