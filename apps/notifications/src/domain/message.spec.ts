@@ -1,0 +1,49 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { MAX_ATTEMPTS, waitAfter } from './attempts.ts';
+import { compose, type Message } from './message.ts';
+
+const orderId = '01900000-0000-7000-8000-000000000001';
+const confirmed: Message = { channel: 'mail', kind: 'order-confirmed', orderId, payload: { total: 3998, currency: 'EUR' } };
+const cancelled: Message = { channel: 'mail', kind: 'order-cancelled', orderId, payload: { total: 3998, currency: 'EUR', reason: 'payment-declined' } };
+
+describe('the mail about an order', () => {
+  it('names the order and its total, in text and in HTML', () => {
+    const { subject, text, html } = compose(confirmed, 'Ada');
+    expect(subject).toBe('Your order is confirmed');
+    for (const part of [orderId, '€39.98', 'Ada']) {
+      expect(text).toContain(part);
+      expect(html).toContain(part);
+    }
+  });
+
+  it('says why an order was cancelled', () => {
+    expect(compose(cancelled, 'Ada').text).toContain('because your card was declined.');
+  });
+
+  it('knows that a yen has no cents', () => {
+    expect(compose({ ...confirmed, payload: { total: 500, currency: 'JPY' } }, 'Ada').text).toContain('¥500');
+  });
+
+  it('shows no name as markup', () =>
+    fc.assert(
+      fc.property(fc.string(), (name) => {
+        const { html } = compose(confirmed, `<b>${name}</b>`);
+        expect(html.match(/<b>/)).toBeNull();
+      }),
+    ));
+});
+
+describe('waiting after a failed attempt', () => {
+  it('grows, stays within its cap, and ends', () =>
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: MAX_ATTEMPTS - 1 }), fc.double({ min: 0, max: 0.999, noNaN: true }), (attempt, chance) => {
+        const wait = waitAfter(attempt, chance) ?? 0;
+        expect(wait).toBeGreaterThanOrEqual(500);
+        expect(wait).toBeLessThanOrEqual(15 * 60_000);
+        expect(waitAfter(attempt + 1, chance) ?? Infinity).toBeGreaterThanOrEqual(wait);
+      }),
+    ));
+
+  it('gives up after the last', () => expect(waitAfter(MAX_ATTEMPTS, 0.5)).toBeUndefined());
+});

@@ -1,0 +1,111 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { DomainError } from '@shop/kernel';
+import type { MessagePage, MessageQuery, MessageView } from '@shop/contracts';
+import { currentTraceparent, Database, type Transaction } from '@shop/platform';
+import type { Message } from './domain/message.ts';
+
+/** A message that a sender has in hand, until its lease ends. */
+export interface Claimed {
+  readonly id: string;
+  readonly eventId: string;
+  readonly accountId: string;
+  readonly document: Message;
+  readonly traceparent: string | undefined;
+  /** Which attempt this is, from 1. */
+  readonly attempt: number;
+}
+
+interface Row {
+  id: string;
+  document: Message;
+  status: MessageView['status'];
+  created_at: Date;
+  sent_at: Date | null;
+}
+
+/** Messages to people, as documents, and how far each one's delivery is. */
+@Injectable()
+export class Messages {
+  constructor(private readonly database: Database) {}
+
+  /** Queues a message within the transaction that notes its event as handled. */
+  async add(tx: Transaction, { eventId, accountId, document }: { eventId: string; accountId: string; document: Message }): Promise<void> {
+    await tx.query(
+      `INSERT INTO messages (id, event_id, account_id, document, traceparent) VALUES ($1, $2, $3, $4, $5)
+       ON CONFLICT ON CONSTRAINT messages_event DO NOTHING`,
+      [randomUUIDv7(), eventId, accountId, document, currentTraceparent()],
+      'message-add',
+    );
+  }
+
+  /**
+   * Takes messages that are due. Senders side by side never take the same one, and when a sender dies, what it had in hand is due again
+   * after the lease.
+   */
+  async claim(limit: number, leaseMs: number): Promise<Claimed[]> {
+    return this.database.query<Claimed & Record<string, unknown>>(
+      `UPDATE messages SET attempts = attempts + 1, next_attempt_at = clock_timestamp() + $2 * interval '1 millisecond'
+       WHERE id IN (
+         SELECT id FROM messages WHERE status = 'queued' AND next_attempt_at <= clock_timestamp()
+         ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+       RETURNING id, event_id AS "eventId", account_id AS "accountId", document, traceparent, attempts AS attempt`,
+      [limit, leaseMs],
+      'message-claim',
+    );
+  }
+
+  /** It was sent, whoever has it in hand by now. */
+  async sent({ id }: Claimed): Promise<void> {
+    await this.database.query(
+      `UPDATE messages SET status = 'sent', sent_at = clock_timestamp(), failure = NULL WHERE id = $1 AND status = 'queued'`,
+      [id],
+      'message-sent',
+    );
+  }
+
+  /** This attempt failed; try again after a while. Says nothing when another sender has taken it over. */
+  async retry({ id, attempt }: Claimed, failure: string, waitMs: number): Promise<void> {
+    await this.database.query(
+      `UPDATE messages SET next_attempt_at = clock_timestamp() + $4 * interval '1 millisecond', failure = $3
+       WHERE id = $1 AND attempts = $2 AND status = 'queued'`,
+      [id, attempt, failure, waitMs],
+      'message-retry',
+    );
+  }
+
+  /** It is given up: there is no other attempt. */
+  async giveUp({ id, attempt }: Claimed, failure: string): Promise<void> {
+    await this.database.query(
+      `UPDATE messages SET status = 'failed', failure = $3 WHERE id = $1 AND attempts = $2 AND status = 'queued'`,
+      [id, attempt, failure],
+      'message-give-up',
+    );
+  }
+
+  /** Of one account, newest first. */
+  async page(accountId: string, { limit, cursor }: MessageQuery): Promise<MessagePage> {
+    const rows = await this.database.query<Row>(
+      `SELECT id, document, status, created_at, sent_at FROM messages
+       WHERE account_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3`,
+      [accountId, cursor === undefined ? undefined : decode(cursor), limit + 1],
+      'message-page',
+    );
+    const items = rows.slice(0, limit).map(view);
+    const last = items.at(-1);
+    return rows.length > limit && last ? { items, nextCursor: encode(last.id) } : { items };
+  }
+}
+
+function view({ id, document: { kind, channel, orderId }, status, created_at, sent_at }: Row): MessageView {
+  return { id, kind, channel, orderId, status, createdAt: created_at.toISOString(), ...(sent_at && { sentAt: sent_at.toISOString() }) };
+}
+
+const PREFIX = 'messages.1.';
+const encode = (id: string) => Buffer.from(PREFIX + id).toString('base64url');
+
+function decode(cursor: string): string {
+  const text = Buffer.from(cursor, 'base64url').toString();
+  if (text.startsWith(PREFIX) && /^[0-9a-f-]{36}$/.test(text.slice(PREFIX.length))) return text.slice(PREFIX.length);
+  throw new DomainError('invalid', 'invalid-cursor', 'This cursor was not made by this list.', [{ pointer: '/query/cursor', detail: 'Take it from nextCursor.' }]);
+}

@@ -1,0 +1,5 @@
+import { defineService } from '@shop/platform';
+import { NotificationsConfig } from './config.ts';
+import { NotificationsModule } from './notifications.module.ts';
+
+export const notifications = defineService({ name: 'notifications', config: NotificationsConfig, module: NotificationsModule });
