@@ -2,29 +2,40 @@ import swc from 'unplugin-swc';
 import { defineConfig } from 'vitest/config';
 import { swcOptions } from './tools/swc-options.mjs';
 
-const conditions = ['source', 'node', 'import', 'module', 'default'];
-const ignored = ['**/node_modules/**', '**/dist/**', '**/.state/**', '**/.nx/**'];
+const conditions = ['source', 'node'];
+const specs = (suffix: string) => [`{apps,libs}/*/src/**/*${suffix}`, `{infra,tools}/**/*${suffix}`];
+const servers = './tools/test-servers.ts';
 
-/** Three kinds of tests, told apart by the file's name: `--project unit`, `--project int`, `--project e2e`. */
+/** Three kinds of tests, told apart by the file's name: `vitest run --project unit`, `int` (real servers) and `e2e` (the whole shop). */
 export default defineConfig({
   plugins: [swc.vite({ ...swcOptions, tsconfigFile: false })],
-  resolve: { conditions },
-  ssr: { resolve: { conditions, externalConditions: conditions } },
+  // Packages of this workspace offer their sources under the condition "source": to specs, and to the global setup.
+  environments: { ssr: { resolve: { conditions } }, __vitest__: { resolve: { conditions } } },
   test: {
+    reporters: ['default', './tools/test-report.ts'],
+    allowOnly: !process.env['CI'],
+    maxWorkers: 2,
+    teardownTimeout: 60_000,
     projects: [
       {
         extends: true,
-        test: {
-          name: 'unit',
-          include: ['{apps,libs}/*/src/**/*.spec.ts', '{infra,tools}/**/*.spec.ts'],
-          exclude: [...ignored, '**/*.int.spec.ts', '**/*.e2e.spec.ts'],
-        },
+        test: { name: 'unit', include: specs('.spec.ts'), exclude: ['**/node_modules/**', ...specs('.int.spec.ts'), ...specs('.e2e.spec.ts')] },
+      },
+      {
+        extends: true,
+        test: { name: 'int', include: specs('.int.spec.ts'), globalSetup: servers, testTimeout: 30_000, hookTimeout: 60_000, sequence: { groupOrder: 1 } },
       },
       {
         extends: true,
         test: {
-          name: 'int',
-          include: ['{apps,libs}/*/src/**/*.int.spec.ts', '{infra,tools}/**/*.int.spec.ts'],
+          name: 'e2e',
+          include: specs('.e2e.spec.ts'),
+          globalSetup: servers,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          // One shop at a time: each file starts all services.
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

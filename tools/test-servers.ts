@@ -1,0 +1,73 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { provision } from '@shop/infra/databases';
+import { noKafkaBecause, startServers, type Servers } from '@shop/infra/servers';
+import { openState, wipeState } from '@shop/infra/state';
+import type {} from '@shop/testing';
+import pg from 'pg';
+import type { TestProject } from 'vitest/node';
+
+/**
+ * Global setup of the `int` and `e2e` tests: real servers, started by the launcher that `npm start` uses, on data of their own that every
+ * run begins empty. They end with the run, or with this process in whatever way it dies.
+ */
+const prefix = `t${Date.now().toString(36)}${randomBytes(2).toString('hex')}_`;
+let servers: Servers | undefined;
+
+export async function setup(project: TestProject): Promise<void> {
+  const began = performance.now();
+  const say = (line: string) => console.log(`  ${line}`);
+  const noKafka = await noKafkaBecause();
+  servers = await startServers({
+    state: await emptyState(join(import.meta.dirname, '../.state-tests', project.name), say),
+    need: noKafka === undefined ? ['postgres', 'redis', 'kafka'] : ['postgres', 'redis'],
+    say,
+    mode: 'testcontainers',
+  });
+  const { postgres, kafka, redis, how } = servers;
+  const templates = await provision(postgres.adminUrl, { prefix, secret: passwords() });
+  project.provide('servers', {
+    postgres,
+    ...(kafka && { kafka }),
+    ...(redis && { redis }),
+    missing: { ...(noKafka !== undefined && { kafka: noKafka }), ...(!redis && { redis: 'Redis could not be found, fetched or started here.' }) },
+    prefix,
+    templates,
+  });
+  const found = Object.entries(how).map(([name, from]) => `${name} (${from})`);
+  say(`Servers for ${project.name}: ${found.join(', ')}, ready in ${((performance.now() - began) / 1000).toFixed(1)} s`);
+}
+
+export async function teardown(): Promise<void> {
+  if (!servers) return;
+  try {
+    await dropEverything(servers.postgres.adminUrl);
+  } finally {
+    await servers.stop();
+  }
+}
+
+/** Takes the folder once, which ends whatever a killed run left there, and removes it. */
+async function emptyState(folder: string, say: (line: string) => void): Promise<string> {
+  await (await openState(folder, say)).close();
+  wipeState(folder);
+  return folder;
+}
+
+function passwords(): (role: string) => string {
+  const seed = randomBytes(32);
+  return (role) => createHmac('sha256', seed).update(role).digest('base64url');
+}
+
+/** What this run made in a server that may be somebody's own. */
+async function dropEverything(adminUrl: string): Promise<void> {
+  const admin = new pg.Client({ connectionString: adminUrl });
+  await admin.connect();
+  try {
+    const names = async (sql: string) => (await admin.query<{ name: string }>(sql, [prefix])).rows.map(({ name }) => name);
+    for (const name of await names('SELECT datname AS name FROM pg_database WHERE starts_with(datname, $1)')) await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
+    for (const name of await names('SELECT rolname AS name FROM pg_roles WHERE starts_with(rolname, $1)')) await admin.query(`DROP ROLE ${name}`);
+  } finally {
+    await admin.end();
+  }
+}
