@@ -1,0 +1,65 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { PrismaPg } from '@prisma/adapter-pg';
+import { registerAccount, type AccountView, type RegisterAccount } from '@shop/contracts';
+import { DomainError } from '@shop/kernel';
+import { Database } from '@shop/platform';
+import { PrismaClient } from '../generated/prisma/client.ts';
+import { Passwords } from './passwords.ts';
+
+/** Who somebody is to the rest of the shop. */
+export interface Identity {
+  readonly id: string;
+  readonly roles: readonly string[];
+}
+
+/** The people who may sign in: plain CRUD on purpose, there is no rule here that deserves a domain. */
+@Injectable()
+export class Accounts {
+  private readonly prisma: PrismaClient;
+
+  constructor(
+    database: Database,
+    private readonly passwords: Passwords,
+  ) {
+    // The platform's pool, for its bounds and time-outs: Prisma's own would wait for a connection for ever.
+    this.prisma = new PrismaClient({ adapter: new PrismaPg(database.pool) });
+  }
+
+  /**
+   * A new customer. Throws `conflict` `email-taken`, which tells the asker that the address is known. Hiding that takes a mail
+   * before the account exists ("you already have one"), and would leave a stranger's first minute waiting for a mailbox; so it is
+   * said openly here, the edge limits how often one may ask, and signing in itself tells nothing. The password is hashed
+   * first in any case, so the answer takes the same time either way.
+   */
+  async register({ email, name, password }: RegisterAccount): Promise<AccountView> {
+    const account = { id: randomUUIDv7(), email: email.toLowerCase(), name };
+    const passwordHash = await this.passwords.hash(password);
+    const { count } = await this.prisma.account.createMany({ data: { ...account, passwordHash, roles: ['customer'] }, skipDuplicates: true });
+    if (count === 0) throw new DomainError('conflict', 'email-taken', 'There is an account with this email address already. Sign in instead.');
+    return account;
+  }
+
+  /** Whose email and password these are; undefined, after the same time, when nobody has the address or the password is another. */
+  async authenticate(email: string, password: string): Promise<Identity | undefined> {
+    const address = registerAccount.shape.email.safeParse(email.trim());
+    const account = address.success ? await this.prisma.account.findUnique({ where: { email: address.data.toLowerCase() } }) : undefined;
+    return (await this.passwords.matches(account?.passwordHash, password)) ? (account ?? undefined) : undefined;
+  }
+
+  /** What a token may say about a subject; undefined when there is none of that id. */
+  async identity(id: string): Promise<Identity | undefined> {
+    return (await this.prisma.account.findUnique({ where: { id }, select: { id: true, roles: true } })) ?? undefined;
+  }
+
+  /** Name and address, for whoever writes to people. Throws `not-found`. */
+  async view(id: string): Promise<AccountView> {
+    const account = await this.prisma.account.findUnique({ where: { id }, select: { id: true, email: true, name: true } });
+    if (!account) throw new DomainError('not-found', 'account-not-found', 'There is no such account.');
+    return account;
+  }
+
+  async has(email: string): Promise<boolean> {
+    return (await this.prisma.account.count({ where: { email } })) > 0;
+  }
+}

@@ -1,0 +1,4 @@
+import { runService } from '@shop/platform';
+import { auth } from './service.ts';
+
+await runService(auth);

@@ -1,0 +1,97 @@
+import { hash } from 'node:crypto';
+import type { Database } from '@shop/platform';
+import { errors, Provider, type Adapter, type AdapterPayload } from 'oidc-provider';
+
+/** Seconds in which a refresh token used twice is taken for two tabs or a lost answer, not for theft. */
+export const reuseGrace = 10;
+
+/** Models whose id opens a door by itself; every other one travels in a signed cookie or not at all. */
+const credentials = new Set(['AuthorizationCode', 'RefreshToken']);
+
+interface Row {
+  payload: AdapterPayload;
+  consumed: number | null;
+  just: boolean;
+}
+
+/**
+ * Where oidc-provider keeps one kind of thing: one table in Postgres for all kinds and all instances. Each method is a single
+ * statement, so two instances that do the same at the same time are told apart by the database.
+ */
+export class ArtifactStore implements Adapter {
+  constructor(
+    private readonly model: string,
+    private readonly database: Database,
+  ) {}
+
+  async upsert(id: string, payload: AdapterPayload, expiresIn?: number): Promise<void> {
+    // The credential itself is not kept: find() puts it back from what the caller shows.
+    const { jti: _, ...rest } = payload;
+    await this.database.query(
+      `INSERT INTO oidc_artifacts (model, id, payload, expires_at) VALUES ($1, $2, $3, now() + make_interval(secs => $4))
+       ON CONFLICT (model, id) DO UPDATE SET payload = excluded.payload, expires_at = excluded.expires_at`,
+      [this.model, keyOf(id), credentials.has(this.model) ? rest : payload, expiresIn],
+      'oidc-upsert',
+    );
+  }
+
+  async find(id: string): Promise<AdapterPayload | undefined> {
+    const found = await this.one('id = $2', keyOf(id), 'oidc-find');
+    if (!found) return undefined;
+    // oidc-provider answers reuse by revoking the family. Two parallel refreshes of an honest client would end its session, so the
+    // one who comes too late but at once is only refused; it is no weaker: a stolen token gains nothing in these seconds either.
+    if (this.model === 'RefreshToken' && found.just && Provider.ctx?.oidc.route === 'token') throw alreadyUsed();
+    return { ...found.payload, jti: id, ...(found.consumed !== null && { consumed: found.consumed }) };
+  }
+
+  async findByUid(uid: string): Promise<AdapterPayload | undefined> {
+    return (await this.one('uid = $2', uid, 'oidc-find-by-uid'))?.payload;
+  }
+
+  async findByUserCode(userCode: string): Promise<AdapterPayload | undefined> {
+    return (await this.one('user_code = $2', userCode, 'oidc-find-by-user-code'))?.payload;
+  }
+
+  /** Of any number of parallel uses of one code or refresh token exactly one gets through here. */
+  async consume(id: string): Promise<void> {
+    const consumed = await this.database.query(
+      'UPDATE oidc_artifacts SET consumed_at = now() WHERE model = $1 AND id = $2 AND consumed_at IS NULL RETURNING id',
+      [this.model, keyOf(id)],
+      'oidc-consume',
+    );
+    if (consumed.length === 0) throw alreadyUsed();
+  }
+
+  async destroy(id: string): Promise<void> {
+    await this.database.query('DELETE FROM oidc_artifacts WHERE model = $1 AND id = $2', [this.model, keyOf(id)], 'oidc-destroy');
+  }
+
+  async revokeByGrantId(grantId: string): Promise<void> {
+    await this.database.query('DELETE FROM oidc_artifacts WHERE model = $1 AND grant_id = $2', [this.model, grantId], 'oidc-revoke');
+  }
+
+  private async one(where: string, value: string, name: string): Promise<Row | undefined> {
+    const [row] = await this.database.query<Row>(
+      `SELECT payload, extract(epoch FROM consumed_at)::int AS consumed, coalesce(consumed_at > now() - make_interval(secs => ${reuseGrace}), false) AS just
+       FROM oidc_artifacts WHERE model = $1 AND ${where}`,
+      [this.model, value],
+      name,
+    );
+    return row;
+  }
+}
+
+/** Of one length, and whatever a stranger sends as an id is one that Postgres can take. */
+const keyOf = (id: string) => hash('sha256', id, 'base64url');
+
+const alreadyUsed = () => new errors.InvalidGrant('already used');
+
+/** Deletes at most `limit` expired rows and says how many; safe beside other instances doing the same. */
+export async function purgeExpired(database: Database, limit: number): Promise<number> {
+  const gone = await database.query(
+    `DELETE FROM oidc_artifacts WHERE (model, id) IN
+       (SELECT model, id FROM oidc_artifacts WHERE expires_at < now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING 1`,
+    [limit],
+  );
+  return gone.length;
+}

@@ -1,0 +1,40 @@
+import { HttpProblem } from '@shop/platform';
+import type { FastifyInstance } from 'fastify';
+import type { Provider } from 'oidc-provider';
+
+/**
+ * Puts the provider under the issuer's path. It reads its requests itself, so this corner of Fastify parses no body. Where the
+ * provider believes itself to be is the issuer and nothing a caller can say: a forged X-Forwarded-Host would otherwise end up in
+ * the discovery document and in the links of the sign-in page.
+ */
+export async function mount(server: FastifyInstance, provider: Provider): Promise<void> {
+  const { pathname, host, protocol } = new URL(provider.issuer);
+  if (pathname !== '/oidc') throw new Error(`ISSUER must end in /oidc, where the sign-in pages are`);
+  takeForms(server);
+  const handle = provider.callback();
+  await server.register(async (corner) => {
+    corner.removeAllContentTypeParsers();
+    corner.addContentTypeParser('*', (_request, _body, done) => done(null));
+    corner.all(`${pathname}/*`, (request, reply) => {
+      const { raw } = request;
+      // Parameters are kept while somebody signs in, and Postgres has no NUL.
+      if (raw.url?.includes('%00')) throw new HttpProblem(400, 'malformed-url', 'An address does not contain the character NUL.');
+      reply.hijack();
+      raw.headers['x-forwarded-host'] = host;
+      raw.headers['x-forwarded-proto'] = protocol.slice(0, -1);
+      // How Express and Connect say where something is mounted, which oidc-provider understands.
+      Object.assign(raw, { originalUrl: raw.url, url: raw.url?.slice(pathname.length) });
+      void handle(raw, reply.raw);
+    });
+  });
+}
+
+/**
+ * The platform reads JSON only, so that no form of another site is ever taken. Ours is: it proves by its token where it comes
+ * from, and the one other address that takes a body here, registration, gives a form nothing that a stranger has not.
+ */
+function takeForms(server: FastifyInstance): void {
+  server.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
+    done(null, Object.fromEntries(new URLSearchParams(String(body)))),
+  );
+}

@@ -1,0 +1,27 @@
+import type { Database } from '@shop/platform';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
+
+/** The one algorithm everything here is signed with: short signatures, quick to make, known to every JWT library. */
+export const signingAlgorithm = 'ES256';
+
+/**
+ * The private keys, the one that signs first. The first start makes a key; of several first starts at once the table lets one key
+ * in, and all read that one.
+ */
+export async function signingKeys(database: Database): Promise<JWK[]> {
+  const kept = await readKeys(database);
+  if (kept.length > 0) return kept;
+  const { privateKey } = await generateKeyPair(signingAlgorithm, { extractable: true });
+  const jwk = await exportJWK(privateKey);
+  const kid = await calculateJwkThumbprint(jwk);
+  await database.query(
+    'INSERT INTO signing_keys (kid, alg, jwk) VALUES ($1, $2, $3) ON CONFLICT (alg) WHERE retired_at IS NULL DO NOTHING',
+    [kid, signingAlgorithm, { ...jwk, kid, alg: signingAlgorithm, use: 'sig' }],
+  );
+  return readKeys(database);
+}
+
+async function readKeys(database: Database): Promise<JWK[]> {
+  const rows = await database.query<{ jwk: JWK }>('SELECT jwk FROM signing_keys ORDER BY retired_at DESC NULLS FIRST');
+  return rows.map((row) => row.jwk);
+}

@@ -1,0 +1,31 @@
+import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { DomainError } from '@shop/kernel';
+import { Logger } from '@shop/platform';
+import type { FastifyReply } from 'fastify';
+import { errors } from 'oidc-provider';
+import { failurePage } from './pages.ts';
+
+/** A form that was not sent from our page, or from one that is older than the cookie keys. */
+export class ForgedForm extends Error {
+  override readonly name = 'ForgedForm';
+}
+
+/** On these pages a person reads the failure, not a program: a page instead of a problem document. */
+@Catch()
+export class SignInFailures implements ExceptionFilter {
+  constructor(private readonly logger: Logger) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const { status, headers, body } = this.pageOf(error);
+    void host.switchToHttp().getResponse<FastifyReply>().status(status).headers(headers).send(body);
+  }
+
+  private pageOf(error: unknown) {
+    const again = 'Go back to the application and sign in from there once more.';
+    if (error instanceof errors.SessionNotFound) return failurePage(400, 'This sign-in is over', `It took too long or was finished already. ${again}`);
+    if (error instanceof ForgedForm) return failurePage(403, 'This form is out of date', again);
+    if (error instanceof DomainError && error.kind === 'unavailable') return failurePage(503, 'Not at this moment', `${error.message} ${again}`);
+    this.logger.error({ err: error }, 'sign-in failed');
+    return failurePage(500, 'Something went wrong', `It is our fault and has been noted. ${again}`);
+  }
+}

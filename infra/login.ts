@@ -1,0 +1,139 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import * as oauth from 'openid-client';
+import { CookieJar } from 'tough-cookie';
+import { defaultState, Obstacle } from './state.ts';
+
+/** What a sign-in is good for: the access token for `expiresIn` seconds, the refresh token once. */
+export interface SignedIn {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly expiresIn: number;
+  /** The account's id. */
+  readonly subject: string;
+}
+
+/** How long one request of a sign-in may take, in milliseconds: checking a password waits its turn when many sign in. */
+const patience = 30_000;
+const redirectUri = 'http://127.0.0.1/callback';
+const scope = 'openid offline_access orders:read orders:write';
+
+/** Signs in as a browser would: discovery, code + PKCE, the form, the redirects. Throws an Obstacle that repeats what the page says. */
+export function signIn({ issuer, email, password }: { issuer: string; email: string; password: string }): Promise<SignedIn> {
+  return throughTheForm(issuer, '', { email, password });
+}
+
+/** Creates an account on the page a customer would use, and is signed in by it. */
+export function register({ issuer, ...account }: { issuer: string; email: string; password: string; name: string }): Promise<SignedIn> {
+  return throughTheForm(issuer, '/registration', account);
+}
+
+/** A new pair of tokens; the refresh token that was given is used up. */
+export async function refresh(issuer: string, refreshToken: string): Promise<Omit<SignedIn, 'subject'>> {
+  return tokens(await oauth.refreshTokenGrant(await client(issuer), refreshToken));
+}
+
+async function throughTheForm(issuer: string, page: string, fields: Record<string, string>): Promise<SignedIn> {
+  const config = await client(issuer);
+  const browser = new Browser();
+  const verifier = oauth.randomPKCECodeVerifier();
+  const state = oauth.randomState();
+  const start = oauth.buildAuthorizationUrl(config, {
+    redirect_uri: redirectUri,
+    scope,
+    state,
+    code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+  });
+  const form = await browser.open(start);
+  if (form.left) throw new Obstacle(`The sign-in page never came: ${form.url.searchParams.get('error_description') ?? form.url}`);
+  const answer = await browser.submit(new URL(form.url.href + page), fields);
+  if (!answer.left) throw new Obstacle(said(answer.html) ?? `The sign-in stopped at ${answer.url.pathname} (${answer.status}).`);
+  const granted = await oauth.authorizationCodeGrant(config, answer.url, { pkceCodeVerifier: verifier, expectedState: state });
+  return { ...tokens(granted), subject: granted.claims()!.sub };
+}
+
+function tokens(granted: oauth.TokenEndpointResponse): Omit<SignedIn, 'subject'> {
+  return { accessToken: granted.access_token, refreshToken: granted.refresh_token!, expiresIn: granted.expires_in! };
+}
+
+const clients = new Map<string, Promise<oauth.Configuration>>();
+
+/** What the issuer says about itself, asked once. Plain http is for loopback, where the shop runs on one machine. */
+function client(issuer: string): Promise<oauth.Configuration> {
+  const known = clients.get(issuer);
+  if (known) return known;
+  const execute = new URL(issuer).protocol === 'http:' ? [oauth.allowInsecureRequests] : [];
+  const found = oauth.discovery(new URL(issuer), 'shop-cli', undefined, oauth.None(), { execute, timeout: patience / 1000 });
+  clients.set(issuer, found);
+  found.catch(() => clients.delete(issuer));
+  return found;
+}
+
+/** Where the browser stands: on a page of the issuer, or `left` to the application's own address, which nobody has to serve. */
+type Visit = { left: true; url: URL } | { left: false; url: URL; status: number; html: string };
+
+/** As much of a browser as a sign-in needs: cookies, redirects and one form. */
+class Browser {
+  private readonly cookies = new CookieJar();
+
+  async open(url: URL, init: RequestInit = {}): Promise<Visit> {
+    for (let at = url, request = init, hops = 0; hops < 10; hops += 1, request = {}) {
+      if (at.href.startsWith(redirectUri)) return { left: true, url: at };
+      const headers = new Headers(request.headers);
+      headers.set('accept', 'text/html');
+      headers.set('cookie', await this.cookies.getCookieString(at.href));
+      const response = await fetch(at, { ...request, headers, redirect: 'manual', signal: AbortSignal.timeout(patience) });
+      for (const cookie of response.headers.getSetCookie()) await this.cookies.setCookie(cookie, at.href);
+      const to = response.headers.get('location');
+      const html = await response.text();
+      if (response.status < 300 || response.status > 399 || !to) return { left: false, url: at, status: response.status, html };
+      at = new URL(to, at);
+    }
+    throw new Obstacle(`More than ten redirects from ${url.origin}.`);
+  }
+
+  /** Opens the page of a form and sends it filled in, with the hidden token it came with. */
+  async submit(page: URL, fields: Record<string, string>): Promise<Visit> {
+    const form = await this.open(page);
+    const token = form.left ? undefined : /name="token" value="([^"]+)"/.exec(form.html)?.[1];
+    if (!token) throw new Obstacle(`There is no form at ${page.pathname}.`);
+    return this.open(page, { method: 'POST', body: new URLSearchParams({ ...fields, token }) });
+  }
+}
+
+/** What the page says went wrong, as text. */
+function said(html: string): string | undefined {
+  const reasons = [...html.matchAll(/role="alert">([^<]+)<|class="wrong"[^>]*>([^<]+)</g)].map((match) => match[1] ?? match[2]);
+  return reasons.length > 0 ? reasons.join(' ').replaceAll('&#39;', "'") : undefined;
+}
+
+const usage = `npm run login -- [--email <address>] [--password <password>] [--issuer <url>]
+Signs in (as the demo customer unless told otherwise) and prints the access token on stdout: TOKEN=$(npm run -s login)
+`;
+
+/** `npm run login`: the token alone on stdout, everything else on stderr. Returns the exit code. */
+export async function loginCommand(args: string[]): Promise<number> {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({ args, options: { email: text, password: text, issuer: text, help: { type: 'boolean' } } });
+  if (values.help) {
+    process.stderr.write(usage);
+    return 0;
+  }
+  const { email = 'demo@example.com', password = 'demo-password-1', issuer = runningIssuer() } = values;
+  const { accessToken, expiresIn, subject } = await signIn({ issuer, email, password });
+  process.stderr.write(`Signed in as ${subject}; the token is good for ${expiresIn} s.\n`);
+  process.stdout.write(`${accessToken}\n`);
+  return 0;
+}
+
+/** The issuer of the shop that runs from this clone. */
+function runningIssuer(): string {
+  try {
+    const { urls } = JSON.parse(readFileSync(join(defaultState, 'shop.json'), 'utf8')) as { urls: { gateway: string } };
+    return `${urls.gateway}/oidc`;
+  } catch {
+    throw new Obstacle('The shop does not run here. Start it with "npm start", or name another with --issuer.');
+  }
+}
