@@ -1,6 +1,6 @@
 export { Config, ConfigError, type ConfigClass } from './config/config.ts';
 export { busSettings, databaseSettings, httpUrl, httpUrls, serverSettings, type ServerSettings } from './config/settings.ts';
-export { CurrentPrincipal, Public, RequireScope, type Principal } from './auth/principal.ts';
+export { CurrentPrincipal, Public, publicKey, RequireScope, scopesKey, type Principal } from './auth/principal.ts';
 export { HttpProblem, PreconditionFailed } from './http/http-problem.ts';
 export { problemOf, type ProblemAnswer } from './http/problem-of.ts';
 export { IdempotencyKey, IfMatch } from './http/request-headers.ts';
@@ -10,6 +10,8 @@ export { migrate, type MigrateOptions, type MigrationSet } from './data/migrate.
 export { constraintOf } from './data/pg-errors.ts';
 export { remainingBudget } from './telemetry/deadline.ts';
 export { currentTraceparent, startTelemetry, withTraceparent } from './telemetry/tracing.ts';
+export { neverArrived } from './upstream/failures.ts';
+export { Instances } from './upstream/instances.ts';
 export { Upstream, type UpstreamOptions, type UpstreamRequest, type UpstreamResponse } from './upstream/upstream.ts';
 export { UpstreamProblem } from './upstream/upstream-problem.ts';
 export { defineService, type ServiceDefinition } from './service/define-service.ts';

@@ -2,20 +2,25 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import type { z } from 'zod';
 import type { ConfigClass } from '../config/config.ts';
 import type { databaseSettings, ServerSettings } from '../config/settings.ts';
+import { Health } from '../service/health.ts';
 import { Database } from './database.ts';
 
 type DatabaseConfig = z.output<z.ZodObject<typeof databaseSettings>>;
 
-/** Provides `Database` from the service's configuration, for every module of the service. */
+/** Provides `Database` from a service's configuration, to every module of the service, and watches over it in `/health/ready`. */
 @Module({})
 export class DatabaseModule {
   static forRoot(config: ConfigClass<DatabaseConfig>): DynamicModule {
-    const database = {
-      provide: Database,
-      inject: [config],
-      useFactory: ({ DATABASE_URL, DATABASE_POOL_SIZE, INSTANCE }: DatabaseConfig & ServerSettings) =>
-        new Database(DATABASE_URL, { size: DATABASE_POOL_SIZE, application: `shop-${INSTANCE}` }),
+    const open = ({ DATABASE_URL, DATABASE_POOL_SIZE, INSTANCE }: DatabaseConfig & ServerSettings, health: Health) => {
+      const database = new Database(DATABASE_URL, { size: DATABASE_POOL_SIZE, application: `shop-${INSTANCE}` });
+      health.ready('database', () => database.trouble);
+      return database;
     };
-    return { module: DatabaseModule, global: true, providers: [database], exports: [Database] };
+    return {
+      module: DatabaseModule,
+      global: true,
+      providers: [{ provide: Database, inject: [config, Health], useFactory: open }],
+      exports: [Database],
+    };
   }
 }

@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import pg from 'pg';
 import { assertWithinDeadline } from '../telemetry/deadline.ts';
-import { translated } from './pg-errors.ts';
+import { isLost, translated } from './pg-errors.ts';
 
 /** SQL inside one transaction. */
 export interface Transaction {
@@ -16,12 +16,24 @@ export interface DatabaseOptions {
   readonly application: string;
 }
 
-/** A service's own Postgres database, through a bounded pool in which nothing waits for ever. */
+/** How often the server is asked whether it is there, in ms. */
+const pulse = 2_000;
+
+/**
+ * A service's own Postgres database, through a bounded pool in which nothing waits for ever. What may work in a moment (no
+ * connection, a deadlock, a lock not had in time) is thrown as DomainError `unavailable`; other errors are pg's own.
+ */
 @Injectable()
 export class Database implements Transaction, OnModuleInit, OnApplicationShutdown {
   readonly pool: pg.Pool;
+  #pulse: NodeJS.Timeout | undefined;
+  #trouble: string | undefined;
+  #closed: Promise<void> | undefined;
 
-  constructor(url: string, { size, application }: DatabaseOptions) {
+  constructor(
+    private readonly url: string,
+    { size, application }: DatabaseOptions,
+  ) {
     this.pool = new pg.Pool({
       connectionString: url,
       max: size,
@@ -30,57 +42,94 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
       connectionTimeoutMillis: 3_000,
       idleTimeoutMillis: 30_000,
       statement_timeout: 5_000,
-      // Longer than the server's own timeout, for a server that does not answer at all.
+      // Longer than the server's own timeout: for a server, or a network, that does not answer at all.
       query_timeout: 7_000,
       lock_timeout: 4_000,
       idle_in_transaction_session_timeout: 5_000,
     });
-    // An idle connection that breaks is replaced by the pool; without a listener the error would end the process.
+    // A connection that breaks, idle or in use, is replaced by the pool; without listeners the event would end the process.
     this.pool.on('error', () => undefined);
+    this.pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
+  /** Why the database cannot be used at the moment, as of a second or two ago; undefined when it can. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  /** Fails the start of a service whose database cannot be reached, and keeps an eye on it from then on. */
   async onModuleInit(): Promise<void> {
-    await this.pool.query('SELECT 1');
+    await this.#ask();
+    if (this.#trouble !== undefined) throw new Error(this.#trouble);
+    this.#pulse = setInterval(() => void this.#ask(), pulse).unref();
   }
 
   async query<T extends object = Record<string, unknown>>(text: string, values?: unknown[], name?: string): Promise<T[]> {
     assertWithinDeadline();
     try {
-      return (await this.pool.query<T>({ text, values, name })).rows;
+      const { rows } = await this.pool.query<T>({ text, values, name });
+      return rows;
     } catch (error) {
       throw translated(error);
     }
   }
 
-  /** Runs `work` in one transaction (READ COMMITTED): committed when it returns, rolled back when it throws, and what it throws comes out. */
+  /** Runs `work` in one transaction (READ COMMITTED): committed when it returns, rolled back when it throws. */
   async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     assertWithinDeadline();
-    const client = await this.pool.connect().catch(rethrow);
-    const query = async (text: string, values?: unknown[], name?: string) => (await client.query({ text, values, name }).catch(rethrow)).rows as never;
-    let broken: Error | undefined;
+    const client = await this.#connect();
+    let broken = false;
+    const run = async (query: pg.QueryConfig): Promise<pg.QueryResult> => {
+      try {
+        return await client.query(query);
+      } catch (error) {
+        broken ||= isLost(error);
+        throw translated(error);
+      }
+    };
     try {
-      await query('BEGIN');
-      const result = await work({ query });
-      await query('COMMIT');
+      await run({ text: 'BEGIN' });
+      const result = await work({ query: async <R>(text: string, values?: unknown[], name?: string) => (await run({ text, values, name })).rows as R[] });
+      const { command } = await run({ text: 'COMMIT' });
+      // Postgres answers COMMIT with ROLLBACK, and no error, when a statement had failed and `work` went on all the same.
+      if (command !== 'COMMIT') throw new Error('A statement of this transaction failed and was ignored: nothing was written.');
       return result;
     } catch (error) {
-      await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
+      if (!broken) await run({ text: 'ROLLBACK' }).catch(() => (broken = true));
       throw error;
     } finally {
       client.release(broken);
     }
   }
 
-  async close(): Promise<void> {
-    await this.pool.end();
+  /** Waits for what is under way, then closes all connections. */
+  close(): Promise<void> {
+    clearInterval(this.#pulse);
+    return (this.#closed ??= this.pool.end());
   }
 
   onApplicationShutdown(): Promise<void> {
     return this.close();
   }
-}
 
-/** Only what the database says is translated; what the work inside a transaction throws is its own. */
-function rethrow(error: unknown): never {
-  throw translated(error);
+  async #connect(): Promise<pg.PoolClient> {
+    try {
+      return await this.pool.connect();
+    } catch (error) {
+      throw translated(error);
+    }
+  }
+
+  async #ask(): Promise<void> {
+    // A pool at its limit is busy, which its users notice by themselves; it says nothing about the server.
+    if (this.pool.totalCount >= this.pool.options.max && this.pool.idleCount === 0) return;
+    try {
+      await this.pool.query('SELECT 1');
+      this.#trouble = undefined;
+    } catch (error) {
+      const { host, pathname } = new URL(this.url);
+      const { code, message } = error as NodeJS.ErrnoException;
+      this.#trouble = `the database ${pathname.slice(1)} at ${host} cannot be used: ${message || code}`;
+    }
+  }
 }

@@ -9,9 +9,18 @@ export function constraintOf(error: unknown): string | undefined {
 /** SQLSTATE classes that say "not now": connection, rolled back (deadlock), resources, operator intervention; and a lock not had in time. */
 const transient = /^(08|40|53|57|55P03)/;
 
-/** An error of the client, without SQLSTATE, means that no answer came. Errors about the statement itself stay what they are. */
+/** pg and its pool name these only in words. */
+const lost = /^(Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|Cannot use a pool after)/;
+
+/** Whether the connection to the server is gone, or nobody answers on it. */
+export function isLost(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof pg.DatabaseError) return false;
+  return lost.test(error.message) || ('syscall' in error && 'code' in error);
+}
+
+/** What a caller of the database sees: `unavailable` for what may work in a moment, everything else as it is. */
 export function translated(error: unknown): unknown {
-  if (error instanceof pg.DatabaseError && !transient.test(error.code ?? '')) return error;
-  if (!(error instanceof Error) || error instanceof DomainError) return error;
+  const passing = error instanceof pg.DatabaseError ? transient.test(error.code ?? '') : isLost(error);
+  if (!passing) return error;
   return Object.assign(new DomainError('unavailable', 'database-unavailable', 'The database does not answer at the moment. Try again.'), { cause: error });
 }

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Logger } from '../service/logger.ts';
 import { currentTraceId } from '../telemetry/tracing.ts';
 import { problemOf } from './problem-of.ts';
+import { contextOf } from './request-hooks.ts';
 
 /** Answers every failure of a service, Fastify's own included, as problem+json. */
 @Catch()
@@ -14,10 +15,11 @@ export class ProblemFilter implements ExceptionFilter {
     const request = http.getRequest<FastifyRequest>();
     const reply = http.getResponse<FastifyReply>();
     // From the request, not from the ambient context: a body that cannot be parsed fails outside of it.
-    const traceId = currentTraceId(request.within);
+    const traceId = currentTraceId(contextOf(request));
     const { problem, headers } = problemOf(error, { instance: request.url?.split('?', 1)[0], traceId });
     if (problem.status >= 500) this.logger.error({ err: error, traceId, code: problem.code }, 'request failed');
-    if (reply.raw.headersSent) return void reply.raw.destroy();
+    // Too late for an answer: what was begun must not look complete.
+    if (reply.sent || reply.raw.headersSent) return void reply.raw.destroy();
     void reply.code(problem.status).headers(headers).type('application/problem+json').send(JSON.stringify(problem));
   }
 }

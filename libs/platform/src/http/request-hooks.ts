@@ -1,57 +1,69 @@
-import { context, SpanKind, SpanStatusCode, type Context, type Span } from '@opentelemetry/api';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { context, SpanKind, SpanStatusCode, type Context } from '@opentelemetry/api';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Principal } from '../auth/principal.ts';
 import type { Logger } from '../service/logger.ts';
 import { budgetHeader, withDeadline } from '../telemetry/deadline.ts';
-import { startIncoming } from '../telemetry/tracing.ts';
+import { startIncoming, type Work } from '../telemetry/tracing.ts';
 import { HttpProblem } from './http-problem.ts';
 import { KnownPaths } from './known-paths.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Trace and deadline of this request. Undefined where the router refused the URL before any hook ran. */
-    within?: Context;
-    span?: Span;
-    principal?: Principal;
+    /** Trace and deadline; undefined once the request is over. */
+    work: (Work & { readonly startedAt: number }) | undefined;
+    principal: Principal | undefined;
   }
 }
 
 interface HookOptions {
   readonly logger: Logger;
-  /** Browsers and strangers talk to it: their idea of a deadline is not taken. */
+  /** Strangers talk to it: their idea of a deadline is not taken, and what they get is not cached by default. */
   readonly public: boolean;
-  /** Milliseconds for a request whose caller says nothing. */
+  /** Milliseconds for a request, unless its caller gives it less. */
   readonly budget: number;
   readonly draining: () => boolean;
 }
 
-/** What happens around every request: its trace and deadline begin, one line is logged, an unknown path is told from a wrong method. */
+/** What happens around every request: trace and deadline begin, one line is logged, an unknown path is told from a wrong method. */
 export function addRequestHooks(fastify: FastifyInstance, options: HookOptions): void {
   const paths = new KnownPaths();
-  fastify.decorateRequest('within', undefined);
-  fastify.decorateRequest('span', undefined);
+  fastify.decorateRequest('work', undefined);
   fastify.decorateRequest('principal', undefined);
   fastify.addHook('onRoute', ({ url, method }) => paths.add(url, [method].flat()));
 
   fastify.addHook('onRequest', (request, _reply, done) => {
-    const { span, within } = startIncoming(SpanKind.SERVER, `${request.method} ${routeOf(request)}`, request.headers);
     const budget = options.public ? options.budget : grantedBudget(request.headers[budgetHeader], options.budget);
-    request.span = span;
-    request.within = withDeadline(within, budget);
+    begin(request, budget);
     if (request.is404) return done(refusal(request, paths));
     done(budget > 0 ? undefined : new HttpProblem(503, 'deadline-exceeded', 'The caller has no time left to wait.'));
   });
-  // After the body has been read: its events run in the socket's context, not in the request's.
-  fastify.addHook('preValidation', (request, _reply, done) => context.with(request.within ?? context.active(), done));
+  // Not before: the events of reading a body run in the socket's context, so the request's would be lost there.
+  fastify.addHook('preValidation', (request, _reply, done) => context.with(contextOf(request), done));
   fastify.addHook('onSend', (_request, reply, _payload, done) => {
+    reply.header('x-content-type-options', 'nosniff');
     if (options.draining()) reply.header('connection', 'close');
     if (options.public && !reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
     done();
   });
   fastify.addHook('onResponse', (request, reply, done) => {
-    finish(request, reply.statusCode, reply, options.logger);
+    finish(request, reply.statusCode, options.logger);
     done();
   });
+  // The caller hung up, so there is no response: 499, as nginx calls it.
+  fastify.addHook('onRequestAbort', (request, done) => {
+    finish(request, 499, options.logger);
+    done();
+  });
+}
+
+/** The context of a request's work; the ambient one where the router refused the URL before any hook ran. */
+export function contextOf(request: FastifyRequest): Context {
+  return request.work?.within ?? context.active();
+}
+
+function begin(request: FastifyRequest, budget: number): void {
+  const { span, within } = startIncoming(SpanKind.SERVER, `${request.method} ${routeOf(request)}`, request.headers);
+  request.work = { span, within: withDeadline(within, budget), startedAt: performance.now() };
 }
 
 function grantedBudget(header: string | string[] | undefined, most: number): number {
@@ -66,16 +78,20 @@ function refusal(request: FastifyRequest, paths: KnownPaths): HttpProblem {
   return new HttpProblem(405, 'method-not-allowed', `This path takes ${allow}.`, { headers: { allow } });
 }
 
-function finish(request: FastifyRequest, status: number, reply: FastifyReply, logger: Logger): void {
+function finish(request: FastifyRequest, status: number, logger: Logger): void {
+  if (!request.work) return;
+  const { span, startedAt } = request.work;
   const route = routeOf(request);
-  request.span?.setAttributes({ 'http.route': route, 'http.response.status_code': status });
-  if (status >= 500) request.span?.setStatus({ code: SpanStatusCode.ERROR });
-  request.span?.end();
+  span.setAttributes({ 'http.request.method': request.method, 'http.route': route, 'http.response.status_code': status });
+  if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+  span.end();
+  request.work = undefined;
   if (route.startsWith('/health/')) return;
-  logger.info({ method: request.method, route, status, ms: Math.round(reply.elapsedTime * 10) / 10, traceId: request.span?.spanContext().traceId }, 'request');
+  const ms = Math.round((performance.now() - startedAt) * 10) / 10;
+  logger.info({ method: request.method, route, status, ms, traceId: span.spanContext().traceId }, 'request');
 }
 
-/** The pattern, never the path: a path may name a person, and thousands of paths are one line of a dashboard. */
+/** The pattern, never the path: a path may name a person, and a dashboard wants one line per route. */
 function routeOf(request: FastifyRequest): string {
   return request.routeOptions.url ?? 'unknown';
 }

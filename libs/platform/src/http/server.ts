@@ -1,6 +1,8 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ServerSettings } from '../config/settings.ts';
 import { answerBrokenRequest } from './broken-request.ts';
+import { problemOf } from './problem-of.ts';
 
 const bodyLimit = 64 * 1024;
 const maxConnections = 4_096;
@@ -21,10 +23,17 @@ export function createAdapter(settings: ServerSettings): FastifyAdapter {
     // While draining, a request that still comes on an open connection is served, and told that it was the last one.
     return503OnClosing: false,
     clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: answerUnroutable,
   });
   const fastify = adapter.getInstance();
   fastify.server.maxConnections = maxConnections;
   // JSON is the only body we read; anything else is 415. Also keeps HTML forms of other sites out.
   fastify.removeContentTypeParser('text/plain');
   return adapter;
+}
+
+/** A URL that cannot be decoded, or an endless parameter: the router says so before any hook or filter. */
+function answerUnroutable(error: Error, _request: FastifyRequest, reply: FastifyReply): void {
+  const { problem } = problemOf(error, {});
+  void reply.code(problem.status).header('x-content-type-options', 'nosniff').type('application/problem+json').send(JSON.stringify(problem));
 }

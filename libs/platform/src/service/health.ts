@@ -49,6 +49,15 @@ export class Health {
 }
 
 function evaluate(checks: ReadonlyMap<string, Check>): HealthReport {
-  const results = [...checks].map(([name, check]) => [name, check() ?? 'ok'] as const);
+  const results = [...checks].map(([name, check]) => [name, reasonOf(check) ?? 'ok'] as const);
   return { status: results.every(([, result]) => result === 'ok') ? 'ok' : 'failing', checks: Object.fromEntries(results) };
+}
+
+/** A check that throws is failing too; the others are still told. */
+function reasonOf(check: Check): string | undefined {
+  try {
+    return check();
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }

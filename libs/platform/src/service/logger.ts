@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { destination, pino, type Logger as Pino } from 'pino';
+import { destination, pino, type DestinationStream, type Logger as Pino } from 'pino';
 import type { ServerSettings } from '../config/settings.ts';
 import { currentTraceId } from '../telemetry/tracing.ts';
 
@@ -12,7 +12,7 @@ const stdout = destination({ fd: 1, sync: true });
 export class Logger {
   readonly #pino: Pino;
 
-  constructor(service: string, settings: Pick<ServerSettings, 'INSTANCE' | 'LOG_LEVEL'>) {
+  constructor(service: string, settings: Pick<ServerSettings, 'INSTANCE' | 'LOG_LEVEL'>, to: DestinationStream = stdout) {
     this.#pino = pino(
       {
         level: settings.LOG_LEVEL,
@@ -25,7 +25,7 @@ export class Logger {
         redact: { paths: secret.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]), censor: '[redacted]' },
         serializers: { err: describeError },
       },
-      stdout,
+      to,
     );
   }
 

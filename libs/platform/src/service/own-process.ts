@@ -20,8 +20,8 @@ export async function ownProcess(start: () => Promise<RunningService>): Promise<
     return service;
   } catch (error) {
     if (!(error instanceof StartupFailure)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(1);
+    if (process.env.LOG_LEVEL === 'debug') process.stderr.write(`${(error.cause as Error).stack}\n`);
+    leave(1, error.message);
   }
 }
 

@@ -1,7 +1,6 @@
 import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { ServerSettings } from '../config/settings.ts';
@@ -42,7 +41,8 @@ async function start(definition: ServiceDefinition, env: NodeJS.ProcessEnv): Pro
     await app.listen(settings.PORT, settings.HOST);
     return running(definition.name, app, settings);
   } catch (error) {
-    await app?.close().catch(() => undefined);
+    // What did start is stopped again, but nothing that hangs may keep the reason from being told.
+    await Promise.race([app?.close().catch(() => undefined), sleep(3_000, undefined, { ref: false })]);
     throw new StartupFailure(definition.name, error);
   }
 }
@@ -58,20 +58,16 @@ async function create(definition: ServiceDefinition, settings: ServerSettings): 
   const health = app.get(Health);
   const isPublic = definition.public ?? false;
   addRequestHooks(adapter.getInstance(), { logger: app.get(Logger), public: isPublic, budget: settings.REQUEST_BUDGET_MS, draining: () => health.draining });
-  secureHeaders(app, isPublic);
+  if (isPublic) secureHeaders(app);
   return app;
 }
 
-function secureHeaders(app: NestFastifyApplication, isPublic: boolean): void {
-  if (!isPublic) return void app.getHttpAdapter().getInstance().addHook('onRequest', (_request, reply, done) => {
-    reply.raw.setHeader('x-content-type-options', 'nosniff');
-    done();
-  });
-  // TLS ends before us, so upgrading is not ours to ask for: on plain http, locally, it breaks the docs page.
+/** The headers browsers heed, where browsers come. TLS ends before us, so it is not ours to promise: on plain http it breaks the docs page. */
+function secureHeaders(app: NestFastifyApplication): void {
   app.useSecurityHeaders({ contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } }, strictTransportSecurity: false });
 }
 
-function running(name: string, app: INestApplication, settings: ServerSettings): RunningService {
+function running(name: string, app: NestFastifyApplication, settings: ServerSettings): RunningService {
   const health = app.get(Health);
   const logger = app.get(Logger);
   const { port } = app.getHttpServer().address() as AddressInfo;

@@ -3,12 +3,13 @@ import { STATUS_CODES } from 'node:http';
 import { problem as problemSchema, type Problem } from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
 import { handleWhen, retry, wrap, type IPolicy } from 'cockatiel';
-import { Pool, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { ZodType } from 'zod';
 import { typeOf } from '../http/problem-of.ts';
 import { budgetHeader, remainingBudget } from '../telemetry/deadline.ts';
 import { inSpan, startWork, traceHeaders } from '../telemetry/tracing.ts';
 import { neverArrived, wasReset } from './failures.ts';
+import { Instances } from './instances.ts';
 import { UpstreamProblem } from './upstream-problem.ts';
 
 export interface UpstreamOptions {
@@ -22,7 +23,7 @@ export interface UpstreamRequest<T> {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
-  /** Sent as JSON. */
+  /** Sent as JSON; URLSearchParams as a form. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string | undefined>>;
   /** An access token, sent as Bearer. */
@@ -41,13 +42,12 @@ export interface UpstreamResponse<T> {
 
 /** Calls to another service, over all its instances: pooled, bounded in time, traced, and repeated only where that is safe. */
 export class Upstream {
-  readonly #pools: Pool[];
+  readonly #instances: Instances;
   readonly #timeout: number;
   /** A connection that was refused carried nothing: the next instance may be asked, whatever the method. */
   readonly #failover: IPolicy;
   /** A connection that broke may have carried everything: only what may happen twice is sent again, once. */
   readonly #failoverAndResend: IPolicy;
-  #turn = 0;
 
   constructor(
     readonly name: string,
@@ -55,8 +55,9 @@ export class Upstream {
     { timeout = 3_000, connections = 64 }: UpstreamOptions = {},
   ) {
     this.#timeout = timeout;
-    this.#pools = urls.map((url) => new Pool(url, { connections, connect: { timeout: 1_000 }, keepAliveTimeout: 10_000, keepAliveMaxTimeout: 20_000 }));
-    this.#failover = retry(handleWhen(neverArrived), { maxAttempts: urls.length - 1 });
+    this.#instances = new Instances(urls, connections);
+    // In turn, so that each attempt meets another instance.
+    this.#failover = retry(handleWhen(neverArrived), { maxAttempts: this.#instances.count - 1 });
     this.#failoverAndResend = wrap(retry(handleWhen(wasReset), { maxAttempts: 1 }), this.#failover);
   }
 
@@ -73,11 +74,11 @@ export class Upstream {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#pools.map((pool) => pool.close()));
+    await this.#instances.close();
   }
 
   async #send<T>(request: UpstreamRequest<T>): Promise<UpstreamResponse<unknown>> {
-    const budget = Math.min(this.#timeout, remainingBudget());
+    const budget = Math.floor(Math.min(this.#timeout, remainingBudget()));
     if (budget <= 0) throw unavailable(this.name, 'deadline-exceeded');
     const deadline = performance.now() + budget;
     const signal = AbortSignal.timeout(budget);
@@ -86,15 +87,16 @@ export class Upstream {
     try {
       return await policy.execute(() => this.#attempt(request, deadline, signal), signal);
     } catch (error) {
+      if (!signal.aborted && !neverArrived(error) && !wasReset(error)) throw error;
       throw Object.assign(unavailable(this.name, signal.aborted ? 'deadline-exceeded' : 'unavailable'), { cause: error });
     }
   }
 
-  async #attempt<T>(request: UpstreamRequest<T>, deadline: number, signal: AbortSignal): Promise<UpstreamResponse<unknown>> {
-    const pool = this.#pools[this.#turn++ % this.#pools.length] as Pool;
-    const answer = await pool.request({ ...optionsOf(request, deadline), signal });
-    const text = await answer.body.text();
-    return { status: answer.statusCode, headers: flat(answer.headers), body: parse(text) };
+  #attempt<T>(request: UpstreamRequest<T>, deadline: number, signal: AbortSignal): Promise<UpstreamResponse<unknown>> {
+    return this.#instances.use(async (pool) => {
+      const answer = await pool.request({ ...optionsOf(request, deadline), signal });
+      return { status: answer.statusCode, headers: flat(answer.headers), body: parse(await answer.body.text()) };
+    });
   }
 }
 
@@ -103,9 +105,10 @@ function optionsOf<T>({ method, path, query, body, headers, token }: UpstreamReq
   const all = Object.fromEntries(given.filter((entry): entry is [string, string] => entry[1] !== undefined));
   all[budgetHeader] = String(Math.max(1, Math.floor(deadline - performance.now())));
   if (token !== undefined) all.authorization = `Bearer ${token}`;
-  if (body !== undefined) all['content-type'] = 'application/json';
+  const isForm = body instanceof URLSearchParams;
+  if (body !== undefined) all['content-type'] = isForm ? 'application/x-www-form-urlencoded' : 'application/json';
   const wanted = Object.fromEntries(Object.entries(query ?? {}).filter(([, value]) => value !== undefined));
-  return { method, path, query: wanted, headers: all, body: body === undefined ? null : JSON.stringify(body) };
+  return { method, path, query: wanted, headers: all, body: body === undefined ? null : isForm ? body.toString() : JSON.stringify(body) };
 }
 
 function flat(headers: Record<string, string | string[] | undefined>): Record<string, string> {

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { Config, ConfigError } from './config.ts';
+import { busSettings, databaseSettings, httpUrls } from './settings.ts';
+
+class OrdersConfig extends Config(z.object({ ...databaseSettings, ...busSettings, CATALOG_URLS: httpUrls })) {}
+
+const complete = {
+  ISSUER: 'http://127.0.0.1:3000/oidc/',
+  JWKS_URL: 'http://127.0.0.1:3001/oidc/jwks',
+  DATABASE_URL: 'postgres://orders:hunter2@127.0.0.1:5432/orders',
+  KAFKA_BROKERS: '127.0.0.1:9092, 127.0.0.1:9093',
+  CATALOG_URLS: 'http://127.0.0.1:3002,http://127.0.0.1:3102',
+};
+
+const faultsOf = (env: NodeJS.ProcessEnv): string => {
+  try {
+    OrdersConfig.parse(env);
+    return '';
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+};
+
+describe('the configuration of a service', () => {
+  it('is typed values with defaults, an instance of its class', () => {
+    const config = OrdersConfig.parse({ ...complete, PORT: '3003' });
+    expect(config).toBeInstanceOf(OrdersConfig);
+    expect(config).toMatchObject({ PORT: 3003, HOST: '127.0.0.1', INSTANCE: 1, LOG_LEVEL: 'info', DATABASE_POOL_SIZE: 10, BUS: 'kafka' });
+    expect(config.KAFKA_BROKERS).toEqual(['127.0.0.1:9092', '127.0.0.1:9093']);
+    expect(config.CATALOG_URLS).toEqual(['http://127.0.0.1:3002', 'http://127.0.0.1:3102']);
+    expect(config.ISSUER).toBe('http://127.0.0.1:3000/oidc');
+  });
+
+  it('cannot be changed once read', () => {
+    const config = OrdersConfig.parse(complete);
+    expect(() => Object.assign(config, { PORT: 1 })).toThrow(TypeError);
+  });
+
+  it('holds nothing of the environment that it does not name', () => {
+    expect(Object.keys(OrdersConfig.parse({ ...complete, AWS_SECRET: 'x' }))).not.toContain('AWS_SECRET');
+  });
+
+  it('names every key that is missing or wrong at once, an empty one being missing', () => {
+    const faults = faultsOf({ ...complete, DATABASE_URL: '', PORT: 'http', CATALOG_URLS: undefined });
+    expect(faults).toContain('DATABASE_URL is missing');
+    expect(faults).toContain('CATALOG_URLS is missing');
+    expect(faults).toMatch(/PORT: /);
+  });
+
+  it('never shows a value', () => {
+    const faults = faultsOf({ ...complete, DATABASE_URL: 'mysql://orders:hunter2@db', CATALOG_URLS: 'ftp://hunter2', LOG_LEVEL: 'hunter2' });
+    expect(faults).toContain('DATABASE_URL: must be a postgres URL');
+    expect(faults).not.toContain('hunter2');
+  });
+
+  it('wants brokers for Kafka, and none for the bus in memory', () => {
+    expect(faultsOf({ ...complete, KAFKA_BROKERS: undefined })).toContain('KAFKA_BROKERS is missing');
+    expect(faultsOf({ ...complete, KAFKA_BROKERS: undefined, BUS: 'memory' })).toBe('');
+  });
+});
