@@ -24,9 +24,9 @@ export interface Command {
 export interface RunningProcess {
   readonly name: string;
   readonly pid: number;
+  readonly ours: boolean;
   /** Resolves when it is gone, with how it went. */
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
-  readonly channel: ChildProcess;
   kill(signal: NodeJS.Signals): void;
   /** Asks it to end and kills it when it has not within the deadline (ms). */
   stop(deadline?: number): Promise<void>;
@@ -65,8 +65,18 @@ export class Processes {
   private readonly starting = new Set<Promise<unknown>>();
   private closed = false;
 
+  /** Everything is being stopped: a death is no accident any more. */
+  get stopping(): boolean {
+    return this.closed;
+  }
+
   constructor(private readonly folder: string) {
     mkdirSync(folder, { recursive: true });
+  }
+
+  /** What runs now, by name. */
+  get pids(): { name: string; pid: number }[] {
+    return [...this.running].map(({ name, pid }) => ({ name, pid }));
   }
 
   /** Starts a program in a process group of its own, so that a Ctrl-C in the terminal reaches the launcher only, which ends things in order. */
@@ -94,7 +104,7 @@ export class Processes {
     }
   }
 
-  private follow({ name, signal = 'SIGTERM' }: Command, child: ChildProcess, pid: number): RunningProcess {
+  private follow({ name, signal = 'SIGTERM', ours = false }: Command, child: ChildProcess, pid: number): RunningProcess {
     const file = join(this.folder, `${name}.json`);
     const record: ProcessRecord = { name, pid, start: startOf(pid) ?? '', signal };
     writeFileSync(file, JSON.stringify(record));
@@ -111,7 +121,7 @@ export class Processes {
       name,
       pid,
       exited,
-      channel: child,
+      ours,
       kill: (by) => void (isAlive(record) && process.kill(pid, by)),
       stop: (deadline = 30_000) => end(record, exited, deadline),
     };
@@ -119,11 +129,13 @@ export class Processes {
     return running;
   }
 
-  /** Ends everything still running, all at once, and starts nothing more. */
+  /** Ends everything still running, our own processes first and then the servers they use, and starts nothing more. */
   async stopAll(): Promise<void> {
     this.closed = true;
     await Promise.allSettled(this.starting);
-    await Promise.all([...this.running].map((each) => each.stop()));
+    const stop = (these: RunningProcess[]) => Promise.all(these.map((each) => each.stop()));
+    await stop([...this.running].filter(({ ours }) => ours));
+    await stop([...this.running]);
   }
 }
 

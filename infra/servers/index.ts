@@ -16,9 +16,10 @@ export interface Source {
 
 export interface Servers {
   postgres: { adminUrl: string };
-  kafka?: { brokers: string };
-  redis?: { url: string };
+  kafka?: { brokers: string } | undefined;
+  redis?: { url: string } | undefined;
   how: Record<ServerName, How>;
+  state: State;
   stop(): Promise<void>;
 }
 
@@ -28,6 +29,7 @@ export interface StartingServers {
   kafka: Promise<{ brokers: string } | undefined>;
   redis: Promise<{ url: string } | undefined>;
   how: Record<ServerName, How>;
+  state: State;
 }
 
 export interface ServerOptions {
@@ -43,7 +45,7 @@ export async function startServers({ state: folder, ...options }: ServerOptions 
   try {
     const starting = await findServers(state, options);
     const [postgres, kafka, redis] = await Promise.all([starting.postgres, starting.kafka, starting.redis]);
-    return { postgres, ...(kafka && { kafka }), ...(redis && { redis }), how: starting.how, stop: () => state.close() };
+    return { postgres, kafka, redis, how: starting.how, state, stop: () => state.close() };
   } catch (error) {
     await state.close();
     throw error;
@@ -70,6 +72,7 @@ export async function findServers(state: State, { need, say, mode = 'compose' }:
       return url === undefined ? undefined : { url };
     }),
     how,
+    state,
   };
   // Whoever awaits one of them sees its failure; none may be an unhandled rejection meanwhile.
   for (const each of [starting.postgres, starting.kafka, starting.redis]) each.catch(() => {});

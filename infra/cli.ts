@@ -1,0 +1,29 @@
+/** What `npm start`, `stop`, `run reset`, `run doctor`, `run order` and `run login` do: tools/run.mjs prepares the tree and comes here. */
+import { Obstacle } from './state.ts';
+
+type Run = (args: string[]) => Promise<number>;
+
+// Each is loaded only when it is asked for.
+const commands: Record<string, () => Promise<Run>> = {
+  start: async () => (await import('./start.ts')).startCommand,
+  stop: async () => (await import('./stop.ts')).stopCommand,
+  reset: async () => (await import('./stop.ts')).resetCommand,
+  doctor: async () => (await import('./doctor.ts')).doctorCommand,
+  order: async () => (await import('./order.ts')).orderCommand,
+  login: async () => (await import('./login.ts')).loginCommand,
+};
+
+async function main([name = '', ...args]: string[]): Promise<number> {
+  const command = commands[name];
+  if (!command) throw new Obstacle(`There is no command "${name}": ${Object.keys(commands).join(', ')}.`);
+  return (await command())(args);
+}
+
+try {
+  process.exit(await main(process.argv.slice(2)));
+} catch (error) {
+  // A sentence for what people can do something about; a stack for what is a bug of ours.
+  const expected = error instanceof Obstacle || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
+  process.stderr.write(`${expected ? (error as Error).message : (error as Error).stack}\n`);
+  process.exit(1);
+}

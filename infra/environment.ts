@@ -1,0 +1,79 @@
+import { freePorts } from './ports.ts';
+import type { DatabaseName, DatabaseUrls } from './databases.ts';
+
+/** Every service with the port of its first instance; instance n listens 100 · (n − 1) above it. */
+export const services = { gateway: 3000, auth: 3001, catalog: 3002, orders: 3003, payments: 3004, notifications: 3005 } as const;
+export type ServiceName = keyof typeof services;
+export const serviceNames = Object.keys(services) as ServiceName[];
+
+/** The outside world, simulated: the payment provider, and the mail catcher's web page and SMTP. */
+export const outside = { provider: 3010, mail: 3011, smtp: 3012 } as const;
+export type OutsideName = keyof typeof outside;
+
+/** Everything that a service may be told. */
+export interface Topology {
+  /** Ports of each service's instances, the first instance first. */
+  ports: Record<ServiceName, number[]>;
+  outside: Record<OutsideName, number>;
+  databases: Record<DatabaseName, DatabaseUrls>;
+  /** undefined: the in-memory bus. */
+  brokers: string | undefined;
+  redis: string | undefined;
+  secret: (name: string) => string;
+}
+
+/** Everything listens on loopback only. */
+export const urlOf = (port: number, scheme = 'http') => `${scheme}://127.0.0.1:${port}`;
+
+/** The whole environment of one instance: what its configuration reads, and nothing that is another's. */
+export function environmentOf(service: ServiceName, instance: number, topology: Topology): Record<string, string> {
+  const { ports, databases, brokers, redis, secret } = topology;
+  const urls = (name: ServiceName) => ports[name].map((port) => urlOf(port)).join(',');
+  const bus: Record<string, string> = brokers === undefined ? { BUS: 'memory' } : { BUS: 'kafka', KAFKA_BROKERS: brokers };
+  const cache: Record<string, string> = redis === undefined ? {} : { REDIS_URL: redis };
+  const data = (name: DatabaseName) => ({ DATABASE_URL: databases[name].url });
+  const own: Record<ServiceName, () => Record<string, string>> = {
+    gateway: () => ({ ...cache, AUTH_URLS: urls('auth'), CATALOG_URLS: urls('catalog'), ORDERS_URLS: urls('orders'), NOTIFICATIONS_URLS: urls('notifications') }),
+    auth: () => ({ ...data('auth'), COOKIE_KEYS: secret('cookies'), NOTIFICATIONS_CLIENT_SECRET: secret('notifications client'), SEED_DEMO: 'true' }),
+    catalog: () => ({ ...data('catalog'), ...bus, ...cache, SEED_DEMO: 'true' }),
+    orders: () => ({ ...data('orders'), ...bus }),
+    payments: () => ({ ...data('payments'), ...bus, PROVIDER_URL: urlOf(topology.outside.provider), PROVIDER_KEY: secret('provider key') }),
+    notifications: () => ({
+      ...data('notifications'),
+      ...bus,
+      AUTH_URLS: urls('auth'),
+      SMTP_URL: urlOf(topology.outside.smtp, 'smtp'),
+      CLIENT_SECRET: secret('notifications client'),
+    }),
+  };
+  return {
+    PORT: String(ports[service][instance - 1]),
+    HOST: '127.0.0.1',
+    INSTANCE: String(instance),
+    LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'info',
+    ISSUER: `${urlOf(ports.gateway[0]!)}/oidc`,
+    JWKS_URL: `${urlOf(ports.auth[0]!)}/oidc/jwks`,
+    ...own[service](),
+  };
+}
+
+/** What a process needs of the machine; everything else it is told explicitly. */
+export function inherited(): Record<string, string> {
+  const wanted = ['PATH', 'HOME', 'TMPDIR', 'TZ', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS'];
+  return Object.fromEntries(wanted.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+}
+
+/** Busy ports are replaced by others, and said. */
+export async function choosePorts({ ports: kind, instances = 1, say }: { ports: 'fixed' | 'free'; instances?: number; say: (line: string) => void }): Promise<Pick<Topology, 'ports' | 'outside'>> {
+  const wishes = [
+    ...serviceNames.flatMap((name) => Array.from({ length: instances }, (_, index) => ({ name: `${name}-${index + 1}`, port: services[name] + 100 * index }))),
+    ...Object.entries(outside).map(([name, port]) => ({ name, port })),
+  ];
+  const found = await freePorts(wishes.map(({ port }) => (kind === 'fixed' ? port : 0)));
+  for (const [index, { name, port }] of wishes.entries()) {
+    if (kind === 'fixed' && found[index] !== port) say(`Port ${port} is in use: ${name} listens on ${found[index]}`);
+  }
+  const ports = Object.fromEntries(serviceNames.map((name) => [name, found.splice(0, instances)])) as Topology['ports'];
+  const [provider, mail, smtp] = found as [number, number, number];
+  return { ports, outside: { provider, mail, smtp } };
+}

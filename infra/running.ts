@@ -1,0 +1,39 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ServiceName, OutsideName } from './environment.ts';
+import { defaultState, Obstacle } from './state.ts';
+import type { ShopAddress } from './story.ts';
+
+/** What a running shop leaves for `npm run order`, `npm run login` and a second start: where it listens. */
+export interface RunningShop {
+  urls: Record<ServiceName | OutsideName, string>;
+  /** undefined: the in-memory bus. */
+  brokers?: string | undefined;
+  providerKey: string;
+}
+
+const fileIn = (folder: string) => join(folder, 'shop.json');
+
+/** Written when the shop is up. It holds a key, so only its owner may read it. */
+export function announce(folder: string, shop: RunningShop): void {
+  const { urls, brokers, providerKey } = shop;
+  writeFileSync(fileIn(folder), JSON.stringify({ urls, brokers, providerKey }), { mode: 0o600 });
+}
+
+export function unannounce(folder: string): void {
+  rmSync(fileIn(folder), { force: true });
+}
+
+/** The shop that runs from this clone. */
+export function runningShop(folder = defaultState): RunningShop {
+  try {
+    return JSON.parse(readFileSync(fileIn(folder), 'utf8')) as RunningShop;
+  } catch {
+    throw new Obstacle('The shop does not run here. Start it with "npm start".');
+  }
+}
+
+/** The same, as the story wants it. */
+export function addressOf({ urls: { gateway, provider, mail }, providerKey, brokers }: RunningShop): ShopAddress {
+  return { gateway, issuer: `${gateway}/oidc`, provider, providerKey, mail, ...(brokers !== undefined && { brokers }) };
+}

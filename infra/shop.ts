@@ -1,0 +1,196 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { provision, type DatabaseName, type DatabaseUrls } from './databases.ts';
+import { choosePorts, environmentOf, inherited, serviceNames, urlOf, type OutsideName, type ServiceName, type Topology } from './environment.ts';
+import type { Servers, StartingServers } from './servers/index.ts';
+import { Supervised } from './supervisor.ts';
+import { createTopics } from './topics.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+export interface ShopOptions {
+  /** Running, or still starting: then each service starts as soon as what it needs is there. */
+  servers: Servers | StartingServers;
+  /** How many of every service (1). */
+  instances?: number;
+  /** 'fixed': the ports people know, where they are free; 'free': any (tests). */
+  ports: 'fixed' | 'free';
+  say: (line: string) => void;
+  /** All services in one process, on the in-memory bus. */
+  lite?: boolean;
+  /** Set before every database and role, so that several shops can share one Postgres. */
+  prefix?: string;
+  /** More environment for every instance of a service: settings, fail-points. */
+  env?: Partial<Record<ServiceName, Record<string, string>>>;
+}
+
+type MemberName = ServiceName | 'shop' | 'provider' | 'mail';
+
+interface Member {
+  service: MemberName;
+  instance: number;
+  supervised: Supervised;
+  /** What restart() added to its environment. */
+  added: Record<string, string>;
+}
+
+/** Makes databases and topics, and starts the simulators and the services. Whatever was started is stopped when one fails. */
+export async function startShop(options: ShopOptions): Promise<Shop> {
+  const ports = await choosePorts(options);
+  const { adminUrl } = await options.servers.postgres;
+  const { secret } = options.servers.state;
+  const databases = await provision(adminUrl, { prefix: options.prefix ?? '', secret });
+  const shop = new Shop(options, { ...ports, databases, secret, brokers: undefined, redis: undefined });
+  try {
+    await shop.start();
+    return shop;
+  } catch (error) {
+    await shop.stop();
+    throw error;
+  }
+}
+
+/** A running shop, and the hand that kills and restarts its processes. */
+export class Shop {
+  /** The first instance of each service; of the outside world, the provider's API, the mail catcher's page and its SMTP. */
+  readonly urls: Record<ServiceName | OutsideName, string>;
+  /** Every instance of each service. */
+  readonly instances: Record<ServiceName, string[]>;
+  private readonly members: Member[] = [];
+
+  constructor(
+    private readonly options: ShopOptions,
+    private readonly topology: Topology,
+  ) {
+    const each = <K extends string, V>(names: readonly K[], value: (name: K) => V) => Object.fromEntries(names.map((name) => [name, value(name)])) as Record<K, V>;
+    const { ports, outside: { provider, mail, smtp } } = topology;
+    this.instances = each(serviceNames, (name) => ports[name].map((port) => urlOf(port)));
+    this.urls = { ...each(serviceNames, (name) => this.instances[name][0]!), provider: urlOf(provider), mail: urlOf(mail), smtp: urlOf(smtp, 'smtp') };
+  }
+
+  /** undefined: the in-memory bus. */
+  get brokers(): string | undefined {
+    return this.topology.brokers;
+  }
+
+  get databases(): Record<DatabaseName, DatabaseUrls> {
+    return this.topology.databases;
+  }
+
+  /** The bearer key of the payment provider's API. */
+  get providerKey(): string {
+    return this.topology.secret('provider key');
+  }
+
+  get processes(): { service: MemberName; instance: number; pid: number | undefined; restarts: number }[] {
+    return this.members.map(({ service, instance, supervised: { pid, restarts } }) => ({ service, instance, pid, restarts }));
+  }
+
+  async start(): Promise<void> {
+    const { servers, lite } = this.options;
+    this.topology.redis = (await servers.redis)?.url;
+    await Promise.all([this.startOutside(), lite ? this.startTogether() : this.startApart()]);
+  }
+
+  /** Kills it as an accident would (SIGKILL unless said), and resolves when it is dead. The supervisor then starts it again: see untilReady(). */
+  async kill(service: ServiceName, instance = 1, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    await this.member(service, instance).supervised.kill(signal);
+  }
+
+  /** Resolves when the instance says it is ready. */
+  untilReady(service: ServiceName, instance = 1): Promise<void> {
+    return this.member(service, instance).supervised.untilReady();
+  }
+
+  /** Ends an instance in good order; restart() brings it back. */
+  async halt(service: ServiceName, instance = 1): Promise<void> {
+    await this.member(service, instance).supervised.stop();
+  }
+
+  /** Ends an instance in good order, unless halted, and starts it, with more environment until the next restart. */
+  async restart(service: ServiceName, instance = 1, env: Record<string, string> = {}): Promise<void> {
+    const member = this.member(service, instance);
+    await member.supervised.stop();
+    member.added = env;
+    await member.supervised.start();
+  }
+
+  /** Ends every process of the shop in good order. The servers stay. */
+  async stop(): Promise<void> {
+    const outsiders = ({ service }: Member) => service === 'provider' || service === 'mail';
+    const end = (members: Member[]) => Promise.all(members.map(({ supervised }) => supervised.stop()));
+    await end(this.members.filter((member) => !outsiders(member)));
+    await end(this.members.filter(outsiders));
+  }
+
+  /** Each service in processes of its own; those that need no Kafka do not wait for it. */
+  private async startApart(): Promise<void> {
+    const { servers, instances = 1 } = this.options;
+    const start = (names: ServiceName[]) =>
+      Promise.all(names.flatMap((service) => Array.from({ length: instances }, (_, index) => this.startService(service, index + 1))));
+    const rest = async () => {
+      this.topology.brokers = (await servers.kafka)?.brokers;
+      if (this.topology.brokers) await createTopics(this.topology.brokers);
+      await start(['catalog', 'orders', 'payments', 'notifications']);
+    };
+    await Promise.all([start(['gateway', 'auth']), rest()]);
+  }
+
+  private async startTogether(): Promise<void> {
+    const environments = () => Object.fromEntries(serviceNames.map((name) => [name, { ...environmentOf(name, 1, this.topology), ...this.options.env?.[name] }]));
+    await this.launch('shop', 1, 'infra/lite.ts', () => ({ ENVIRONMENTS: JSON.stringify(environments()) }), async () => {
+      await Promise.all(serviceNames.map((name) => isReady(this.urls[name])));
+    });
+  }
+
+  private startService(service: ServiceName, instance: number): Promise<void> {
+    const environment = (member: Member) => ({ ...environmentOf(service, instance, this.topology), ...this.options.env?.[service], ...member.added });
+    return this.launch(service, instance, `apps/${service}/src/main.ts`, environment, () => isReady(this.instances[service][instance - 1]!));
+  }
+
+  private async startOutside(): Promise<void> {
+    const { folder } = this.options.servers.state;
+    const { provider, mail, smtp } = this.topology.outside;
+    const home = (name: string) => made(join(folder, name));
+    const answers = (url: string) => fetch(url, { signal: AbortSignal.timeout(2_000) }).then((response) => response.body?.cancel());
+    await Promise.all([
+      this.launch('provider', 1, 'infra/simulators/provider.ts', () => ({ PORT: `${provider}`, LEDGER_DIR: home('provider'), PROVIDER_KEY: this.providerKey }), () => answers(this.urls.provider)),
+      this.launch('mail', 1, 'infra/simulators/mail.ts', () => ({ PORT: `${mail}`, SMTP_PORT: `${smtp}`, MAIL_DIR: home('mail') }), () => answers(this.urls.mail)),
+    ]);
+  }
+
+  private async launch(service: MemberName, instance: number, main: string, environment: (member: Member) => Record<string, string>, ready: () => Promise<void>): Promise<void> {
+    const { processes, folder } = this.options.servers.state;
+    const name = `${service}-${instance}`;
+    const command = () => ({
+      name,
+      command: process.execPath,
+      args: ['--import', './tools/ts.mjs', main],
+      cwd: root,
+      log: join(folder, 'logs', `${name}.log`),
+      env: { ...inherited(), ...environment(member), PARENT_WATCH: '1' },
+      ours: true,
+    });
+    const member: Member = { service, instance, added: {}, supervised: new Supervised(processes, command, ready, this.options.say) };
+    this.members.push(member);
+    await member.supervised.start();
+  }
+
+  private member(service: ServiceName, instance: number): Member {
+    const found = this.members.find((each) => (each.service === service && each.instance === instance) || each.service === 'shop');
+    if (!found) throw new Error(`There is no ${service} ${instance} in this shop.`);
+    return found;
+  }
+}
+
+async function isReady(url: string): Promise<void> {
+  const response = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2_000) });
+  const answer = await response.text();
+  if (!response.ok) throw new Error(answer);
+}
+
+function made(folder: string): string {
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
