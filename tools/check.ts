@@ -1,0 +1,10 @@
+import { checkStages, runStages, testStages } from './stages.ts';
+
+const stages = [...checkStages, ...testStages];
+
+if (process.argv.length > 2) {
+  console.log('npm run check   what CI runs; the last line is "N passed, N failed":\n');
+  for (const { name, what } of stages) console.log(`  ${name.padEnd(11)}${what}`);
+} else {
+  process.exitCode = await runStages(stages);
+}

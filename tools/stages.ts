@@ -1,0 +1,109 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { globSync, readFileSync, rmSync } from 'node:fs';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import type { TestReport } from './test-report.ts';
+
+const root = resolve(import.meta.dirname, '..');
+const reports = '.cache/tests';
+
+/** One step of `npm test` or `npm run check`: a program, and what it may take at most before it is ended and counts as failed. */
+export interface Stage {
+  name: string;
+  what: string;
+  args: string[];
+  minutesAtMost: number;
+  /** Which files tell what its tests came to; none for a stage that runs no tests. */
+  reports?: string;
+  env?: Record<string, string>;
+}
+
+const nx = (...args: string[]) => ['node_modules/nx/dist/bin/nx.js', ...args];
+const vitest = (project: string): Pick<Stage, 'args' | 'reports' | 'env'> => ({
+  args: ['node_modules/vitest/vitest.mjs', 'run', '--project', project],
+  reports: `${reports}/${project}.json`,
+  env: { TEST_REPORT: `${reports}/${project}.json` },
+});
+
+/** What `npm test` runs, in this order. */
+export const testStages: Stage[] = [
+  { name: 'unit', what: 'pure specs, cached by nx', args: nx('run-many', '-t', 'test'), reports: `${reports}/@shop/*.json`, minutesAtMost: 5 },
+  { name: 'int', what: 'specs with real servers', ...vitest('int'), minutesAtMost: 10 },
+  { name: 'e2e', what: 'the whole shop, two instances of each service', ...vitest('e2e'), minutesAtMost: 10 },
+];
+
+/** What `npm run check` runs before the tests. */
+export const checkStages: Stage[] = [
+  { name: 'generated', what: 'files made by a tool are up to date ("npx nx sync" makes them so)', args: nx('sync:check'), minutesAtMost: 2 },
+  { name: 'lint', what: 'ESLint, with the boundaries between projects and the purity of the core', args: nx('run-many', '-t', 'lint'), minutesAtMost: 5 },
+  { name: 'typecheck', what: 'tsc, strict', args: nx('run-many', '-t', 'typecheck'), minutesAtMost: 5 },
+  { name: 'build', what: 'what images contain', args: nx('run-many', '-t', 'build'), minutesAtMost: 3 },
+];
+
+interface Outcome extends TestReport {
+  name: string;
+  minutes: number;
+}
+
+/**
+ * Runs the stages one after the other, whatever becomes of each, and tells what they took. The last line is `N passed, N failed`: tests,
+ * and each stage that failed otherwise as one more failure. Returns the exit code.
+ */
+export async function runStages(stages: Stage[]): Promise<number> {
+  rmSync(join(root, reports), { recursive: true, force: true });
+  const outcomes: Outcome[] = [];
+  for (const stage of stages) outcomes.push(await run(stage));
+  const sum = (key: 'passed' | 'failed' | 'minutes') => outcomes.reduce((total, outcome) => total + outcome[key], 0);
+
+  console.log(`\n${'stage'.padEnd(12)}minutes  passed  failed`);
+  for (const { name, minutes, passed, failed } of outcomes) console.log(row(name, minutes, passed, failed));
+  console.log(row('all', sum('minutes'), sum('passed'), sum('failed')));
+  const skipped = outcomes.flatMap((outcome) => outcome.skipped);
+  for (const { test, reason } of skipped) console.log(`skipped: ${test}: ${reason}`);
+  console.log(`\n${sum('passed')} passed, ${sum('failed')} failed`);
+  return sum('failed') === 0 ? 0 : 1;
+}
+
+const row = (name: string, minutes: number, passed: number, failed: number) =>
+  name.padEnd(12) + minutes.toFixed(2).padStart(7) + String(passed).padStart(8) + String(failed).padStart(8);
+
+async function run(stage: Stage): Promise<Outcome> {
+  console.log(`\n── ${stage.name}: ${stage.what}`);
+  const began = performance.now();
+  const ended = await succeeds(stage);
+  const report = readReports(stage);
+  if (!ended && report.failed === 0) report.failed = 1;
+  return { name: stage.name, minutes: (performance.now() - began) / 60_000, ...report };
+}
+
+async function succeeds({ name, args, env, minutesAtMost }: Stage): Promise<boolean> {
+  // What nx starts by name has to run under this Node, not under the one that npm was started with.
+  const path = [dirname(process.execPath), process.env['PATH']].join(delimiter);
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, PATH: path, NX_DAEMON: 'false', NX_TUI: 'false', ...env },
+  });
+  const timer = setTimeout(() => {
+    console.error(`${name} takes longer than ${minutesAtMost} minutes: ended.`);
+    child.kill('SIGTERM');
+    setTimeout(() => child.kill('SIGKILL'), 30_000).unref();
+  }, minutesAtMost * 60_000);
+  const [code] = (await once(child, 'exit')) as [number | null];
+  clearTimeout(timer);
+  return code === 0;
+}
+
+function readReports({ name, reports: files }: Stage): TestReport {
+  if (files === undefined) return { passed: 0, failed: 0, skipped: [] };
+  const found = globSync(files, { cwd: root });
+  if (found.length === 0) console.error(`${name} ended without a report.`);
+  const total: TestReport = { passed: 0, failed: found.length === 0 ? 1 : 0, skipped: [] };
+  for (const file of found) {
+    const { passed, failed, skipped } = JSON.parse(readFileSync(join(root, file), 'utf8')) as TestReport;
+    total.passed += passed;
+    total.failed += failed;
+    total.skipped.push(...skipped);
+  }
+  return total;
+}
