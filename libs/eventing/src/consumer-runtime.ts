@@ -213,7 +213,8 @@ export class ConsumerRuntime {
   }
 
   async #whilePaused(): Promise<void> {
-    for (let left = this.#pausedUntil - Date.now(); left > 0; left = this.#pausedUntil - Date.now()) await this.#sleep(left);
+    while (!this.#stopping.signal.aborted && this.#pausedUntil > Date.now()) await this.#sleep(this.#pausedUntil - Date.now());
+    this.#stopping.signal.throwIfAborted();
   }
 
   async #unparkUntilStopped(): Promise<void> {

@@ -1,0 +1,129 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { orderPlaced, releaseStock, type CloudEvent } from '@shop/contracts';
+import { Database, PreconditionFailed } from '@shop/platform';
+import { freshDatabase } from '@shop/testing';
+import { describe, expect, it } from 'vitest';
+import { handleCommand, type Process } from './command-handler.ts';
+import { AlreadyHandled, KeyParked } from './effect.ts';
+import { EventStore, KeyUsed, VersionConflict, type Append } from './event-store.ts';
+import { event } from './outgoing.ts';
+import { PostgresOutbox } from './outbox.ts';
+
+const { url } = await freshDatabase('orders');
+const database = new Database(url, { size: 16, application: 'spec' });
+const store = new EventStore(database, new PostgresOutbox());
+
+const at = '2026-01-02T03:04:05.000Z';
+const append = (stream: string, change: Partial<Append> = {}): Append => ({
+  stream,
+  expectedVersion: 0,
+  events: [{ type: 'Began' }],
+  recordedAt: at,
+  messages: [event(releaseStock, { key: stream, data: { orderId: stream } })],
+  ...change,
+});
+const count = async (table: string, stream: string) =>
+  Number((await database.query<{ count: string }>(`SELECT count(*) FROM ${table} WHERE ${table === 'outbox' ? 'key' : 'stream::text'} = $1`, [stream]))[0]?.count);
+const key = (stream: string) => ({ principal: stream, operation: 'begin', key: 'k', bodyHash: 'h', status: 201, answer: { hello: 'world' } });
+
+describe('an append', () => {
+  it('writes events, messages, inbox, answer and deadline together', async () => {
+    const stream = randomUUIDv7();
+    await store.append(append(stream, { inbox: { consumer: 'orders.saga', messageId: `m-${stream}` }, idempotency: key(stream), dueAt: '2020-01-01T00:00:00Z' }));
+    expect(await store.load(stream)).toEqual([{ version: 1, recordedAt: at, event: { type: 'Began' } }]);
+    expect(await count('outbox', stream)).toBe(1);
+    expect(await store.answerTo(stream, 'begin', 'k')).toEqual({ bodyHash: 'h', status: 201, answer: { hello: 'world' } });
+    expect(await store.due(10)).toContainEqual({ stream, version: 1 });
+    await store.append(append(stream, { expectedVersion: 1 }));
+    expect(await store.due(10)).not.toContainEqual(expect.objectContaining({ stream }));
+  });
+
+  it('announces an event under the id that it has in its stream, and its messages leave in the order given', async () => {
+    const stream = randomUUIDv7();
+    const placed = event(orderPlaced, {
+      key: stream,
+      sequence: 1,
+      data: { orderId: stream, customerId: stream, lines: [{ productId: stream, name: 'Mug', quantity: 1, unitPrice: 1 }], total: 1, currency: 'EUR' },
+    });
+    await store.append(append(stream, { messages: [placed, event(releaseStock, { key: stream, data: { orderId: stream } })] }));
+    const rows = await database.query<{ payload: string }>('SELECT payload FROM outbox WHERE key = $1 ORDER BY id', [stream]);
+    const [first, second] = rows.map((row) => JSON.parse(row.payload) as CloudEvent);
+    const [stored] = await database.query<{ id: string }>('SELECT id FROM events WHERE stream = $1', [stream]);
+    expect([first?.type, second?.type]).toEqual([orderPlaced.type, releaseStock.type]);
+    expect(first).toMatchObject({ id: stored?.id, sequence: '1', subject: stream });
+  });
+
+  const refusals: [string, (stream: string) => Promise<Partial<Append>>, new () => Error][] = [
+    ['somebody was faster', async (stream) => (await store.append(append(stream)), {}), VersionConflict],
+    [
+      'the message has been handled',
+      async (stream) => {
+        const inbox = { consumer: 'orders.saga', messageId: `m-${stream}` } as const;
+        await store.acknowledge(inbox);
+        return { inbox };
+      },
+      AlreadyHandled,
+    ],
+    ['the key has been used', async (stream) => (await store.remember(key(stream)), { idempotency: key(stream) }), KeyUsed],
+    [
+      'the key is parked',
+      async (stream) => {
+        await database.query(`INSERT INTO parked_keys (consumer, key, kind, reason, next_attempt_at) VALUES ('orders.saga', $1, 'poison', '', now())`, [stream]);
+        return { inbox: { consumer: 'orders.saga', messageId: `m-${stream}`, unlessParked: stream } };
+      },
+      KeyParked,
+    ],
+  ];
+  it.each(refusals)('leaves no trace when %s', async (_, prepare, error) => {
+    const stream = randomUUIDv7();
+    const change = await prepare(stream);
+    const [events, messages] = [await count('events', stream), await count('outbox', stream)];
+    await expect(store.append(append(stream, { ...change, dueAt: at }))).rejects.toBeInstanceOf(error);
+    expect([await count('events', stream), await count('outbox', stream), await count('deadlines', stream)]).toEqual([events, messages, 0]);
+  });
+});
+
+/** Counts, and says each number: the smallest process there is. */
+const counting: Process<number, { type: 'Add'; upTo?: number }, { type: 'Added' }> = {
+  decider: {
+    initial: 0,
+    decide: (state, { upTo }) => (upTo !== undefined && state >= upTo ? [] : [{ type: 'Added' }]),
+    evolve: (state) => state + 1,
+  },
+  announce: (_, state, version) => [event(releaseStock, { key: STREAM, sequence: version, data: { orderId: STREAM } })],
+  dueAt: () => undefined,
+};
+const STREAM = randomUUIDv7();
+
+describe('a command', () => {
+  it('is decided anew when somebody was faster: of 12 at once none is lost, and the messages are in version order', async () => {
+    await Promise.all(Array.from({ length: 12 }, () => retrying(() => handleCommand(store, counting, STREAM, { type: 'Add' }, { at }))));
+    expect((await store.load(STREAM)).map((one) => one.version)).toEqual(Array.from({ length: 12 }, (_, n) => n + 1));
+    const rows = await database.query<{ payload: string }>('SELECT payload FROM outbox WHERE key = $1 ORDER BY id', [STREAM]);
+    expect(rows.map((row) => Number((JSON.parse(row.payload) as CloudEvent).sequence))).toEqual(Array.from({ length: 12 }, (_, n) => n + 1));
+  });
+
+  it('with If-Match is refused instead, when the version is another', async () => {
+    await expect(handleCommand(store, counting, STREAM, { type: 'Add' }, { at, ifVersion: 3 })).rejects.toBeInstanceOf(PreconditionFailed);
+    const [one, two] = await Promise.allSettled([1, 2].map(() => handleCommand(store, counting, STREAM, { type: 'Add' }, { at, ifVersion: 12 })));
+    expect([one?.status, two?.status].toSorted()).toEqual(['fulfilled', 'rejected']);
+  });
+
+  it('that changes nothing still notes the message that caused it', async () => {
+    const inbox = { consumer: 'orders.saga', messageId: randomUUIDv7() } as const;
+    const before = (await store.load(STREAM)).length;
+    await handleCommand(store, counting, STREAM, { type: 'Add', upTo: 1 }, { at, inbox });
+    expect((await store.load(STREAM)).length).toBe(before);
+    await expect(store.acknowledge(inbox)).rejects.toBeInstanceOf(AlreadyHandled);
+  });
+});
+
+/** A stream that twelve write to at once may use its attempts up; a caller would come again. */
+async function retrying<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof VersionConflict) return retrying(work);
+    throw error;
+  }
+}

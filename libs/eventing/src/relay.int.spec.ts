@@ -1,0 +1,163 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { reserveStock, releaseStock } from '@shop/contracts';
+import { Database } from '@shop/platform';
+import { freshDatabase } from '@shop/testing';
+import fc from 'fast-check';
+import pg from 'pg';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Unpublishable, type BusMessage, type MessageBus } from './bus.ts';
+import { event, SHARDS } from './outgoing.ts';
+import { PostgresOutbox } from './outbox.ts';
+import { Relay } from './relay.ts';
+
+const { url, ownerUrl } = await freshDatabase('catalog');
+const database = new Database(url, { size: 16, application: 'spec' });
+const outbox = new PostgresOutbox();
+const log = { info: () => {}, warn: () => {}, error: () => {} };
+const keys = Array.from({ length: 5 }, () => randomUUIDv7());
+
+/** A broker that keeps what it is given and may be told to fail. */
+class Broker {
+  readonly received: BusMessage[] = [];
+  refuses: (message: BusMessage) => boolean = () => false;
+  down = false;
+  readonly bus = {
+    publish: async (messages: readonly BusMessage[]) => {
+      if (this.down) throw new Error('the broker is away');
+      if (messages.some(this.refuses)) throw new Unpublishable('too large');
+      this.received.push(...messages);
+    },
+  } as unknown as MessageBus;
+
+  sequence(key: string): number[] {
+    return this.received.filter((message) => message.key === key).map((message) => Number((JSON.parse(message.value) as { sequence: string }).sequence));
+  }
+}
+
+const relays: Relay[] = [];
+function relay(broker: Broker, afterPublish?: () => void | Promise<void>): Relay {
+  const one = new Relay({ connectionString: url, bus: broker.bus, log, ...(afterPublish ? { afterPublish } : {}) });
+  relays.push(one);
+  one.start();
+  return one;
+}
+afterEach(async () => {
+  await Promise.all(relays.splice(0).map((one) => one.stop()));
+  await database.query('DELETE FROM outbox');
+});
+
+const waiting = async () => Number((await database.query<{ count: string }>('SELECT count(*) FROM outbox'))[0]?.count);
+const drained = () => vi.waitFor(async () => expect(await waiting()).toBe(0), { timeout: 15_000, interval: 20 });
+/** One message of a key's stream, written as a writer would: under the row lock of the key. */
+const write = (key: string, sequence: number, pad = '') =>
+  database.transaction(async (tx) => {
+    await tx.query('SELECT pg_advisory_xact_lock(hashtext($1))', [key]);
+    await outbox.add(tx, [event(releaseStock, { key, sequence, data: { orderId: key, pad } as { orderId: string } })]);
+  });
+
+describe('the relay', () => {
+  it('publishes everything, in the order of each key, whatever the interleaving of writers', () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(keys.length - 1), { minLength: 1, maxLength: 60 }), async (choices) => {
+        const broker = new Broker();
+        const one = relay(broker);
+        const counts = new Map<string, number>();
+        // Keys run side by side; within a key the writers queue for its lock, as the row lock of a stream makes them.
+        const tails = new Map<string, Promise<void>>();
+        for (const choice of choices) {
+          const key = keys[choice] as string;
+          const sequence = (counts.get(key) ?? 0) + 1;
+          counts.set(key, sequence);
+          tails.set(key, (tails.get(key) ?? Promise.resolve()).then(() => write(key, sequence)));
+        }
+        await Promise.all(tails.values());
+        one.wake();
+        await drained();
+        for (const [key, count] of counts) expect(broker.sequence(key)).toEqual(Array.from({ length: count }, (_, n) => n + 1));
+        await one.stop();
+      }),
+      { numRuns: 15 },
+    ));
+
+  it('keeps messages while the broker is away, and publishes them when it is back', async () => {
+    const broker = new Broker();
+    broker.down = true;
+    await write(keys[0] as string, 1);
+    relay(broker);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await waiting()).toBe(1);
+    broker.down = false;
+    await drained();
+    expect(broker.sequence(keys[0] as string)).toEqual([1]);
+  });
+
+  it('repeats a batch, and loses nothing, when it dies between publish and delete', async () => {
+    const broker = new Broker();
+    await write(keys[0] as string, 1);
+    await write(keys[0] as string, 2);
+    let dead = false;
+    const dying = relay(broker, () => {
+      if (dead) return;
+      dead = true;
+      throw new Error('killed');
+    });
+    await drained();
+    expect(broker.sequence(keys[0] as string)).toEqual([1, 2, 1, 2]);
+    await dying.stop();
+  });
+
+  it('sets a row aside that the broker will never take, and its shard goes on', async () => {
+    const broker = new Broker();
+    broker.refuses = (message) => message.value.includes('"sequence":"2"');
+    for (const sequence of [1, 2, 3]) await write(keys[0] as string, sequence);
+    relay(broker);
+    await drained();
+    expect(broker.sequence(keys[0] as string)).toEqual([1, 3]);
+    const [rejected] = await database.query<{ reason: string; payload: string }>('SELECT reason, payload FROM outbox_rejected');
+    expect(rejected?.reason).toContain('too large');
+    expect(rejected?.payload).toContain('"sequence":"2"');
+  });
+
+  it('shares the shards among instances, and takes over those of one whose connection is lost', async () => {
+    const broker = new Broker();
+    const [first, second] = [relay(broker), relay(broker)];
+    await vi.waitFor(() => expect([first.owned.size, second.owned.size]).toEqual([SHARDS / 2, SHARDS / 2]), { timeout: 10_000 });
+    expect(new Set([...first.owned, ...second.owned]).size).toBe(SHARDS);
+    await first.stop();
+    await vi.waitFor(() => expect(second.owned.size).toBe(SHARDS), { timeout: 10_000 });
+  });
+
+  it('comes back when its session is ended from outside', async () => {
+    const broker = new Broker();
+    const one = relay(broker);
+    await vi.waitFor(() => expect(one.owned.size).toBe(SHARDS), { timeout: 5_000 });
+    const owner = new pg.Client({ connectionString: url });
+    await owner.connect();
+    await owner.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'relay' AND datname = current_database()`);
+    await owner.end();
+    await write(keys[1] as string, 1);
+    await drained();
+    expect(broker.sequence(keys[1] as string)).toEqual([1]);
+  });
+});
+
+describe('the outbox', () => {
+  it('refuses what could never be published, before anything is written', async () => {
+    const lines = Array.from({ length: 16_000 }, () => ({ productId: randomUUIDv7(), quantity: 1 }));
+    const large = event(reserveStock, { key: keys[0] as string, data: { orderId: keys[0] as string, lines } });
+    await expect(database.transaction((tx) => outbox.add(tx, [large]))).rejects.toMatchObject({ code: 'payload-too-large' });
+    expect(await waiting()).toBe(0);
+  });
+
+  it('gives ids in the order in which messages were added, so that a batch leaves as it was written', async () => {
+    const batch = Array.from({ length: 200 }, (_, n) => event(releaseStock, { key: keys[n % 5] as string, sequence: n + 1, data: { orderId: keys[0] as string } }));
+    await database.transaction((tx) => outbox.add(tx, batch));
+    const rows = await database.query<{ payload: string }>('SELECT payload FROM outbox ORDER BY id');
+    expect(rows.map((row) => Number((JSON.parse(row.payload) as { sequence: string }).sequence))).toEqual(batch.map((_, n) => n + 1));
+  });
+
+  it('is not to be altered by the service itself', async () => {
+    expect(ownerUrl).not.toBe(url);
+    await expect(database.query('DROP TABLE outbox')).rejects.toThrow(/must be owner/);
+  });
+});
