@@ -116,6 +116,7 @@ function whenInterrupted(): Promise<number> {
   const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
   return new Promise((resolve) => {
     for (const [signal, code] of Object.entries(codes)) process.on(signal, () => resolve(code));
+    process.once('disconnect', () => resolve(codes.SIGTERM)); // tools/run.mjs, which started us, is gone
   });
 }
 
