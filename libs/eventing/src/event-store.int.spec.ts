@@ -90,7 +90,7 @@ const counting: Process<number, { type: 'Add'; upTo?: number }, { type: 'Added' 
     decide: (state, { upTo }) => (upTo !== undefined && state >= upTo ? [] : [{ type: 'Added' }]),
     evolve: (state) => state + 1,
   },
-  announce: (_, state, version) => [event(releaseStock, { key: STREAM, sequence: version, data: { orderId: STREAM } })],
+  announce: (_event, _state, version) => [event(releaseStock, { key: STREAM, sequence: version, data: { orderId: STREAM } })],
   dueAt: () => undefined,
 };
 const STREAM = randomUUIDv7();
