@@ -16,7 +16,7 @@ CREATE TABLE payments (
   CONSTRAINT payments_pkey PRIMARY KEY (order_id),
   CONSTRAINT payments_payment_id UNIQUE (payment_id),
   -- Money is held or taken under the provider's name for it, and we know how much it is.
-  CONSTRAINT payments_held CHECK (status IN ('declined', 'voided') OR num_nonnulls(payment_id, amount, currency) = 3),
+  CONSTRAINT payments_held CHECK (status NOT IN ('authorised', 'captured') OR num_nonnulls(payment_id, amount, currency) = 3),
   CONSTRAINT payments_reason CHECK ((status = 'declined') = (reason IS NOT NULL))
 ) WITH (
   -- Each payment is updated once or twice: room on the page keeps that out of the indexes (HOT).

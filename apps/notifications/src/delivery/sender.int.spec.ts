@@ -1,0 +1,223 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { orderCancelled, orderConfirmed, orderStockReserved } from '@shop/contracts';
+import { ConsumerRuntime, event, MemoryBus, PostgresOutbox, seal, type Outgoing } from '@shop/eventing';
+import { Database, Health, type Logger } from '@shop/platform';
+import { freshDatabase } from '@shop/testing';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { MAX_ATTEMPTS } from '../domain/attempts.ts';
+import { MailConsumer } from '../mail.consumer.ts';
+import { Messages, type Claimed } from '../messages.ts';
+import { Addresses, type Address } from './addresses.ts';
+import { FakeMailer } from './fake-mailer.ts';
+import { Undeliverable } from './mailer.ts';
+import { Sender } from './sender.ts';
+
+/** Counts how often a sender looks at the queue. */
+class WatchedMessages extends Messages {
+  looks = 0;
+
+  override claim(limit: number, leaseMs: number): Promise<Claimed[]> {
+    this.looks++;
+    return super.claim(limit, leaseMs);
+  }
+}
+
+const { url } = await freshDatabase('notifications');
+const database = new Database(url, { size: 8, application: 'spec' });
+const messages = new WatchedMessages(database);
+const bus = new MemoryBus();
+const logged: string[] = [];
+const note = (fields: object, message: string) => void logged.push(JSON.stringify({ ...fields, message }));
+const log = { info: note, warn: note, error: note } as unknown as Logger;
+
+class FakeAddresses extends Addresses {
+  readonly gone = new Set<string>();
+
+  override async of(accountId: string): Promise<Address> {
+    if (this.gone.has(accountId)) throw new Undeliverable('account-gone');
+    return { name: 'Ada', address: `${accountId}@example.com` };
+  }
+
+  override async close(): Promise<void> {}
+}
+
+const addresses = new FakeAddresses();
+let mailer: FakeMailer;
+let customerId: string;
+const senders: Sender[] = [];
+
+function newSender(): Sender {
+  const sender = new Sender(messages, addresses, mailer, log, new Health());
+  senders.push(sender);
+  return sender;
+}
+
+beforeEach(() => {
+  mailer = new FakeMailer();
+  customerId = randomUUIDv7();
+  logged.length = 0;
+});
+afterEach(async () => {
+  await Promise.all(senders.splice(0).map((sender) => sender.onApplicationShutdown()));
+  await database.query('DELETE FROM messages');
+});
+afterAll(() => database.close());
+
+const document = () => ({ channel: 'mail', kind: 'order-confirmed', orderId: randomUUIDv7(), payload: { total: 3998, currency: 'EUR' } }) as const;
+const queue = (accountId = customerId) => database.transaction((tx) => messages.add(tx, { eventId: randomUUIDv7(), accountId, document: document() }));
+const rows = () => database.query<{ status: string; attempts: number; failure: string | null }>('SELECT status, attempts, failure FROM messages ORDER BY id');
+const makeDue = () => database.query('UPDATE messages SET next_attempt_at = now()');
+
+describe('the sender', () => {
+  it('sends what is queued, under the id of its event', async () => {
+    await queue();
+    newSender().onApplicationBootstrap();
+    await expect.poll(rows).toEqual([{ status: 'sent', attempts: 1, failure: null }]);
+    const [{ event_id }] = (await database.query<{ event_id: string }>('SELECT event_id FROM messages')) as [{ event_id: string }];
+    expect(mailer.outbox).toMatchObject([{ messageId: `<${event_id}@shop.example>`, to: { name: 'Ada', address: `${customerId}@example.com` } }]);
+  });
+
+  it('sends each mail once when several instances share the queue', async () => {
+    await Promise.all(Array.from({ length: 100 }, () => queue()));
+    for (let instance = 0; instance < 3; instance++) newSender().onApplicationBootstrap();
+    await expect.poll(async () => (await rows()).every((row) => row.status === 'sent'), { timeout: 10_000 }).toBe(true);
+    expect(mailer.outbox).toHaveLength(100);
+    expect(new Set(mailer.outbox.map((mail) => mail.messageId)).size).toBe(100);
+  });
+
+  it('sends again, under the same id, what a sender that died had in hand', async () => {
+    await queue();
+    const [claimed] = await messages.claim(1, 60_000);
+    expect(await messages.claim(1, 60_000)).toEqual([]);
+    await makeDue();
+    newSender().onApplicationBootstrap();
+    await expect.poll(rows).toEqual([{ status: 'sent', attempts: 2, failure: null }]);
+    expect(mailer.outbox[0]?.messageId).toBe(`<${claimed?.eventId}@shop.example>`);
+  });
+
+  it('tries again after a failure that may pass', async () => {
+    mailer.weather = 'away';
+    await queue();
+    const sender = newSender();
+    sender.onApplicationBootstrap();
+    await expect.poll(rows).toEqual([{ status: 'queued', attempts: 1, failure: 'ECONNECTION' }]);
+    mailer.weather = 'fine';
+    await makeDue();
+    sender.wake();
+    await expect.poll(rows).toEqual([{ status: 'sent', attempts: 2, failure: null }]);
+  });
+
+  it('gives up at once what was refused for good, and says so to the customer', async () => {
+    mailer.weather = 'refuses';
+    await queue();
+    newSender().onApplicationBootstrap();
+    await expect.poll(rows).toEqual([{ status: 'failed', attempts: 1, failure: 'smtp-550' }]);
+    expect((await messages.page(customerId, { limit: 10 })).items).toMatchObject([{ status: 'failed', kind: 'order-confirmed' }]);
+  });
+
+  it('gives up a message to an account that is gone', async () => {
+    addresses.gone.add(customerId);
+    await queue();
+    newSender().onApplicationBootstrap();
+    await expect.poll(rows).toEqual([{ status: 'failed', attempts: 1, failure: 'account-gone' }]);
+  });
+
+  it('gives up after the last attempt, also when no attempt lived to say that it failed', async () => {
+    mailer.weather = 'away';
+    await queue();
+    await queue();
+    const [last, killer] = await messages.claim(2, 0);
+    await database.query('UPDATE messages SET attempts = CASE id WHEN $1 THEN $3::int - 1 ELSE $3::int END WHERE id IN ($1, $2)', [last?.id, killer?.id, MAX_ATTEMPTS]);
+    newSender().onApplicationBootstrap();
+    await expect.poll(async () => (await rows()).map((row) => row.failure).sort()).toEqual(['ECONNECTION', 'given-up']);
+    expect((await rows()).map((row) => row.status)).toEqual(['failed', 'failed']);
+  });
+
+  it('neither stores nor logs an address', async () => {
+    mailer.weather = 'away';
+    await queue();
+    const sender = newSender();
+    sender.onApplicationBootstrap();
+    await expect.poll(() => logged.length).toBeGreaterThan(0);
+    mailer.weather = 'fine';
+    await makeDue();
+    sender.wake();
+    await expect.poll(() => mailer.outbox.length).toBe(1);
+    await expect.poll(async () => (await rows())[0]?.status).toBe('sent');
+    const stored = JSON.stringify(await database.query('SELECT * FROM messages'));
+    for (const text of [stored, ...logged]) expect(text).not.toContain('@example.com');
+  });
+});
+
+describe('the consumer', () => {
+  const orderId = randomUUIDv7();
+  let runtime: ConsumerRuntime;
+  let sender: Sender;
+
+  beforeAll(async () => {
+    // Another group reads this topic, too; the bus waits for it.
+    await bus.subscribe({ group: 'orders.list', topics: ['orders.events'], maxInFlight: 1, handle: async () => {} });
+  });
+  beforeEach(async () => {
+    sender = newSender();
+    const consumer = new MailConsumer(messages, sender);
+    runtime = new ConsumerRuntime({ consumer, bus, database, outbox: new PostgresOutbox(), log });
+    await runtime.start();
+  });
+  afterEach(() => runtime.stop());
+
+  async function send(message: Outgoing, times = 1): Promise<void> {
+    const { topic, key, payload } = seal(message);
+    for (let time = 0; time < times; time++) await bus.publish([{ topic, key, value: payload }]);
+  }
+  const about = () => ({ orderId, customerId });
+  const documents = async () => (await database.query<{ document: object }>('SELECT document FROM messages ORDER BY id')).map((row) => row.document);
+
+  it('queues one message for an event, however often it comes', async () => {
+    await send(event(orderConfirmed, { key: orderId, sequence: 4, data: { ...about(), total: 3998, currency: 'EUR' } }), 3);
+    expect(await documents()).toEqual([{ channel: 'mail', kind: 'order-confirmed', orderId, payload: { total: 3998, currency: 'EUR' } }]);
+  });
+
+  it('tells why an order was cancelled', async () => {
+    await send(event(orderCancelled, { key: orderId, sequence: 3, data: { ...about(), reason: 'out-of-stock', total: 3998, currency: 'EUR' } }));
+    expect(await documents()).toMatchObject([{ kind: 'order-cancelled', payload: { reason: 'out-of-stock' } }]);
+  });
+
+  it('has nothing to say about the steps between', async () => {
+    await send(event(orderStockReserved, { key: orderId, sequence: 2, data: about() }));
+    expect(await documents()).toEqual([]);
+  });
+
+  it('has the mail sent without waiting for the next poll', async () => {
+    // Timers stand still, so the next poll never comes.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const looks = messages.looks;
+      sender.onApplicationBootstrap();
+      await expect.poll(() => messages.looks).toBe(looks + 1);
+      await send(event(orderConfirmed, { key: orderId, sequence: 4, data: { ...about(), total: 3998, currency: 'EUR' } }));
+      await expect.poll(() => mailer.outbox.length).toBe(1);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
+describe('the list of messages', () => {
+  it('shows the newest first, page by page, and only what is yours', async () => {
+    for (let n = 0; n < 5; n++) await queue();
+    await queue(randomUUIDv7());
+    const seen: string[] = [];
+    for (let cursor: string | undefined, first = true; first || cursor !== undefined; first = false) {
+      const page = await messages.page(customerId, { limit: 2, ...(cursor !== undefined && { cursor }) });
+      seen.push(...page.items.map((item) => item.id));
+      cursor = page.nextCursor;
+    }
+    expect(seen).toHaveLength(5);
+    expect(seen).toEqual([...seen].sort().reverse());
+  });
+
+  it('refuses a cursor it did not make', async () => {
+    await expect(messages.page(customerId, { limit: 2, cursor: 'bm9wZQ' })).rejects.toMatchObject({ code: 'invalid-cursor' });
+  });
+});
