@@ -1,0 +1,61 @@
+import { createReadStream } from 'node:fs';
+import { createRequire } from 'node:module';
+import { Controller, Get, Header, StreamableFile } from '@nestjs/common';
+import { Public } from '@shop/platform';
+import { OpenApi } from './open-api.ts';
+
+const page = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Shop API</title>
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+</head>
+<body><div id="ui"></div><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body>
+</html>
+`;
+
+const start = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#ui', deepLinking: true, tryItOutEnabled: true });\n`;
+
+/** The API's description, and a page to browse it. */
+@Public()
+@Controller()
+export class DocsController {
+  constructor(private readonly openApi: OpenApi) {}
+
+  @Get('openapi.json')
+  document(): Promise<object> {
+    return this.openApi.document();
+  }
+
+  @Get('docs')
+  @Header('content-type', 'text/html; charset=utf-8')
+  page(): string {
+    return page;
+  }
+
+  @Get('docs/start.js')
+  @Header('content-type', 'text/javascript; charset=utf-8')
+  start(): string {
+    return start;
+  }
+
+  @Get('docs/swagger-ui.css')
+  @Header('content-type', 'text/css; charset=utf-8')
+  @Header('cache-control', 'public, max-age=86400')
+  style(): StreamableFile {
+    return asset('swagger-ui.css');
+  }
+
+  @Get('docs/swagger-ui-bundle.js')
+  @Header('content-type', 'text/javascript; charset=utf-8')
+  @Header('cache-control', 'public, max-age=86400')
+  script(): StreamableFile {
+    return asset('swagger-ui-bundle.js');
+  }
+}
+
+/** Swagger UI belongs to @nestjs/swagger, so it is looked for from there, wherever npm put it. */
+function asset(file: string): StreamableFile {
+  const fromSwagger = createRequire(createRequire(import.meta.url).resolve('@nestjs/swagger'));
+  return new StreamableFile(createReadStream(fromSwagger.resolve(`swagger-ui-dist/${file}`)));
+}

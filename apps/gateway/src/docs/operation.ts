@@ -1,0 +1,60 @@
+import { Reflector } from '@nestjs/core';
+import { idempotencyKey } from '@shop/contracts';
+import { z } from 'zod';
+
+/** What the published description of an operation says beyond its route and its input schemas, which are read from the code. */
+export interface OperationNotes {
+  readonly summary: string;
+  readonly description?: string;
+  /** The status of success; 200 if absent. */
+  readonly status?: number;
+  readonly answer: z.ZodType;
+  /** Headers of the answer that carry meaning. */
+  readonly sends?: readonly (keyof typeof sentHeaders)[];
+  /** Headers of the request that carry meaning. */
+  readonly takes?: readonly (keyof typeof takenHeaders)[];
+  /** Where no service behind the door is asked, none can be away. */
+  readonly asks?: 'nobody';
+  readonly body?: 'optional';
+  /** Refusals of its own, next to those that every operation shares. */
+  readonly refuses?: readonly (keyof typeof refusals)[];
+}
+
+export const sentHeaders = {
+  ETag: 'The version of what is answered, as `"n"`.',
+  Location: 'Where the new resource is.',
+  'Idempotency-Replayed': '`true` when this is the stored answer to an earlier request with the same key.',
+} as const;
+
+export const takenHeaders = {
+  'Idempotency-Key': {
+    required: true,
+    schema: idempotencyKey,
+    description: 'Your own name for this attempt. Sent again with the same body it gets the same answer, and nothing happens twice.',
+  },
+  'If-Match': {
+    required: false,
+    schema: z.string().regex(/^(\*|"[1-9]\d{0,14}")$/),
+    description: 'The ETag that you have seen: if the resource has changed since, nothing happens (412).',
+  },
+} as const;
+
+export const refusals = {
+  400: 'The input breaks its schema; `errors` says where.',
+  401: 'The access token is missing, expired or not valid.',
+  403: 'The access token lacks a scope.',
+  404: 'There is no such thing, or it is not yours.',
+  409: 'It contradicts the present state, or the same key is being worked on.',
+  412: 'The resource is no longer at the version of If-Match.',
+  413: 'The body is too large.',
+  415: 'The body is not JSON.',
+  422: 'Well-formed, but a rule says no; `code` says which.',
+  503: 'A service behind the door is away; try again after Retry-After.',
+  504: 'A service behind the door did not answer in time; whether it acted is unknown.',
+} as const;
+
+/**
+ * Marks a method as a published operation. Kept apart from @nestjs/swagger on purpose: that costs half a second and 30 MB to load, and is
+ * loaded when the first person asks for the documentation.
+ */
+export const Operation = Reflector.createDecorator<OperationNotes>();

@@ -1,0 +1,164 @@
+import type { OrderView, ProductView } from '@shop/contracts';
+import { runService, type RunningService } from '@shop/platform';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { fakeIssuer, FakeService } from './fake-services.ts';
+import { gateway } from './service.ts';
+
+const issuer = 'http://shop.example/oidc';
+const id = '0198c0de-0000-7000-8000-000000000001';
+const product: ProductView = { id, sku: 'MUG', name: 'Mug', description: 'A mug.', price: 1250, currency: 'EUR', available: 3 };
+const order: OrderView = {
+  id,
+  status: 'placed',
+  lines: [{ productId: id, name: 'Mug', quantity: 2, unitPrice: 1250 }],
+  total: 2500,
+  currency: 'EUR',
+  placedAt: '2026-01-01T00:00:00Z',
+  version: 1,
+};
+const wish = { lines: [{ productId: id, quantity: 2 }], paymentToken: 'tok_good' };
+
+let services: Record<'auth' | 'catalog' | 'orders' | 'notifications', FakeService>;
+let tokens: Awaited<ReturnType<typeof fakeIssuer>>;
+let running: RunningService;
+let token: string;
+
+beforeAll(async () => {
+  const [auth, catalog, orders, notifications] = await Promise.all([FakeService.start(), FakeService.start(), FakeService.start(), FakeService.start()]);
+  services = { auth, catalog, orders, notifications };
+  tokens = await fakeIssuer(issuer);
+  token = await tokens.token('orders:read orders:write');
+  running = await runService(gateway, {
+    ISSUER: issuer,
+    JWKS_URL: tokens.jwksUrl,
+    LOG_LEVEL: 'silent',
+    AUTH_URLS: auth.url,
+    CATALOG_URLS: catalog.url,
+    ORDERS_URLS: orders.url,
+    NOTIFICATIONS_URLS: notifications.url,
+  });
+});
+
+afterAll(async () => {
+  await running.close();
+  await Promise.all([tokens, ...Object.values(services)].map((each) => each.stop()));
+});
+
+beforeEach(() => {
+  for (const service of Object.values(services)) service.seen.length = 0;
+});
+
+const get = (path: string, headers: Record<string, string> = {}) => fetch(running.url + path, { headers });
+const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+  fetch(running.url + path, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) });
+const signedIn = () => ({ authorization: `Bearer ${token}` });
+const keyed = () => ({ ...signedIn(), 'idempotency-key': 'attempt-0001' });
+
+describe('products', () => {
+  it('are for everybody, and show what the contract says and no more', async () => {
+    services.catalog.says(200, { items: [{ ...product, supplier: 'secret' }], nextCursor: 'next', cost: 1 });
+    const answer = await get('/v1/products?limit=1&cursor=abc');
+    expect([answer.status, await answer.json()]).toEqual([200, { items: [product], nextCursor: 'next' }]);
+    expect(services.catalog.last.path).toBe('/products?limit=1&cursor=abc');
+  });
+
+  it('pass on what catalog says no to', async () => {
+    services.catalog.says(404, { type: 'urn:shop:problem:product-not-found', title: 'Not Found', status: 404, code: 'product-not-found' });
+    const answer = await get(`/v1/products/${id}`);
+    expect([answer.status, answer.headers.get('content-type'), await answer.json()]).toEqual([
+      404,
+      'application/problem+json; charset=utf-8',
+      expect.objectContaining({ code: 'product-not-found', traceId: expect.stringMatching(/^[0-9a-f]{32}$/) as string }),
+    ]);
+  });
+
+  it.each([
+    ['/v1/products?limit=0', '/query/limit'],
+    ['/v1/products?sort=price', '/query/sort'],
+    ['/v1/products/mug', '/params/id'],
+  ])('refuse %s and name %s', async (path, pointer) => {
+    const answer = await get(path);
+    expect([answer.status, await answer.json()]).toEqual([400, expect.objectContaining({ errors: [expect.objectContaining({ pointer })] })]);
+    expect(services.catalog.seen).toEqual([]);
+  });
+});
+
+describe('placing an order', () => {
+  it('hands the key, the token and the body on, and the answer with its headers back', async () => {
+    services.orders.says(201, order, { etag: '"1"', location: `/v1/orders/${id}`, 'idempotency-replayed': 'true', 'x-powered-by': 'inside' });
+    const answer = await post('/v1/orders', wish, keyed());
+    expect([answer.status, await answer.json()]).toEqual([201, order]);
+    const sent = ['etag', 'location', 'idempotency-replayed', 'x-powered-by'].map((name) => answer.headers.get(name));
+    expect(sent).toEqual(['"1"', `/v1/orders/${id}`, 'true', null]);
+    const { headers, body } = services.orders.last;
+    expect([headers['idempotency-key'], headers.authorization, JSON.parse(body)]).toEqual(['attempt-0001', `Bearer ${token}`, wish]);
+  });
+
+  it.each([
+    ['a field that is unknown', { ...wish, coupon: 'x' }, '/coupon'],
+    ['an unknown field in a line', { ...wish, lines: [{ ...wish.lines[0], price: 1 }] }, '/lines/0/price'],
+    ['a quantity of none', { ...wish, lines: [{ productId: id, quantity: 0 }] }, '/lines/0/quantity'],
+    ['a card number for a token', { ...wish, paymentToken: '4242424242424242' }, '/paymentToken'],
+  ])('is refused with %s', async (_what, body, pointer) => {
+    const answer = await post('/v1/orders', body, keyed());
+    expect([answer.status, await answer.json()]).toEqual([400, expect.objectContaining({ errors: [expect.objectContaining({ pointer })] })]);
+    expect(services.orders.seen).toEqual([]);
+  });
+
+  it('needs a key of its own', async () => {
+    expect((await post('/v1/orders', wish, signedIn())).status).toBe(400);
+  });
+
+  it('passes Retry-After on when the same key is being worked on', async () => {
+    const problem = { type: 'urn:shop:problem:key-in-use', title: 'Conflict', status: 409, code: 'key-in-use' };
+    services.orders.says(409, problem, { 'retry-after': '1' });
+    const answer = await post('/v1/orders', wish, keyed());
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([409, '1']);
+  });
+});
+
+describe('cancelling an order', () => {
+  it.each([
+    ['without a body', undefined],
+    ['with an empty object', '{}'],
+  ])('works %s, and hands If-Match on', async (_how, body) => {
+    services.orders.says(200, { ...order, status: 'cancelled', cancellation: 'customer', version: 2 }, { etag: '"2"' });
+    const headers = { ...signedIn(), 'if-match': '"1"', ...(body && { 'content-type': 'application/json' }) };
+    const answer = await fetch(`${running.url}/v1/orders/${id}/cancellation`, { method: 'POST', headers, ...(body && { body }) });
+    expect([answer.status, answer.headers.get('etag')]).toEqual([200, '"2"']);
+    expect(services.orders.last).toMatchObject({ path: `/orders/${id}/cancellation`, headers: { 'if-match': '"1"' }, body: '{}' });
+  });
+});
+
+describe('the door', () => {
+  it.each(['/v1/orders', `/v1/orders/${id}`, `/v1/orders/${id}/history`, '/v1/notifications'])('keeps strangers out of %s', async (path) => {
+    const reading = await tokens.token('openid');
+    expect([(await get(path)).status, (await get(path, { authorization: `Bearer ${reading}` })).status]).toEqual([401, 403]);
+    expect([...services.orders.seen, ...services.notifications.seen]).toEqual([]);
+  });
+
+  it('does not let a token that may only read place an order', async () => {
+    const reading = await tokens.token('orders:read');
+    expect((await post('/v1/orders', wish, { ...keyed(), authorization: `Bearer ${reading}` })).status).toBe(403);
+  });
+
+  it('registers customers, and keeps what auth says of them to the contract', async () => {
+    services.auth.says(201, { id, email: 'a@example.com', name: 'A', hash: 'secret' });
+    const answer = await post('/v1/accounts', { email: 'a@example.com', password: 'long-enough-1', name: 'A' });
+    expect([answer.status, await answer.json()]).toEqual([201, { id, email: 'a@example.com', name: 'A' }]);
+  });
+
+  it('turns a failure behind it into 503, without its words', async () => {
+    services.catalog.says(500, { type: 'x', title: 'x', status: 500, code: 'x', detail: 'stack trace' });
+    const answer = await get('/v1/products');
+    expect([answer.status, answer.headers.get('retry-after'), await answer.text()]).toEqual([503, '1', expect.not.stringContaining('stack trace')]);
+  });
+
+  it('stays ready while everything behind it is silent', async () => {
+    expect((await get('/health/ready')).status).toBe(200);
+  });
+
+  it('shows where to go', async () => {
+    expect(await (await get('/')).json()).toMatchObject({ openapi: '/openapi.json', products: '/v1/products' });
+  });
+});

@@ -1,0 +1,110 @@
+import { createServer, type AddressInfo } from 'node:net';
+import { runService, type RunningService } from '@shop/platform';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { FakeService } from '../fake-services.ts';
+import { gateway } from '../service.ts';
+
+let auth: FakeService;
+let running: RunningService;
+
+function gatewayTo(...authUrls: string[]): Promise<RunningService> {
+  const elsewhere = 'http://127.0.0.1:1';
+  return runService(gateway, {
+    ISSUER: 'https://shop.example:8443/oidc',
+    JWKS_URL: elsewhere,
+    LOG_LEVEL: 'silent',
+    AUTH_URLS: authUrls.join(),
+    CATALOG_URLS: elsewhere,
+    ORDERS_URLS: elsewhere,
+    NOTIFICATIONS_URLS: elsewhere,
+  });
+}
+
+beforeAll(async () => {
+  auth = await FakeService.start();
+  running = await gatewayTo(auth.url);
+});
+
+afterAll(async () => {
+  await running.close();
+  await auth.stop();
+});
+
+beforeEach(() => {
+  auth.seen.length = 0;
+});
+
+async function closedPort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+const ask = (path: string, init: RequestInit = {}, { url } = running) => fetch(url + path, { redirect: 'manual', ...init });
+
+describe('/oidc', () => {
+  it('leaves cookies, redirects and queries as they are', async () => {
+    auth.answer = (_seen, response) =>
+      void response.writeHead(303, { location: 'http://127.0.0.1:4711/callback?code=1', 'set-cookie': ['a=1; Path=/oidc; HttpOnly', 'b=2'] }).end();
+    const answer = await ask('/oidc/auth?client_id=shop-cli&scope=openid%20offline_access', { headers: { cookie: 'a=0' } });
+    expect([answer.status, answer.headers.get('location'), answer.headers.getSetCookie()]).toEqual([
+      303,
+      'http://127.0.0.1:4711/callback?code=1',
+      ['a=1; Path=/oidc; HttpOnly', 'b=2'],
+    ]);
+    expect(auth.last).toMatchObject({ path: '/oidc/auth?client_id=shop-cli&scope=openid%20offline_access', headers: { cookie: 'a=0' } });
+  });
+
+  it('passes forms on byte by byte, also when the instance whose turn it is refuses the connection', async () => {
+    auth.says(200, { access_token: 'x' });
+    const another = await gatewayTo(`http://127.0.0.1:${await closedPort()}`, auth.url);
+    const form = `grant_type=authorization_code&code=${'c'.repeat(30_000)}`;
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const answers = [];
+    for (let turn = 0; turn < 3; turn++) answers.push(await ask('/oidc/token', { method: 'POST', headers, body: form }, another));
+    await another.close();
+    expect(answers.map((answer) => answer.status)).toEqual([200, 200, 200]);
+    expect(auth.seen.map((seen) => [seen.body === form, seen.headers['content-type']])).toEqual(Array(3).fill([true, headers['content-type']]));
+  });
+
+  it('says 503 and when to come back while no instance can be reached', async () => {
+    const lonely = await gatewayTo(`http://127.0.0.1:${await closedPort()}`);
+    const answer = await ask('/oidc/jwks', {}, lonely);
+    await lonely.close();
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+  });
+
+  it('says who asks, and by which address the world knows the shop, whatever the caller claims', async () => {
+    auth.says(200, {});
+    await ask('/oidc/.well-known/openid-configuration', {
+      headers: { 'x-forwarded-for': '8.8.8.8', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'gopher', forwarded: 'for=8.8.8.8', 'x-request-budget-ms': '1' },
+    });
+    const { headers } = auth.last;
+    expect(headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': 'shop.example:8443', 'x-forwarded-proto': 'https' });
+    expect([headers.forwarded, headers['x-request-budget-ms'], headers.host]).toEqual([undefined, undefined, new URL(auth.url).host]);
+  });
+
+  it('keeps what is about one connection to that connection', async () => {
+    auth.answer = (_seen, response) => void response.writeHead(200, { connection: 'close, x-hop', 'x-hop': '1', 'x-end': '1' }).end('ok');
+    const answer = await ask('/oidc/jwks', { headers: { te: 'trailers' } });
+    expect([answer.headers.get('x-hop'), answer.headers.get('x-end'), auth.last.headers.te]).toEqual([null, '1', undefined]);
+  });
+
+  it('gives the gateway problem when auth breaks off', async () => {
+    auth.answer = (_seen, response) => void response.destroy();
+    const answer = await ask('/oidc/jwks');
+    expect([answer.status, answer.headers.get('content-type'), await answer.json()]).toEqual([
+      502,
+      'application/problem+json; charset=utf-8',
+      expect.objectContaining({ code: 'upstream-broken', status: 502 }),
+    ]);
+  });
+
+  it('does not reach what lies beside it', async () => {
+    auth.says(200, {});
+    expect([(await ask('/oidcx')).status, (await ask('/accounts/1')).status]).toEqual([404, 404]);
+    expect(auth.seen).toEqual([]);
+  });
+});

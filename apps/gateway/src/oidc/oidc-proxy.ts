@@ -1,0 +1,104 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { DomainError } from '@shop/kernel';
+import { currentTraceparent, HttpProblem, Instances, neverArrived } from '@shop/platform';
+import { handleWhen, retry } from 'cockatiel';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { errors, type Dispatcher } from 'undici';
+import { GatewayConfig } from '../gateway.config.ts';
+
+/** Signing in may wait its turn for a password hash; a page or a token otherwise takes milliseconds. */
+const ANSWER_WITHIN_MS = 15_000;
+const CONNECTIONS = 64;
+
+/** About one connection, not about the message (RFC 9110, 7.6.1): never passed on. So is whatever `Connection` names. */
+const hopByHop = ['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'];
+/** Said by us alone, whatever the client claims. */
+const ours = ['host', 'forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-request-budget-ms', 'traceparent', 'tracestate', 'expect'];
+
+/**
+ * Passes /oidc/* through to auth as it is: forms, cookies and redirects belong to the OpenID Connect library there. Bodies are streamed,
+ * never parsed. The instances take turns; one that refuses the connection has seen nothing, so the next is asked.
+ */
+@Injectable()
+export class OidcProxy implements OnModuleInit, OnApplicationShutdown {
+  private readonly auth: Instances;
+  private readonly failover;
+  private readonly issuer: URL;
+
+  constructor(
+    config: GatewayConfig,
+    private readonly host: HttpAdapterHost,
+  ) {
+    this.auth = new Instances(config.AUTH_URLS, CONNECTIONS);
+    this.failover = retry(handleWhen(neverArrived), { maxAttempts: this.auth.count - 1 });
+    this.issuer = new URL(config.ISSUER);
+  }
+
+  onModuleInit(): void {
+    const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
+    // A context of its own, in which no body is read before it is sent on. Not awaited: it is loaded with the server, once Nest has set
+    // its error handler.
+    void fastify.register((scope, _options, done) => {
+      scope.removeAllContentTypeParsers();
+      scope.addContentTypeParser('*', (_request, _body, parsed) => parsed(null));
+      scope.all('/oidc/*', (request, reply) => this.pass(request, reply));
+      done();
+    });
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.auth.close();
+  }
+
+  private async pass(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const hungUp = new AbortController();
+    reply.raw.once('close', () => hungUp.abort());
+    const answer = await this.failover.execute(() => this.ask(request, hungUp.signal)).catch(failed);
+    return reply.status(answer.statusCode).headers(endToEnd(answer.headers)).send(answer.body);
+  }
+
+  private ask(request: FastifyRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    return this.auth.use((pool) =>
+      pool.request({
+        method: request.method as Dispatcher.HttpMethod,
+        path: request.raw.url ?? '/',
+        headers: { ...endToEnd(request.headers, ours), ...this.forwarded(request), traceparent: currentTraceparent() },
+        body: bodyOf(request),
+        headersTimeout: ANSWER_WITHIN_MS,
+        bodyTimeout: ANSWER_WITHIN_MS,
+        signal,
+      }),
+    );
+  }
+
+  /** Where the client stands, and by which address the world knows us: from the configuration, because a Host header can be made up. */
+  private forwarded(request: FastifyRequest): Record<string, string> {
+    return { 'x-forwarded-for': request.ip, 'x-forwarded-host': this.issuer.host, 'x-forwarded-proto': this.issuer.protocol.slice(0, -1) };
+  }
+}
+
+/**
+ * As an iterable, not as the stream itself: undici destroys a stream when a connection is refused, and then there is nothing to send to
+ * the next instance. (It takes iterables; its types do not say so.)
+ */
+function bodyOf({ raw, headers }: FastifyRequest): Dispatcher.DispatchOptions['body'] {
+  const sent = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  return sent ? ({ [Symbol.asyncIterator]: () => raw[Symbol.asyncIterator]() } as unknown as Readable) : null;
+}
+
+function endToEnd<H extends IncomingHttpHeaders>(headers: H, without: readonly string[] = []): H {
+  const named = String(headers.connection ?? '').toLowerCase().split(/\s*,\s*/);
+  const dropped = new Set([...hopByHop, ...named, ...without]);
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !dropped.has(name))) as H;
+}
+
+/** 503: nothing was sent. 504: no answer in time. 502: the connection broke; in both it may have acted. */
+function failed(error: unknown): never {
+  if (neverArrived(error)) throw Object.assign(new DomainError('unavailable', 'unavailable', 'Signing in is not possible at the moment. Try again.'), { cause: error });
+  const late = error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError;
+  const [status, code, detail] = late ? ([504, 'upstream-timeout', 'auth did not answer in time.'] as const) : ([502, 'upstream-broken', 'auth broke off its answer.'] as const);
+  throw Object.assign(new HttpProblem(status, code, detail), { cause: error });
+}

@@ -1,0 +1,107 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
+import {
+  id,
+  orderHistory,
+  orderPage,
+  orderQuery,
+  orderView,
+  placeOrder,
+  type OrderHistory,
+  type OrderPage,
+  type OrderQuery,
+  type OrderView,
+  type PlaceOrder,
+} from '@shop/contracts';
+import { CurrentPrincipal, IdempotencyKey, IfMatch, RequireScope, type Principal } from '@shop/platform';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { answer } from './answer.ts';
+import { Operation } from './docs/operation.ts';
+import { strict } from './strict.ts';
+import { Orders } from './upstreams.ts';
+
+const newOrder = strict(placeOrder);
+const query = strict(orderQuery);
+const nothing = z.strictObject({}).optional();
+
+@Controller('v1/orders')
+export class OrdersController {
+  constructor(private readonly orders: Orders) {}
+
+  @Post()
+  @RequireScope('orders:write')
+  @Operation({
+    summary: 'Place an order',
+    description: 'Answers as soon as the order is recorded. Stock and payment follow: read the order until it is confirmed or cancelled.',
+    status: 201,
+    answer: orderView,
+    sends: ['Location', 'ETag', 'Idempotency-Replayed'],
+    takes: ['Idempotency-Key'],
+    refuses: [409, 413, 415, 422],
+  })
+  place(
+    @CurrentPrincipal() { token }: Principal,
+    @IdempotencyKey() key: string,
+    @Body({ schema: newOrder }) body: PlaceOrder,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<OrderView> {
+    const headers = { 'idempotency-key': key };
+    return answer(reply, this.orders.request({ method: 'POST', path: '/orders', body, headers, token, schema: orderView, idempotent: true }));
+  }
+
+  @Get()
+  @RequireScope('orders:read')
+  @Operation({ summary: 'Your orders, newest first', answer: orderPage })
+  list(
+    @CurrentPrincipal() { token }: Principal,
+    @Query({ schema: query }) query: OrderQuery,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<OrderPage> {
+    return answer(reply, this.orders.request({ method: 'GET', path: '/orders', query, token, schema: orderPage, idempotent: true }));
+  }
+
+  @Get(':id')
+  @RequireScope('orders:read')
+  @Operation({ summary: 'One order as it is now', answer: orderView, sends: ['ETag'], refuses: [404] })
+  get(
+    @CurrentPrincipal() { token }: Principal,
+    @Param('id', { schema: id }) order: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<OrderView> {
+    return answer(reply, this.orders.request({ method: 'GET', path: `/orders/${order}`, token, schema: orderView, idempotent: true }));
+  }
+
+  @Get(':id/history')
+  @RequireScope('orders:read')
+  @Operation({ summary: 'What happened to an order, oldest first', answer: orderHistory, refuses: [404] })
+  history(
+    @CurrentPrincipal() { token }: Principal,
+    @Param('id', { schema: id }) order: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<OrderHistory> {
+    return answer(reply, this.orders.request({ method: 'GET', path: `/orders/${order}/history`, token, schema: orderHistory, idempotent: true }));
+  }
+
+  @Post(':id/cancellation')
+  @HttpCode(200)
+  @RequireScope('orders:write')
+  @Operation({
+    summary: 'Cancel an order',
+    description: 'Said twice it changes nothing. A confirmed order cannot be cancelled.',
+    body: 'optional',
+    answer: orderView,
+    sends: ['ETag'],
+    takes: ['If-Match'],
+    refuses: [404, 409, 412, 415],
+  })
+  cancel(
+    @CurrentPrincipal() { token }: Principal,
+    @Param('id', { schema: id }) order: string,
+    @Body({ schema: nothing }) _: unknown,
+    @IfMatch() version: number | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<OrderView> {
+    const headers = version === undefined ? {} : { 'if-match': `"${version}"` };
+    return answer(reply, this.orders.request({ method: 'POST', path: `/orders/${order}/cancellation`, body: {}, headers, token, schema: orderView }));
+  }
+}
