@@ -49,6 +49,7 @@ class Story {
   private consumer: Consumer<string, string, string, string> | undefined;
   /** Messages that were on the bus before we knew the order's id. */
   private readonly early: Record<string, unknown>[] = [];
+  private waited = false;
 
   constructor(
     private readonly shop: ShopAddress,
@@ -64,9 +65,7 @@ class Story {
     const paymentToken = await this.tokenOf(card);
     this.line('provider', 'card token', `${paymentToken}: the card number never reaches the shop`);
     const lines = [{ productId: product.id, quantity: 1 }];
-    const key = randomUUID();
-    this.began = performance.now();
-    await this.place(accessToken, key, { lines, paymentToken });
+    const key = await this.placeWhenKnown(accessToken, { lines, paymentToken });
     if (this.plot === 'repeated') await this.place(accessToken, key, { lines, paymentToken });
     const mail = this.mail();
     const ended = await this.follow(accessToken);
@@ -83,7 +82,19 @@ class Story {
     await this.consumer?.close(true).catch(() => {});
   }
 
-  private async place(token: string, key: string, body: object): Promise<void> {
+  /** Right after the very first start, orders has not heard of every product yet. Each attempt has a key of its own, which is answered. */
+  private async placeWhenKnown(token: string, body: object): Promise<string> {
+    for (const until = Date.now() + DEADLINE_MS; ; await sleep(250)) {
+      const key = randomUUID();
+      this.began = performance.now();
+      if (await this.place(token, key, body)) return key;
+      if (Date.now() > until) throw new Error('orders still does not know the product: the events of the catalog do not arrive.');
+      this.waited ||= this.line('gateway', '422 unknown-product', 'orders is still hearing of the catalog; trying again');
+    }
+  }
+
+  /** Answers false when orders does not know the product (yet). */
+  private async place(token: string, key: string, body: object): Promise<boolean> {
     const response = await fetch(`${this.shop.gateway}/v1/orders`, {
       method: 'POST',
       headers: {
@@ -96,12 +107,14 @@ class Story {
       signal: AbortSignal.timeout(DEADLINE_MS),
     });
     const text = await response.text();
+    if (response.status === 422 && text.includes('unknown-product')) return false;
     if (response.status !== 201) throw new Error(`POST /v1/orders answered ${response.status}: ${text}`);
     const order = JSON.parse(text) as OrderView;
     const again = response.headers.has('idempotency-replayed') ? ', the first answer again: nothing was ordered twice' : '';
     this.line('gateway', `${response.status} ${order.status}`, `POST /v1/orders · ${money(order.total, order.currency)} · Idempotency-Key ${key}${again}`);
     this.orderId = order.id;
     for (const message of this.early.splice(0)) this.heard(message);
+    return true;
   }
 
   /** Asks the API for the order until it has ended, and says each state that it answers. */
@@ -172,9 +185,10 @@ class Story {
     return ((await response.json()) as { token: string }).token;
   }
 
-  private line(who: string, event: string, detail: string): void {
+  private line(who: string, event: string, detail: string): true {
     const ms = `${Math.round(performance.now() - this.began)} ms`;
     this.say(`  ${ms.padStart(8)}  ${who.padEnd(13)}  ${event.padEnd(20)}  ${detail}`);
+    return true;
   }
 }
 
