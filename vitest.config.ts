@@ -1,6 +1,7 @@
 import swc from 'unplugin-swc';
 import { defineConfig } from 'vitest/config';
 import { swcOptions } from './tools/swc-options.mjs';
+import { TestReporter } from './tools/test-report.ts';
 
 const conditions = ['source', 'node'];
 const specs = (suffix: string) => [`{apps,libs}/*/src/**/*${suffix}`, `{infra,tools}/**/*${suffix}`];
@@ -12,7 +13,7 @@ export default defineConfig({
   // Packages of this workspace offer their sources under the condition "source": to specs, and to the global setup.
   environments: { ssr: { resolve: { conditions } }, __vitest__: { resolve: { conditions } } },
   test: {
-    reporters: ['default', './tools/test-report.ts'],
+    reporters: ['default', new TestReporter()],
     allowOnly: !process.env['CI'],
     maxWorkers: 2,
     teardownTimeout: 60_000,

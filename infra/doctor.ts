@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { promisify, stripVTControlCharacters } from 'node:util';
 import { onPath } from './cache.ts';
 import { outside, services } from './environment.ts';
 import { isFree } from './ports.ts';
@@ -112,8 +112,8 @@ async function version(program: string, args: string[]): Promise<string | undefi
   if (!onPath(program)) return undefined;
   try {
     const { stdout, stderr } = await exec(program, args, { timeout: 10_000 });
-    // eslint-disable-next-line no-control-regex -- Maven prints in bold
-    return (stdout || stderr).replace(/\x1b\[[0-9;]*m/g, '').split('\n')[0]?.trim();
+    // Maven prints in bold.
+    return stripVTControlCharacters(stdout || stderr).split('\n')[0]?.trim();
   } catch {
     return undefined;
   }

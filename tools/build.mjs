@@ -1,6 +1,6 @@
 /**
  * Compiles one project for deployment, `node tools/build.mjs apps/orders`: src → dist with the compiler options that
- * development and tests use, without the specs. Types are `typecheck`'s work. Migrations stay where they are: dist lies as
+ * development and tests use, without the specs and what they run on. Types are `typecheck`'s work. Migrations stay where they are: dist lies as
  * deep as src, so `new URL('../migrations', import.meta.url)` finds them from either.
  */
 import { copyFileSync, globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ const target = resolve(project, 'dist');
 const options = { ...swcOptions, sourceMaps: 'inline', jsc: { ...swcOptions.jsc, rewriteRelativeImportExtensions: true } };
 
 rmSync(target, { recursive: true, force: true });
-const files = globSync('**/*', { cwd: source, withFileTypes: true }).filter((entry) => entry.isFile() && !entry.name.endsWith('.spec.ts'));
+const files = globSync('**/*', { cwd: source, withFileTypes: true }).filter((entry) => entry.isFile() && !/\.(spec|contract|fixture)\.ts$/.test(entry.name));
 for (const entry of files) {
   const from = join(entry.parentPath, entry.name);
   const to = join(target, from.slice(source.length));

@@ -13,7 +13,7 @@ export interface TestReport {
  * Counts a run into the file $TEST_REPORT, and fails it for every skip that is not excused by a server this machine cannot have
  * (describeWith in @shop/testing): a test that nobody runs protects nobody.
  */
-export default class TestReporter implements Reporter {
+export class TestReporter implements Reporter {
   private filtered = false;
 
   onInit(vitest: Vitest): void {
