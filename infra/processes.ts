@@ -42,18 +42,20 @@ interface ProcessRecord {
 /**
  * Holds a foreign program, so that it ends with its launcher even when the launcher is killed -9: standard input is a pipe from the
  * launcher, and when it closes the program gets its signal. The shell is the program's parent, so that the process id it signals cannot
- * have been given to another. It tells the program's process id on descriptor 3.
+ * have been given to another. It tells the program's process id on descriptor 3. (A shell has its children ignore SIGINT: who is to be ended
+ * by that signal must install its own handler, as Postgres does.)
  */
 const leash = `
 signal=$1; shift
-exec 4<&0 </dev/null; code=0
+exec 4<&0 </dev/null
 "$@" 3>&- 4<&- & server=$!
 echo $server >&3; exec 3>&-
 trap 'kill -s $signal $server' INT TERM HUP
 { trap - INT TERM HUP; read -r _ <&4; kill -s $signal $server; } 2>/dev/null & watch=$!
 exec 4<&-
+wait $server; code=$?
 while kill -0 $server 2>/dev/null; do wait $server; code=$?; done
-kill $watch 2>/dev/null; wait $watch 2>/dev/null
+kill -KILL $watch 2>/dev/null; wait $watch 2>/dev/null
 exit $code`;
 
 /**
