@@ -1,0 +1,174 @@
+import { mkdirSync, mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import { servers } from '@shop/testing';
+import { productPage, type OrderView, type Problem } from '@shop/contracts';
+import pg from 'pg';
+import { vi } from 'vitest';
+import type { DatabaseName } from '../databases.ts';
+import { register } from '../login.ts';
+import { startServers } from '../servers/index.ts';
+import { startShop, type Shop } from '../shop.ts';
+
+/** An answer of the API, parsed: what was asked for, or a problem. */
+export interface Answer<T> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: T & Pick<Problem, 'code' | 'errors' | 'traceId'>;
+}
+
+type Request = Omit<RequestInit, 'headers'> & { headers?: Record<string, string> };
+
+/** The card numbers of the payment provider that the tests use. */
+export const cards = { good: '4242424242424242', declined: '4000000000000002' } as const;
+
+/** A whole shop for one spec file: two instances of every service on the servers of this run, with fail-points that can be armed. */
+export async function e2eShop(name: string): Promise<E2eShop> {
+  const { postgres, kafka, redis, prefix } = servers();
+  Object.assign(process.env, { POSTGRES_URL: postgres.adminUrl, ...(kafka && { KAFKA_BROKERS: kafka.brokers }), ...(redis && { REDIS_URL: redis.url }) });
+  const folder = join(import.meta.dirname, '../../.state-tests', name);
+  mkdirSync(folder, { recursive: true });
+  const running = await startServers({ state: folder, need: redis ? ['postgres', 'kafka', 'redis'] : ['postgres', 'kafka'], say: () => {} });
+  const failPoints = mkdtempSync(join(running.state.folder, 'fail-points-'));
+  const env = { FAIL_POINTS_DIR: failPoints };
+  const shop = await startShop({
+    servers: running,
+    instances: 2,
+    ports: 'free',
+    prefix: `${prefix}${name}_`,
+    say: () => {},
+    env: { catalog: env, orders: env, payments: env, notifications: env },
+  });
+  const stop = async () => {
+    await shop.stop();
+    await running.stop();
+  };
+  return new E2eShop(shop, failPoints, stop);
+}
+
+/** The shop as a customer, an operator and an accident see it. */
+export class E2eShop {
+  constructor(
+    readonly shop: Shop,
+    readonly failPoints: string,
+    readonly stop: () => Promise<void>,
+  ) {}
+
+  /** A new customer, signed in. */
+  async customer(): Promise<Customer> {
+    const name = `c${Math.random().toString(36).slice(2)}`;
+    const email = `${name}@example.com`;
+    const { accessToken, subject } = await register({ issuer: `${this.shop.urls.gateway}/oidc`, email, password: 'correct horse battery', name });
+    return new Customer(this, accessToken, subject, email);
+  }
+
+  /** One request to a gateway, the two in turn; the answer, whatever it is. */
+  async ask<T = unknown>(path: string, { method, headers, ...init }: Request = {}): Promise<Answer<T>> {
+    const gateways = this.shop.instances.gateway;
+    const response = await fetch(gateways[this.asked++ % gateways.length] + path, { ...init, method: method ?? 'GET', headers: headers ?? {}, signal: AbortSignal.timeout(10_000) });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: (text === '' ? {} : JSON.parse(text)) as Answer<T>['body'] };
+  }
+  private asked = 0;
+
+  /** Rows of a service's own database, as its operator sees them. */
+  async sql<T extends object = Record<string, unknown>>(database: DatabaseName, text: string, values: unknown[] = []): Promise<T[]> {
+    const client = new pg.Client({ connectionString: this.shop.databases[database].ownerUrl });
+    await client.connect();
+    try {
+      return (await client.query<T>(text, values)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** Product ids by sku, of the first page. */
+  async products(): Promise<Map<string, string>> {
+    const { body } = await this.ask('/v1/products?limit=50');
+    return new Map(productPage.parse(body).items.map(({ sku, id }) => [sku, id]));
+  }
+
+  /** What the payment provider did about an order, oldest first: the outside world's own word. */
+  async ledger(orderId: string): Promise<string[]> {
+    const rows = await this.provider<{ entry: string }[] | { rows: { entry: string }[] }>(`/v1/ledger?reference=${orderId}`);
+    return (Array.isArray(rows) ? rows : rows.rows).map((row) => row.entry);
+  }
+
+  /** How the payment provider behaves from now on. */
+  async turnKnobs(knobs: object): Promise<void> {
+    await this.provider('/knobs', { method: 'PUT', body: JSON.stringify(knobs) });
+  }
+
+  async cardToken(cardNumber: string): Promise<string> {
+    return (await this.provider<{ token: string }>('/v1/tokens', { method: 'POST', body: JSON.stringify({ cardNumber }) })).token;
+  }
+
+  /** Subjects of the mails about an order that were delivered. */
+  async mails(orderId: string): Promise<string[]> {
+    const all = (await (await fetch(`${this.shop.urls.mail}/api/email`)).json()) as { subject: string; text?: string; html?: string }[];
+    return all.filter((mail) => `${mail.text} ${mail.html}`.includes(orderId)).map((mail) => mail.subject);
+  }
+
+  private async provider<T>(path: string, init: RequestInit = {}): Promise<T> {
+    const headers = { authorization: `Bearer ${this.shop.providerKey}`, ...(init.body ? { 'content-type': 'application/json' } : {}) };
+    const response = await fetch(this.shop.urls.provider + path, { ...init, headers, signal: AbortSignal.timeout(10_000) });
+    if (!response.ok) throw new Error(`provider ${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T;
+  }
+}
+
+/** Somebody who is signed in. */
+export class Customer {
+  constructor(
+    private readonly shop: E2eShop,
+    readonly token: string,
+    readonly subject: string,
+    readonly email: string,
+  ) {}
+
+  ask<T = OrderView>(path: string, init: Request = {}): Promise<Answer<T>> {
+    return this.shop.ask<T>(path, { ...init, headers: { authorization: `Bearer ${this.token}`, ...init.headers } });
+  }
+
+  /** POST /v1/orders with a body of any shape, even a wrong one. */
+  post(body: unknown, key: string, headers: Record<string, string> = {}): Promise<Answer<OrderView>> {
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    return this.ask('/v1/orders', { method: 'POST', body: text, headers: { 'content-type': 'application/json', 'idempotency-key': key, ...headers } });
+  }
+
+  /** The body of an order for one product. */
+  async basket(sku: string, { quantity = 1, card = cards.good as string } = {}): Promise<{ lines: { productId: string; quantity: number }[]; paymentToken: string }> {
+    const [products, paymentToken] = await Promise.all([this.shop.products(), this.shop.cardToken(card)]);
+    return { lines: [{ productId: products.get(sku) ?? sku, quantity }], paymentToken };
+  }
+
+  /** Places an order that is taken, trying again with the same key where no answer came: what a good client does. */
+  async order(sku = 'DEMO-MUG', options: { quantity?: number; card?: string } = {}): Promise<OrderView> {
+    const [basket, key] = [await this.basket(sku, options), `order-${crypto.randomUUID()}`];
+    return vi.waitFor(
+      async () => {
+        const { status, body } = await this.post(basket, key);
+        if (status !== 201) throw new Error(`${status} ${body.code}`);
+        return body;
+      },
+      { timeout: 30_000, interval: 200 },
+    );
+  }
+
+  async get(id: string): Promise<OrderView> {
+    const { status, body } = await this.ask(`/v1/orders/${id}`);
+    if (status !== 200) throw new Error(`GET order: ${status} ${body.code}`);
+    return body;
+  }
+
+  /** The order once it has come to one of these states. */
+  until(id: string, ...states: OrderView['status'][]): Promise<OrderView> {
+    return vi.waitFor(
+      async () => {
+        const order = await this.get(id);
+        if (!states.includes(order.status)) throw new Error(`${id} is ${order.status}, not ${states.join(' or ')}`);
+        return order;
+      },
+      { timeout: 45_000, interval: 50 },
+    );
+  }
+}
