@@ -8,6 +8,7 @@ export { Database, type DatabaseOptions, type Transaction } from './data/databas
 export { DatabaseModule } from './data/database.module.ts';
 export { migrate, type MigrateOptions, type MigrationSet } from './data/migrate.ts';
 export { constraintOf } from './data/pg-errors.ts';
+export { failsLikeDatabase } from './data/prisma.ts';
 export { remainingBudget } from './telemetry/deadline.ts';
 export { currentTraceparent, startTelemetry, withTraceparent } from './telemetry/tracing.ts';
 export { neverArrived } from './upstream/failures.ts';

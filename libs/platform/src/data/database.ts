@@ -50,6 +50,9 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
     // A connection that breaks, idle or in use, is replaced by the pool; without listeners the event would end the process.
     this.pool.on('error', () => undefined);
     this.pool.on('connect', (client) => client.on('error', () => undefined));
+    // Prisma is given this pool too (prisma.ts), so it is the pool that says `unavailable`.
+    const query = this.pool.query.bind(this.pool) as (...args: unknown[]) => Promise<unknown>;
+    this.pool.query = ((...args: unknown[]) => query(...args).catch((error: unknown) => Promise.reject(translated(error)))) as typeof this.pool.query;
   }
 
   /** Why the database cannot be used at the moment, as of a second or two ago; undefined when it can. */
@@ -66,12 +69,8 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
 
   async query<T extends object = Record<string, unknown>>(text: string, values?: unknown[], name?: string): Promise<T[]> {
     assertWithinDeadline();
-    try {
-      const { rows } = await this.pool.query<T>({ text, values, name });
-      return rows;
-    } catch (error) {
-      throw translated(error);
-    }
+    const { rows } = await this.pool.query<T>({ text, values, name });
+    return rows;
   }
 
   /** Runs `work` in one transaction (READ COMMITTED): committed when it returns, rolled back when it throws. */
@@ -128,7 +127,7 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
       this.#trouble = undefined;
     } catch (error) {
       const { host, pathname } = new URL(this.url);
-      const { code, message } = error as NodeJS.ErrnoException;
+      const { code, message } = ((error as Error).cause ?? error) as NodeJS.ErrnoException;
       this.#trouble = `the database ${pathname.slice(1)} at ${host} cannot be used: ${message || code}`;
     }
   }

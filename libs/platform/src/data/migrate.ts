@@ -21,6 +21,9 @@ interface Migration {
   readonly checksum: string;
 }
 
+type Applied = Omit<Migration, 'sql'>;
+
+/** The advisory lock of everybody who migrates this database. */
 const ours = 7_203_948_113;
 
 /**
@@ -59,19 +62,25 @@ async function read({ name: set, dir }: MigrationSet): Promise<Migration[]> {
 async function applyAll(client: pg.Client, files: readonly Migration[]): Promise<string[]> {
   await client.query(`CREATE TABLE IF NOT EXISTS schema_migrations (
     set text NOT NULL, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (set, name))`);
-  const { rows } = await client.query<{ set: string; name: string; checksum: string }>('SELECT set, name, checksum FROM schema_migrations');
-  const applied = new Map(rows.map((row) => [`${row.set}/${row.name}`, row.checksum]));
-  const pending = files.filter((file) => !isApplied(file, applied));
-  for (const file of pending) await apply(client, file);
+  const { rows } = await client.query<Applied>('SELECT set, name, checksum FROM schema_migrations ORDER BY set, name');
+  const pending = [...Map.groupBy(files, ({ set }) => set)].flatMap(([set, ofSet]) => pendingOf(ofSet, rows.filter((row) => row.set === set)));
+  for (const migration of pending) await apply(client, migration);
   return pending.map(({ set, name }) => `${set}/${name}`);
 }
 
-function isApplied({ set, name, checksum }: Migration, applied: ReadonlyMap<string, string>): boolean {
-  const known = applied.get(`${set}/${name}`);
-  if (known !== undefined && known !== checksum) throw new Error(`Migration ${set}/${name} was changed after it was applied. Add a new one instead.`);
-  const later = [...applied.keys()].find((other) => other.startsWith(`${set}/`) && other > `${set}/${name}`);
-  if (known === undefined && later !== undefined) throw new Error(`Migration ${set}/${name} comes before ${later}, which is applied already. Number it after.`);
-  return known !== undefined;
+/**
+ * The files to apply. What was applied has to be the beginning of what is there, unchanged: anything else is two histories, and
+ * nobody knows which one is true. A database that is ahead of the files is fine: an older version is being deployed again.
+ */
+function pendingOf(files: readonly Migration[], applied: readonly Applied[]): readonly Migration[] {
+  for (const [index, { set, name, checksum }] of applied.entries()) {
+    const file = files[index];
+    if (file === undefined) return [];
+    if (file.name < name) throw new Error(`Migration ${set}/${file.name} comes before ${set}/${name}, which is applied already. Number it after.`);
+    if (file.name > name) throw new Error(`Migration ${set}/${name} is applied, but its file is gone.`);
+    if (file.checksum !== checksum) throw new Error(`Migration ${set}/${name} was changed after it was applied. Add a new one instead.`);
+  }
+  return files.slice(applied.length);
 }
 
 async function apply(client: pg.Client, { set, name, sql, checksum }: Migration): Promise<void> {

@@ -18,9 +18,19 @@ export function isLost(error: unknown): boolean {
   return lost.test(error.message) || ('syscall' in error && 'code' in error);
 }
 
+const unavailableCode = 'database-unavailable';
+
 /** What a caller of the database sees: `unavailable` for what may work in a moment, everything else as it is. */
 export function translated(error: unknown): unknown {
   const passing = error instanceof pg.DatabaseError ? transient.test(error.code ?? '') : isLost(error);
-  if (!passing) return error;
-  return Object.assign(new DomainError('unavailable', 'database-unavailable', 'The database does not answer at the moment. Try again.'), { cause: error });
+  return passing ? unavailable(error) : error;
+}
+
+export function unavailable(cause: unknown): DomainError {
+  return Object.assign(new DomainError('unavailable', unavailableCode, 'The database does not answer at the moment. Try again.'), { cause });
+}
+
+/** Whether it was `unavailable` before somebody put it into an error of their own. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === unavailableCode;
 }

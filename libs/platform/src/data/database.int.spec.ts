@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto';
+import { context } from '@opentelemetry/api';
+import { servers } from '@shop/testing';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { withDeadline } from '../telemetry/deadline.ts';
+import { startTelemetry } from '../telemetry/tracing.ts';
+import { Database } from './database.ts';
+import { constraintOf } from './pg-errors.ts';
+
+const admin = new pg.Client({ connectionString: servers().postgres.adminUrl });
+const url = new URL(servers().postgres.adminUrl);
+url.pathname = `/${servers().prefix}platform_${randomBytes(4).toString('hex')}`;
+const open = (size = 4) => new Database(url.href, { size, application: 'spec' });
+let database: Database;
+
+beforeAll(async () => {
+  startTelemetry();
+  await admin.connect();
+  await admin.query(`CREATE DATABASE ${url.pathname.slice(1)}`);
+  database = open();
+  await database.query('CREATE TABLE things (id int CONSTRAINT things_pkey PRIMARY KEY, CONSTRAINT small CHECK (id < 100))');
+});
+afterEach(() => database.query('DELETE FROM things'));
+afterAll(async () => {
+  await database.close();
+  await admin.end();
+});
+
+const ids = async () => (await database.query<{ id: number }>('SELECT id FROM things ORDER BY id')).map(({ id }) => id);
+/** Ends every connection of this spec's database but the asking one, as a restart of the server would. */
+const cutAll = () => admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [url.pathname.slice(1)]);
+
+describe('a transaction', () => {
+  it('is committed with what its work returns', async () => {
+    const returned = await database.transaction(async (tx) => (await tx.query('INSERT INTO things VALUES ($1), (2) RETURNING id', [1])).length);
+    expect([returned, await ids()]).toEqual([2, [1, 2]]);
+  });
+
+  it('is undone when its work throws, and the error is the one thrown', async () => {
+    const mine = new Error('mine');
+    const work = database.transaction(async (tx) => {
+      await tx.query('INSERT INTO things VALUES (1)');
+      throw mine;
+    });
+    await expect(work).rejects.toBe(mine);
+    expect(await ids()).toEqual([]);
+  });
+
+  it('is not called committed when a failed statement was ignored', async () => {
+    const work = database.transaction(async (tx) => {
+      await tx.query('INSERT INTO things VALUES (1)');
+      await tx.query('INSERT INTO things VALUES (1)').catch(() => 'ignored');
+    });
+    await expect(work).rejects.toThrow('nothing was written');
+    expect(await ids()).toEqual([]);
+  });
+
+  it('gives its connection back, however it ends', async () => {
+    const one = open(1);
+    await one.transaction(() => Promise.reject(new Error('x'))).catch(() => undefined);
+    await one.transaction((tx) => tx.query('SELECT no_such_column')).catch(() => undefined);
+    expect(await one.query('SELECT 1 AS n')).toEqual([{ n: 1 }]);
+    await one.close();
+  });
+
+  it('whose connection breaks is unavailable, and leaves the pool whole', async () => {
+    const work = database.transaction(async (tx) => {
+      await cutAll();
+      await tx.query('SELECT 1');
+    });
+    await expect(work).rejects.toMatchObject({ kind: 'unavailable', code: 'database-unavailable' });
+    expect(await ids()).toEqual([]);
+  });
+});
+
+describe('a statement', () => {
+  it('with a name is prepared once', async () => {
+    const one = open(1);
+    for (const n of [1, 2]) expect(await one.query('SELECT $1::int AS n', [n], 'n')).toEqual([{ n }]);
+    expect(await one.query('SELECT name FROM pg_prepared_statements')).toEqual([{ name: 'n' }]);
+    await one.close();
+  });
+
+  it.each([
+    ['INSERT INTO things VALUES (1), (1)', 'things_pkey'],
+    ['INSERT INTO things VALUES (100)', 'small'],
+    ['SELECT 1 / 0', undefined],
+  ])('that fails keeps its error: %s broke %s', async (sql, constraint) => {
+    const error = await database.query(sql).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(pg.DatabaseError);
+    expect(constraintOf(error)).toBe(constraint);
+  });
+
+  it('is not begun when nobody waits for it any more', async () => {
+    const late = context.with(withDeadline(context.active(), 0), () => database.query('INSERT INTO things VALUES (1)'));
+    await expect(late).rejects.toMatchObject({ code: 'deadline-exceeded' });
+    expect(await ids()).toEqual([]);
+  });
+
+  it('that takes too long is ended by the server', async () => {
+    await expect(database.query('SELECT pg_sleep(20)')).rejects.toMatchObject({ kind: 'unavailable' });
+  });
+
+  it('survives a restart of the server: idle connections are replaced', async () => {
+    await Promise.all([database.query('SELECT 1'), database.query('SELECT 1')]);
+    await cutAll();
+    await expect.poll(() => database.query('SELECT 1 AS n').catch(() => 'not yet')).toEqual([{ n: 1 }]);
+  });
+});
+
+describe('a pool', () => {
+  it('with all connections in use makes others wait three seconds, not for ever', async () => {
+    const one = open(1);
+    const busy = one.transaction((tx) => tx.query('SELECT pg_sleep(4)'));
+    await expect(one.query('SELECT 1')).rejects.toMatchObject({ kind: 'unavailable' });
+    await busy;
+    await one.close();
+  });
+});
+
+describe('a database that is not there', () => {
+  it('is said at the start in one sentence, without the password', async () => {
+    const nowhere = new Database('postgres://orders:hunter2@127.0.0.1:1/orders', { size: 1, application: 'spec' });
+    await expect(nowhere.onModuleInit()).rejects.toThrow('the database orders at 127.0.0.1:1 cannot be used: connect ECONNREFUSED 127.0.0.1:1');
+    expect(nowhere.trouble).not.toContain('hunter2');
+    await nowhere.close();
+  });
+
+  it('makes a service unready while it is gone, and ready again after', async () => {
+    const watched = open();
+    await watched.onModuleInit();
+    expect(watched.trouble).toBeUndefined();
+    const name = url.pathname.slice(1);
+    await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+    await cutAll();
+    await expect.poll(() => watched.trouble, { timeout: 5_000 }).toContain('not currently accepting connections');
+    await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+    await expect.poll(() => watched.trouble, { timeout: 5_000 }).toBeUndefined();
+    await watched.close();
+  });
+});

@@ -1,0 +1,4 @@
+import { runService } from './run-service.ts';
+import { tiny } from './tiny.fixture.ts';
+
+await runService(tiny);
