@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync, readFileSync, rmSync } from 'node:fs';
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { TestReport } from './test-report.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -18,12 +18,16 @@ export interface Stage {
   env?: Record<string, string>;
 }
 
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const nx = (...args: string[]) => ['node_modules/nx/dist/bin/nx.js', ...args];
 const vitest = (project: string): Pick<Stage, 'args' | 'reports' | 'env'> => ({
   args: ['node_modules/vitest/vitest.mjs', 'run', '--project', project],
   reports: `${reports}/${project}.json`,
   env: { TEST_REPORT: `${reports}/${project}.json` },
 });
+
+/** Set by Ctrl-C and the like: the stage that runs is asked to end, and is the last. */
+let interrupted = false;
 
 /** What `npm test` runs, in this order. */
 export const testStages: Stage[] = [
@@ -52,7 +56,10 @@ interface Outcome extends TestReport {
 export async function runStages(stages: Stage[]): Promise<number> {
   rmSync(join(root, reports), { recursive: true, force: true });
   const outcomes: Outcome[] = [];
-  for (const stage of stages) outcomes.push(await run(stage));
+  for (const stage of stages) {
+    outcomes.push(await run(stage));
+    if (interrupted) break;
+  }
   const sum = (key: 'passed' | 'failed' | 'minutes') => outcomes.reduce((total, outcome) => total + outcome[key], 0);
 
   console.log(`\n${'stage'.padEnd(12)}minutes  passed  failed`);
@@ -77,13 +84,16 @@ async function run(stage: Stage): Promise<Outcome> {
 }
 
 async function succeeds({ name, args, env, minutesAtMost }: Stage): Promise<boolean> {
-  // What nx starts by name has to run under this Node, not under the one that npm was started with.
-  const path = [dirname(process.execPath), process.env['PATH']].join(delimiter);
   const child = spawn(process.execPath, args, {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, PATH: path, NX_DAEMON: 'false', NX_TUI: 'false', ...env },
+    env: { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false', ...env },
   });
+  const end = (signal: NodeJS.Signals) => {
+    interrupted = true;
+    child.kill(signal);
+  };
+  for (const signal of signals) process.on(signal, end);
   const timer = setTimeout(() => {
     console.error(`${name} takes longer than ${minutesAtMost} minutes: ended.`);
     child.kill('SIGTERM');
@@ -91,6 +101,7 @@ async function succeeds({ name, args, env, minutesAtMost }: Stage): Promise<bool
   }, minutesAtMost * 60_000);
   const [code] = (await once(child, 'exit')) as [number | null];
   clearTimeout(timer);
+  for (const signal of signals) process.off(signal, end);
   return code === 0;
 }
 

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { provision } from '@shop/infra/databases';
 import { noKafkaBecause, startServers, type Servers } from '@shop/infra/servers';
@@ -8,18 +9,20 @@ import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 
 /**
- * Global setup of the `int` and `e2e` tests: real servers, started by the launcher that `npm start` uses, on data of their own that every
- * run begins empty. They end with the run, or with this process in whatever way it dies.
+ * Global setup of the `int` and `e2e` tests: real servers, started by the launcher that `npm start` uses, on data of their own, empty at
+ * the start, so that several runs and an `npm start` may go on side by side. They end with the run, or with this process in whatever way it dies.
  */
 const prefix = `t${Date.now().toString(36)}${randomBytes(2).toString('hex')}_`;
+const states = join(import.meta.dirname, '../.state-tests');
 let servers: Servers | undefined;
 
 export async function setup(project: TestProject): Promise<void> {
   const began = performance.now();
   const say = (line: string) => console.log(`  ${line}`);
+  await sweep();
   const noKafka = await noKafkaBecause();
   servers = await startServers({
-    state: await emptyState(join(import.meta.dirname, '../.state-tests', project.name), say),
+    state: join(states, `${project.name}-${process.pid}`),
     need: noKafka === undefined ? ['postgres', 'redis', 'kafka'] : ['postgres', 'redis'],
     say,
     mode: 'testcontainers',
@@ -47,11 +50,26 @@ export async function teardown(): Promise<void> {
   }
 }
 
-/** Takes the folder once, which ends whatever a killed run left there, and removes it. */
-async function emptyState(folder: string, say: (line: string) => void): Promise<string> {
-  await (await openState(folder, say)).close();
-  wipeState(folder);
-  return folder;
+/** Ends whatever killed runs left, and removes their data. (The last run's logs stay until then, to be read.) */
+async function sweep(): Promise<void> {
+  for (const name of existsSync(states) ? readdirSync(states) : []) {
+    const pid = Number(/-(\d+)$/.exec(name)?.[1]);
+    if (Number.isNaN(pid) || isRunning(pid)) continue;
+    try {
+      await (await openState(join(states, name), () => {})).close();
+      wipeState(join(states, name));
+    } catch {
+      // Another run sweeps it, or somebody else's: then it is not in our way.
+    }
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 function passwords(): (role: string) => string {
