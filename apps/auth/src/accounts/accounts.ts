@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { registerAccount, type AccountView, type RegisterAccount } from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
-import { Database } from '@shop/platform';
+import { Database, failsLikeDatabase } from '@shop/platform';
 import { PrismaClient } from '../generated/prisma/client.ts';
 import { Passwords } from './passwords.ts';
 
@@ -16,14 +16,13 @@ export interface Identity {
 /** The people who may sign in: plain CRUD on purpose, there is no rule here that deserves a domain. */
 @Injectable()
 export class Accounts {
-  private readonly prisma: PrismaClient;
+  private readonly prisma: ReturnType<typeof openPrisma>;
 
   constructor(
     database: Database,
     private readonly passwords: Passwords,
   ) {
-    // The platform's pool, for its bounds and time-outs: Prisma's own would wait for a connection for ever.
-    this.prisma = new PrismaClient({ adapter: new PrismaPg(database.pool) });
+    this.prisma = openPrisma(database);
   }
 
   /**
@@ -63,3 +62,9 @@ export class Accounts {
     return (await this.prisma.account.count({ where: { email } })) > 0;
   }
 }
+
+/**
+ * On the platform's pool, for its bounds and time-outs: one of Prisma's own would wait for a connection for ever. Errors are
+ * minimal, because the others quote their arguments, and those are people's addresses.
+ */
+const openPrisma = ({ pool }: Database) => new PrismaClient({ adapter: new PrismaPg(pool), errorFormat: 'minimal' }).$extends(failsLikeDatabase);

@@ -7,6 +7,11 @@ import { bulkhead, BulkheadRejectedError } from 'cockatiel';
 /** argon2id (the library's default; its enum cannot be imported) at least as OWASP's password storage cheat sheet asks: 19 MiB, two passes; 20–35 ms of a core. */
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 
+/** How many may be at it at a time, and how many may wait for them: the last of these waits less than a second. */
+const [atOnce, waiting] = [availableParallelism(), 32 * availableParallelism()];
+/** How many sign-ins find room at a time. */
+export const capacity = atOnce + waiting;
+
 /** Seconds after which a caller who was sent away may well find room. */
 export const retryAfterSeconds = 2;
 
@@ -16,7 +21,7 @@ export const retryAfterSeconds = 2;
  */
 @Injectable()
 export class Passwords {
-  private readonly room = bulkhead(availableParallelism(), 32 * availableParallelism());
+  private readonly room = bulkhead(atOnce, waiting);
   /** The hash of nothing: checking against it takes as long as checking a real one. */
   private readonly decoy = hash(crypto.randomUUID(), cost);
 

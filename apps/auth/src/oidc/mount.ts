@@ -1,4 +1,3 @@
-import { HttpProblem } from '@shop/platform';
 import type { FastifyInstance } from 'fastify';
 import type { Provider } from 'oidc-provider';
 
@@ -18,13 +17,13 @@ export async function mount(server: FastifyInstance, provider: Provider): Promis
     corner.all(`${pathname}/*`, (request, reply) => {
       const { raw } = request;
       // Parameters are kept while somebody signs in, and Postgres has no NUL.
-      if (raw.url?.includes('%00')) throw new HttpProblem(400, 'malformed-url', 'An address does not contain the character NUL.');
+      if (raw.url?.includes('%00')) return reply.code(400).send({ error: 'invalid_request', error_description: 'NUL in a parameter' });
       reply.hijack();
       raw.headers['x-forwarded-host'] = host;
       raw.headers['x-forwarded-proto'] = protocol.slice(0, -1);
       // How Express and Connect say where something is mounted, which oidc-provider understands.
       Object.assign(raw, { originalUrl: raw.url, url: raw.url?.slice(pathname.length) });
-      void handle(raw, reply.raw);
+      return handle(raw, reply.raw);
     });
   });
 }

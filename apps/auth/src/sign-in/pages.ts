@@ -108,9 +108,10 @@ export function failurePage(status: number, title: string, detail: string): Page
   return page({ status, title }, html`<p role="alert">${detail}</p>`);
 }
 
-/** How oidc-provider shows a person what it cannot send back to the client. */
+/** How oidc-provider shows a person what it cannot send back to the application. */
 export function renderFailure(ctx: KoaContextWithOIDC, out: { error: string; error_description?: string | undefined }): void {
-  const { status, headers, body } = failurePage(ctx.status, 'This request cannot be served', `${out.error}: ${out.error_description ?? ''}`);
+  const refused = `${out.error}: ${out.error_description ?? 'no more is known'}`;
+  const { status, headers, body } = failurePage(ctx.status, 'This cannot be done', ctx.status >= 500 ? 'Try again in a few seconds.' : refused);
   ctx.status = status;
   ctx.set(headers);
   ctx.body = body;

@@ -1,0 +1,248 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { createInterface } from 'node:readline';
+import { Database, runService } from '@shop/platform';
+import { freshDatabase } from '@shop/testing';
+import { createLocalJWKSet, decodeJwt, jwtVerify } from 'jose';
+import * as oauth from 'openid-client';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { capacity } from './accounts/passwords.ts';
+import { auth } from './service.ts';
+
+/**
+ * Two instances behind one public address that nobody here can resolve: each request goes to the other instance than the one
+ * before, as behind a gateway. The second is a process of its own, so that all it prints can be read.
+ */
+const issuer = 'https://shop.example/oidc';
+const redirectUri = 'http://127.0.0.1:47111/callback';
+const [customer, clientSecret] = [{ email: 'demo@example.com', password: 'demo-password-1' }, 'secret-of-notifications'];
+
+const { url: databaseUrl } = await freshDatabase('auth');
+const database = new Database(databaseUrl, { size: 2, application: 'spec' });
+const ports = [await freePort(), await freePort()] as const;
+const environment = (port: number) => ({
+  PORT: String(port),
+  ISSUER: issuer,
+  JWKS_URL: `http://127.0.0.1:${ports[0]}/oidc/jwks`,
+  DATABASE_URL: databaseUrl,
+  COOKIE_KEYS: 'a-cookie-key-of-this-year,a-cookie-key-of-last-year',
+  NOTIFICATIONS_CLIENT_SECRET: clientSecret,
+  SEED_DEMO: '1',
+});
+const printed: string[] = [];
+/** Whatever must never be printed: every token, code and password that went through here. */
+const secrets: string[] = [customer.email, customer.password, clientSecret];
+const closing: (() => Promise<unknown>)[] = [() => database.close()];
+let shopCli: oauth.Configuration;
+let notifications: oauth.Configuration;
+
+beforeAll(async () => {
+  const child = spawn(process.execPath, ['--import', './tools/ts.mjs', 'apps/auth/src/main.ts'], { env: environment(ports[1]) });
+  closing.push(async () => child.kill('SIGTERM') && (await once(child, 'exit')));
+  for (const stream of [child.stdout, child.stderr]) createInterface(stream).on('line', (line) => printed.push(line));
+  const inProcess = await runService(auth, { ...environment(ports[0]), LOG_LEVEL: 'silent' });
+  closing.push(() => inProcess.close());
+  await vi.waitUntil(() => printed.some((line) => line.includes('"msg":"started"')), { timeout: 30_000 });
+  const options = { [oauth.customFetch]: balanced as oauth.CustomFetch };
+  shopCli = await oauth.discovery(new URL(issuer), 'shop-cli', undefined, oauth.None(), options);
+  notifications = await oauth.discovery(new URL(issuer), 'notifications', undefined, oauth.ClientSecretBasic(clientSecret), options);
+});
+afterAll(() => Promise.all(closing.map((close) => close())));
+
+let turn = 0;
+
+/** Fetch through the public address. */
+function balanced(url: string | URL, init: RequestInit = {}): Promise<Response> {
+  const inside = new URL(url);
+  if (inside.origin !== new URL(issuer).origin) throw new Error(`Led astray to ${inside.origin}`);
+  turn += 1;
+  return fetch(`http://127.0.0.1:${ports[turn % 2]}${inside.pathname}${inside.search}`, { ...init, redirect: 'manual' });
+}
+
+/** Somebody with a browser. */
+class Visitor {
+  private readonly cookies = new Map<string, string>();
+  at = new URL(issuer);
+  html = '';
+
+  /** Follows redirects until a page, or until the application's own address. */
+  async open(url: URL, init: RequestInit = {}): Promise<number> {
+    const cookie = [...this.cookies].map((pair) => pair.join('=')).join('; ');
+    const response = await balanced(url, { ...init, headers: { accept: 'text/html', cookie } });
+    for (const [name = '', value = ''] of response.headers.getSetCookie().map((line) => line.split(';')[0]!.split('='))) this.cookies.set(name, value);
+    const to = response.headers.get('location');
+    [this.at, this.html] = [to ? new URL(to, url) : url, await response.text()];
+    return to && !to.startsWith(redirectUri) ? this.open(this.at) : response.status;
+  }
+
+  send(fields: Record<string, string>, page = this.at): Promise<number> {
+    const token = /name="token" value="([^"]+)"/.exec(this.html)?.[1] ?? '';
+    return this.open(page, { method: 'POST', body: new URLSearchParams({ token, ...fields }) });
+  }
+}
+
+/** At the sign-in page, as the shop's application sends people there. */
+async function atTheDoor(extra: Record<string, string> = {}) {
+  const verifier = oauth.randomPKCECodeVerifier();
+  const pkce = { code_challenge: await oauth.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256' };
+  const parameters = { redirect_uri: redirectUri, scope: 'openid orders:read orders:write', ...pkce, ...extra };
+  const visitor = new Visitor();
+  const status = await visitor.open(oauth.buildAuthorizationUrl(shopCli, parameters));
+  return { visitor, status, verifier };
+}
+
+async function signedIn(extra?: Record<string, string>) {
+  const { visitor, verifier } = await atTheDoor(extra);
+  await visitor.send(customer);
+  const redeem = () => oauth.authorizationCodeGrant(shopCli, visitor.at, { pkceCodeVerifier: verifier });
+  const tokens = await redeem();
+  secrets.push(visitor.at.searchParams.get('code')!, verifier, tokens.access_token, tokens.refresh_token!, tokens.id_token!);
+  return { ...tokens, refresh: tokens.refresh_token!, redeem };
+}
+
+const refresh = (token: string) => oauth.refreshTokenGrant(shopCli, token);
+const refused = (error: string) => expect.objectContaining({ error });
+const outcome = (work: Promise<unknown>) => work.then(() => 'granted', (failure: { error?: string }) => failure.error);
+const withToken = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
+const post = (path: string, body: object) =>
+  balanced(new URL(path, issuer), { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+
+describe('auth, twice behind one address', () => {
+  it('says where it is by its issuer, whatever a caller forges', async () => {
+    const forged = { headers: { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'gopher', host: 'evil.example' } };
+    const [one, other] = await Promise.all([0, 1].map(async () => (await balanced(`${issuer}/.well-known/openid-configuration`, forged)).json() as Promise<Record<string, unknown>>));
+    expect(one).toEqual(other);
+    const endpoints = Object.entries(one!).filter(([key]) => /_endpoint$|_uri$/.test(key)).map(([, value]) => String(value));
+    expect(endpoints.length).toBeGreaterThan(3);
+    for (const endpoint of endpoints) expect(endpoint).toContain(`${issuer}/`);
+    expect(one).toMatchObject({ issuer, code_challenge_methods_supported: ['S256'], response_types_supported: ['code'] });
+  });
+
+  it('signs a customer in, with tokens that the published keys verify', async () => {
+    const { access_token, id_token, expires_in } = await signedIn();
+    const keys = (await (await balanced(`${issuer}/jwks`)).json()) as { keys: { d?: string }[] };
+    expect(keys.keys).toEqual([expect.not.objectContaining({ d: expect.anything() })]);
+    const { payload, protectedHeader } = await jwtVerify(access_token, createLocalJWKSet(keys as never), { issuer, audience: 'shop', typ: 'at+jwt' });
+    expect(protectedHeader.alg).toBe('ES256');
+    expect(payload).toMatchObject({ client_id: 'shop-cli', scope: 'orders:read orders:write', roles: ['customer'], sub: decodeJwt(id_token!).sub });
+    expect([payload.exp! - payload.iat!, expires_in]).toEqual([300, 300]);
+  });
+
+  it('rotates refresh tokens: the new one works, the old one is refused, and a late reuse ends the whole sign-in', async () => {
+    const { refresh: first } = await signedIn();
+    const second = (await refresh(first)).refresh_token!;
+    await expect(refresh(first)).rejects.toEqual(refused('invalid_grant'));
+    const third = (await refresh(second)).refresh_token!;
+    await database.query(`UPDATE oidc_artifacts SET consumed_at = consumed_at - interval '11 seconds'`);
+    await expect(refresh(first)).rejects.toEqual(refused('invalid_grant'));
+    await expect(refresh(third)).rejects.toEqual(refused('invalid_grant'));
+  });
+
+  it('lets one of fifty parallel refreshes win and ends nothing', async () => {
+    const { refresh: token } = await signedIn();
+    const outcomes = await Promise.allSettled(Array.from({ length: 50 }, () => refresh(token)));
+    const [won, ...others] = outcomes.filter((result) => result.status === 'fulfilled');
+    expect(others).toEqual([]);
+    await expect(refresh(won!.value.refresh_token!)).resolves.toBeDefined();
+  });
+
+  it('takes a code once; used again, it ends the sign-in it began', async () => {
+    const { redeem, refresh: token } = await signedIn();
+    await expect(redeem()).rejects.toEqual(refused('invalid_grant'));
+    await expect(refresh(token)).rejects.toEqual(refused('invalid_grant'));
+  });
+
+  it('gives no code without PKCE by S256, and sends nobody to an address it does not know', async () => {
+    for (const wrong of [{ code_challenge: '' }, { code_challenge_method: 'plain' }, { scope: 'openid accounts:read' }] as Record<string, string>[]) {
+      const { visitor } = await atTheDoor(wrong);
+      expect(visitor.at.searchParams.get('error'), JSON.stringify(wrong)).toMatch(/^invalid_(request|scope)$/);
+      expect(visitor.at.searchParams.has('code')).toBe(false);
+    }
+    const { status, visitor } = await atTheDoor({ redirect_uri: 'https://evil.example/callback' });
+    expect([status, visitor.at.origin]).toEqual([400, new URL(issuer).origin]);
+    expect((await atTheDoor({ state: '\0' })).status).toBe(400);
+  });
+
+  it('asks a person to sign in every time a program on their machine wants a code, also when it asks for consent', async () => {
+    const { visitor } = await atTheDoor({ prompt: 'consent', scope: 'openid offline_access orders:read' });
+    expect(await visitor.send(customer)).toBe(303);
+    expect(visitor.at.searchParams.has('code')).toBe(true);
+    const again = { redirect_uri: redirectUri, scope: 'openid', code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' };
+    expect(await visitor.open(oauth.buildAuthorizationUrl(shopCli, again))).toBe(200);
+    expect(visitor.html).toContain('Sign in');
+  });
+
+  it('says the same to a wrong password and to an unknown address', async () => {
+    const answers = await Promise.all(
+      [{ ...customer, password: 'wrong' }, { ...customer, email: 'nobody@example.com' }, { email: 'no\0body', password: '' }].map(async (fields) => {
+        const { visitor } = await atTheDoor();
+        return [await visitor.send(fields), /role="alert">([^<]+)</.exec(visitor.html)?.[1]];
+      }),
+    );
+    expect(answers).toEqual(Array.from({ length: 3 }, () => [422, 'This email address and password do not belong together.']));
+  });
+
+  it('takes a form only from its own page, and only from whoever it gave it to', async () => {
+    const { visitor } = await atTheDoor();
+    const page = visitor.at;
+    expect(await visitor.send({ ...customer, token: 'forged' })).toBe(403);
+    const { visitor: other } = await atTheDoor();
+    expect(await other.send(customer, page)).toBe(400);
+    expect(await new Visitor().open(page)).toBe(400);
+  });
+
+  it('registers a customer once, by page and by API', async () => {
+    const { visitor, verifier } = await atTheDoor();
+    const page = new URL(`${visitor.at.href}/registration`);
+    expect(await visitor.open(page)).toBe(200);
+    expect(await visitor.send({ name: 'Ann', email: 'no address', password: 'short' }, page)).toBe(422);
+    expect(visitor.html).toMatch(/email-wrong[^]*password-wrong/);
+    expect(await visitor.send({ name: 'Ann', email: 'Ann@example.com', password: 'a-long-password' }, page)).toBe(303);
+    const { access_token } = await oauth.authorizationCodeGrant(shopCli, visitor.at, { pkceCodeVerifier: verifier });
+    expect(decodeJwt(access_token)['roles']).toEqual(['customer']);
+    const taken = await post('/accounts', { name: 'Ann', email: 'ANN@example.com', password: 'another-password' });
+    expect([taken.status, await taken.json()]).toMatchObject([409, { code: 'email-taken' }]);
+    expect((await post('/accounts', { name: 'B\0b', email: 'bob@example.com', password: 'another-password' })).status).toBe(400);
+    const made = await post('/accounts', { name: 'Bob', email: 'bob@example.com', password: 'another-password' });
+    expect([made.status, await made.json()]).toEqual([201, { id: expect.any(String), name: 'Bob', email: 'bob@example.com' }]);
+  });
+
+  it('tells a service of its own who somebody is, and nobody else', async () => {
+    const { access_token: theirs, id_token } = await signedIn();
+    const { access_token: ours } = await oauth.clientCredentialsGrant(notifications, { scope: 'accounts:read' });
+    secrets.push(ours);
+    expect(decodeJwt(ours)).toMatchObject({ sub: 'notifications', aud: 'shop', scope: 'accounts:read' });
+    const account = new URL(`/accounts/${decodeJwt(id_token!).sub}`, issuer);
+    expect(await (await balanced(account, withToken(ours))).json()).toMatchObject({ email: customer.email });
+    const statuses = await Promise.all([balanced(account, withToken(theirs)), balanced(account), balanced(account, withToken(id_token!))]);
+    expect(statuses.map(({ status }) => status)).toEqual([403, 401, 401]);
+    expect(await outcome(oauth.clientCredentialsGrant(notifications, { scope: 'orders:write' }))).toBe('invalid_scope');
+    const guess = { method: 'POST', headers: { authorization: `Basic ${btoa('notifications:guessed')}` }, body: new URLSearchParams({ grant_type: 'client_credentials' }) };
+    const answer = await balanced(`${issuer}/token`, guess);
+    expect([answer.status, await answer.json()]).toMatchObject([401, { error: 'invalid_client' }]);
+  });
+
+  it('sends people away rather than let a storm of sign-ins take all there is', async () => {
+    const { visitor } = await atTheDoor();
+    const { html, at } = visitor;
+    const storm = Array.from({ length: 2 * capacity + 50 }, () => Object.assign(Object.create(visitor) as Visitor, { html, at }).send({ ...customer, password: 'wrong' }));
+    await expect(oauth.clientCredentialsGrant(notifications, { scope: 'accounts:read' })).resolves.toBeDefined();
+    expect(new Set(await Promise.all(storm))).toEqual(new Set([422, 503]));
+  });
+
+  it('prints nothing but its own log, and no secret in it', () => {
+    expect(printed.length).toBeGreaterThan(50);
+    for (const line of printed) expect(JSON.parse(line)).toMatchObject({ service: 'auth', msg: expect.any(String) });
+    for (const secret of secrets) expect(printed.filter((line) => line.includes(secret))).toEqual([]);
+    expect(printed.filter((line) => line.includes('"level":"error"'))).toEqual([]);
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}

@@ -1,0 +1,67 @@
+import { Database } from '@shop/platform';
+import { freshDatabase } from '@shop/testing';
+import { afterAll, describe, expect, it } from 'vitest';
+import { ArtifactStore, purgeExpired } from './artifact-store.ts';
+import { signingKeys } from './signing-keys.ts';
+
+const { url } = await freshDatabase('auth');
+const database = new Database(url, { size: 10, application: 'spec' });
+const codes = new ArtifactStore('AuthorizationCode', database);
+const sessions = new ArtifactStore('Session', database);
+
+afterAll(() => database.close());
+
+const rows = () => database.query<{ id: string; payload: object }>('SELECT id, payload FROM oidc_artifacts');
+
+describe('what oidc-provider keeps', () => {
+  it('is found as it was kept, by its id and by its uid', async () => {
+    await sessions.upsert('s1', { jti: 's1', uid: 'u1', accountId: 'a1' }, 60);
+    expect(await sessions.find('s1')).toEqual({ jti: 's1', uid: 'u1', accountId: 'a1' });
+    expect(await sessions.findByUid('u1')).toEqual({ jti: 's1', uid: 'u1', accountId: 'a1' });
+    expect(await codes.find('s1')).toBeUndefined();
+    await sessions.upsert('s1', { jti: 's1', uid: 'u1', accountId: 'a2' }, 60);
+    expect(await sessions.find('s1')).toMatchObject({ accountId: 'a2' });
+    await sessions.destroy('s1');
+    expect(await sessions.find('s1')).toBeUndefined();
+  });
+
+  it('holds no code that could be used', async () => {
+    await codes.upsert('the-code-itself', { jti: 'the-code-itself', grantId: 'g0' }, 60);
+    expect(await codes.find('the-code-itself')).toEqual({ jti: 'the-code-itself', grantId: 'g0' });
+    expect(JSON.stringify(await rows())).not.toContain('the-code-itself');
+  });
+
+  it('is consumed once, however many ask at once', async () => {
+    await codes.upsert('c1', { grantId: 'g1' }, 60);
+    const attempts = await Promise.allSettled(Array.from({ length: 20 }, () => codes.consume('c1')));
+    expect(attempts.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    const { consumed } = (await codes.find('c1')) as { consumed: number };
+    expect(Math.abs(consumed - Date.now() / 1000)).toBeLessThan(5);
+  });
+
+  it('goes with its grant, and nothing of another grant goes', async () => {
+    await codes.upsert('c2', { grantId: 'g2' }, 60);
+    await codes.upsert('c3', { grantId: 'g3' }, 60);
+    await codes.revokeByGrantId('g2');
+    expect(await codes.find('c2')).toBeUndefined();
+    expect(await codes.find('c3')).toBeDefined();
+  });
+
+  it('is swept out in batches once it has expired, and not before', async () => {
+    await database.query('DELETE FROM oidc_artifacts');
+    for (const id of ['x1', 'x2', 'x3']) await codes.upsert(id, {}, -1);
+    await codes.upsert('fresh', {}, 60);
+    await codes.upsert('for ever', {});
+    expect([await purgeExpired(database, 2), await purgeExpired(database, 2), await purgeExpired(database, 2)]).toEqual([2, 1, 0]);
+    expect(await rows()).toHaveLength(2);
+  });
+});
+
+describe('signing keys', () => {
+  it('are one key for all, also when several instances start for the first time at once', async () => {
+    const seen = await Promise.all(Array.from({ length: 5 }, () => signingKeys(database)));
+    expect(seen[0]).toHaveLength(1);
+    expect(seen[0]?.[0]).toMatchObject({ kty: 'EC', crv: 'P-256', alg: 'ES256', use: 'sig', kid: expect.any(String), d: expect.any(String) });
+    for (const keys of seen) expect(keys).toEqual(seen[0]);
+  });
+});
