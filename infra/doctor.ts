@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify, stripVTControlCharacters } from 'node:util';
 import { onPath } from './cache.ts';
 import { outside, services } from './environment.ts';
-import { isFree } from './ports.ts';
+import { isFree, serverPorts } from './ports.ts';
 import { dockerAnswers } from './servers/docker.ts';
 import { kafkaObstacle } from './servers/kafka.ts';
 import { defaultState, holderOfState } from './state.ts';
@@ -101,7 +101,7 @@ function machine(): Promise<Finding>[] {
 async function ports(): Promise<Finding> {
   const holder = holderOfState(defaultState);
   if (holder) return { what: 'Ports', found: `in use by the shop itself (process ${holder.pid})` };
-  const wished = [...Object.values(services), ...Object.values(outside), 15432, 19092, 19093, 16379];
+  const wished = [...Object.values(services), ...Object.values(outside), ...Object.values(serverPorts)];
   const free = await Promise.all(wished.map(isFree));
   const busy = wished.filter((_, index) => !free[index]);
   return { what: 'Ports', found: busy.length === 0 ? 'all free' : `in use: ${busy.join(', ')}; others will be chosen` };

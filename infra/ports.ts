@@ -1,13 +1,18 @@
+import { randomInt } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
+
+/** Where the servers listen unless somebody else does: not the usual ports, which a developer's own servers may want. */
+export const serverPorts = { postgres: 15432, kafka: 19092, redis: 16379 } as const;
 
 /**
  * Finds a free loopback port for each wish: the wished one where it is free and not wished twice, else any. A wish of 0 is "any".
- * All are held until the last is found, so that no two are the same.
+ * All are held until the last is found, so that no two are the same. "Any" is below the range that outgoing connections take theirs from,
+ * or one of those could be given the port before the server that it is for has started.
  */
 export async function freePorts(wishes: number[]): Promise<number[]> {
   const held: Server[] = [];
   try {
-    for (const wish of wishes) held.push((await hold(wish)) ?? (await hold(0))!);
+    for (const wish of wishes) held.push((await hold(wish)) ?? (await holdAny()));
     return held.map((server) => (server.address() as { port: number }).port);
   } finally {
     await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))));
@@ -19,10 +24,18 @@ export async function isFree(port: number): Promise<boolean> {
   return (await freePorts([port]))[0] === port;
 }
 
+async function holdAny(): Promise<Server> {
+  for (;;) {
+    const held = await hold(randomInt(20_000, 32_000));
+    if (held) return held;
+  }
+}
+
 function hold(port: number): Promise<Server | undefined> {
-  return new Promise((resolve, reject) => {
+  if (port === 0) return Promise.resolve(undefined);
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', (error: NodeJS.ErrnoException) => (port === 0 ? reject(error) : resolve(undefined)));
+    server.once('error', () => resolve(undefined));
     server.listen({ port, host: '127.0.0.1', exclusive: true }, () => resolve(server));
   });
 }

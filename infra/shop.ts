@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { provision, type DatabaseName, type DatabaseUrls } from './databases.ts';
 import { choosePorts, environmentOf, inherited, serviceNames, urlOf, type OutsideName, type ServiceName, type Topology } from './environment.ts';
 import type { Servers, StartingServers } from './servers/index.ts';
-import { Supervised } from './supervisor.ts';
+import { isReady, Supervised } from './supervisor.ts';
 import { createTopics } from './topics.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -33,6 +33,14 @@ interface Member {
   supervised: Supervised;
   /** What restart() added to its environment. */
   added: Record<string, string>;
+}
+
+interface Launch {
+  service: MemberName;
+  instance?: number;
+  main: string;
+  environment: (member: Member) => Record<string, string>;
+  ready: () => Promise<void>;
 }
 
 /** Makes databases and topics, and starts the simulators and the services. Whatever was started is stopped when one fails. */
@@ -139,28 +147,34 @@ export class Shop {
 
   private async startTogether(): Promise<void> {
     const environments = () => Object.fromEntries(serviceNames.map((name) => [name, { ...environmentOf(name, 1, this.topology), ...this.options.env?.[name] }]));
-    await this.launch('shop', 1, 'infra/lite.ts', () => ({ ENVIRONMENTS: JSON.stringify(environments()) }), async () => {
-      await Promise.all(serviceNames.map((name) => isReady(this.urls[name])));
-    });
+    const environment = () => ({ ENVIRONMENTS: JSON.stringify(environments()) });
+    const ready = async () => void (await Promise.all(serviceNames.map((name) => isReady(this.urls[name]))));
+    await this.launch({ service: 'shop', main: 'infra/lite.ts', environment, ready });
   }
 
   private startService(service: ServiceName, instance: number): Promise<void> {
     const environment = (member: Member) => ({ ...environmentOf(service, instance, this.topology), ...this.options.env?.[service], ...member.added });
-    return this.launch(service, instance, `apps/${service}/src/main.ts`, environment, () => isReady(this.instances[service][instance - 1]!));
+    const ready = () => isReady(this.instances[service][instance - 1]!);
+    return this.launch({ service, instance, main: `apps/${service}/src/main.ts`, environment, ready });
   }
 
   private async startOutside(): Promise<void> {
     const { folder } = this.options.servers.state;
     const { provider, mail, smtp } = this.topology.outside;
-    const home = (name: string) => made(join(folder, name));
+    const home = (name: string) => {
+      mkdirSync(join(folder, name), { recursive: true });
+      return join(folder, name);
+    };
     const answers = (url: string) => fetch(url, { signal: AbortSignal.timeout(2_000) }).then((response) => response.body?.cancel());
+    const launch = (service: 'provider' | 'mail', environment: Record<string, string>) =>
+      this.launch({ service, main: `infra/simulators/${service}.ts`, environment: () => environment, ready: () => answers(this.urls[service]) });
     await Promise.all([
-      this.launch('provider', 1, 'infra/simulators/provider.ts', () => ({ PORT: `${provider}`, LEDGER_DIR: home('provider'), PROVIDER_KEY: this.providerKey }), () => answers(this.urls.provider)),
-      this.launch('mail', 1, 'infra/simulators/mail.ts', () => ({ PORT: `${mail}`, SMTP_PORT: `${smtp}`, MAIL_DIR: home('mail') }), () => answers(this.urls.mail)),
+      launch('provider', { PORT: `${provider}`, LEDGER_DIR: home('provider'), PROVIDER_KEY: this.providerKey }),
+      launch('mail', { PORT: `${mail}`, SMTP_PORT: `${smtp}`, MAIL_DIR: home('mail') }),
     ]);
   }
 
-  private async launch(service: MemberName, instance: number, main: string, environment: (member: Member) => Record<string, string>, ready: () => Promise<void>): Promise<void> {
+  private async launch({ service, instance = 1, main, environment, ready }: Launch): Promise<void> {
     const { processes, folder } = this.options.servers.state;
     const name = `${service}-${instance}`;
     const command = () => ({
@@ -175,6 +189,7 @@ export class Shop {
     const member: Member = { service, instance, added: {}, supervised: new Supervised(processes, command, ready, this.options.say) };
     this.members.push(member);
     await member.supervised.start();
+    this.options.say(`${name} is ready`);
   }
 
   private member(service: ServiceName, instance: number): Member {
@@ -182,15 +197,4 @@ export class Shop {
     if (!found) throw new Error(`There is no ${service} ${instance} in this shop.`);
     return found;
   }
-}
-
-async function isReady(url: string): Promise<void> {
-  const response = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2_000) });
-  const answer = await response.text();
-  if (!response.ok) throw new Error(answer);
-}
-
-function made(folder: string): string {
-  mkdirSync(folder, { recursive: true });
-  return folder;
 }

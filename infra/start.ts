@@ -58,7 +58,7 @@ export async function startCommand(args: string[]): Promise<number> {
 
 async function run(state: State, options: Options, steps: Steps): Promise<number> {
   const lite = await withoutKafka(options.lite, steps);
-  const servers = await findServers(state, { need: lite ? ['postgres'] : ['postgres', 'kafka', 'redis'], say: steps.say });
+  const servers = await findServers(state, { need: lite ? ['postgres'] : ['postgres', 'kafka', 'redis'], say: steps.say, ports: 'fixed' });
   showServers(servers, steps);
   const instances = lite ? 1 : options.instances;
   const shop = await steps.run('services', startShop({ servers, instances, ports: 'fixed', say: steps.say, lite }), () => 'All services are ready');

@@ -76,3 +76,10 @@ export class Supervised {
     }
   }
 }
+
+/** Resolves when the service at that URL says that it is ready. */
+export async function isReady(url: string): Promise<void> {
+  const response = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2_000) });
+  const answer = await response.text();
+  if (!response.ok) throw new Error(answer);
+}

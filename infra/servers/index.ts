@@ -1,3 +1,4 @@
+import { serverPorts } from '../ports.ts';
 import { openState, Obstacle, type State } from '../state.ts';
 import { composeServers, dockerAnswers } from './docker.ts';
 import { brokerAnswers, kafkaObstacle, nativeKafka } from './kafka.ts';
@@ -37,6 +38,8 @@ export interface ServerOptions {
   say: (line: string) => void;
   /** How Docker is used where it is there: by docker-compose.yml (the default), or by Testcontainers, which cleans up after tests. */
   mode?: 'compose' | 'testcontainers';
+  /** 'fixed': the same ports at each start, where they are free; any otherwise. */
+  ports?: 'fixed' | 'free';
 }
 
 /** Takes the state folder, and finds or starts the servers in it. They end when stop() is called or this process dies in any way. */
@@ -53,11 +56,16 @@ export async function startServers({ state: folder, ...options }: ServerOptions 
 }
 
 /** For each server: a URL in the environment, else a Docker engine, else native from packages. All start at once. */
-export async function findServers(state: State, { need, say, mode = 'compose' }: ServerOptions): Promise<StartingServers> {
+export async function findServers(state: State, { need, say, mode = 'compose', ports = 'free' }: ServerOptions): Promise<StartingServers> {
   const given: Record<ServerName, string | undefined> = { postgres: process.env['POSTGRES_URL'], kafka: process.env['KAFKA_BROKERS'], redis: process.env['REDIS_URL'] };
   const missing = need.filter((name) => !given[name]);
   const docker = missing.length > 0 && (await dockerAnswers()) ? (mode === 'compose' ? composeServers : testContainers)(state, missing, say) : undefined;
-  const native: Record<ServerName, Source> = { postgres: nativePostgres(state), kafka: nativeKafka(state, say), redis: nativeRedis(state, say) };
+  const port = (name: ServerName) => (ports === 'fixed' ? serverPorts[name] : 0);
+  const native: Record<ServerName, Source> = {
+    postgres: nativePostgres(state, port('postgres')),
+    kafka: nativeKafka(state, port('kafka'), say),
+    redis: nativeRedis(state, port('redis'), say),
+  };
   const source = (name: ServerName): Source => {
     if (!need.includes(name)) return { how: 'none', start: () => Promise.resolve(undefined) };
     return given[name] ? fromEnvironment(name, given[name]) : (docker ?? native)[name];

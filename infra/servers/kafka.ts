@@ -10,7 +10,6 @@ import type { Source } from './index.ts';
 import { run, untilReady } from './start.ts';
 
 const version = '4.3.1';
-const wishedPort = 19092;
 const pom = fileURLToPath(new URL('./kafka/pom.xml', import.meta.url));
 
 /** A small heap, the cheap compiler and the serial collector: half the memory and half the start-up time of Kafka's own start script. */
@@ -52,7 +51,7 @@ export function properties(home: string, port: number, controllerPort: number): 
 const prefixed = (prefix: string, values: Record<string, number>) => Object.fromEntries(Object.entries(values).map(([key, value]) => [prefix + key, value]));
 
 /** Apache Kafka itself, from Maven Central. */
-export function nativeKafka(state: State, say: (line: string) => void): Source {
+export function nativeKafka(state: State, wishedPort: number, say: (line: string) => void): Source {
   return {
     how: 'native',
     async start() {
@@ -60,7 +59,7 @@ export function nativeKafka(state: State, say: (line: string) => void): Source {
       if (obstacle) throw new Obstacle(obstacle);
       const jars = await fetchJars(state, say);
       const archive = await classArchive(state, jars, say);
-      const { server, port } = await boot(state, { jars, home: join(state.folder, 'kafka'), flags: archive ? [`-XX:SharedArchiveFile=${archive}`] : [] });
+      const { server, port } = await boot(state, { jars, home: join(state.folder, 'kafka'), wishedPort, flags: archive ? [`-XX:SharedArchiveFile=${archive}`] : [] });
       const brokers = `127.0.0.1:${port}`;
       await untilReady(server, () => brokerAnswers(brokers), join(state.folder, 'logs/kafka.log'));
       return brokers;
@@ -93,14 +92,15 @@ function fetchJars(state: State, say: (line: string) => void): Promise<string> {
 
 interface Broker {
   jars: string;
+  wishedPort: number;
   home: string;
   flags: string[];
   name?: string;
 }
 
-async function boot(state: State, { jars, home, flags, name = 'kafka' }: Broker) {
+async function boot(state: State, { jars, home, wishedPort, flags, name = 'kafka' }: Broker) {
   const log = join(state.folder, `logs/${name}.log`);
-  const [port, controllerPort] = (await freePorts([wishedPort, wishedPort + 1])) as [number, number];
+  const [port, controllerPort] = (await freePorts([wishedPort, 0])) as [number, number];
   const config = join(home, 'server.properties');
   mkdirSync(home, { recursive: true });
   writeFileSync(config, properties(home, port, controllerPort));
@@ -133,7 +133,7 @@ async function classArchive(state: State, jars: string, say: (line: string) => v
     const folder = await cached(`kafka-${version}-classes-${key}`, async (into) => {
       say('Preparing Kafka for quick starts (once)');
       const home = join(state.folder, 'kafka-training');
-      const { server, port, log } = await boot(state, { jars, home, name: 'kafka-training', flags: [`-XX:ArchiveClassesAtExit=${join(into, 'classes.jsa')}`] });
+      const { server, port, log } = await boot(state, { jars, home, wishedPort: 0, name: 'kafka-training', flags: [`-XX:ArchiveClassesAtExit=${join(into, 'classes.jsa')}`] });
       await untilReady(server, () => brokerAnswers(`127.0.0.1:${port}`), log);
       await server.stop(60_000);
       rmSync(home, { recursive: true, force: true });

