@@ -11,8 +11,8 @@ try {
   throw new Error('Lint through nx, which knows how projects depend on each other: npx nx run-many -t lint');
 }
 
-// A contract is a suite that several specs run; a fixture is what they run on. Neither is shipped.
-const specs = ['**/*.{spec,contract,fixture}.ts'];
+// A contract is a suite that several specs run; a fixture, and what lies in e2e/, is what they run on. None of it is shipped.
+const specs = ['**/*.{spec,contract,fixture}.ts', '**/e2e/**/*.ts'];
 const pure = ['libs/kernel/src/**/*.ts', '**/domain/**/*.ts'];
 
 const only = (sourceTag, ...onlyDependOnLibsWithTags) => ({ sourceTag, onlyDependOnLibsWithTags });
