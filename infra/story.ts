@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Consumer, MessagesStreamModes, stringDeserializers } from '@platformatic/kafka';
-import { topics, type OrderView, type ProductPage } from '@shop/contracts';
+import { topics, type OrderHistory, type OrderView, type ProductPage } from '@shop/contracts';
 import { signIn } from './login.ts';
 
 /** Where the running shop is reached: all that the story knows of it. */
@@ -60,7 +60,6 @@ class Story {
   async tell(): Promise<boolean> {
     const { sku, card, status } = plots[this.plot];
     const [{ accessToken }, product] = await Promise.all([signIn({ issuer: this.shop.issuer, ...demo }), this.productOf(sku), this.listen()]);
-    this.began = performance.now();
     this.line('auth', 'signed in', `${demo.email} by OpenID Connect, code + PKCE`);
     const paymentToken = await this.tokenOf(card);
     this.line('provider', 'card token', `${paymentToken}: the card number never reaches the shop`);
@@ -70,6 +69,7 @@ class Story {
     const mail = this.mail();
     const ended = await this.follow(accessToken);
     const delivered = await mail;
+    if (this.shop.brokers === undefined) await this.recount(accessToken);
     this.say('');
     this.say(`  order  ${this.orderId}`);
     this.say(`  trace  ${this.trace}`);
@@ -130,6 +130,13 @@ class Story {
       if (order.status === 'confirmed' || order.status === 'cancelled') return order.status;
     }
     return undefined;
+  }
+
+  /** Without topics to listen to, the API is asked what happened. */
+  private async recount(token: string): Promise<void> {
+    const response = await fetch(`${this.shop.gateway}/v1/orders/${this.orderId}/history`, { headers: { authorization: `Bearer ${token}` } });
+    const { events } = (await response.json()) as OrderHistory;
+    for (const { version, type, recordedAt } of events) this.line('gateway', type, `GET /v1/orders/…/history · version ${version} · ${recordedAt}`);
   }
 
   private async mail(): Promise<boolean> {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { OrderView } from '@shop/contracts';
 import { describeWith } from '@shop/testing';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { cards, e2eShop, type Customer, type E2eShop } from './e2e-shop.ts';
+import { cards, e2eShop, type Customer, type E2eShop } from './e2e-shop.fixture.ts';
 import type { ServiceName } from '../environment.ts';
 
 /** Real kills, in the windows that matter. Two instances of every service; the supervisor starts again what dies. */

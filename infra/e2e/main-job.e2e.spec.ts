@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { OrderHistory, OrderPage } from '@shop/contracts';
 import { describeWith } from '@shop/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { cards, e2eShop, type Customer, type E2eShop } from './e2e-shop.ts';
+import { cards, e2eShop, type Customer, type E2eShop } from './e2e-shop.fixture.ts';
 
 /** The main job through the gateway, with two instances of every service on real servers. */
 describeWith('kafka', 'the shop', () => {

@@ -105,9 +105,10 @@ class KafkaSubscription implements Subscription {
       groupId: group,
       deserializers: stringDeserializers,
       autocommit: false,
-      sessionTimeout: 10_000,
+      // The least that Kafka allows: how long the keys of a killed instance wait.
+      sessionTimeout: 6_000,
       rebalanceTimeout: 15_000,
-      heartbeatInterval: 2_000,
+      heartbeatInterval: 1_500,
       maxWaitTime: 1_000,
       minBytes: 1,
       retries: 100,
