@@ -4,6 +4,7 @@ import { DatabaseModule } from '@shop/platform';
 import { NotificationsConfig } from './config.ts';
 import { Addresses } from './delivery/addresses.ts';
 import { AuthAddresses } from './delivery/auth-addresses.ts';
+import { Delivery } from './delivery/delivery.ts';
 import { Mailer } from './delivery/mailer.ts';
 import { Sender } from './delivery/sender.ts';
 import { SmtpMailer } from './delivery/smtp-mailer.ts';
@@ -19,6 +20,7 @@ import { MessagesController } from './messages.controller.ts';
   controllers: [MessagesController],
   providers: [
     Messages,
+    Delivery,
     Sender,
     MailConsumer,
     {

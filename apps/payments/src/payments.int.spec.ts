@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { authorisePayment, capturePayment, deadLetterTopic, voidPayment } from '@shop/contracts';
-import { ConsumerRuntime, event, MemoryBus, PostgresOutbox, seal, type Outgoing } from '@shop/eventing';
+import { authorisePayment, capturePayment, deadLetterTopic, voidPayment, type CloudEvent } from '@shop/contracts';
+import { ConsumerRuntime, Effect, event, MemoryBus, PostgresOutbox, seal, type Outgoing } from '@shop/eventing';
 import { constraintOf, Database, type Transaction } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -145,6 +145,29 @@ describe('payments', () => {
     provider.weather = 'fine';
     await expect.poll(announced, { timeout: 8_000 }).toEqual(['1 payment-authorised', '2 payment-voided']);
     expect(moves()).toEqual(['authorisation', 'void']);
+  });
+});
+
+describe('two instances with the same order in hand', () => {
+  it('announce one outcome; the other one has to decide again', async () => {
+    const gate = Promise.withResolvers<void>();
+    let waiting = 0;
+    class SlowProvider extends FakePaymentProvider {
+      override async authorise(...request: Parameters<FakePaymentProvider['authorise']>) {
+        if (++waiting === 2) gate.resolve();
+        await gate.promise;
+        return super.authorise(...request);
+      }
+    }
+    const payments = new Payments(database, new SlowProvider());
+    const handle = () => {
+      const message = JSON.parse(seal(authorise()).payload) as CloudEvent;
+      const effect = new Effect(database, new PostgresOutbox(), message, { consumer: 'payments.commands', messageId: message.id });
+      return payments.handle(orderId, { type: 'AuthorisePayment', ...price, paymentToken: 'tok_good' }, effect);
+    };
+    const results = await Promise.allSettled([handle(), handle()]);
+    expect(results.map((result) => result.status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(await announced()).toEqual(['1 payment-authorised']);
   });
 });
 

@@ -1,31 +1,18 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { orderCancelled, orderConfirmed, orderStockReserved } from '@shop/contracts';
-import { ConsumerRuntime, event, MemoryBus, PostgresOutbox, seal, type Outgoing } from '@shop/eventing';
 import { Database, Health, type Logger } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MAX_ATTEMPTS } from '../domain/attempts.ts';
-import { MailConsumer } from '../mail.consumer.ts';
 import { Messages, type Claimed } from '../messages.ts';
 import { Addresses, type Address } from './addresses.ts';
+import { Delivery } from './delivery.ts';
 import { FakeMailer } from './fake-mailer.ts';
 import { Undeliverable } from './mailer.ts';
 import { Sender } from './sender.ts';
 
-/** Counts how often a sender looks at the queue. */
-class WatchedMessages extends Messages {
-  looks = 0;
-
-  override claim(limit: number, leaseMs: number): Promise<Claimed[]> {
-    this.looks++;
-    return super.claim(limit, leaseMs);
-  }
-}
-
 const { url } = await freshDatabase('notifications');
 const database = new Database(url, { size: 8, application: 'spec' });
-const messages = new WatchedMessages(database);
-const bus = new MemoryBus();
+const messages = new Messages(database);
 const logged: string[] = [];
 const note = (fields: object, message: string) => void logged.push(JSON.stringify({ ...fields, message }));
 const log = { info: note, warn: note, error: note } as unknown as Logger;
@@ -47,7 +34,7 @@ let customerId: string;
 const senders: Sender[] = [];
 
 function newSender(): Sender {
-  const sender = new Sender(messages, addresses, mailer, log, new Health());
+  const sender = new Sender(messages, new Delivery(addresses, mailer), log, new Health());
   senders.push(sender);
   return sender;
 }
@@ -95,6 +82,23 @@ describe('the sender', () => {
     expect(mailer.outbox[0]?.messageId).toBe(`<${claimed?.eventId}@shop.example>`);
   });
 
+  it('looks again at once when it is woken, whatever the time', async () => {
+    // Timers stand still, so the next poll never comes.
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const claim = vi.spyOn(messages, 'claim');
+      const sender = newSender();
+      sender.onApplicationBootstrap();
+      await claim.mock.results[0]?.value;
+      await queue();
+      sender.wake();
+      await expect.poll(() => mailer.outbox.length).toBe(1);
+    } finally {
+      vi.restoreAllMocks();
+      vi.useRealTimers();
+    }
+  });
+
   it('tries again after a failure that may pass', async () => {
     mailer.weather = 'away';
     await queue();
@@ -105,6 +109,16 @@ describe('the sender', () => {
     await makeDue();
     sender.wake();
     await expect.poll(rows).toEqual([{ status: 'sent', attempts: 2, failure: null }]);
+  });
+
+  it('leaves a message alone that another sender has taken over', async () => {
+    await queue();
+    const [slow] = (await messages.claim(1, 0)) as [Claimed];
+    await messages.claim(1, 60_000);
+    await messages.retry(slow, 'too-late', 0);
+    await messages.giveUp(slow, 'too-late');
+    expect(await rows()).toEqual([{ status: 'queued', attempts: 2, failure: null }]);
+    expect(await messages.claim(1, 60_000)).toEqual([]);
   });
 
   it('gives up at once what was refused for good, and says so to the customer', async () => {
@@ -146,78 +160,5 @@ describe('the sender', () => {
     await expect.poll(async () => (await rows())[0]?.status).toBe('sent');
     const stored = JSON.stringify(await database.query('SELECT * FROM messages'));
     for (const text of [stored, ...logged]) expect(text).not.toContain('@example.com');
-  });
-});
-
-describe('the consumer', () => {
-  const orderId = randomUUIDv7();
-  let runtime: ConsumerRuntime;
-  let sender: Sender;
-
-  beforeAll(async () => {
-    // Another group reads this topic, too; the bus waits for it.
-    await bus.subscribe({ group: 'orders.list', topics: ['orders.events'], maxInFlight: 1, handle: async () => {} });
-  });
-  beforeEach(async () => {
-    sender = newSender();
-    const consumer = new MailConsumer(messages, sender);
-    runtime = new ConsumerRuntime({ consumer, bus, database, outbox: new PostgresOutbox(), log });
-    await runtime.start();
-  });
-  afterEach(() => runtime.stop());
-
-  async function send(message: Outgoing, times = 1): Promise<void> {
-    const { topic, key, payload } = seal(message);
-    for (let time = 0; time < times; time++) await bus.publish([{ topic, key, value: payload }]);
-  }
-  const about = () => ({ orderId, customerId });
-  const documents = async () => (await database.query<{ document: object }>('SELECT document FROM messages ORDER BY id')).map((row) => row.document);
-
-  it('queues one message for an event, however often it comes', async () => {
-    await send(event(orderConfirmed, { key: orderId, sequence: 4, data: { ...about(), total: 3998, currency: 'EUR' } }), 3);
-    expect(await documents()).toEqual([{ channel: 'mail', kind: 'order-confirmed', orderId, payload: { total: 3998, currency: 'EUR' } }]);
-  });
-
-  it('tells why an order was cancelled', async () => {
-    await send(event(orderCancelled, { key: orderId, sequence: 3, data: { ...about(), reason: 'out-of-stock', total: 3998, currency: 'EUR' } }));
-    expect(await documents()).toMatchObject([{ kind: 'order-cancelled', payload: { reason: 'out-of-stock' } }]);
-  });
-
-  it('has nothing to say about the steps between', async () => {
-    await send(event(orderStockReserved, { key: orderId, sequence: 2, data: about() }));
-    expect(await documents()).toEqual([]);
-  });
-
-  it('has the mail sent without waiting for the next poll', async () => {
-    // Timers stand still, so the next poll never comes.
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    try {
-      const looks = messages.looks;
-      sender.onApplicationBootstrap();
-      await expect.poll(() => messages.looks).toBe(looks + 1);
-      await send(event(orderConfirmed, { key: orderId, sequence: 4, data: { ...about(), total: 3998, currency: 'EUR' } }));
-      await expect.poll(() => mailer.outbox.length).toBe(1);
-    } finally {
-      vi.useRealTimers();
-    }
-  });
-});
-
-describe('the list of messages', () => {
-  it('shows the newest first, page by page, and only what is yours', async () => {
-    for (let n = 0; n < 5; n++) await queue();
-    await queue(randomUUIDv7());
-    const seen: string[] = [];
-    for (let cursor: string | undefined, first = true; first || cursor !== undefined; first = false) {
-      const page = await messages.page(customerId, { limit: 2, ...(cursor !== undefined && { cursor }) });
-      seen.push(...page.items.map((item) => item.id));
-      cursor = page.nextCursor;
-    }
-    expect(seen).toHaveLength(5);
-    expect(seen).toEqual([...seen].sort().reverse());
-  });
-
-  it('refuses a cursor it did not make', async () => {
-    await expect(messages.page(customerId, { limit: 2, cursor: 'bm9wZQ' })).rejects.toMatchObject({ code: 'invalid-cursor' });
   });
 });

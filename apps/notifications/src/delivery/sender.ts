@@ -1,18 +1,17 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Health, Logger, UpstreamProblem, withTraceparent } from '@shop/platform';
 import { MAX_ATTEMPTS, waitAfter } from '../domain/attempts.ts';
-import { compose } from '../domain/message.ts';
 import { Messages, type Claimed } from '../messages.ts';
-import { Addresses } from './addresses.ts';
-import { Mailer, Undeliverable } from './mailer.ts';
+import { Delivery } from './delivery.ts';
+import { Undeliverable } from './mailer.ts';
 
 /** Mails in hand at once. */
 const CONCURRENCY = 8;
 /** How soon a retry, or what another instance left behind, is noticed. What this instance queues wakes the sender at once. */
 const POLL_MS = 500;
 /** A mail that takes longer has failed; well within the lease, so that nobody takes it over meanwhile. */
-const DEADLINE_MS = 20_000;
-const LEASE_MS = 60_000;
+const DEADLINE_MS = 15_000;
+const LEASE_MS = 20_000;
 /** No poll for this long means that nothing is sent any more, whatever this process answers over HTTP. */
 const STALE_AFTER_MS = 60_000;
 
@@ -30,8 +29,7 @@ export class Sender implements OnApplicationBootstrap, OnApplicationShutdown {
 
   constructor(
     private readonly messages: Messages,
-    private readonly addresses: Addresses,
-    private readonly mailer: Mailer,
+    private readonly delivery: Delivery,
     private readonly log: Logger,
     health: Health,
   ) {
@@ -52,7 +50,7 @@ export class Sender implements OnApplicationBootstrap, OnApplicationShutdown {
     this.wake();
     await this.#running;
     await Promise.all(this.#inHand);
-    await Promise.all([this.mailer.close(), this.addresses.close()]);
+    await this.delivery.close();
   }
 
   /** Says that a message was committed, so that it need not wait for the next poll. */
@@ -98,20 +96,15 @@ export class Sender implements OnApplicationBootstrap, OnApplicationShutdown {
   async deliver(message: Claimed): Promise<void> {
     await withTraceparent(message.traceparent, 'send mail', async () => {
       try {
-        await within(DEADLINE_MS, this.#send(message));
+        // Claimed more often than it failed: it has killed its sender.
+        if (message.attempt > MAX_ATTEMPTS) throw new Undeliverable('given-up');
+        await within(DEADLINE_MS, this.delivery.send(message));
         await this.messages.sent(message);
         this.log.info({ message: message.id, order: message.document.orderId, kind: message.document.kind, attempt: message.attempt }, 'mail sent');
       } catch (error) {
         await this.#noteFailure(message, error);
       }
     }).catch((error: unknown) => this.log.warn({ err: error, message: message.id }, 'how a mail went could not be noted; it is sent again'));
-  }
-
-  async #send({ eventId, accountId, document, attempt }: Claimed): Promise<void> {
-    // Claimed more often than it failed: it has killed its sender.
-    if (attempt > MAX_ATTEMPTS) throw new Undeliverable('given-up');
-    const to = await this.addresses.of(accountId);
-    await this.mailer.send({ ...compose(document, to.name), to, messageId: `<${eventId}@shop.example>` });
   }
 
   /** The error itself is neither stored nor logged: a mail server's answer quotes the address. */
