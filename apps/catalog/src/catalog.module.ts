@@ -1,0 +1,18 @@
+import { Module } from '@nestjs/common';
+import { EventingModule } from '@shop/eventing';
+import { DatabaseModule } from '@shop/platform';
+import { CatalogConfig } from './catalog.config.ts';
+import { DemoSeed } from './products/demo-seed.ts';
+import { ProductCache } from './products/product-cache.ts';
+import { ProductsController } from './products/products.controller.ts';
+import { ProductQueries } from './products/products.queries.ts';
+import { ProductStore } from './products/product-store.ts';
+import { Stock } from './stock/stock.ts';
+import { StockConsumer } from './stock/stock.consumer.ts';
+
+@Module({
+  imports: [DatabaseModule.forRoot(CatalogConfig), EventingModule.forRoot(CatalogConfig, { consumers: [StockConsumer], produces: true })],
+  controllers: [ProductsController],
+  providers: [ProductCache, ProductQueries, ProductStore, DemoSeed, Stock, StockConsumer],
+})
+export class CatalogModule {}
