@@ -1,7 +1,7 @@
 import type { OrderView, ProductView } from '@shop/contracts';
 import { runService, type RunningService } from '@shop/platform';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { fakeIssuer, FakeService } from './fake-services.ts';
+import { fakeIssuer, FakeService } from './services.fixture.ts';
 import { gateway } from './service.ts';
 
 const issuer = 'http://shop.example/oidc';

@@ -5,7 +5,8 @@ import { gateway } from '../service.ts';
 
 let running: RunningService;
 let document: OpenAPIObject;
-let operations: { name: string; operation: NonNullable<OpenAPIObject['paths'][string]['get']> }[];
+type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
+let operations: { name: string; operation: Operation }[];
 
 beforeAll(async () => {
   const elsewhere = 'http://127.0.0.1:1';
@@ -20,7 +21,7 @@ beforeAll(async () => {
   });
   document = (await (await fetch(`${running.url}/openapi.json`)).json()) as OpenAPIObject;
   operations = Object.entries(document.paths).flatMap(([path, item]) =>
-    Object.entries(item).map(([verb, operation]) => ({ name: `${verb.toUpperCase()} ${path}`, operation: operation as (typeof operations)[number]['operation'] })),
+    Object.entries(item).map(([verb, operation]) => ({ name: `${verb.toUpperCase()} ${path}`, operation: operation as Operation })),
   );
 });
 
@@ -58,12 +59,14 @@ describe('the OpenAPI document', () => {
   it('gives every refusal the shape of a problem', () => {
     const bodies = operations.flatMap(({ operation }) => Object.entries(operation.responses).filter(([status]) => Number(status) >= 400));
     expect(bodies.length).toBeGreaterThan(30);
-    for (const [, response] of bodies) expect(response).toHaveProperty(['content', 'application/problem+json', 'schema', '$ref'], '#/components/schemas/Problem');
+    const body = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
+    for (const [, response] of bodies) expect(response).toHaveProperty('content', body);
   });
 
   it('refuses unknown fields at every depth of a body, and promises nothing of the kind for answers', () => {
-    expect(document.components?.schemas?.['PlaceOrder']).toMatchObject({ additionalProperties: false, properties: { lines: { items: { additionalProperties: false } } } });
-    expect(document.components?.schemas?.['Order']).not.toHaveProperty('additionalProperties');
+    const { PlaceOrder: input, Order: output } = document.components?.schemas ?? {};
+    expect(input).toMatchObject({ additionalProperties: false, properties: { lines: { items: { additionalProperties: false } } } });
+    expect(output).not.toHaveProperty('additionalProperties');
   });
 
   it('names the headers that matter', () => {

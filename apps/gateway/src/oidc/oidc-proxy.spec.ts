@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { runService, type RunningService } from '@shop/platform';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { FakeService } from '../fake-services.ts';
+import { FakeService } from '../services.fixture.ts';
 import { gateway } from '../service.ts';
 
 let auth: FakeService;
@@ -78,9 +78,8 @@ describe('/oidc', () => {
 
   it('says who asks, and by which address the world knows the shop, whatever the caller claims', async () => {
     auth.says(200, {});
-    await ask('/oidc/.well-known/openid-configuration', {
-      headers: { 'x-forwarded-for': '8.8.8.8', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'gopher', forwarded: 'for=8.8.8.8', 'x-request-budget-ms': '1' },
-    });
+    const claimed = { 'x-forwarded-for': '8.8.8.8', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'gopher', forwarded: 'for=8.8.8.8' };
+    await ask('/oidc/.well-known/openid-configuration', { headers: { ...claimed, 'x-request-budget-ms': '1' } });
     const { headers } = auth.last;
     expect(headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': 'shop.example:8443', 'x-forwarded-proto': 'https' });
     expect([headers.forwarded, headers['x-request-budget-ms'], headers.host]).toEqual([undefined, undefined, new URL(auth.url).host]);

@@ -16,7 +16,8 @@ const CONNECTIONS = 64;
 /** About one connection, not about the message (RFC 9110, 7.6.1): never passed on. So is whatever `Connection` names. */
 const hopByHop = ['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'];
 /** Said by us alone, whatever the client claims. */
-const ours = ['host', 'forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-request-budget-ms', 'traceparent', 'tracestate', 'expect'];
+const forwarding = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port'];
+const ours = ['host', 'expect', 'traceparent', 'tracestate', 'x-request-budget-ms', ...forwarding];
 
 /**
  * Passes /oidc/* through to auth as it is: forms, cookies and redirects belong to the OpenID Connect library there. Bodies are streamed,
@@ -96,9 +97,12 @@ function endToEnd<H extends IncomingHttpHeaders>(headers: H, without: readonly s
 }
 
 /** 503: nothing was sent. 504: no answer in time. 502: the connection broke; in both it may have acted. */
-function failed(error: unknown): never {
-  if (neverArrived(error)) throw Object.assign(new DomainError('unavailable', 'unavailable', 'Signing in is not possible at the moment. Try again.'), { cause: error });
+function problemOf(error: unknown): Error {
+  if (neverArrived(error)) return new DomainError('unavailable', 'unavailable', 'Signing in is not possible at the moment. Try again.');
   const late = error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError;
-  const [status, code, detail] = late ? ([504, 'upstream-timeout', 'auth did not answer in time.'] as const) : ([502, 'upstream-broken', 'auth broke off its answer.'] as const);
-  throw Object.assign(new HttpProblem(status, code, detail), { cause: error });
+  return late ? new HttpProblem(504, 'upstream-timeout', 'auth did not answer in time.') : new HttpProblem(502, 'upstream-broken', 'auth broke off its answer.');
+}
+
+function failed(error: unknown): never {
+  throw Object.assign(problemOf(error), { cause: error });
 }
