@@ -33,8 +33,7 @@ export interface DatabaseUrls {
 
 /** Makes every service's database, its two roles and its tables. What is there and unchanged is left alone. */
 export async function provision(adminUrl: string, { prefix = '', secret }: ProvisionOptions): Promise<Record<DatabaseName, DatabaseUrls>> {
-  const admin = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 10_000 });
-  await admin.connect();
+  const admin = await connected(adminUrl);
   try {
     await admin.query(`SELECT pg_advisory_lock(hashtext('provision'))`);
     const known = await marks(admin);
@@ -113,8 +112,7 @@ class ServiceDatabase {
   }
 
   private async asOwner(sql: string): Promise<void> {
-    const client = new pg.Client({ connectionString: this.urls.ownerUrl });
-    await client.connect();
+    const client = await connected(this.urls.ownerUrl);
     try {
       await client.query(sql);
     } finally {
@@ -129,4 +127,11 @@ class ServiceDatabase {
     url.pathname = `/${this.database}`;
     return url.href;
   }
+}
+
+async function connected(connectionString: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 10_000 });
+  client.on('error', () => {}); // a server that goes away fails the next query; between two it is no crash
+  await client.connect();
+  return client;
 }

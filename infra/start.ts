@@ -111,12 +111,16 @@ function showMemory({ processes }: State, { print }: Steps): void {
   print(`\nMemory (PSS, MB): ${known.map(({ name, megabytes }) => `${name} ${megabytes}`).join(' · ')} · together ${total}`);
 }
 
-/** Resolves with the exit code when somebody wants this to end. Asked twice, it still ends in good order. */
+/**
+ * Resolves with the exit code when somebody wants this to end (asked twice, it still ends in good order), and rejects with an error that
+ * nobody caught: whatever happens, what was started is stopped first. What fails later, because it is being stopped, is of no interest.
+ */
 function whenInterrupted(): Promise<number> {
   const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     for (const [signal, code] of Object.entries(codes)) process.on(signal, () => resolve(code));
     process.once('disconnect', () => resolve(codes.SIGTERM)); // tools/run.mjs, which started us, is gone
+    process.on('uncaughtException', reject);
   });
 }
 
