@@ -71,14 +71,14 @@ describe('a failure, as the caller sees it', () => {
 
   it('passes the refusal of another service on as it is, under our own path', () => {
     const theirs = { type: 'urn:shop:problem:out-of-stock', title: 'Conflict', status: 409, code: 'out-of-stock', instance: '/internal', detail: 'None left.' };
-    const { problem, headers } = of(new UpstreamProblem('orders', 409, theirs, { 'retry-after': '2', server: 'x', 'set-cookie': 'y' }, theirs));
+    const { problem, headers } = of(new UpstreamProblem('orders', theirs, { status: 409, headers: { 'retry-after': '2', server: 'x', 'set-cookie': 'y' }, body: theirs }));
     expect(problem).toEqual({ ...theirs, ...about });
     expect(headers).toEqual({ 'retry-after': '2' });
   });
 
   it.each([500, 502, 503])('does not blame the caller for a %i of another service', (status) => {
     const theirs = { type: 'about:blank', title: 'x', status, code: 'x', detail: 'hunter2' };
-    const { problem } = of(new UpstreamProblem('orders', status, theirs, {}, theirs));
+    const { problem } = of(new UpstreamProblem('orders', theirs, { status, headers: {}, body: theirs }));
     expect(problem).toMatchObject({ status: 503, code: 'unavailable' });
     expect(JSON.stringify(problem)).not.toContain('hunter2');
   });

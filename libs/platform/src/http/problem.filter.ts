@@ -17,7 +17,8 @@ export class ProblemFilter implements ExceptionFilter {
     // From the request, not from the ambient context: a body that cannot be parsed fails outside of it.
     const traceId = currentTraceId(contextOf(request));
     const { problem, headers } = problemOf(error, { instance: request.url?.split('?', 1)[0], traceId });
-    if (problem.status >= 500) this.logger.error({ err: error, traceId, code: problem.code }, 'request failed');
+    if (problem.code === 'internal-error') this.logger.error({ err: error, traceId }, 'request failed: a bug');
+    else if (problem.status >= 500) this.logger.warn({ err: error, traceId, code: problem.code }, 'request failed');
     // Too late for an answer: what was begun must not look complete.
     if (reply.sent || reply.raw.headersSent) return void reply.raw.destroy();
     void reply.code(problem.status).headers(headers).type('application/problem+json').send(JSON.stringify(problem));

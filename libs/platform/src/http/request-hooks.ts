@@ -88,7 +88,7 @@ function finish(request: FastifyRequest, status: number, logger: Logger): void {
   request.work = undefined;
   if (route.startsWith('/health/')) return;
   const ms = Math.round((performance.now() - startedAt) * 10) / 10;
-  logger.info({ method: request.method, route, status, ms, traceId: span.spanContext().traceId }, 'request');
+  logger.request({ method: request.method, route, status, ms, traceId: span.spanContext().traceId });
 }
 
 /** The pattern, never the path: a path may name a person, and a dashboard wants one line per route. */

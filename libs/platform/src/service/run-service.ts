@@ -71,7 +71,7 @@ function running(name: string, app: NestFastifyApplication, settings: ServerSett
   const health = app.get(Health);
   const logger = app.get(Logger);
   const { port } = app.getHttpServer().address() as AddressInfo;
-  const url = `http://${settings.HOST === '0.0.0.0' ? '127.0.0.1' : settings.HOST}:${port}`;
+  const url = `http://${['0.0.0.0', '::'].includes(settings.HOST) ? '127.0.0.1' : settings.HOST}:${port}`;
   let closed: Promise<void> | undefined;
   const close = async () => {
     health.drain();

@@ -4,6 +4,7 @@ import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { AlwaysOffSampler, BasicTracerProvider, ParentBasedSampler, AlwaysOnSampler, type SpanProcessor } from '@opentelemetry/sdk-trace-base';
 
 const propagator = new W3CTraceContextPropagator();
+const tracer = trace.getTracer('@shop/platform');
 const carrierKeys = { get: (carrier: Carrier, key: string) => carrier[key], keys: (carrier: Carrier) => Object.keys(carrier) };
 type Carrier = Record<string, string | string[] | undefined>;
 
@@ -53,7 +54,7 @@ export function startIncoming(kind: SpanKind.SERVER | SpanKind.CONSUMER, name: s
 
 /** Starts a span below the work at hand. */
 export function startWork(kind: SpanKind, name: string, parent: Context = context.active(), attributes: Attributes = {}): Work {
-  const span = trace.getTracer('@shop/platform').startSpan(name, { kind, attributes }, parent);
+  const span = tracer.startSpan(name, { kind, attributes }, parent);
   return { span, within: trace.setSpan(parent, span) };
 }
 

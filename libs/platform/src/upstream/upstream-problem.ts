@@ -7,13 +7,18 @@ import type { Problem } from '@shop/contracts';
 export class UpstreamProblem extends Error {
   override readonly name = 'UpstreamProblem';
 
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: unknown;
+
   constructor(
     readonly upstream: string,
-    readonly status: number,
     readonly problem: Problem,
-    readonly headers: Readonly<Record<string, string>>,
-    readonly body: unknown,
+    answer: { status: number; headers: Readonly<Record<string, string>>; body: unknown },
   ) {
-    super(`${upstream} answered ${status} ${problem.code}`);
+    super(`${upstream} answered ${answer.status} ${problem.code}`);
+    this.status = answer.status;
+    this.headers = answer.headers;
+    this.body = answer.body;
   }
 }

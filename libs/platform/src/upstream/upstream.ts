@@ -124,11 +124,12 @@ function parse(text: string): unknown {
   }
 }
 
-function problemFrom(upstream: string, { status, headers, body }: UpstreamResponse<unknown>): UpstreamProblem {
+function problemFrom(upstream: string, answer: UpstreamResponse<unknown>): UpstreamProblem {
+  const { status } = answer;
   const code = `${upstream}-${status}`;
-  const parsed = problemSchema.safeParse(body);
+  const parsed = problemSchema.safeParse(answer.body);
   const problem: Problem = parsed.success ? parsed.data : { type: typeOf(code), title: STATUS_CODES[status] ?? 'Error', status, code };
-  return new UpstreamProblem(upstream, status, problem, headers, body);
+  return new UpstreamProblem(upstream, problem, answer);
 }
 
 function unavailable(name: string, code: 'unavailable' | 'deadline-exceeded'): DomainError {
