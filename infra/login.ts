@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as oauth from 'openid-client';
 import { CookieJar } from 'tough-cookie';
-import { defaultState, Obstacle } from './state.ts';
+import { addressOf, runningShop } from './running.ts';
+import { Obstacle } from './state.ts';
 
 /** What a sign-in is good for: the access token for `expiresIn` seconds, the refresh token once. */
 export interface SignedIn {
@@ -110,7 +109,11 @@ function said(html: string): string | undefined {
 }
 
 const usage = `npm run login -- [--email <address>] [--password <password>] [--issuer <url>]
-Signs in (as the demo customer unless told otherwise) and prints the access token on stdout: TOKEN=$(npm run -s login)
+
+Signs in at the running shop and prints the access token, alone, on stdout: TOKEN=$(npm run -s login)
+
+  --email, --password  somebody else than the demo customer
+  --issuer             another shop: the address of its gateway with /oidc
 `;
 
 /** `npm run login`: the token alone on stdout, everything else on stderr. Returns the exit code. */
@@ -121,19 +124,9 @@ export async function loginCommand(args: string[]): Promise<number> {
     process.stderr.write(usage);
     return 0;
   }
-  const { email = 'demo@example.com', password = 'demo-password-1', issuer = runningIssuer() } = values;
+  const { email = 'demo@example.com', password = 'demo-password-1', issuer = addressOf(runningShop()).issuer } = values;
   const { accessToken, expiresIn, subject } = await signIn({ issuer, email, password });
   process.stderr.write(`Signed in as ${subject}; the token is good for ${expiresIn} s.\n`);
   process.stdout.write(`${accessToken}\n`);
   return 0;
-}
-
-/** The issuer of the shop that runs from this clone. */
-function runningIssuer(): string {
-  try {
-    const { urls } = JSON.parse(readFileSync(join(defaultState, 'shop.json'), 'utf8')) as { urls: { gateway: string } };
-    return `${urls.gateway}/oidc`;
-  } catch {
-    throw new Obstacle('The shop does not run here. Start it with "npm start", or name another with --issuer.');
-  }
 }

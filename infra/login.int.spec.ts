@@ -1,0 +1,70 @@
+import { auth } from '@shop/auth';
+import { runService } from '@shop/platform';
+import { freshDatabase } from '@shop/testing';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { loginCommand, refresh, register, signIn } from './login.ts';
+import { freePorts } from './ports.ts';
+
+const [port] = await freePorts([0]);
+const issuer = `http://127.0.0.1:${port}/oidc`;
+const demo = { email: 'demo@example.com', password: 'demo-password-1' };
+const service = await runService(auth, {
+  PORT: String(port),
+  LOG_LEVEL: 'silent',
+  ISSUER: issuer,
+  JWKS_URL: `${issuer}/jwks`,
+  DATABASE_URL: (await freshDatabase('auth')).url,
+  COOKIE_KEYS: 'a-key-for-cookies',
+  NOTIFICATIONS_CLIENT_SECRET: 'secret-of-notifications',
+  SEED_DEMO: '1',
+});
+afterAll(() => service.close());
+
+/** What a command writes to stdout and stderr while it runs. */
+async function writtenBy(command: () => Promise<number>): Promise<{ code: number; out: string; err: string }> {
+  const written = { out: '', err: '' };
+  const spies = [
+    vi.spyOn(process.stdout, 'write').mockImplementation((text) => Boolean((written.out += String(text)))),
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => Boolean((written.err += String(text)))),
+  ];
+  try {
+    return { code: await command(), ...written };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
+describe('the sign-in driver', () => {
+  it('signs in as a person would, and stays signed in by refreshing', async () => {
+    const first = await signIn({ issuer, ...demo });
+    expect(first).toEqual({ accessToken: expect.any(String), refreshToken: expect.any(String), expiresIn: 300, subject: expect.any(String) });
+    const second = await refresh(issuer, first.refreshToken);
+    expect(second.refreshToken).not.toBe(first.refreshToken);
+    await expect(refresh(issuer, first.refreshToken)).rejects.toMatchObject({ error: 'invalid_grant' });
+  });
+
+  it('registers a customer, who can sign in from then on', async () => {
+    const ann = { email: 'ann@example.com', password: 'a-long-password' };
+    const { subject } = await register({ issuer, name: 'Ann', ...ann });
+    expect((await signIn({ issuer, ...ann })).subject).toBe(subject);
+  });
+
+  it('repeats what the page says', async () => {
+    await expect(signIn({ issuer, ...demo, password: 'wrong' })).rejects.toThrow('This email address and password do not belong together.');
+    await expect(register({ issuer, name: 'Demo', ...demo })).rejects.toThrow('There is an account with this email address already.');
+    await expect(register({ issuer, name: '', email: 'x', password: 'y' })).rejects.toThrow(/what to call you.*not an email address.*12 to 128/);
+  });
+});
+
+describe('npm run login', () => {
+  it('prints the token alone on stdout, and everything else on stderr', async () => {
+    const { code, out, err } = await writtenBy(() => loginCommand(['--issuer', issuer]));
+    expect(code).toBe(0);
+    expect(out).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+    expect(err).toMatch(/^Signed in as .*300 s\.\n$/);
+  });
+
+  it('explains itself', async () => {
+    expect(await writtenBy(() => loginCommand(['--help']))).toMatchObject({ code: 0, out: '', err: expect.stringContaining('--password') });
+  });
+});
