@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cloudEvent, consumers, deadLetterTopic, type CloudEvent } from '@shop/contracts';
+import { consumers, deadLetterTopic, type CloudEvent } from '@shop/contracts';
 import { withTraceparent, type Database } from '@shop/platform';
 import { AlreadyHandled, Effect, KeyParked } from './effect.ts';
 import { Poison, type Consumer, type Handler } from './consumer.ts';
+import { Flood } from './flood.ts';
 import { Parking } from './parking.ts';
+import { byContract, isUnknownMajor, parse } from './read-message.ts';
 import type { Delivery, MessageBus, Subscription } from './bus.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -37,7 +39,6 @@ export interface ConsumerRuntimeOptions {
 export type Outcome = 'handled' | 'duplicate' | 'skipped' | 'parked' | 'dead';
 
 const defaults = { maxInFlight: 64, attempts: 5, firstRetryMs: 50, floodLimit: 50, floodPauseMs: 10_000, unparkEveryMs: 1_000 };
-const FLOOD_WINDOW_MS = 10_000;
 
 /**
  * Runs one consumer: parse by contract, inbox, handler, acknowledge. Messages of one key are handled in order, different keys side by side.
@@ -51,8 +52,7 @@ export class ConsumerRuntime {
   readonly #tails = new Map<string, Promise<void>>();
   readonly #counts: Record<Outcome, number> = { handled: 0, duplicate: 0, skipped: 0, parked: 0, dead: 0 };
   readonly #stopping = new AbortController();
-  #failures: number[] = [];
-  #pausedUntil = 0;
+  readonly #flood: Flood;
   #subscription: Subscription | undefined;
   #unparking: Promise<void> | undefined;
 
@@ -60,6 +60,7 @@ export class ConsumerRuntime {
     this.#options = { ...defaults, ...options };
     this.#handlers = new Map(options.consumer.handlers.map((handler) => [handler.contract.type, handler]));
     this.#parking = new Parking(options.database, options.consumer.name);
+    this.#flood = new Flood(this.#options.floodLimit, this.#options.floodPauseMs);
   }
 
   /** What has become of messages since the start. */
@@ -161,27 +162,16 @@ export class ConsumerRuntime {
     const handler = this.#handlers.get(message.type);
     try {
       if (handler) {
-        const data = handler.contract.data.safeParse(message.data);
-        if (!data.success) throw new Poison(`breaks the contract ${message.type}: ${data.error.message}`);
-        await handler.handle({ ...message, data: data.data }, effect);
+        await handler.handle(byContract(message, handler), effect);
         return 'handled';
       }
-      this.#refuseUnknownMajor(message);
+      // Of a newer major version: its key waits for a consumer that can read it.
+      if (isUnknownMajor(message.type, this.#handlers.keys())) throw new Error(`${message.type} is of a major version that ${consumer.name} does not know`);
       await consumer.otherwise?.(message, effect);
       return 'skipped';
     } catch (error) {
       if (error instanceof AlreadyHandled) return 'duplicate';
       throw error;
-    }
-  }
-
-  /** A newer major version of something this consumer handles cannot be read, and must not be passed over either: its key waits. */
-  #refuseUnknownMajor(message: CloudEvent): void {
-    const family = message.type.replace(/\.v\d+$/, '.v');
-    for (const type of this.#handlers.keys()) {
-      if (type.startsWith(family) && /^\d+$/.test(type.slice(family.length))) {
-        throw new Error(`${message.type} is of a major version that ${this.#options.consumer.name} does not know`);
-      }
     }
   }
 
@@ -204,16 +194,13 @@ export class ConsumerRuntime {
   #count(outcome: Outcome): void {
     this.#counts[outcome]++;
     if (outcome !== 'parked' && outcome !== 'dead') return;
-    const now = Date.now();
-    this.#failures = [...this.#failures.filter((at) => now - at < FLOOD_WINDOW_MS), now];
-    if (this.#failures.length < this.#options.floodLimit) return;
-    this.#failures = [];
-    this.#pausedUntil = now + this.#options.floodPauseMs;
-    this.#options.log.error({ consumer: this.#options.consumer.name, pauseMs: this.#options.floodPauseMs }, 'too many failures: the consumer pauses instead of draining its topic');
+    if (!this.#flood.rises()) return;
+    const { consumer, floodPauseMs } = this.#options;
+    this.#options.log.error({ consumer: consumer.name, pauseMs: floodPauseMs }, 'too many failures: the consumer pauses instead of draining its topic');
   }
 
   async #whilePaused(): Promise<void> {
-    while (!this.#stopping.signal.aborted && this.#pausedUntil > Date.now()) await this.#sleep(this.#pausedUntil - Date.now());
+    while (!this.#stopping.signal.aborted && this.#flood.pauseMs() > 0) await this.#sleep(this.#flood.pauseMs());
     this.#stopping.signal.throwIfAborted();
   }
 
@@ -259,18 +246,4 @@ export class ConsumerRuntime {
   async #sleep(ms: number): Promise<void> {
     await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => {});
   }
-}
-
-function parse(delivery: Delivery): CloudEvent {
-  if (delivery.value === undefined) throw new Poison('a message without a value');
-  let json: unknown;
-  try {
-    json = JSON.parse(delivery.value);
-  } catch {
-    throw new Poison('not JSON');
-  }
-  const envelope = cloudEvent.safeParse(json);
-  if (!envelope.success) throw new Poison(`not a CloudEvent: ${envelope.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ')}`);
-  if (delivery.key !== undefined && envelope.data.subject !== delivery.key) throw new Poison(`its key ${delivery.key} is not its subject`);
-  return envelope.data;
 }
