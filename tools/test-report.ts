@@ -27,7 +27,7 @@ export class TestReporter implements Reporter {
     const excused = skipped.filter((test) => test.meta().needs !== undefined);
     const unexcused = this.filtered ? [] : skipped.filter((test) => !excused.includes(test));
     // A file that does not load has no tests to fail.
-    const broken = modules.filter((module) => module.state() === 'failed' && ![...module.children.allTests()].some((test) => test.result().state === 'failed'));
+    const broken = modules.filter((module) => module.state() === 'failed' && ![...module.children.allTests()].some((test) => test.result().state !== 'passed'));
     const report: TestReport = {
       passed: states('passed').length,
       failed: states('failed').length + broken.length + unexcused.length + errors.length,
