@@ -5,7 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive, startOf } from './process-lock.mjs';
 
-/** What to run. Output goes to the end of the log file. */
+/** What to run. The first to write to a log begins it anew; the others of the same launcher go on in it. */
 export interface Command {
   name: string;
   command: string;
@@ -65,6 +65,7 @@ exit $code`;
 export class Processes {
   private readonly running = new Set<RunningProcess>();
   private readonly starting = new Set<Promise<unknown>>();
+  private readonly logs = new Set<string>();
   private closed = false;
 
   /** Everything is being stopped: a death is no accident any more. */
@@ -92,7 +93,8 @@ export class Processes {
   }
 
   private async begin(what: Command): Promise<RunningProcess> {
-    const log = openSync(what.log, 'a');
+    const log = openSync(what.log, this.logs.has(what.log) ? 'a' : 'w');
+    this.logs.add(what.log);
     try {
       const { ours, command, args, signal = 'SIGTERM' } = what;
       const stdio: SpawnOptions['stdio'] = ours ? ['ignore', log, log, 'ipc'] : ['pipe', log, log, 'pipe'];

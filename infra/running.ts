@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServiceName, OutsideName } from './environment.ts';
-import { defaultState, Obstacle } from './state.ts';
+import { defaultState, holderOfState, Obstacle } from './state.ts';
 import type { ShopAddress } from './story.ts';
 
 /** What a running shop leaves for `npm run order`, `npm run login` and a second start: where it listens. */
@@ -27,6 +27,7 @@ export function unannounce(folder: string): void {
 /** The shop that runs from this clone. */
 export function runningShop(folder = defaultState): RunningShop {
   try {
+    if (!holderOfState(folder)) throw new Error('What is written there is of a shop that was killed.');
     return JSON.parse(readFileSync(fileIn(folder), 'utf8')) as RunningShop;
   } catch {
     throw new Obstacle('The shop does not run here. Start it with "npm start".');

@@ -26,9 +26,9 @@ export class Supervised {
 
   /** Resolves when it is ready. A death before that is a failure, told with the end of its log: it would only die again. */
   async start(): Promise<void> {
+    this.wanted = true;
     const began = await this.launch();
     await untilReady(began, this.isReady, this.command().log);
-    this.wanted = true;
     this.revive(began).catch((error: Error) => this.processes.stopping || this.say(`${this.name} stays down: ${error.message}`));
   }
 

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Admin } from '@platformatic/kafka';
@@ -80,12 +81,17 @@ export async function brokerAnswers(brokers: string): Promise<void> {
 function fetchJars(state: State, say: (line: string) => void): Promise<string> {
   return cached(`kafka-${version}`, async (into) => {
     say(`Fetching Kafka ${version} by Maven (44 MB, once for all clones)`);
-    await run(state, {
+    const fetched = run(state, {
       name: 'maven',
       command: onPath('mvn')!,
       args: ['-B', '-q', '-C', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${into}`],
       log: join(state.folder, 'logs/maven.log'),
       cwd: state.folder,
+      // Java asks the system for the home folder, which may know none (a container with a user of its own).
+      env: { ...process.env, MAVEN_OPTS: `${process.env['MAVEN_OPTS'] ?? ''} -Duser.home=${homedir()}` },
+    });
+    await fetched.catch((error: Error) => {
+      throw new Obstacle(`Kafka could not be fetched. "npm start -- --lite" does without it.\n${error.message}`);
     });
   });
 }
