@@ -183,6 +183,14 @@ describe('auth, twice behind one address', () => {
     expect(answers).toEqual(Array.from({ length: 3 }, () => [422, 'This email address and password do not belong together.']));
   });
 
+  it('gives cookies that only we can make, that scripts cannot read, and that no other site makes a browser send', async () => {
+    const { headers } = await balanced(oauth.buildAuthorizationUrl(shopCli, { redirect_uri: redirectUri, code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' }));
+    const [named, signed] = [headers.getSetCookie().filter((line) => !line.includes('.sig=')), headers.getSetCookie().filter((line) => line.includes('.sig='))];
+    expect(named.length).toBeGreaterThan(0);
+    expect(signed).toHaveLength(named.length);
+    for (const cookie of [...named, ...signed]) expect(cookie).toMatch(/; samesite=lax; secure; httponly$/i);
+  });
+
   it('takes a form only from its own page, and only from whoever it gave it to', async () => {
     const { visitor } = await atTheDoor();
     const page = visitor.at;
