@@ -11,6 +11,8 @@ import { Messages } from './messages.ts';
 const { url } = await freshDatabase('notifications');
 const database = new Database(url, { size: 8, application: 'spec' });
 const messages = new Messages(database);
+/** Machines are slow at times; what comes, comes within ten seconds. */
+const eventually = <T>(what: () => T) => expect.poll(what, { timeout: 10_000 });
 let customerId: string;
 
 beforeEach(() => {
@@ -61,7 +63,7 @@ describe('the consumer', () => {
   it('wakes the sender when the message is committed, and not before', async () => {
     found.length = 0;
     await send(event(orderConfirmed, { key: orderId, sequence: 4, data: { ...about(), total: 3998, currency: 'EUR' } }));
-    await expect.poll(() => found).toEqual([1]);
+    await eventually(() => found).toEqual([1]);
   });
 });
 

@@ -74,6 +74,8 @@ async function announced(): Promise<string[]> {
     return `${sequence} ${type.split('.')[1]}`;
   });
 }
+/** Machines are slow at times; what comes, comes within ten seconds. */
+const eventually = <T>(what: () => T) => expect.poll(what, { timeout: 10_000 });
 const row = async () => (await database.query('SELECT status, payment_id, amount, currency, reason, version FROM payments WHERE order_id = $1', [orderId]))[0];
 
 describe('payments', () => {
@@ -133,7 +135,7 @@ describe('payments', () => {
     await send(authorise());
     expect(await row()).toBeUndefined();
     provider.weather = 'fine';
-    await expect.poll(announced, { timeout: 8_000 }).toEqual(['1 payment-authorised']);
+    await eventually(announced).toEqual(['1 payment-authorised']);
     expect(moves()).toEqual(['authorisation']);
   });
 
@@ -143,7 +145,7 @@ describe('payments', () => {
     await send(letGo());
     expect(await announced()).toEqual([]);
     provider.weather = 'fine';
-    await expect.poll(announced, { timeout: 8_000 }).toEqual(['1 payment-authorised', '2 payment-voided']);
+    await eventually(announced).toEqual(['1 payment-authorised', '2 payment-voided']);
     expect(moves()).toEqual(['authorisation', 'void']);
   });
 });

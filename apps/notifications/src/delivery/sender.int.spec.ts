@@ -50,6 +50,8 @@ afterEach(async () => {
 });
 afterAll(() => database.close());
 
+/** Machines are slow at times; what comes, comes within ten seconds. */
+const eventually = <T>(what: () => T) => expect.poll(what, { timeout: 10_000 });
 const document = () => ({ channel: 'mail', kind: 'order-confirmed', orderId: randomUUIDv7(), payload: { total: 3998, currency: 'EUR' } }) as const;
 const queue = (accountId = customerId) => database.transaction((tx) => messages.add(tx, { eventId: randomUUIDv7(), accountId, document: document() }));
 const rows = () => database.query<{ status: string; attempts: number; failure: string | null }>('SELECT status, attempts, failure FROM messages ORDER BY id');
@@ -59,7 +61,7 @@ describe('the sender', () => {
   it('sends what is queued, under the id of its event', async () => {
     await queue();
     newSender().onApplicationBootstrap();
-    await expect.poll(rows).toEqual([{ status: 'sent', attempts: 1, failure: null }]);
+    await eventually(rows).toEqual([{ status: 'sent', attempts: 1, failure: null }]);
     const [{ event_id }] = (await database.query<{ event_id: string }>('SELECT event_id FROM messages')) as [{ event_id: string }];
     expect(mailer.outbox).toMatchObject([{ messageId: `<${event_id}@shop.example>`, to: { name: 'Ada', address: `${customerId}@example.com` } }]);
   });
@@ -67,7 +69,7 @@ describe('the sender', () => {
   it('sends each mail once when several instances share the queue', async () => {
     await Promise.all(Array.from({ length: 100 }, () => queue()));
     for (let instance = 0; instance < 3; instance++) newSender().onApplicationBootstrap();
-    await expect.poll(async () => (await rows()).every((row) => row.status === 'sent'), { timeout: 10_000 }).toBe(true);
+    await eventually(async () => (await rows()).every((row) => row.status === 'sent')).toBe(true);
     expect(mailer.outbox).toHaveLength(100);
     expect(new Set(mailer.outbox.map((mail) => mail.messageId)).size).toBe(100);
   });
@@ -78,7 +80,7 @@ describe('the sender', () => {
     expect(await messages.claim(1, 60_000)).toEqual([]);
     await makeDue();
     newSender().onApplicationBootstrap();
-    await expect.poll(rows).toEqual([{ status: 'sent', attempts: 2, failure: null }]);
+    await eventually(rows).toEqual([{ status: 'sent', attempts: 2, failure: null }]);
     expect(mailer.outbox[0]?.messageId).toBe(`<${claimed?.eventId}@shop.example>`);
   });
 
@@ -92,7 +94,7 @@ describe('the sender', () => {
       await claim.mock.results[0]?.value;
       await queue();
       sender.wake();
-      await expect.poll(() => mailer.outbox.length).toBe(1);
+      await eventually(() => mailer.outbox.length).toBe(1);
     } finally {
       vi.restoreAllMocks();
       vi.useRealTimers();
@@ -104,11 +106,11 @@ describe('the sender', () => {
     await queue();
     const sender = newSender();
     sender.onApplicationBootstrap();
-    await expect.poll(rows).toEqual([{ status: 'queued', attempts: 1, failure: 'ECONNECTION' }]);
+    await eventually(rows).toEqual([{ status: 'queued', attempts: 1, failure: 'ECONNECTION' }]);
     mailer.weather = 'fine';
     await makeDue();
     sender.wake();
-    await expect.poll(rows).toEqual([{ status: 'sent', attempts: 2, failure: null }]);
+    await eventually(rows).toEqual([{ status: 'sent', attempts: 2, failure: null }]);
   });
 
   it('leaves a message alone that another sender has taken over', async () => {
@@ -125,7 +127,7 @@ describe('the sender', () => {
     mailer.weather = 'refuses';
     await queue();
     newSender().onApplicationBootstrap();
-    await expect.poll(rows).toEqual([{ status: 'failed', attempts: 1, failure: 'smtp-550' }]);
+    await eventually(rows).toEqual([{ status: 'failed', attempts: 1, failure: 'smtp-550' }]);
     expect((await messages.page(customerId, { limit: 10 })).items).toMatchObject([{ status: 'failed', kind: 'order-confirmed' }]);
   });
 
@@ -133,7 +135,7 @@ describe('the sender', () => {
     addresses.gone.add(customerId);
     await queue();
     newSender().onApplicationBootstrap();
-    await expect.poll(rows).toEqual([{ status: 'failed', attempts: 1, failure: 'account-gone' }]);
+    await eventually(rows).toEqual([{ status: 'failed', attempts: 1, failure: 'account-gone' }]);
   });
 
   it('gives up after the last attempt, also when no attempt lived to say that it failed', async () => {
@@ -143,7 +145,7 @@ describe('the sender', () => {
     const [last, killer] = await messages.claim(2, 0);
     await database.query('UPDATE messages SET attempts = CASE id WHEN $1 THEN $3::int - 1 ELSE $3::int END WHERE id IN ($1, $2)', [last?.id, killer?.id, MAX_ATTEMPTS]);
     newSender().onApplicationBootstrap();
-    await expect.poll(async () => (await rows()).map((row) => row.failure).sort()).toEqual(['ECONNECTION', 'given-up']);
+    await eventually(async () => (await rows()).map((row) => row.failure).sort()).toEqual(['ECONNECTION', 'given-up']);
     expect((await rows()).map((row) => row.status)).toEqual(['failed', 'failed']);
   });
 
@@ -152,12 +154,12 @@ describe('the sender', () => {
     await queue();
     const sender = newSender();
     sender.onApplicationBootstrap();
-    await expect.poll(() => logged.length).toBeGreaterThan(0);
+    await eventually(() => logged.length).toBeGreaterThan(0);
     mailer.weather = 'fine';
     await makeDue();
     sender.wake();
-    await expect.poll(() => mailer.outbox.length).toBe(1);
-    await expect.poll(async () => (await rows())[0]?.status).toBe('sent');
+    await eventually(() => mailer.outbox.length).toBe(1);
+    await eventually(async () => (await rows())[0]?.status).toBe('sent');
     const stored = JSON.stringify(await database.query('SELECT * FROM messages'));
     for (const text of [stored, ...logged]) expect(text).not.toContain('@example.com');
   });
