@@ -32,8 +32,12 @@ function set(name: string, files: Record<string, string>): MigrationSet {
   for (const [file, sql] of Object.entries(files)) writeFileSync(join(dir, file), sql);
   return { name, dir };
 }
-const tables = async () =>
-  (await database.query<{ t: string }>(`SELECT tablename AS t FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migrations' ORDER BY 1`)).rows.map(({ t }) => t);
+
+async function tables(): Promise<string[]> {
+  const { rows } = await database.query<{ name: string }>(`SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY 1`);
+  return rows.map(({ name }) => name).filter((name) => name !== 'schema_migrations');
+}
+
 const one = 'CREATE TABLE one (id int)';
 const two = 'CREATE TABLE two (id int); CREATE TABLE three (id int)';
 

@@ -10,7 +10,8 @@ export function constraintOf(error: unknown): string | undefined {
 const transient = /^(08|40|53|57|55P03)/;
 
 /** pg and its pool name these only in words. */
-const lost = /^(Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|Cannot use a pool after)/;
+const lost =
+  /^(Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|Cannot use a pool after)/;
 
 /** Whether the connection to the server is gone, or nobody answers on it. */
 export function isLost(error: unknown): boolean {

@@ -71,7 +71,8 @@ describe('a failure, as the caller sees it', () => {
 
   it('passes the refusal of another service on as it is, under our own path', () => {
     const theirs = { type: 'urn:shop:problem:out-of-stock', title: 'Conflict', status: 409, code: 'out-of-stock', instance: '/internal', detail: 'None left.' };
-    const { problem, headers } = of(new UpstreamProblem('orders', theirs, { status: 409, headers: { 'retry-after': '2', server: 'x', 'set-cookie': 'y' }, body: theirs }));
+    const answer = { status: 409, headers: { 'retry-after': '2', server: 'x', 'set-cookie': 'y' }, body: theirs };
+    const { problem, headers } = of(new UpstreamProblem('orders', theirs, answer));
     expect(problem).toEqual({ ...theirs, ...about });
     expect(headers).toEqual({ 'retry-after': '2' });
   });

@@ -11,9 +11,10 @@ const header = (execution: ExecutionContext, name: string): string | undefined =
 /** The required header `Idempotency-Key`: the caller's own name for one attempt. 400 when it is missing or malformed. */
 export const IdempotencyKey = createParamDecorator((_: unknown, execution: ExecutionContext): string => {
   const key = header(execution, 'idempotency-key');
-  if (key === undefined) throw validationFailed([{ message: 'Send a key of your own, such as a UUID, and the same one again to retry.' }], '/headers/idempotency-key');
+  const pointer = '/headers/idempotency-key';
+  if (key === undefined) throw validationFailed([{ message: 'Send a key of your own, such as a UUID, and the same one again to retry.' }], pointer);
   const parsed = idempotencyKey.safeParse(key);
-  if (!parsed.success) throw validationFailed(parsed.error.issues, '/headers/idempotency-key');
+  if (!parsed.success) throw validationFailed(parsed.error.issues, pointer);
   return parsed.data;
 });
 

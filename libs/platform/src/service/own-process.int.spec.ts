@@ -21,7 +21,11 @@ function spawn(env: Record<string, string> = {}) {
   const ended = [child.stdout, child.stderr].map((stream) => stream && once(stream, 'end'));
   const exited = Promise.all([once(child, 'exit'), ...ended]).then(([[code]]) => code as number);
   const lines = () => said.stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
-  const url = async () => (await expect.poll(() => lines().find(({ msg }) => msg === 'started')?.url, { timeout: 15_000 }).toBeTypeOf('string'), String(lines()[0]?.url));
+  const started = () => lines().find(({ msg }) => msg === 'started')?.url;
+  const url = async () => {
+    await expect.poll(started, { timeout: 15_000 }).toBeTypeOf('string');
+    return String(started());
+  };
   return { child, said, exited, lines, url };
 }
 
@@ -35,9 +39,8 @@ describe('a service in a process of its own', { timeout: 30_000 }, () => {
     expect((await slow).status).toBe(200);
     expect((await slow).headers.get('connection')).toBe('close');
     expect(await exited).toBe(0);
-    expect(lines().filter(({ msg }) => msg === 'request')).toMatchObject([
-      { service: 'tiny', instance: 1, method: 'GET', route: '/things/slow', status: 200, traceId: expect.stringMatching(/^[0-9a-f]{32}$/), ms: expect.any(Number) },
-    ]);
+    const request = { method: 'GET', route: '/things/slow', status: 200, ms: expect.any(Number), traceId: expect.stringMatching(/^[0-9a-f]{32}$/) };
+    expect(lines().filter(({ msg }) => msg === 'request')).toMatchObject([{ service: 'tiny', instance: 1, ...request }]);
   });
 
   it('leaves at once when the same signal comes again', async () => {

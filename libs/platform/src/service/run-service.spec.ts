@@ -29,7 +29,9 @@ describe('several services in one process', () => {
 describe('a service that stops', () => {
   it('serves what is under way, takes no more, then runs its shutdown hooks', async () => {
     const stopping = await runService(tiny, env('goodbye'));
-    const slow = new Promise<number | undefined>((answered) => rawRequest(`${stopping.url}/things/slow`, (response) => answered(response.resume().statusCode)).end());
+    const slow = new Promise<number | undefined>((answered) => {
+      rawRequest(`${stopping.url}/things/slow`, (response) => answered(response.resume().statusCode)).end();
+    });
     await expect.poll(() => fetch(`${stopping.url}/health/ready`).then(({ status }) => status)).toBe(200);
     const closed = stopping.close();
     await expect.poll(() => fetch(`${stopping.url}/health/ready`).catch(() => 'refused')).toBe('refused');
@@ -38,6 +40,17 @@ describe('a service that stops', () => {
     expect(await slow).toBe(200);
     await closed;
     expect(stopped).toContain('goodbye');
+  });
+});
+
+describe('a service that stops behind a load balancer', () => {
+  it('is not ready, and serves on for as long as others need to notice, each answer on a connection being the last', async () => {
+    const stopping = await runService(tiny, { ...env('soon'), SHUTDOWN_DELAY_MS: '300' });
+    const closed = stopping.close();
+    const [ready, served] = await Promise.all([fetch(`${stopping.url}/health/ready`), fetch(`${stopping.url}/things`)]);
+    expect([ready.status, await ready.json()]).toEqual([503, { status: 'failing', checks: { service: 'draining' } }]);
+    expect([served.status, served.headers.get('connection')]).toEqual([200, 'close']);
+    await closed;
   });
 });
 

@@ -104,7 +104,13 @@ export async function startIssuer() {
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const { port } = server.address() as AddressInfo;
   return {
-    env: (greeting: string) => ({ ISSUER: issuer, JWKS_URL: `http://127.0.0.1:${port}/jwks`, LOG_LEVEL: 'silent', GREETING: greeting, REQUEST_BUDGET_MS: '2000' }),
+    env: (greeting: string) => ({
+      ISSUER: issuer,
+      JWKS_URL: `http://127.0.0.1:${port}/jwks`,
+      LOG_LEVEL: 'silent',
+      GREETING: greeting,
+      REQUEST_BUDGET_MS: '2000',
+    }),
     token: (scope: string) =>
       new SignJWT({ scope, client_id: 'shop-cli', roles: ['customer'] })
         .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'k' })
