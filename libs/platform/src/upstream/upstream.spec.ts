@@ -75,7 +75,8 @@ describe('a request', () => {
     });
     const traceId = '0af7651916cd43dd8448eb211c80319c';
     const full = { ...post, query: { a: 'b', c: undefined }, token: 'T', headers: { x: undefined } };
-    await withTraceparent(`00-${traceId}-b7ad6b7169203331-01`, 'test', () => context.with(withDeadline(context.active(), 800), () => orders([url]).request(full)));
+    const within = () => context.with(withDeadline(context.active(), 800), () => orders([url]).request(full));
+    await withTraceparent(`00-${traceId}-b7ad6b7169203331-01`, 'test', within);
     expect(seen[0]?.url).toBe('/orders?a=b');
     expect(seen[0]?.headers).toMatchObject({ authorization: 'Bearer T', 'content-type': 'application/json', traceparent: expect.stringContaining(traceId) });
     expect(Number(seen[0]?.headers['x-request-budget-ms'])).toBeLessThanOrEqual(800);
