@@ -4,7 +4,6 @@ import { composeServers, dockerAnswers } from './docker.ts';
 import { brokerAnswers, kafkaObstacle, nativeKafka } from './kafka.ts';
 import { answers, nativePostgres } from './postgres.ts';
 import { nativeRedis, redisAnswers } from './redis.ts';
-import { testContainers } from './testcontainers.ts';
 
 export type ServerName = 'postgres' | 'kafka' | 'redis';
 export type How = 'environment' | 'docker' | 'native' | 'none';
@@ -59,7 +58,7 @@ export async function startServers({ state: folder, ...options }: ServerOptions 
 export async function findServers(state: State, { need, say, mode = 'compose', ports = 'free' }: ServerOptions): Promise<StartingServers> {
   const given: Record<ServerName, string | undefined> = { postgres: process.env['POSTGRES_URL'], kafka: process.env['KAFKA_BROKERS'], redis: process.env['REDIS_URL'] };
   const missing = need.filter((name) => !given[name]);
-  const docker = missing.length > 0 && (await dockerAnswers()) ? (mode === 'compose' ? composeServers : testContainers)(state, missing, say) : undefined;
+  const docker = missing.length > 0 && (await dockerAnswers()) ? await inDocker(mode, state, missing, say) : undefined;
   const port = (name: ServerName) => (ports === 'fixed' ? serverPorts[name] : 0);
   const native: Record<ServerName, Source> = {
     postgres: nativePostgres(state, port('postgres')),
@@ -85,6 +84,12 @@ export async function findServers(state: State, { need, say, mode = 'compose', p
   // Whoever awaits one of them sees its failure; none may be an unhandled rejection meanwhile.
   for (const each of [starting.postgres, starting.kafka, starting.redis]) each.catch(() => {});
   return starting;
+}
+
+async function inDocker(mode: 'compose' | 'testcontainers', state: State, names: ServerName[], say: (line: string) => void): Promise<Record<ServerName, Source>> {
+  if (mode === 'compose') return composeServers(state, names, say);
+  const { testContainers } = await import('./testcontainers.ts'); // half a second of modules that nothing else needs
+  return testContainers(state, names);
 }
 
 /** Why Kafka can be had in no way here; undefined when it can. */
