@@ -28,6 +28,7 @@ export class Payments {
   ) {}
 
   async handle(orderId: string, command: PaymentCommand, effect: Effect): Promise<void> {
+    await effect.beforeActingOutside();
     const { state, version } = await this.load(orderId);
     const events = await this.decide(orderId, state, command);
     await effect.transaction(async (tx) => {

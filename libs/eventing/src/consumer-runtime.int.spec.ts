@@ -135,6 +135,20 @@ describe('a key whose message fails again and again', () => {
     expect(await effects()).toEqual([idOf(other), idOf(first), idOf(second), idOf(third)]);
   });
 
+  it('does not let a later message act outside before its turn', async () => {
+    const { say, consumer } = await running({ attempts: 1, unparkEveryMs: 60_000 });
+    const outside: string[] = [];
+    (consumer.handlers[0] as { handle: unknown }).handle = async (message: CloudEvent, effect: Effect) => {
+      await effect.beforeActingOutside();
+      outside.push(message.id);
+      throw new Error('the outside is away');
+    };
+    const key = randomUUIDv7();
+    const [first, second] = [release(key), release(key)];
+    await say(first, second);
+    expect(outside).toEqual([idOf(first)]);
+  });
+
   it('stays parked for an instance that starts later', async () => {
     const { say, consumer } = await running({ unparkEveryMs: 60_000 });
     const key = randomUUIDv7();

@@ -51,6 +51,22 @@ export class Effect {
     return result;
   }
 
+  /**
+   * For a handler that acts outside before it has its effect: throws AlreadyHandled or KeyParked as `transaction` would, so that nothing is
+   * asked of others for a message whose turn has not come. Only a look: what decides is still the transaction.
+   */
+  async beforeActingOutside(): Promise<void> {
+    const { consumer, messageId, unlessParked } = this.inbox;
+    const [row] = await this.#database.query<{ handled: boolean; parked: boolean }>(
+      `SELECT EXISTS (SELECT 1 FROM inbox WHERE consumer = $1 AND message_id = $2) AS handled,
+              EXISTS (SELECT 1 FROM parked_keys WHERE consumer = $1 AND key = $3) AS parked`,
+      [consumer, messageId, unlessParked],
+      'inbox-look',
+    );
+    if (row?.handled) throw new AlreadyHandled();
+    if (row?.parked) throw new KeyParked();
+  }
+
   /** Leaves messages in the outbox, caused by this one. The caller holds the row locks of their keys. */
   publish(tx: Transaction, messages: readonly Outgoing[]): Promise<void> {
     return this.#outbox.add(tx, messages, this.message.id);
