@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { ProductPage, ProductView } from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
-import { Database } from '@shop/platform';
+import { Database, failsLikeDatabase } from '@shop/platform';
 import { PrismaClient } from '../generated/prisma/client.ts';
 import { toCursor, type ProductPosition } from './page-cursor.ts';
 import { ProductCache } from './product-cache.ts';
@@ -19,13 +19,13 @@ const toView = ({ free, ...row }: Row): ProductView => ({ ...row, available: fre
  */
 @Injectable()
 export class ProductQueries {
-  private readonly prisma: PrismaClient;
+  private readonly prisma: ReturnType<typeof openPrisma>;
 
   constructor(
     database: Database,
     private readonly cache: ProductCache,
   ) {
-    this.prisma = new PrismaClient({ adapter: new PrismaPg(database.pool) });
+    this.prisma = openPrisma(database);
   }
 
   /** Products on sale by name, `limit` of them after a position. */
@@ -53,3 +53,5 @@ export class ProductQueries {
     });
   }
 }
+
+const openPrisma = ({ pool }: Database) => new PrismaClient({ adapter: new PrismaPg(pool), errorFormat: 'minimal' }).$extends(failsLikeDatabase);
