@@ -43,7 +43,9 @@ function passSignalsOn() {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   const handlers = signals.map((signal) => () => {
     current.interruptedBy = signal;
-    current.child?.kill(signal);
+    const { child, patience } = current;
+    child?.kill(signal);
+    if (patience < Infinity) setTimeout(() => child?.kill('SIGKILL'), patience).unref();
   });
   signals.forEach((signal, index) => process.on(signal, handlers[index]));
   return () => signals.forEach((signal, index) => process.off(signal, handlers[index]));
@@ -106,7 +108,7 @@ async function generate(node, { schema, hash, mark }, wanted) {
 /** The child has a channel to us, so that it notices when we are killed. */
 function runUnder(node, script, args) {
   const child = spawn(node, ['--import', './tools/ts.mjs', script, ...args], { cwd: root, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
-  current.child = child;
+  Object.assign(current, { child, patience: Infinity });
   return new Promise((_, reject) => {
     child.once('error', (error) => reject(new Obstacle(`Node 24 does not run here (${error.message}). Install Node 24 yourself and start again.`)));
     child.once('exit', (code, signal) => {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -8,10 +8,11 @@ import { isAlive, startOf } from '../infra/process-lock.mjs';
 export const root = fileURLToPath(new URL('..', import.meta.url));
 export const at = (...parts) => join(root, ...parts);
 export const stamp = at('node_modules/.ablation-stamp');
+const diskFull = 'There is no room on the disk: the packages need 1 GB. Make room and start again';
 const installer = at('.cache/installer.json');
 
-/** What runs now, to pass signals on to, and the signal that has come. */
-export const current = { child: undefined, interruptedBy: undefined };
+/** What runs now, to pass signals on to, how long it has then to end (ms), and the signal that has come. */
+export const current = { child: undefined, patience: Infinity, interruptedBy: undefined };
 
 /** An obstacle that a person can do something about: shown as it is. */
 export class Obstacle extends Error {}
@@ -22,6 +23,9 @@ export async function install(wanted) {
   const npm = basename(process.env.npm_execpath ?? '').startsWith('npm') ? [process.execPath, process.env.npm_execpath] : [process.platform === 'win32' ? 'npm.cmd' : 'npm'];
   // Everything is needed, whatever NODE_ENV says; install scripts are not (what they would do is done below).
   const args = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--prefer-offline'];
+  const free = statfsSync(root);
+  // npm takes minutes to notice a full disk.
+  if (free.bavail * free.bsize < 1e9) throw new Obstacle(`${diskFull} (${Math.round((free.bavail * free.bsize) / 1e6)} MB are free).`);
   rmSync(stamp, { force: true });
   await showing('Installing the locked packages', run([...npm, ...args], { explain: explainInstall, note: installer }));
   await hydrate();
@@ -45,7 +49,7 @@ async function hydrate() {
 /** Runs a program to its end; its output is shown only when it fails, with a sentence where we know one. */
 export async function run([program, ...args], { cwd = root, env = process.env, explain = () => '', note } = {}) {
   const started = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], shell: program.endsWith('.cmd') });
-  current.child = started;
+  Object.assign(current, { child: started, patience: 3_000 }); // nothing half done is ever used
   if (note && started.pid) writeFileSync(note, JSON.stringify({ pid: started.pid, start: startOf(started.pid) }));
   let output = '';
   for (const stream of [started.stdout, started.stderr]) stream.on('data', (chunk) => (output = (output + chunk).slice(-20_000)));
@@ -59,7 +63,7 @@ export async function run([program, ...args], { cwd = root, env = process.env, e
 }
 
 function explainInstall(output) {
-  if (/ENOSPC|EDQUOT/.test(output)) return 'The disk is full: the packages need about 1.2 GB. Make room and start again.';
+  if (/ENOSPC|EDQUOT/.test(output)) return `${diskFull}.`;
   if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT/.test(output)) {
     return 'The package registry cannot be reached. Go online, or set your proxy (npm config set proxy …), and start again.';
   }
