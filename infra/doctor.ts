@@ -45,7 +45,7 @@ function programs(): Promise<Finding>[] {
     Promise.resolve({ what: 'Node', found: `${process.version} (${process.execPath.startsWith(root) ? 'from node_modules' : 'this machine’s'})` }),
     version('npm', ['--version']).then((found) => ({ what: 'npm', found: found ?? 'none', ...(!found && { advice: 'npm comes with Node; put it on the PATH.', needed: true }) })),
     version('java', ['-version']).then(java),
-    version('mvn', ['-v']).then((found) => ({ what: 'Maven', found: found ?? 'none', ...(!found && kafkaObstacle() && { advice: kafkaObstacle() }) })),
+    version('mvn', ['-v']).then((found) => ({ what: 'Maven', found: found ?? 'none', ...(!found && onPath('java') && kafkaObstacle() && { advice: kafkaObstacle() }) })),
   ];
 }
 

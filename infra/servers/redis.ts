@@ -28,7 +28,10 @@ export function nativeRedis(state: State, wishedPort: number, say: (line: string
     how: 'native',
     async start() {
       const binary = await find(state, say);
-      if (!binary) return undefined;
+      if (!binary) {
+        say('There is no Redis here: product reads are not cached, all else is the same (Debian: apt-get install redis-server)');
+        return undefined;
+      }
       const [port] = (await freePorts([wishedPort])) as [number];
       const log = join(state.folder, 'logs/redis.log');
       const server = await state.processes.start({ name: 'redis', ...binary, args: settings(port), log, cwd: state.folder });
