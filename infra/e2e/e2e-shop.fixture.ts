@@ -1,13 +1,14 @@
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { servers } from '@shop/testing';
 import { productPage, type OrderView, type Problem } from '@shop/contracts';
 import pg from 'pg';
 import { vi } from 'vitest';
 import type { DatabaseName } from '../databases.ts';
-import { register } from '../login.ts';
+import { register, signIn } from '../login.ts';
 import { startServers } from '../servers/index.ts';
 import { startShop, type Shop } from '../shop.ts';
+import { wipeState } from '../state.ts';
 
 /** An answer of the API, parsed: what was asked for, or a problem. */
 export interface Answer<T> {
@@ -21,13 +22,16 @@ type Request = Omit<RequestInit, 'headers'> & { headers?: Record<string, string>
 /** The card numbers of the payment provider that the tests use. */
 export const cards = { good: '4242424242424242', declined: '4000000000000002' } as const;
 
-/** A whole shop for one spec file: two instances of every service on the servers of this run, with fail-points that can be armed. */
+/**
+ * A whole shop for one spec file: two instances of every service, with fail-points that can be armed. Databases of its own on the
+ * Postgres of this run, and a Kafka of its own: what one file's shop still had under way must not reach the next one's.
+ */
 export async function e2eShop(name: string): Promise<E2eShop> {
-  const { postgres, kafka, redis, prefix } = servers();
-  Object.assign(process.env, { POSTGRES_URL: postgres.adminUrl, ...(kafka && { KAFKA_BROKERS: kafka.brokers }), ...(redis && { REDIS_URL: redis.url }) });
-  const folder = join(import.meta.dirname, '../../.state-tests', name);
-  mkdirSync(folder, { recursive: true });
-  const running = await startServers({ state: folder, need: redis ? ['postgres', 'kafka', 'redis'] : ['postgres', 'kafka'], say: () => {} });
+  const { postgres, redis, prefix } = servers();
+  Object.assign(process.env, { POSTGRES_URL: postgres.adminUrl, ...(redis && { REDIS_URL: redis.url }) });
+  const folder = join(import.meta.dirname, '../../.state-tests', `${name}-${process.pid}`);
+  const need = redis ? (['postgres', 'kafka', 'redis'] as const) : (['postgres', 'kafka'] as const);
+  const running = await startServers({ state: folder, need: [...need], mode: 'testcontainers', say: () => {} });
   const failPoints = mkdtempSync(join(running.state.folder, 'fail-points-'));
   const env = { FAIL_POINTS_DIR: failPoints };
   const shop = await startShop({
@@ -41,6 +45,7 @@ export async function e2eShop(name: string): Promise<E2eShop> {
   const stop = async () => {
     await shop.stop();
     await running.stop();
+    wipeState(folder);
   };
   return new E2eShop(shop, failPoints, stop);
 }
@@ -57,8 +62,9 @@ export class E2eShop {
   async customer(): Promise<Customer> {
     const name = `c${Math.random().toString(36).slice(2)}`;
     const email = `${name}@example.com`;
-    const { accessToken, subject } = await register({ issuer: `${this.shop.urls.gateway}/oidc`, email, password: 'correct horse battery', name });
-    return new Customer(this, accessToken, subject, email);
+    const credentials = { issuer: `${this.shop.urls.gateway}/oidc`, email, password: 'correct horse battery' };
+    const { accessToken, subject } = await register({ ...credentials, name });
+    return new Customer(this, subject, accessToken, async () => (await signIn(credentials)).accessToken);
   }
 
   /** One request to a gateway, the two in turn; the answer, whatever it is. */
@@ -116,16 +122,25 @@ export class E2eShop {
   }
 }
 
-/** Somebody who is signed in. */
+/** Access tokens live five minutes; a slow machine may need longer for a file of tests. */
+const TOKEN_AGE_MS = 240_000;
+
+/** Somebody who is signed in, and signs in again in time. */
 export class Customer {
+  private since = Date.now();
+
   constructor(
     private readonly shop: E2eShop,
-    readonly token: string,
     readonly subject: string,
-    readonly email: string,
+    private token: string,
+    private readonly signInAgain: () => Promise<string>,
   ) {}
 
-  ask<T = OrderView>(path: string, init: Request = {}): Promise<Answer<T>> {
+  async ask<T = OrderView>(path: string, init: Request = {}): Promise<Answer<T>> {
+    if (Date.now() - this.since > TOKEN_AGE_MS) {
+      this.token = await this.signInAgain();
+      this.since = Date.now();
+    }
     return this.shop.ask<T>(path, { ...init, headers: { authorization: `Bearer ${this.token}`, ...init.headers } });
   }
 
