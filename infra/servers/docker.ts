@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -13,14 +13,11 @@ import { run } from './start.ts';
 const exec = promisify(execFile);
 const file = fileURLToPath(new URL('../../docker-compose.yml', import.meta.url));
 
-/** Whether a Docker engine answers here, within three seconds. */
+/** Whether a Docker engine answers here, within three seconds, and `docker compose` is there to use it. */
 export async function dockerAnswers(): Promise<boolean> {
   if (!onPath('docker')) return false;
-  const asked = exec('docker', ['version', '--format', '{{.Server.Version}}'], { timeout: 3_000 });
-  return asked.then(
-    () => true,
-    () => false,
-  );
+  const asked = [['version', '--format', '{{.Server.Version}}'], ['compose', 'version']].map((args) => exec('docker', args, { timeout: 3_000 }));
+  return (await Promise.allSettled(asked)).every(({ status }) => status === 'fulfilled');
 }
 
 /** The servers of docker-compose.yml, brought up together by the first that is asked for. */
@@ -76,4 +73,4 @@ export async function removeCompose(folder: string): Promise<void> {
   if (await dockerAnswers()) await exec('docker', ['compose', '-p', project(folder), 'down', '--volumes', '--remove-orphans']);
 }
 
-const project = (folder: string) => `ablation-${createHash('sha256').update(folder).digest('hex').slice(0, 8)}`;
+const project = (folder: string) => `ablation-${createHash('sha256').update(realpathSync(folder)).digest('hex').slice(0, 8)}`;
