@@ -1,4 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { reserveStock, releaseStock } from '@shop/contracts';
 import { Database } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
@@ -21,11 +24,13 @@ class Broker {
   readonly received: BusMessage[] = [];
   refuses: (message: BusMessage) => boolean = () => false;
   down = false;
+  answers: () => Promise<unknown> = async () => {};
   readonly bus = {
     publish: async (messages: readonly BusMessage[]) => {
       if (this.down) throw new Error('the broker is away');
       if (messages.some(this.refuses)) throw new Unpublishable('too large');
       this.received.push(...messages);
+      await this.answers();
     },
   } as unknown as MessageBus;
 
@@ -35,8 +40,8 @@ class Broker {
 }
 
 const relays: Relay[] = [];
-function relay(broker: Broker, afterPublish?: () => void | Promise<void>): Relay {
-  const one = new Relay({ connectionString: url, bus: broker.bus, log, ...(afterPublish ? { afterPublish } : {}) });
+function relay(broker: Broker, afterPublish?: () => void | Promise<void>, connectionString = url): Relay {
+  const one = new Relay({ connectionString, bus: broker.bus, log, ...(afterPublish ? { afterPublish } : {}) });
   relays.push(one);
   one.start();
   return one;
@@ -54,6 +59,30 @@ const write = (key: string, sequence: number, pad = '') =>
     await tx.query('SELECT pg_advisory_xact_lock(hashtext($1))', [key]);
     await outbox.add(tx, [event(releaseStock, { key, sequence, data: { orderId: key, pad } as { orderId: string } })]);
   });
+
+/** A way to the database that stands still for good after so many bytes, as if whoever reads at its end had been stopped; and its end. */
+async function stoppable(to: string, bytes: number): Promise<[url: string, stop: () => void]> {
+  const [{ hostname, port }, sockets] = [new URL(to), new Set<Socket>()];
+  const server = createServer((near) => {
+    const far = connect(Number(port), hostname);
+    let passed = 0;
+    near.pipe(far);
+    far.on('data', (data) => {
+      passed += data.length;
+      if (passed > bytes) far.pause();
+      else near.write(data);
+    });
+    for (const socket of [near, far]) sockets.add(socket.on('error', () => {}));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const through = new URL(to);
+  through.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const stop = () => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return [through.href, stop];
+}
 
 describe('the relay', () => {
   it('publishes everything, in the order of each key, whatever the interleaving of writers', () =>
@@ -91,6 +120,31 @@ describe('the relay', () => {
     expect(broker.sequence(keys[0] as string)).toEqual([1]);
   });
 
+  it('keeps its shards while the broker is slow, so that it does not publish again and again', async () => {
+    const broker = new Broker();
+    broker.answers = () => sleep(7_000);
+    await write(keys[0] as string, 1);
+    relay(broker);
+    await drained();
+    expect(broker.sequence(keys[0] as string)).toEqual([1]);
+  });
+
+  it('is alive while the broker is away, and stops though the broker never answers', async () => {
+    const broker = new Broker();
+    broker.down = true;
+    await write(keys[0] as string, 1);
+    const one = relay(broker);
+    await sleep(1_500);
+    expect(one.idleMs()).toBeLessThan(1_000);
+    broker.down = false;
+    broker.answers = () => new Promise(() => {});
+    await sleep(1_500);
+    const began = Date.now();
+    await one.stop();
+    expect(Date.now() - began).toBeLessThan(8_000);
+    expect(await waiting()).toBe(1);
+  });
+
   it('repeats a batch, and loses nothing, when it dies between publish and delete', async () => {
     const broker = new Broker();
     await write(keys[0] as string, 1);
@@ -125,6 +179,19 @@ describe('the relay', () => {
     expect(new Set([...first.owned, ...second.owned]).size).toBe(SHARDS);
     await first.stop();
     await vi.waitFor(() => expect(second.owned.size).toBe(SHARDS), { timeout: 10_000 });
+  });
+
+  it('loses its shards when it is stopped without dying, even with rows on their way to it', async () => {
+    const broker = new Broker();
+    const [through, stop] = await stoppable(url, 1_000_000);
+    const stopped = relay(broker, undefined, through);
+    await vi.waitFor(() => expect(stopped.owned.size).toBe(SHARDS), { timeout: 5_000 });
+    await database.query(`INSERT INTO outbox (shard, topic, key, payload) SELECT 0, 't', 'k', repeat('x', 500000) FROM generate_series(1, 40)`);
+    const next = relay(broker);
+    await vi.waitFor(() => expect(next.owned).toContain(0), { timeout: 12_000 });
+    await drained();
+    expect(broker.received).toHaveLength(40);
+    stop();
   });
 
   it('comes back when its session is ended from outside', async () => {

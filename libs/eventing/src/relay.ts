@@ -12,6 +12,11 @@ const BATCH = 128;
 const FASTEST_POLL_MS = 5;
 const SLOWEST_POLL_MS = 200;
 const REBALANCE_EVERY_MS = 1_000;
+/** A session that says nothing for so long is that of a stopped process: the server ends it, and its shards are free. */
+const SILENT_MS = 5_000;
+const HEARTBEAT_MS = 1_000;
+/** How long a broker that does not answer may keep a relay from stopping. */
+const STOP_DEADLINE_MS = 5_000;
 
 export interface RelayOptions {
   /** A direct connection, never through a pooler: the shard locks live and die with it. */
@@ -44,6 +49,7 @@ export class Relay {
   #wake: (() => void) | undefined;
   #awake = false;
   #running: Promise<void> | undefined;
+  #stopBy = Infinity;
 
   constructor(options: RelayOptions) {
     this.#options = options;
@@ -54,7 +60,7 @@ export class Relay {
     return this.#owned;
   }
 
-  /** Milliseconds since the outbox was last read successfully. */
+  /** Milliseconds since the outbox was last read; a broker that is away does not count against it, since starting again would not bring it back. */
   idleMs(): number {
     return Date.now() - this.#lastPoll;
   }
@@ -69,8 +75,9 @@ export class Relay {
     this.#wake?.();
   }
 
-  /** Finishes the batch in hand, then gives the shards back. */
+  /** Finishes the batch in hand, unless the broker does not answer, then gives the shards back. */
   async stop(): Promise<void> {
+    this.#stopBy = Date.now() + STOP_DEADLINE_MS;
     this.#stopping.abort();
     this.wake();
     await this.#running;
@@ -95,8 +102,8 @@ export class Relay {
       keepAlive: true,
       connectionTimeoutMillis: 5_000,
       query_timeout: 10_000,
-      // A relay that was stopped without dying loses its session, and so its shards.
-      options: '-c idle_session_timeout=5000 -c statement_timeout=10000',
+      // A relay that was stopped without dying loses its session, and so its shards; also while rows are on their way to it.
+      options: `-c idle_session_timeout=${SILENT_MS} -c tcp_user_timeout=${SILENT_MS} -c statement_timeout=10000`,
     });
     client.on('error', (error) => this.#options.log.warn({ err: error }, 'relay connection failed'));
     client.on('notification', () => this.wake());
@@ -120,10 +127,11 @@ export class Relay {
         balancedAt = Date.now();
       }
       this.#awake = false;
-      const moved = this.#owned.size > 0 ? await this.#publishOnce(client) : 0;
+      const rows = this.#owned.size > 0 ? await this.#next(client) : [];
       this.#lastPoll = Date.now();
+      if (rows.length > 0) await this.#publish(client, rows);
       // As long as there is work, no pause; then ever longer ones, cut short by wake().
-      pause = moved > 0 ? 0 : Math.min(SLOWEST_POLL_MS, Math.max(FASTEST_POLL_MS, pause * 2));
+      pause = rows.length > 0 ? 0 : Math.min(SLOWEST_POLL_MS, Math.max(FASTEST_POLL_MS, pause * 2));
       if (pause > 0) await this.#pause(pause);
     }
   }
@@ -168,8 +176,8 @@ export class Relay {
     }
   }
 
-  /** Publishes one batch of every owned shard; answers how many rows left. */
-  async #publishOnce(client: pg.Client): Promise<number> {
+  /** One batch of every owned shard. */
+  async #next(client: pg.Client): Promise<Row[]> {
     const { rows } = await client.query<Row>({
       name: 'outbox-next',
       text: `SELECT o.shard, o.id::text, o.topic, o.key, o.payload
@@ -178,14 +186,12 @@ export class Relay {
              ORDER BY o.shard, o.id`,
       values: [[...this.#owned]],
     });
-    if (rows.length === 0) return 0;
-    await this.#publish(client, rows);
-    return rows.length;
+    return rows;
   }
 
   async #publish(client: pg.Client, rows: readonly Row[]): Promise<void> {
     try {
-      await this.#options.bus.publish(rows.map(({ topic, key, payload }) => ({ topic, key, value: payload })));
+      await this.#whileAwake(client, this.#options.bus.publish(rows.map(({ topic, key, payload }) => ({ topic, key, value: payload }))));
     } catch (error) {
       if (!(error instanceof Unpublishable)) throw error;
       return this.#isolate(client, rows, error);
@@ -196,6 +202,18 @@ export class Relay {
       text: 'DELETE FROM outbox USING unnest($1::smallint[], $2::bigint[]) AS done(shard, id) WHERE outbox.shard = done.shard AND outbox.id = done.id',
       values: [rows.map((row) => row.shard), rows.map((row) => row.id)],
     });
+  }
+
+  /** Waits for the broker as long as it takes, and keeps the session awake meanwhile: a slow broker must not cost the shards. */
+  async #whileAwake(client: pg.Client, published: Promise<void>): Promise<void> {
+    let heart: NodeJS.Timeout | undefined;
+    const givenUp = new Promise<never>((_, reject) => {
+      heart = setInterval(() => {
+        if (Date.now() > this.#stopBy) reject(new Error('stopped while the broker did not answer: whoever is next publishes the batch again'));
+        client.query('SELECT 1').catch(() => {});
+      }, HEARTBEAT_MS);
+    });
+    await Promise.race([published, givenUp]).finally(() => clearInterval(heart));
   }
 
   /** Finds the row the broker will never take by halving, in order, and sets it aside so that its shard goes on. */
