@@ -31,7 +31,7 @@ export interface SubscribeOptions {
 }
 
 export interface Subscription {
-  /** Milliseconds since the bus last answered a poll of this subscription: what liveness is judged by. */
+  /** Milliseconds since the bus last answered this subscription, whether or not it had anything for it: what liveness is judged by. */
   idleMs(): number;
   /** Takes no more, waits for what is in hand (bounded), acknowledges it, leaves the group. */
   close(): Promise<void>;
@@ -52,6 +52,7 @@ export abstract class MessageBus {
    * not be on the bus then, so the caller publishes the batch again. Rejects with Unpublishable for a message that will never do.
    */
   abstract publish(messages: readonly BusMessage[]): Promise<void>;
+  /** Does not wait for a broker that is away: the subscription joins when it can, and says by `idleMs` how long it could not. */
   abstract subscribe(options: SubscribeOptions): Promise<Subscription>;
   abstract close(): Promise<void>;
 }

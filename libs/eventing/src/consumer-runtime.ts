@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { consumers, deadLetterTopic, type CloudEvent } from '@shop/contracts';
 import { withTraceparent, type Database } from '@shop/platform';
+import { atMost } from './at-most.ts';
 import { AlreadyHandled, Effect, KeyParked } from './effect.ts';
 import { Poison, type Consumer, type Handler } from './consumer.ts';
 import { Flood } from './flood.ts';
@@ -34,6 +35,9 @@ export interface ConsumerRuntimeOptions {
   /** For tests and experiments: called between the effect and the acknowledgement. */
   readonly afterEffect?: (message: CloudEvent) => void | Promise<void>;
 }
+
+/** How long a parked message in hand may keep a consumer from stopping. */
+const STOP_DEADLINE_MS = 10_000;
 
 /** What became of one message. */
 export type Outcome = 'handled' | 'duplicate' | 'skipped' | 'parked' | 'dead';
@@ -87,8 +91,7 @@ export class ConsumerRuntime {
   /** Takes no more messages, finishes those in hand. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await this.#subscription?.close();
-    await this.#unparking;
+    await Promise.all([this.#subscription?.close(), atMost(STOP_DEADLINE_MS, this.#unparking)]);
   }
 
   #inKeyOrder(delivery: Delivery): Promise<void> {

@@ -1,22 +1,84 @@
 import { randomUUID } from 'node:crypto';
-import { Admin } from '@platformatic/kafka';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Admin, Consumer } from '@platformatic/kafka';
 import { describeWith } from '@shop/testing';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { messageBusContract } from '../message-bus.contract.ts';
 import { KafkaBus } from './kafka-bus.ts';
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 
+const buses: KafkaBus[] = [];
+const open = (brokers: string) => {
+  const bus = new KafkaBus({ brokers: brokers.split(','), clientId: 'spec', log });
+  buses.push(bus);
+  return bus;
+};
+afterEach(async () => {
+  await Promise.all(buses.splice(0).map((bus) => bus.close()));
+});
+const reading = (topic: string, group: string = randomUUID(), handle = async () => {}) => ({ group, topics: [topic], maxInFlight: 4, handle });
+
+describe('a subscription whose broker is away', () => {
+  it('holds nobody up, neither at the start nor at the end, and says for how long nobody has answered', async () => {
+    const bus = open('127.0.0.1:1');
+    const began = Date.now();
+    const subscription = await bus.subscribe(reading('any'));
+    expect(Date.now() - began).toBeLessThan(1_000);
+    await sleep(1_200);
+    expect(subscription.idleMs()).toBeGreaterThanOrEqual(1_000);
+    await bus.close();
+    expect(Date.now() - began).toBeLessThan(5_000);
+  });
+});
+
 describeWith('kafka', 'Kafka through @platformatic/kafka', ({ brokers }) => {
   messageBusContract({
     name: 'kafka',
     open: () => new KafkaBus({ brokers: brokers.split(','), clientId: 'contract', log }),
-    async topic() {
-      const topic = `contract-${randomUUID()}`;
-      const admin = new Admin({ clientId: 'contract', bootstrapBrokers: brokers.split(',') });
-      await admin.createTopics({ topics: [topic], partitions: 4, replicas: 1 });
-      await admin.close();
-      return topic;
-    },
+    topic: newTopic,
     limited: true,
+  });
+
+  async function newTopic(partitions = 4) {
+    const topic = `contract-${randomUUID()}`;
+    const admin = new Admin({ clientId: 'contract', bootstrapBrokers: brokers.split(',') });
+    await admin.createTopics({ topics: [topic], partitions, replicas: 1 });
+    await admin.close();
+    return topic;
+  }
+
+  it('has an answer for an instance that has no partition, and for one whose hands are full', async () => {
+    const [topic, group, bus] = [await newTopic(1), randomUUID(), open(brokers)];
+    let free = () => {};
+    const busy = new Promise<void>((resolve) => (free = resolve));
+    const both = [await bus.subscribe(reading(topic, group, () => busy)), await bus.subscribe(reading(topic, group, () => busy))];
+    await bus.publish(Array.from({ length: 8 }, (_, n) => ({ topic, value: String(n) })));
+    await sleep(9_000);
+    free();
+    expect(Math.max(...both.map((one) => one.idleMs()))).toBeLessThan(6_000);
+  });
+
+  it('may be closed at any moment of its joining', async () => {
+    const topic = await newTopic();
+    for (const ms of [0, 5, 20, 50, 100, 200, 400, 800]) {
+      const subscription = await open(brokers).subscribe(reading(topic));
+      await sleep(ms);
+      await subscription.close();
+    }
+  });
+
+  it('commits what was handled also when a commit fails and nothing more comes', async () => {
+    const [topic, group, bus] = [await newTopic(1), randomUUID(), open(brokers)];
+    const committed = vi.spyOn(Consumer.prototype, 'commit').mockRejectedValueOnce(new Error('not now'));
+    let handled = 0;
+    await bus.subscribe(reading(topic, group, async () => void handled++));
+    await bus.publish([{ topic, value: 'only' }]);
+    await vi.waitFor(() => expect(handled).toBe(1), { timeout: 15_000 });
+    const admin = new Admin({ clientId: 'spec', bootstrapBrokers: brokers.split(',') });
+    const offset = async () => (await admin.listConsumerGroupOffsets({ groups: [group] }))[0]?.topics[0]?.partitions[0]?.committedOffset;
+    await vi.waitFor(async () => expect(await offset()).toBe(1n), { timeout: 10_000, interval: 100 });
+    committed.mockRestore();
+    await admin.close();
   });
 });

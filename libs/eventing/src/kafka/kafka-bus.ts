@@ -1,22 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Consumer, MessagesStreamFallbackModes, MessagesStreamModes, Producer, stringDeserializers, stringSerializers, type Message, type MessagesStream } from '@platformatic/kafka';
+import { Producer, stringSerializers } from '@platformatic/kafka';
+import { atMost } from '../at-most.ts';
 import { MessageBus, Unpublishable, type BusMessage, type SubscribeOptions, type Subscription } from '../bus.ts';
-import { Offsets } from './offsets.ts';
-import type { Log } from '../consumer-runtime.ts';
-
-export interface KafkaBusOptions {
-  readonly brokers: readonly string[];
-  readonly clientId: string;
-  readonly log: Log;
-}
+import { connection, type KafkaBusOptions } from './connection.ts';
+import { KafkaSubscription } from './kafka-subscription.ts';
 
 /** Broker answers that no repetition changes: the record itself is at fault. */
 const REFUSALS = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TOPIC_EXCEPTION']);
 
 const PUBLISH_DEADLINE_MS = 30_000;
-const CLOSE_DEADLINE_MS = 10_000;
-const COMMIT_EVERY_MS = 50;
-const REOPEN_AFTER_MS = 500;
+const CLOSE_DEADLINE_MS = 3_000;
 
 type Text = string;
 
@@ -66,141 +58,15 @@ export class KafkaBus extends MessageBus {
   override async subscribe(options: SubscribeOptions): Promise<Subscription> {
     const subscription = new KafkaSubscription(this.#options, options);
     this.#subscriptions.add(subscription);
-    await subscription.open();
+    subscription.open();
     return subscription;
   }
 
   override async close(): Promise<void> {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
-    await this.#producer?.close().catch(() => {});
+    await atMost(CLOSE_DEADLINE_MS, this.#producer?.close());
   }
 }
-
-/** One group member: a stream that is opened again whenever it ends by itself. */
-class KafkaSubscription implements Subscription {
-  readonly #kafka: KafkaBusOptions;
-  readonly #options: SubscribeOptions;
-  readonly #offsets = new Map<string, Offsets>();
-  readonly #epochs = new Map<string, number>();
-  readonly #inHand = new Set<Promise<void>>();
-  #consumer: Consumer<Text, Text, Text, Text> | undefined;
-  #stream: MessagesStream<Text, Text, Text, Text> | undefined;
-  #lastPoll = Date.now();
-  #closing = false;
-  #committing: Promise<void> | undefined;
-
-  constructor(kafka: KafkaBusOptions, options: SubscribeOptions) {
-    this.#kafka = kafka;
-    this.#options = options;
-  }
-
-  idleMs(): number {
-    return Date.now() - this.#lastPoll;
-  }
-
-  async open(): Promise<void> {
-    const { group, topics } = this.#options;
-    const consumer = new Consumer<Text, Text, Text, Text>({
-      ...connection(this.#kafka),
-      groupId: group,
-      deserializers: stringDeserializers,
-      autocommit: false,
-      // The least that Kafka allows: how long the keys of a killed instance wait.
-      sessionTimeout: 6_000,
-      rebalanceTimeout: 15_000,
-      heartbeatInterval: 1_500,
-      maxWaitTime: 1_000,
-      minBytes: 1,
-      retries: 100,
-      retryDelay: 500,
-    });
-    this.#consumer = consumer;
-    try {
-      // A group that has never committed begins with the oldest message: nothing that was said before it came is missed.
-      const stream = await consumer.consume({
-        topics: [...topics],
-        mode: MessagesStreamModes.COMMITTED,
-        fallbackMode: MessagesStreamFallbackModes.EARLIEST,
-        highWaterMark: this.#options.maxInFlight,
-      });
-      if (this.#closing) return await stream.close();
-      this.#stream = stream;
-      this.#lastPoll = Date.now();
-      stream.on('fetch', () => (this.#lastPoll = Date.now()));
-      stream.on('error', (error) => this.#kafka.log.warn({ err: error, group }, 'kafka stream failed'));
-      stream.on('close', () => void this.#reopen(consumer));
-      stream.on('data', (message) => this.#accept(message));
-    } catch (error) {
-      this.#kafka.log.warn({ err: error, group }, 'kafka consumer could not join; trying again');
-      void this.#reopen(consumer);
-    }
-  }
-
-  async close(): Promise<void> {
-    if (this.#closing) return;
-    this.#closing = true;
-    this.#stream?.pause();
-    await Promise.race([Promise.allSettled(this.#inHand), sleep(CLOSE_DEADLINE_MS)]);
-    await this.#committing;
-    await this.#commit().catch(() => {});
-    await Promise.race([this.#consumer?.close(true).catch(() => {}), sleep(CLOSE_DEADLINE_MS)]);
-  }
-
-  async #reopen(consumer: Consumer<Text, Text, Text, Text>): Promise<void> {
-    if (this.#closing || consumer !== this.#consumer) return;
-    this.#consumer = undefined;
-    this.#stream = undefined;
-    await Promise.race([consumer.close(true).catch(() => {}), sleep(CLOSE_DEADLINE_MS)]);
-    await sleep(REOPEN_AFTER_MS);
-    if (!this.#closing) await this.open();
-  }
-
-  #accept(message: Message<Text, Text, Text, Text>): void {
-    const lane = `${message.topic}:${message.partition}`;
-    let offsets = this.#offsets.get(lane);
-    if (!offsets) this.#offsets.set(lane, (offsets = new Offsets()));
-    this.#epochs.set(lane, message.leaderEpoch);
-    const handled = offsets.add(message.offset);
-    const work = this.#options
-      .handle({
-        id: `${lane}:${message.offset}`,
-        topic: message.topic,
-        key: message.key ?? undefined,
-        value: message.value ?? undefined,
-        headers: Object.fromEntries(message.headers),
-      })
-      .then(handled, () => {})
-      .finally(() => {
-        this.#inHand.delete(work);
-        this.#committing ??= this.#commitSoon();
-        if (!this.#closing && this.#inHand.size < this.#options.maxInFlight && this.#stream?.isPaused()) this.#stream.resume();
-      });
-    this.#inHand.add(work);
-    if (this.#inHand.size >= this.#options.maxInFlight) this.#stream?.pause();
-  }
-
-  async #commitSoon(): Promise<void> {
-    await sleep(COMMIT_EVERY_MS);
-    this.#committing = undefined;
-    try {
-      await this.#commit();
-    } catch (error) {
-      // Not lost: what was not committed is delivered again, and the inbox knows it.
-      this.#kafka.log.warn({ err: error, group: this.#options.group }, 'offsets could not be committed');
-    }
-  }
-
-  async #commit(): Promise<void> {
-    const offsets = [...this.#offsets].flatMap(([lane, partition]) => {
-      const offset = partition.take();
-      const [topic = '', number] = lane.split(':');
-      return offset === undefined ? [] : [{ topic, partition: Number(number), offset, leaderEpoch: this.#epochs.get(lane) ?? -1 }];
-    });
-    if (offsets.length > 0) await this.#consumer?.commit({ offsets });
-  }
-}
-
-const connection = ({ brokers, clientId }: KafkaBusOptions) => ({ clientId, bootstrapBrokers: [...brokers], connectTimeout: 5_000 });
 
 function refusalOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;

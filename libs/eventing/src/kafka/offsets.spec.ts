@@ -6,7 +6,7 @@ describe('what may be committed', () => {
   it('is nothing before the first delivery is handled', () => {
     const offsets = new Offsets();
     offsets.add(7n);
-    expect(offsets.take()).toBeUndefined();
+    expect(offsets.next).toBeUndefined();
   });
 
   it('never passes a delivery that is still in hand, in whatever order they are handled', () =>
@@ -19,12 +19,24 @@ describe('what may be committed', () => {
         for (const offset of order) {
           handled[offset]?.();
           done.add(offset);
-          committed = offsets.take() ?? committed;
+          committed = offsets.next ?? committed;
           for (let before = 0; before < committed; before++) expect(done).toContain(before);
         }
         expect(committed).toBe(12n);
       }),
     ));
+
+  it('is said until it is committed, and again when more has been handled meanwhile', () => {
+    const offsets = new Offsets();
+    const [first, second] = [offsets.add(3n), offsets.add(4n)];
+    first();
+    expect([offsets.next, offsets.next]).toEqual([4n, 4n]);
+    second();
+    offsets.committed(4n);
+    expect(offsets.next).toBe(5n);
+    offsets.committed(5n);
+    expect(offsets.next).toBeUndefined();
+  });
 
   it('forgets what was noted when the partition is read again', () => {
     const offsets = new Offsets();
@@ -32,8 +44,8 @@ describe('what may be committed', () => {
     offsets.add(4n);
     const again = offsets.add(3n);
     stale();
-    expect(offsets.take()).toBeUndefined();
+    expect(offsets.next).toBeUndefined();
     again();
-    expect(offsets.take()).toBe(4n);
+    expect(offsets.next).toBe(4n);
   });
 });

@@ -12,7 +12,7 @@ export class Offsets {
    * read again (a rebalance): what was noted before no longer counts, since all of it comes again.
    */
   add(offset: bigint): () => void {
-    if (offset <= this.#last) this.#waiting = [];
+    if (offset <= this.#last) [this.#waiting, this.#next] = [[], undefined];
     this.#last = offset;
     const entry = { offset, done: false };
     this.#waiting.push(entry);
@@ -26,10 +26,13 @@ export class Offsets {
     };
   }
 
-  /** The next offset to read after a restart, once: until more has been handled there is nothing new to commit. */
-  take(): bigint | undefined {
-    const next = this.#next;
-    this.#next = undefined;
-    return next;
+  /** The next offset to read after a restart; undefined while no more has been handled than is committed. */
+  get next(): bigint | undefined {
+    return this.#next;
+  }
+
+  /** The broker has taken `next` as it was. */
+  committed(next: bigint): void {
+    if (this.#next === next) this.#next = undefined;
   }
 }

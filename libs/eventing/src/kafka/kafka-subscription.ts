@@ -1,0 +1,172 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Consumer, MessagesStreamFallbackModes, MessagesStreamModes, stringDeserializers, type Message, type MessagesStream } from '@platformatic/kafka';
+import { atMost } from '../at-most.ts';
+import type { SubscribeOptions, Subscription } from '../bus.ts';
+import { connection, type KafkaBusOptions } from './connection.ts';
+import { Offsets } from './offsets.ts';
+
+const COMMIT_EVERY_MS = 50;
+const REOPEN_AFTER_MS = 500;
+/** How long closing waits for what is in hand and its commit, and how long for the broker to be told. */
+const FINISH_DEADLINE_MS = 10_000;
+const LEAVE_DEADLINE_MS = 3_000;
+
+type Text = string;
+
+/** One group member: a stream that is opened again whenever it ends by itself. */
+export class KafkaSubscription implements Subscription {
+  readonly #kafka: KafkaBusOptions;
+  readonly #options: SubscribeOptions;
+  readonly #offsets = new Map<string, Offsets>();
+  readonly #epochs = new Map<string, number>();
+  readonly #inHand = new Set<Promise<void>>();
+  #consumer: Consumer<Text, Text, Text, Text> | undefined;
+  #stream: MessagesStream<Text, Text, Text, Text> | undefined;
+  #lastPoll = Date.now();
+  #closed: Promise<void> | undefined;
+  #committing: Promise<void> | undefined;
+
+  constructor(kafka: KafkaBusOptions, options: SubscribeOptions) {
+    this.#kafka = kafka;
+    this.#options = options;
+  }
+
+  idleMs(): number {
+    return Date.now() - this.#lastPoll;
+  }
+
+  /** Joins the group and reads, or tries again: nobody waits for a broker that is away. */
+  open(): void {
+    const { group, topics } = this.#options;
+    const consumer = new Consumer<Text, Text, Text, Text>({
+      ...connection(this.#kafka),
+      groupId: group,
+      deserializers: stringDeserializers,
+      autocommit: false,
+      // The least that Kafka allows: how long the keys of a killed instance wait.
+      sessionTimeout: 6_000,
+      rebalanceTimeout: 15_000,
+      heartbeatInterval: 1_500,
+      maxWaitTime: 1_000,
+      minBytes: 1,
+      retries: 100,
+      retryDelay: 500,
+    });
+    this.#consumer = consumer;
+    // What the member before this one had in hand comes again.
+    this.#offsets.clear();
+    const failed = (error: Error) => {
+      this.#kafka.log.warn({ err: error, group }, 'kafka consumer failed; joining anew');
+      void this.#reopen(consumer);
+    };
+    // The group could not be joined again: the stream would go on reading as if nothing had happened. Without a listener this ends the process.
+    consumer.on('error', failed);
+    // Where there is nothing to fetch, no partition or no free hand, the group's coordinator is who answers.
+    consumer.on('consumer:heartbeat:end', () => {
+      if (this.#stream?.isPaused() || !consumer.assignments?.some(({ partitions }) => partitions.length > 0)) this.#lastPoll = Date.now();
+    });
+    const options = {
+      topics: [...topics],
+      mode: MessagesStreamModes.COMMITTED,
+      // A group that has never committed begins with the oldest message: nothing that was said before it came is missed.
+      fallbackMode: MessagesStreamFallbackModes.EARLIEST,
+      highWaterMark: this.#options.maxInFlight,
+    };
+    // By callback, because a stream may fail before a promise of it could be awaited.
+    consumer.consume(options, (error, stream) => (error ? failed(error) : this.#read(consumer, stream!)));
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    this.#stream?.pause();
+    await atMost(FINISH_DEADLINE_MS, this.#finish());
+    await atMost(LEAVE_DEADLINE_MS, this.#consumer?.close(true));
+  }
+
+  async #finish(): Promise<void> {
+    await Promise.allSettled(this.#inHand);
+    await this.#committing;
+    await this.#commit();
+  }
+
+  async #reopen(consumer: Consumer<Text, Text, Text, Text>): Promise<void> {
+    if (this.#closed || consumer !== this.#consumer) return;
+    this.#consumer = undefined;
+    this.#stream = undefined;
+    await atMost(LEAVE_DEADLINE_MS, consumer.close(true));
+    await sleep(REOPEN_AFTER_MS);
+    if (!this.#closed) this.open();
+  }
+
+  #read(consumer: Consumer<Text, Text, Text, Text>, stream: MessagesStream<Text, Text, Text, Text>): void {
+    const { group } = this.#options;
+    stream.on('error', (error) => this.#kafka.log.warn({ err: error, group }, 'kafka stream failed'));
+    if (this.#closed || consumer !== this.#consumer) return void stream.close().catch(() => {});
+    this.#stream = stream;
+    this.#lastPoll = Date.now();
+    stream.on('fetch', () => (this.#lastPoll = Date.now()));
+    stream.on('close', () => void this.#reopen(consumer));
+    stream.on('data', (message) => this.#accept(message));
+  }
+
+  #accept(message: Message<Text, Text, Text, Text>): void {
+    const lane = `${message.topic}:${message.partition}`;
+    let offsets = this.#offsets.get(lane);
+    if (!offsets) this.#offsets.set(lane, (offsets = new Offsets()));
+    this.#epochs.set(lane, message.leaderEpoch);
+    const handled = offsets.add(message.offset);
+    const work = this.#options
+      .handle({
+        id: `${lane}:${message.offset}`,
+        topic: message.topic,
+        key: message.key ?? undefined,
+        value: message.value ?? undefined,
+        headers: Object.fromEntries(message.headers),
+      })
+      .then(handled, () => {})
+      .finally(() => {
+        this.#inHand.delete(work);
+        this.#committing ??= this.#commitAll();
+        if (!this.#closed && this.#inHand.size < this.#options.maxInFlight && this.#stream?.isPaused()) this.#stream.resume();
+      });
+    this.#inHand.add(work);
+    if (this.#inHand.size >= this.#options.maxInFlight) this.#stream?.pause();
+  }
+
+  /** One commit at a time, so that none overtakes a later one. A failed one is tried again, with what has been handled since: the last of a topic, too. */
+  async #commitAll(): Promise<void> {
+    await sleep(COMMIT_EVERY_MS);
+    while (!this.#closed && this.#handled().length > 0) {
+      try {
+        await this.#commit();
+        await sleep(COMMIT_EVERY_MS);
+      } catch (error) {
+        // Nothing is lost: what was not committed is delivered again, and the inbox knows it.
+        this.#kafka.log.warn({ err: error, group: this.#options.group }, 'offsets could not be committed; trying again');
+        await sleep(REOPEN_AFTER_MS);
+      }
+    }
+    this.#committing = undefined;
+  }
+
+  async #commit(): Promise<void> {
+    const offsets = this.#handled();
+    if (offsets.length === 0) return;
+    await this.#consumer?.commit({ offsets });
+    for (const { topic, partition, offset } of offsets) this.#offsets.get(`${topic}:${partition}`)?.committed(offset);
+  }
+
+  /** What is to be committed, of the partitions that are this instance's: those of others are theirs to commit. */
+  #handled() {
+    return (this.#consumer?.assignments ?? []).flatMap(({ topic, partitions }) =>
+      partitions.flatMap((partition) => {
+        const lane = `${topic}:${partition}`;
+        const offset = this.#offsets.get(lane)?.next;
+        return offset === undefined ? [] : [{ topic, partition, offset, leaderEpoch: this.#epochs.get(lane) ?? -1 }];
+      }),
+    );
+  }
+}
