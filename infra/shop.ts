@@ -183,8 +183,7 @@ export class Shop {
       args: ['--import', './tools/ts.mjs', main],
       cwd: root,
       log: join(folder, 'logs', `${name}.log`),
-      // V8 keeps what it compiled between starts: an eighth less CPU for loading the modules.
-      env: { ...inherited(), ...environment(member), PARENT_WATCH: '1', NODE_COMPILE_CACHE: join(root, '.cache/v8') },
+      env: { ...inherited(), ...environment(member), PARENT_WATCH: '1', NODE_COMPILE_CACHE: join(root, '.cache/v8') }, // the cache: 1/8 less CPU for loading
       ours: true,
     });
     const member: Member = { service, instance, added: {}, supervised: new Supervised(processes, command, ready, this.options.say) };
