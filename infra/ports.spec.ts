@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { freePorts, isFree } from './ports.ts';
@@ -31,5 +32,13 @@ describe('free ports', () => {
     const found = await freePorts([wish, wish, 0, 0]);
     expect(new Set(found).size).toBe(4);
     expect(found[0]).toBe(wish);
+  });
+
+  it('are not those that another start on this machine has chosen and does not listen on yet', async () => {
+    const [wish] = (await freePorts([0])) as [number];
+    const script = `import { freePorts } from '${new URL('./ports.ts', import.meta.url).href}'; process.stdout.write(String((await freePorts([${wish}]))[0]));`;
+    const { stdout } = spawnSync(process.execPath, ['--import', './tools/ts.mjs', '--input-type=module', '-e', script], { encoding: 'utf8' });
+    expect(Number(stdout)).toBeGreaterThan(0);
+    expect(Number(stdout)).not.toBe(wish);
   });
 });
