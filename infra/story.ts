@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Consumer, MessagesStreamModes, stringDeserializers } from '@platformatic/kafka';
 import { topics, type OrderHistory, type OrderView, type ProductPage } from '@shop/contracts';
 import { signIn } from './login.ts';
+import { Obstacle } from './state.ts';
 
 /** Where the running shop is reached: all that the story knows of it. */
 export interface ShopAddress {
@@ -88,7 +89,7 @@ class Story {
       const key = randomUUID();
       this.began = performance.now();
       if (await this.place(token, key, body)) return key;
-      if (Date.now() > until) throw new Error('orders still does not know the product: the events of the catalog do not arrive.');
+      if (Date.now() > until) throw new Obstacle('orders still does not know the product: the events of the catalog do not arrive.');
       this.waited ||= this.line('gateway', '422 unknown-product', 'orders is still hearing of the catalog; trying again');
     }
   }
@@ -108,7 +109,7 @@ class Story {
     });
     const text = await response.text();
     if (response.status === 422 && text.includes('unknown-product')) return false;
-    if (response.status !== 201) throw new Error(`POST /v1/orders answered ${response.status}: ${text}`);
+    if (response.status !== 201) throw new Obstacle(`POST /v1/orders answered ${response.status}: ${text}`);
     const order = JSON.parse(text) as OrderView;
     const again = response.headers.has('idempotency-replayed') ? ', the first answer again: nothing was ordered twice' : '';
     this.line('gateway', `${response.status} ${order.status}`, `POST /v1/orders · ${money(order.total, order.currency)} · Idempotency-Key ${key}${again}`);
@@ -177,9 +178,11 @@ class Story {
   }
 
   private async productOf(sku: string): Promise<ProductPage['items'][number]> {
-    const page = (await fetch(`${this.shop.gateway}/v1/products?limit=20`).then((response) => response.json())) as ProductPage;
-    const product = page.items.find((item) => item.sku === sku);
-    if (!product) throw new Error(`There is no product ${sku} in the catalog.`);
+    const response = await fetch(`${this.shop.gateway}/v1/products?limit=20`, { signal: AbortSignal.timeout(DEADLINE_MS) });
+    const text = await response.text();
+    if (!response.ok) throw new Obstacle(`GET /v1/products answered ${response.status}: ${text}`);
+    const product = (JSON.parse(text) as ProductPage).items.find((item) => item.sku === sku);
+    if (!product) throw new Obstacle(`There is no product ${sku} in the catalog.`);
     return product;
   }
 
