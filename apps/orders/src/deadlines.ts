@@ -1,10 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { DomainError } from '@shop/kernel';
 import { EventStore } from '@shop/eventing';
 import { Database, Health, Logger } from '@shop/platform';
 import { Orders } from './orders.ts';
 
 const EVERY_MS = 1_000;
-const PURGE_EVERY_MS = 60_000;
+/** Keys forgotten at one look: more than come in that time, few enough for one statement. */
+const PURGED_AT_ONCE = 5_000;
 const STALE_AFTER_MS = 15_000;
 
 /**
@@ -13,10 +16,9 @@ const STALE_AFTER_MS = 15_000;
  */
 @Injectable()
 export class Deadlines implements OnApplicationBootstrap, OnApplicationShutdown {
-  #timer: NodeJS.Timeout | undefined;
-  #tick: Promise<void> = Promise.resolve();
+  readonly #stopping = new AbortController();
+  #running: Promise<void> | undefined;
   #lastTick = Date.now();
-  #lastPurge = 0;
 
   constructor(
     private readonly store: EventStore,
@@ -32,27 +34,46 @@ export class Deadlines implements OnApplicationBootstrap, OnApplicationShutdown 
   }
 
   onApplicationBootstrap(): void {
-    this.#timer = setInterval(() => {
-      this.#tick = this.#tick.then(() => this.tick());
-    }, EVERY_MS);
+    this.#running = this.run();
   }
 
   async onApplicationShutdown(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#tick;
+    this.#stopping.abort();
+    await this.#running;
   }
 
   /** One look at what is due. */
   async tick(): Promise<void> {
     try {
-      for (const { stream, version } of await this.store.due(100)) await this.orders.expire(stream, version);
-      if (Date.now() - this.#lastPurge > PURGE_EVERY_MS) {
-        await this.database.query(`DELETE FROM idempotency WHERE created_at < now() - interval '24 hours'`);
-        this.#lastPurge = Date.now();
+      for (const { stream, version } of await this.store.due(100)) {
+        if (this.#stopping.signal.aborted) return;
+        await this.expire(stream, version);
       }
+      await this.database.query(
+        `DELETE FROM idempotency WHERE ctid = ANY (ARRAY(
+           SELECT ctid FROM idempotency WHERE created_at < now() - interval '24 hours' LIMIT ${PURGED_AT_ONCE}))`,
+      );
       this.#lastTick = Date.now();
     } catch (error) {
       this.log.warn({ err: error }, 'deadlines could not be looked at; trying again');
+    }
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      await this.tick();
+      await sleep(EVERY_MS, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  /** An order that cannot be given up, whatever is wrong with it, keeps no other from it. */
+  private async expire(stream: string, version: number): Promise<void> {
+    try {
+      await this.orders.expire(stream, version);
+    } catch (error) {
+      if (error instanceof DomainError && error.kind === 'unavailable') throw error;
+      this.log.error({ err: error, order: stream }, 'order could not be given up');
     }
   }
 }

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { DomainError, fold } from '@shop/kernel';
 import type { OrderHistory, OrderView, PlaceOrder } from '@shop/contracts';
 import { EventStore, handleCommand, KeyUsed, startStream, type IdempotencyRow, type InboxRow, type RecordedEvent } from '@shop/eventing';
-import { PreconditionFailed } from '@shop/platform';
+import { HttpProblem, lockTimedOut, PreconditionFailed } from '@shop/platform';
 import { order, type Order, type OrderCommand, type OrderEvent } from './domain/order.ts';
 import { orderProcess } from './order-process.ts';
 import { Prices } from './prices.ts';
@@ -21,6 +21,7 @@ interface Attempt {
 }
 
 const PLACE = 'place-order';
+const IN_PROGRESS = 'A request with this Idempotency-Key is still under way. Repeat it in a moment to get its answer.';
 
 /** What can be done with orders: each method loads, decides and commits once. */
 @Injectable()
@@ -30,20 +31,23 @@ export class Orders {
     private readonly prices: Prices,
   ) {}
 
-  /** Places an order; the same key again gets the first answer again, be it an order or a refusal. */
+  /**
+   * Places an order; the same key again gets the first answer again, be it an order or a refusal. While the first is still being answered,
+   * its repeat waits as long as the database waits for a lock, and is then told to come again.
+   */
   async place(customerId: string, key: string, body: PlaceOrder): Promise<Answered> {
     // The schema has put the fields in one order, so the text is canonical.
     const attempt = { customerId, key, bodyHash: createHash('sha256').update(JSON.stringify(body)).digest('base64url') };
     const [given, products] = await Promise.all([this.answerTo(attempt), this.prices.of(body.lines.map((line) => line.productId))]);
     if (given) return given;
-    const orderId = randomUUIDv7();
     try {
-      return await this.start(attempt, { type: 'PlaceOrder', orderId, customerId, products, ...body });
+      return await this.start(attempt, { type: 'PlaceOrder', orderId: randomUUIDv7(), customerId, products, ...body });
     } catch (error) {
-      if (error instanceof DomainError) await this.rememberRefusal(attempt, error);
       // Somebody was faster under the same key: theirs is the answer.
       const answer = error instanceof KeyUsed ? await this.answerTo(attempt) : undefined;
       if (answer) return answer;
+      // The stream is new, so the key is all that anybody else can hold.
+      if (lockTimedOut(error)) throw new HttpProblem(409, 'request-in-progress', IN_PROGRESS, { headers: { 'retry-after': '1' } });
       throw error;
     }
   }
@@ -86,13 +90,19 @@ export class Orders {
     };
   }
 
+  /** A refusal is an answer too, and kept; that the database was away is none. */
   private async start(attempt: Attempt, command: OrderCommand & { type: 'PlaceOrder' }): Promise<Answered> {
     const at = now();
-    const { state, version } = await startStream(this.store, orderProcess, command.orderId, command, {
-      at,
-      idempotency: (placed, version) => row(attempt, 201, view(placed, version, at)),
-    });
-    return { view: view(state, version, at), replayed: false };
+    try {
+      const { state, version } = await startStream(this.store, orderProcess, command.orderId, command, {
+        at,
+        idempotency: (placed, version) => row(attempt, 201, view(placed, version, at)),
+      });
+      return { view: view(state, version, at), replayed: false };
+    } catch (error) {
+      if (error instanceof DomainError && error.kind !== 'unavailable') await this.store.remember(row(attempt, 422, refusal(error)));
+      throw error;
+    }
   }
 
   /** What was answered under this key, if it was used before; another body under it is refused. */
@@ -105,11 +115,6 @@ export class Orders {
     if (given.status === 201) return { view: given.answer as OrderView, replayed: true };
     const { kind, code, message, errors } = given.answer as DomainError;
     throw new DomainError(kind, code, message, errors);
-  }
-
-  private async rememberRefusal(attempt: Attempt, { kind, code, message, errors }: DomainError): Promise<void> {
-    if (code === 'idempotency-key-reused') return;
-    await this.store.remember(row(attempt, 422, { kind, code, message, errors }));
   }
 
   private async eventsOf(customerId: string, id: string): Promise<RecordedEvent<OrderEvent>[]> {
@@ -132,6 +137,8 @@ const row = ({ customerId, key, bodyHash }: Attempt, status: number, answer: unk
   status,
   answer,
 });
+
+const refusal = ({ kind, code, message, errors }: DomainError) => ({ kind, code, message, errors });
 
 function view(state: Order, version: number, placedAt: string): OrderView {
   if (state.status === 'none') throw new Error('an order that was never placed has no view');

@@ -7,7 +7,7 @@ export { IdempotencyKey, IfMatch } from './http/request-headers.ts';
 export { Database, type DatabaseOptions, type Transaction } from './data/database.ts';
 export { DatabaseModule } from './data/database.module.ts';
 export { migrate, type MigrateOptions, type MigrationSet } from './data/migrate.ts';
-export { constraintOf } from './data/pg-errors.ts';
+export { constraintOf, lockTimedOut } from './data/pg-errors.ts';
 export { failsLikeDatabase } from './data/prisma.ts';
 export { remainingBudget } from './telemetry/deadline.ts';
 export { currentTraceparent, startTelemetry, withTraceparent } from './telemetry/tracing.ts';

@@ -44,7 +44,8 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
       statement_timeout: 5_000,
       // Longer than the server's own timeout: for a server, or a network, that does not answer at all.
       query_timeout: 7_000,
-      lock_timeout: 4_000,
+      // Also how long the repeat of a request waits for the first one, which holds its Idempotency-Key.
+      lock_timeout: 2_000,
       idle_in_transaction_session_timeout: 5_000,
     });
     // A connection that breaks, idle or in use, is replaced by the pool; without listeners the event would end the process.

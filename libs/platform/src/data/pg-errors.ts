@@ -9,6 +9,11 @@ export function constraintOf(error: unknown): string | undefined {
 /** SQLSTATE classes that say "not now": connection, rolled back (deadlock), resources, operator intervention; and a lock not had in time. */
 const transient = /^(08|40|53|57|55P03)/;
 
+/** Whether it is `unavailable` because a lock was not had in time: somebody else is at it. */
+export function lockTimedOut(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof pg.DatabaseError && error.cause.code === '55P03';
+}
+
 /** pg and its pool name these only in words. */
 const lost =
   /^(Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|Cannot use a pool after)/;

@@ -1,0 +1,147 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PlaceOrder } from '@shop/contracts';
+import { DomainError } from '@shop/kernel';
+import { EventStore, PostgresOutbox } from '@shop/eventing';
+import { Database, Health, HttpProblem, type Logger } from '@shop/platform';
+import { freshDatabase } from '@shop/testing';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Deadlines } from './deadlines.ts';
+import { Orders } from './orders.ts';
+import { Prices } from './prices.ts';
+
+const { url, ownerUrl } = await freshDatabase('orders');
+const database = new Database(url, { size: 16, application: 'spec' });
+const owner = new Database(ownerUrl, { size: 1, application: 'spec' });
+const store = new EventStore(database, new PostgresOutbox());
+const orders = new Orders(store, new Prices(database));
+/** An instance whose copy of the catalog has nothing in it yet. */
+const behind = new Orders(store, { of: async () => new Map() } as unknown as Prices);
+
+const product = randomUUIDv7();
+await database.query(`INSERT INTO products (id, name, price, currency, active, version) VALUES ($1, 'Mug', 1200, 'EUR', true, 1)`, [product]);
+const one: PlaceOrder = { lines: [{ productId: product, quantity: 1 }], paymentToken: 'tok_visa' };
+const customer = () => randomUUIDv7();
+const key = () => randomUUIDv7();
+const outcome = (answer: Promise<{ view: { id: string } }>) => answer.then(({ view }) => view.id, (error: DomainError | HttpProblem) => error.code);
+const placed = async () => Number((await database.query<{ count: string }>('SELECT count(DISTINCT stream) FROM events'))[0]?.count);
+
+describe('an order placed under the same key', () => {
+  it('by twelve at once is placed once, and all get it', async () => {
+    const [who, which, before] = [customer(), key(), await placed()];
+    const ids = await Promise.all(Array.from({ length: 12 }, () => outcome(orders.place(who, which, one))));
+    expect(new Set(ids).size).toBe(1);
+    expect(await placed()).toBe(before + 1);
+  });
+
+  it('by twelve at once is refused to all for the same reason', async () => {
+    const [who, which] = [customer(), key()];
+    const codes = await Promise.all(Array.from({ length: 12 }, () => outcome(behind.place(who, which, one))));
+    expect(new Set(codes)).toEqual(new Set(['unknown-product']));
+  });
+
+  it('is refused or placed for all, whoever comes first', async () => {
+    for (let round = 0; round < 10; round++) {
+      const [who, which] = [customer(), key()];
+      const all = await Promise.all([behind, orders, behind, orders].map((each) => outcome(each.place(who, which, one))));
+      expect(new Set(all).size).toBe(1);
+    }
+  });
+
+  it('with another body is refused, and by another customer is another order', async () => {
+    const [who, which] = [customer(), key()];
+    const { view } = await orders.place(who, which, one);
+    await expect(orders.place(who, which, { ...one, paymentToken: 'tok_other' })).rejects.toMatchObject({ code: 'idempotency-key-reused' });
+    expect((await orders.place(customer(), which, one)).view.id).not.toBe(view.id);
+  });
+});
+
+describe('an order whose first request is not answered yet', () => {
+  const releases: (() => Promise<unknown>)[] = [];
+  afterEach(() => Promise.all(releases.splice(0).map((release) => release())));
+
+  /** Holds what `sql` locks, as a request does that is still under way. */
+  async function held(sql: string, values: unknown[] = []): Promise<() => Promise<unknown>> {
+    const client = await owner.pool.connect();
+    await client.query('BEGIN');
+    await client.query(sql, values);
+    let over: Promise<unknown> | undefined;
+    const release = () => (over ??= client.query('ROLLBACK').then(() => client.release()));
+    releases.push(release);
+    return release;
+  }
+  const underWay = `INSERT INTO idempotency (principal, operation, key, body_hash, status, answer) VALUES ($1, 'place-order', $2, 'h', 201, '{}')`;
+
+  it('waits for it, and gets its turn when it fails', async () => {
+    const [who, which] = [customer(), key()];
+    const release = await held(underWay, [who, which]);
+    const repeated = orders.place(who, which, one);
+    await sleep(500);
+    await release();
+    expect(await repeated).toMatchObject({ replayed: false });
+  });
+
+  it.each([['to be placed', orders], ['to be refused', behind]])('waits two seconds at most, %s, and is told to come again', async (_, each) => {
+    const [who, which, began] = [customer(), key(), performance.now()];
+    const release = await held(underWay, [who, which]);
+    const refused = await each.place(who, which, one).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(HttpProblem);
+    expect(refused).toMatchObject({ status: 409, code: 'request-in-progress', headers: { 'retry-after': '1' } });
+    expect(performance.now() - began).toBeLessThan(3_500);
+    await release();
+    expect(await outcome(orders.place(who, which, one))).not.toBe('request-in-progress');
+  });
+
+  it('is not held against it that the database could not take it', async () => {
+    const [who, which] = [customer(), key()];
+    const release = await held('LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE');
+    await expect(orders.place(who, which, one)).rejects.toThrow();
+    await release();
+    expect(await orders.place(who, which, one)).toMatchObject({ replayed: false });
+  });
+});
+
+describe('an order', () => {
+  it('is read as it was written, by its customer only', async () => {
+    const who = customer();
+    const { view } = await orders.place(who, key(), one);
+    expect(await orders.get(who, view.id)).toEqual(view);
+    await expect(orders.get(customer(), view.id)).rejects.toMatchObject({ code: 'order-not-found' });
+  });
+
+  it('is cancelled once, however many say so at once', async () => {
+    const who = customer();
+    const { view } = await orders.place(who, key(), one);
+    const views = await Promise.all(Array.from({ length: 12 }, () => orders.cancel(who, view.id)));
+    expect(new Set(views.map((each) => `${each.status} ${each.version}`))).toEqual(new Set(['cancelled 2']));
+    expect((await orders.history(who, view.id)).events.map((event) => event.type)).toEqual(['OrderPlaced', 'OrderCancelled']);
+  });
+
+  it('is cancelled by one of many who insist on the version they saw', async () => {
+    const who = customer();
+    const { view } = await orders.place(who, key(), one);
+    const results = await Promise.allSettled(Array.from({ length: 12 }, () => orders.cancel(who, view.id, view.version)));
+    const refused = results.flatMap((result) => (result.status === 'rejected' ? [(result.reason as HttpProblem).status] : []));
+    expect(refused).toEqual(Array.from({ length: 11 }, () => 412));
+  });
+
+  it('is given up when its next step does not come, whatever is wrong with another', async () => {
+    const [who, damaged] = [customer(), randomUUIDv7()];
+    const { view } = await orders.place(who, key(), one);
+    await store.append({ stream: damaged, expectedVersion: 0, events: [{ type: 'StockReserved' }], recordedAt: '2020-01-01T00:00:00Z', messages: [], dueAt: '2020-01-01T00:00:00Z' });
+    await database.query(`UPDATE deadlines SET due_at = now() - interval '1 second' WHERE stream = $1`, [view.id]);
+    await tick();
+    expect(await orders.get(who, view.id)).toMatchObject({ status: 'cancelled', cancellation: 'timed-out' });
+  });
+
+  it('may be placed anew under a key that is a day old', async () => {
+    const [who, which] = [customer(), key()];
+    const { view } = await orders.place(who, which, one);
+    await database.query(`UPDATE idempotency SET created_at = now() - interval '25 hours' WHERE principal = $1`, [who]);
+    await tick();
+    expect((await orders.place(who, which, one)).view.id).not.toBe(view.id);
+  });
+});
+
+const log = { warn: () => {}, error: () => {} } as unknown as Logger;
+const tick = () => new Deadlines(store, orders, database, log, new Health()).tick();
