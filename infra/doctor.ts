@@ -43,9 +43,11 @@ export async function doctorCommand(args: string[]): Promise<number> {
 function programs(): Promise<Finding>[] {
   return [
     Promise.resolve({ what: 'Node', found: `${process.version} (${process.execPath.startsWith(root) ? 'from node_modules' : 'this machine’s'})` }),
-    version('npm', ['--version']).then((found) => ({ what: 'npm', found: found ?? 'none', ...(!found && { advice: 'npm comes with Node; put it on the PATH.', needed: true }) })),
+    version('npm', ['--version']).then((found = 'none') => {
+      return { what: 'npm', found, needed: true, ...(found === 'none' && { advice: 'npm comes with Node; put it on the PATH.' }) };
+    }),
     version('java', ['-version']).then(java),
-    version('mvn', ['-v']).then((found) => ({ what: 'Maven', found: found ?? 'none', ...(!found && onPath('java') && kafkaObstacle() && { advice: kafkaObstacle() }) })),
+    version('mvn', ['-v']).then((found = 'none') => ({ what: 'Maven', found, advice: found === 'none' && onPath('java') ? kafkaObstacle() : undefined })),
   ];
 }
 
@@ -65,7 +67,8 @@ function servers(): Promise<Finding>[] {
     })),
     dockerAnswers().then((docker) => {
       const found = given('POSTGRES_URL') ?? (docker ? 'by Docker' : packaged ? 'native, from npm' : 'none');
-      return { what: 'Postgres', found, ...(found === 'none' && { advice: `There is no package for ${process.platform}-${process.arch}: start Docker or set POSTGRES_URL.`, needed: true }) };
+      const advice = `There is no package for ${process.platform}-${process.arch}: start Docker or set POSTGRES_URL.`;
+      return { what: 'Postgres', found, needed: true, ...(found === 'none' && { advice }) };
     }),
     dockerAnswers().then((docker) => {
       const obstacle = given('KAFKA_BROKERS') || docker ? undefined : kafkaObstacle();
@@ -74,7 +77,8 @@ function servers(): Promise<Finding>[] {
     dockerAnswers().then((docker) => {
       const way = ['redis-server', 'valkey-server', 'apt-get', 'python3'].find(onPath);
       const found = given('REDIS_URL') ?? (docker ? 'by Docker' : way ? `native, by ${way}` : 'none');
-      return { what: 'Redis', found, ...(found === 'none' && { advice: 'Nothing needs it to be correct; with it reads are cached (Debian: apt-get install redis-server).' }) };
+      const advice = 'Nothing needs it to be correct; with it reads are cached (Debian: apt-get install redis-server).';
+      return { what: 'Redis', found, ...(found === 'none' && { advice }) };
     }),
   ];
 }
@@ -88,7 +92,11 @@ function machine(): Promise<Finding>[] {
       found: `${gigabytes(freemem())} free of ${gigabytes(totalmem())}`,
       ...(little(totalmem(), 3) && { advice: 'The whole shop takes up to 1.5 GB: close something, or npm start -- --lite.' }),
     }),
-    Promise.resolve({ what: 'Cores', found: String(availableParallelism()), ...(availableParallelism() < 2 && { advice: 'It works, but starts slowly: npm start -- --lite is quicker.' }) }),
+    Promise.resolve({
+      what: 'Cores',
+      found: String(availableParallelism()),
+      ...(availableParallelism() < 2 && { advice: 'It works, but starts slowly: npm start -- --lite is quicker.' }),
+    }),
     statfs(root).then(({ bavail, bsize }) => ({
       what: 'Disk',
       found: `${gigabytes(bavail * bsize)} free`,

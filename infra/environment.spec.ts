@@ -5,7 +5,13 @@ const database = (name: string) => ({ url: `postgres://${name}@here/${name}`, ow
 const topology: Topology = {
   ports: { gateway: [3000, 3100], auth: [3001, 3101], catalog: [3002, 3102], orders: [3003, 3103], payments: [3004, 3104], notifications: [3005, 3105] },
   outside: { provider: 3010, mail: 3011, smtp: 3012 },
-  databases: { auth: database('auth'), catalog: database('catalog'), orders: database('orders'), payments: database('payments'), notifications: database('notifications') },
+  databases: {
+    auth: database('auth'),
+    catalog: database('catalog'),
+    orders: database('orders'),
+    payments: database('payments'),
+    notifications: database('notifications'),
+  },
   brokers: 'here:9092',
   redis: 'redis://here',
   secret: (name) => `secret of ${name}`,

@@ -33,7 +33,13 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
   const cache: Record<string, string> = redis === undefined ? {} : { REDIS_URL: redis };
   const data = (name: DatabaseName) => ({ DATABASE_URL: databases[name].url });
   const own: Record<ServiceName, () => Record<string, string>> = {
-    gateway: () => ({ ...cache, AUTH_URLS: urls('auth'), CATALOG_URLS: urls('catalog'), ORDERS_URLS: urls('orders'), NOTIFICATIONS_URLS: urls('notifications') }),
+    gateway: () => ({
+      ...cache,
+      AUTH_URLS: urls('auth'),
+      CATALOG_URLS: urls('catalog'),
+      ORDERS_URLS: urls('orders'),
+      NOTIFICATIONS_URLS: urls('notifications'),
+    }),
     auth: () => ({ ...data('auth'), COOKIE_KEYS: secret('cookies'), NOTIFICATIONS_CLIENT_SECRET: secret('notifications client'), SEED_DEMO: 'true' }),
     catalog: () => ({ ...data('catalog'), ...bus, ...cache, SEED_DEMO: 'true' }),
     orders: () => ({ ...data('orders'), ...bus }),
@@ -63,8 +69,15 @@ export function inherited(): Record<string, string> {
   return Object.fromEntries(wanted.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
 }
 
+export interface PortOptions {
+  /** 'fixed': the ports people know, where they are free; 'free': any. */
+  ports: 'fixed' | 'free';
+  instances?: number;
+  say: (line: string) => void;
+}
+
 /** Busy ports are replaced by others, and said. */
-export async function choosePorts({ ports: kind, instances = 1, say }: { ports: 'fixed' | 'free'; instances?: number; say: (line: string) => void }): Promise<Pick<Topology, 'ports' | 'outside'>> {
+export async function choosePorts({ ports: kind, instances = 1, say }: PortOptions): Promise<Pick<Topology, 'ports' | 'outside'>> {
   const wishes = [
     ...serviceNames.flatMap((name) => Array.from({ length: instances }, (_, index) => ({ name: `${name}-${index + 1}`, port: services[name] + 100 * index }))),
     ...Object.entries(outside).map(([name, port]) => ({ name, port })),

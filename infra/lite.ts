@@ -12,7 +12,8 @@ import { runService } from '@shop/platform';
 import { endWithLauncher } from './simulators/lifeline.ts';
 
 const environments = JSON.parse(process.env['ENVIRONMENTS'] ?? '{}') as Record<string, NodeJS.ProcessEnv>;
-const running = await Promise.all([auth, catalog, gateway, notifications, orders, payments].map((service) => runService(service, environments[service.name] ?? {})));
+const services = [auth, catalog, gateway, notifications, orders, payments];
+const running = await Promise.all(services.map((service) => runService(service, environments[service.name] ?? {})));
 endWithLauncher(async () => {
   await Promise.all(running.map((service) => service.close()));
 });

@@ -87,8 +87,12 @@ describe('when the launcher is killed -9', () => {
 
 /** A launcher in a process of its own, with one server running. */
 async function launch(script: string) {
-  const code = `import { Processes } from './infra/processes.ts'; await new Processes(${JSON.stringify(folder)}).start(${JSON.stringify(shell(script))}); console.log('up');`;
-  const launcher = spawn(process.execPath, ['--import', './tools/ts.mjs', '--input-type=module', '-e', code], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  const code = `
+    import { Processes } from './infra/processes.ts';
+    await new Processes(${JSON.stringify(folder)}).start(${JSON.stringify(shell(script))});
+    console.log('up');`;
+  const args = ['--import', './tools/ts.mjs', '--input-type=module', '-e', code];
+  const launcher = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
   await new Promise((resolve) => launcher.stdout.once('data', resolve));
   return launcher;
 }

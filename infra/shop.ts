@@ -71,10 +71,10 @@ export class Shop {
     private readonly options: ShopOptions,
     private readonly topology: Topology,
   ) {
-    const each = <K extends string, V>(names: readonly K[], value: (name: K) => V) => Object.fromEntries(names.map((name) => [name, value(name)])) as Record<K, V>;
-    const { ports, outside: { provider, mail, smtp } } = topology;
-    this.instances = each(serviceNames, (name) => ports[name].map((port) => urlOf(port)));
-    this.urls = { ...each(serviceNames, (name) => this.instances[name][0]!), provider: urlOf(provider), mail: urlOf(mail), smtp: urlOf(smtp, 'smtp') };
+    const { provider, mail, smtp } = topology.outside;
+    const each = <V>(value: (name: ServiceName) => V) => Object.fromEntries(serviceNames.map((name) => [name, value(name)])) as Record<ServiceName, V>;
+    this.instances = each((name) => topology.ports[name].map((port) => urlOf(port)));
+    this.urls = { ...each((name) => this.instances[name][0]!), provider: urlOf(provider), mail: urlOf(mail), smtp: urlOf(smtp, 'smtp') };
   }
 
   /** undefined: the in-memory bus. */
@@ -146,8 +146,8 @@ export class Shop {
   }
 
   private async startTogether(): Promise<void> {
-    const environments = () => Object.fromEntries(serviceNames.map((name) => [name, { ...environmentOf(name, 1, this.topology), ...this.options.env?.[name] }]));
-    const environment = () => ({ ENVIRONMENTS: JSON.stringify(environments()) });
+    const one = (name: ServiceName) => ({ ...environmentOf(name, 1, this.topology), ...this.options.env?.[name] });
+    const environment = () => ({ ENVIRONMENTS: JSON.stringify(Object.fromEntries(serviceNames.map((name) => [name, one(name)]))) });
     const ready = async () => void (await Promise.all(serviceNames.map((name) => isReady(this.urls[name]))));
     await this.launch({ service: 'shop', main: 'infra/lite.ts', environment, ready });
   }

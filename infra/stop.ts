@@ -14,7 +14,9 @@ export async function stopCommand(args: string[]): Promise<number> {
 
 /** `npm run reset`: stops, and wipes data, logs, secrets and containers. Returns the exit code. */
 export async function resetCommand(args: string[]): Promise<number> {
-  if (args.includes('--help')) return print('npm run reset\n\nStops the shop of this clone and wipes its data, logs and secrets. What was fetched (node_modules, Kafka, Redis) stays.');
+  if (args.includes('--help')) {
+    return print('npm run reset\n\nStops the shop of this clone and wipes its data, logs and secrets. What was fetched (node_modules, Kafka, Redis) stays.');
+  }
   print(await stopAll());
   await removeCompose(defaultState);
   wipeState(defaultState);
@@ -26,7 +28,7 @@ async function stopAll(): Promise<string> {
   if (holder) {
     process.kill(holder.pid, 'SIGTERM');
     for (const until = Date.now() + patience; isAlive(holder) && Date.now() < until; ) await sleep(50);
-    if (isAlive(holder)) throw new Obstacle(`Process ${holder.pid} does not end. Look at .state/logs, or end it by hand: kill -9 ${holder.pid}, then npm stop.`);
+    if (isAlive(holder)) throw new Obstacle(`Process ${holder.pid} does not end. Look at .state/logs; by hand: kill -9 ${holder.pid}, then npm stop.`);
   }
   const ended: string[] = [];
   const state = await openState(defaultState, (line) => ended.push(line));

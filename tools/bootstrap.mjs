@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { takeLock } from '../infra/process-lock.mjs';
 import { at, current, install, Obstacle, readOr, root, run, showing, stamp } from './install.mjs';
 
-const scripts = { test: 'tools/test.ts', check: 'tools/check.ts' };
+const scripts = { test: 'tools/test.ts', check: 'tools/check.ts', generate: 'tools/generate.ts' };
 const infraCommands = ['start', 'stop', 'reset', 'doctor', 'order', 'login'];
 
 /**
@@ -57,7 +57,8 @@ function node24() {
   const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
   const { optionalDependencies } = JSON.parse(readFileSync(at('package.json'), 'utf8'));
   if (name in optionalDependencies) return at('node_modules', name, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
-  throw new Obstacle(`The shop runs on Node 24; this is ${process.version}, and there is no packaged Node for ${process.platform}-${process.arch}.\nInstall Node 24 (nvm install 24, or https://nodejs.org) and start again.`);
+  const here = `${process.platform}-${process.arch}`;
+  throw new Obstacle(`The shop runs on Node 24; this is ${process.version}, and there is no packaged Node for ${here}.\nInstall Node 24 (nvm install 24, or https://nodejs.org) and start again.`);
 }
 
 /** With the stamps in place this reads a few files and does nothing. */

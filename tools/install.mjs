@@ -20,7 +20,8 @@ export class Obstacle extends Error {}
 /** Installs exactly the locked tree, and leaves the stamp that says so. */
 export async function install(wanted) {
   await endAbandonedInstall();
-  const npm = basename(process.env.npm_execpath ?? '').startsWith('npm') ? [process.execPath, process.env.npm_execpath] : [process.platform === 'win32' ? 'npm.cmd' : 'npm'];
+  const script = process.env.npm_execpath ?? '';
+  const npm = basename(script).startsWith('npm') ? [process.execPath, script] : [process.platform === 'win32' ? 'npm.cmd' : 'npm'];
   // Everything is needed, whatever NODE_ENV says; install scripts are not (what they would do is done below).
   const args = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--prefer-offline'];
   const free = statfsSync(root);
@@ -59,7 +60,9 @@ export async function run([program, ...args], { cwd = root, env = process.env, e
   });
   if (note) rmSync(note, { force: true });
   if (current.interruptedBy) throw new Error('interrupted');
-  if (code !== 0) throw new Obstacle([explain(output), `${basename(program)} ${args[0]} failed (${code}):`, output.trim().split('\n').slice(-15).join('\n')].filter(Boolean).join('\n'));
+  if (code === 0) return;
+  const lines = [explain(output), `${basename(program)} ${args[0]} failed (${code}):`, ...output.trim().split('\n').slice(-15)];
+  throw new Obstacle(lines.filter(Boolean).join('\n'));
 }
 
 function explainInstall(output) {

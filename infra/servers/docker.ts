@@ -40,7 +40,8 @@ async function bringUp(state: State, names: ServerName[], say: (line: string) =>
   writeFileSync(join(state.folder, 'docker.json'), JSON.stringify(ports));
   state.defer(() => stopCompose(state.folder));
   say('Bringing up containers (the first time Docker fetches the images)');
-  const env = { ...process.env, POSTGRES_PASSWORD: state.secret('postgres'), POSTGRES_PORT: `${ports.postgres}`, KAFKA_PORT: `${ports.kafka}`, REDIS_PORT: `${ports.redis}` };
+  const told = { POSTGRES_PASSWORD: state.secret('postgres'), POSTGRES_PORT: `${ports.postgres}`, KAFKA_PORT: `${ports.kafka}`, REDIS_PORT: `${ports.redis}` };
+  const env = { ...process.env, ...told };
   const args = ['compose', '-p', project(state.folder), '-f', file, 'up', '--detach', '--wait', ...names];
   await run(state, { name: 'docker-compose', command: onPath('docker')!, args, env, log: join(state.folder, 'logs/docker.log'), cwd: state.folder });
   return ports;

