@@ -119,6 +119,12 @@ describe('auth, twice behind one address', () => {
     expect(one).toMatchObject({ issuer, code_challenge_methods_supported: ['S256'], response_types_supported: ['code'] });
   });
 
+  it('says in the shop’s own shape that there is nothing at a path', async () => {
+    const answer = await balanced(`${issuer}/nothing`);
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([404, expect.stringContaining('application/problem+json')]);
+    expect(await answer.json()).toMatchObject({ code: 'unknown-path', instance: '/oidc/nothing' });
+  });
+
   it('signs a customer in, with tokens that the published keys verify', async () => {
     const { access_token, id_token, expires_in } = await signedIn();
     const keys = (await (await balanced(`${issuer}/jwks`)).json()) as { keys: { d?: string }[] };
