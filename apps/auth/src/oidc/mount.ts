@@ -10,7 +10,7 @@ export async function mount(server: FastifyInstance, provider: Provider): Promis
   const { pathname, host, protocol } = new URL(provider.issuer);
   if (pathname !== '/oidc') throw new Error(`ISSUER must end in /oidc, where the sign-in pages are`);
   takeForms(server);
-  sayWhatIsMissing(provider);
+  sayWhatIsMissing(provider, pathname);
   const handle = provider.callback();
   await server.register(async (corner) => {
     corner.removeAllContentTypeParsers();
@@ -40,11 +40,11 @@ function takeForms(server: FastifyInstance): void {
 }
 
 /** Paths the provider does not know get the shop's one error shape; what OAuth says about its own requests stays as its standards have it. */
-function sayWhatIsMissing(provider: Provider): void {
+function sayWhatIsMissing(provider: Provider, mountedAt: string): void {
   provider.use(async (ctx, next) => {
     await next();
     if (ctx.status !== 404 || ctx.body !== undefined) return;
-    ctx.body = { type: 'urn:shop:problem:unknown-path', title: 'Not Found', status: 404, code: 'unknown-path', detail: 'There is nothing at this path.', instance: ctx.originalUrl };
+    ctx.body = { type: 'urn:shop:problem:unknown-path', title: 'Not Found', status: 404, code: 'unknown-path', detail: 'There is nothing at this path.', instance: mountedAt + ctx.path };
     ctx.status = 404;
     ctx.type = 'application/problem+json';
   });
