@@ -116,7 +116,8 @@ async function boot(state: State, { jars, home, wishedPort, flags, name = 'kafka
   };
   if (!existsSync(join(home, 'data/meta.properties'))) {
     rmSync(join(home, 'data'), { recursive: true, force: true });
-    const cluster = randomBytes(16).toString('base64url');
+    // One id in 64 would begin with a dash, which the tool takes for an option.
+    const cluster = randomBytes(16).toString('base64url').replace(/^-/, '_');
     await run(state, { name: `${name}-format`, ...java([], 'kafka.tools.StorageTool', 'format', '-t', cluster, '-c', config) });
   }
   return { port, log, server: await state.processes.start({ name, ...java(flags, 'kafka.Kafka', config) }) };
