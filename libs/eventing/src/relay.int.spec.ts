@@ -223,6 +223,27 @@ describe('the outbox', () => {
     expect(rows.map((row) => Number((JSON.parse(row.payload) as { sequence: string }).sequence))).toEqual(batch.map((_, n) => n + 1));
   });
 
+  it('is read in proportion to what leaves it, however much waits and whatever is known of its size', async () => {
+    const [owner, broker, rows] = [new Database(ownerUrl, { size: 1, application: 'spec' }), new Broker(), 20_000];
+    type Touched = { deleted: number; touched: number };
+    const touched = async () => {
+      const [row] = await owner.query<Touched>(
+        `SELECT n_tup_del::int AS deleted, (coalesce(idx_tup_fetch, 0) + seq_tup_read)::int AS touched FROM pg_stat_user_tables WHERE relname = 'outbox'`,
+      );
+      return row as Touched;
+    };
+    await owner.query(`INSERT INTO outbox (shard, topic, key, payload) SELECT 1, 't', 'k', 'x' FROM generate_series(1, 200)`);
+    await owner.query('DELETE FROM outbox');
+    await owner.query('ANALYZE outbox');
+    await owner.query(`INSERT INTO outbox (shard, topic, key, payload) SELECT 3, 't', 'k', 'x' FROM generate_series(1, $1)`, [rows]);
+    await owner.query('SELECT pg_stat_force_next_flush()');
+    const before = await touched();
+    relay(broker);
+    await vi.waitFor(async () => expect((await touched()).deleted).toBe(before.deleted + rows), { timeout: 25_000, interval: 200 });
+    expect((await touched()).touched - before.touched).toBeLessThan(10 * rows);
+    await owner.close();
+  });
+
   it('is not to be altered by the service itself', async () => {
     expect(ownerUrl).not.toBe(url);
     await expect(database.query('DROP TABLE outbox')).rejects.toThrow(/must be owner/);
