@@ -29,7 +29,8 @@ export const urlOf = (port: number, scheme = 'http') => `${scheme}://127.0.0.1:$
 export function environmentOf(service: ServiceName, instance: number, topology: Topology): Record<string, string> {
   const { ports, databases, brokers, redis, secret } = topology;
   const urls = (name: ServiceName) => ports[name].map((port) => urlOf(port)).join(',');
-  const bus: Record<string, string> = brokers === undefined ? { BUS: 'memory' } : { BUS: 'kafka', KAFKA_BROKERS: brokers };
+  const client: Record<string, string> = process.env['KAFKA_CLIENT'] ? { KAFKA_CLIENT: process.env['KAFKA_CLIENT'] } : {};
+  const bus: Record<string, string> = brokers === undefined ? { BUS: 'memory' } : { BUS: 'kafka', KAFKA_BROKERS: brokers, ...client };
   const cache: Record<string, string> = redis === undefined ? {} : { REDIS_URL: redis };
   const data = (name: DatabaseName) => ({ DATABASE_URL: databases[name].url });
   const own: Record<ServiceName, () => Record<string, string>> = {

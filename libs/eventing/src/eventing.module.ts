@@ -6,7 +6,6 @@ import type { Consumer } from './consumer.ts';
 import { ConsumerRuntime } from './consumer-runtime.ts';
 import { failPoint } from './fail-point.ts';
 import { EventStore } from './event-store.ts';
-import { KafkaBus } from './kafka/kafka-bus.ts';
 import { MemoryBus } from './memory/memory-bus.ts';
 import { Outbox, PostgresOutbox } from './outbox.ts';
 import { Relay } from './relay.ts';
@@ -17,6 +16,7 @@ interface EventingConfig {
   readonly DATABASE_URL: string;
   readonly BUS: 'kafka' | 'memory';
   readonly KAFKA_BROKERS?: readonly string[];
+  readonly KAFKA_CLIENT?: 'platformatic' | 'kafkajs';
   readonly FAIL_POINTS_DIR?: string;
 }
 
@@ -94,9 +94,12 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 }
 
-function openBus(config: EventingConfig, log: Logger): MessageBus {
-  if (config.BUS === 'memory') return (inProcess ??= new MemoryBus());
-  return new KafkaBus({ brokers: config.KAFKA_BROKERS ?? [], clientId: `shop-${process.pid}`, log });
+/** A client is loaded only where it is used: each costs memory and time to start. */
+async function openBus({ BUS, KAFKA_BROKERS: brokers = [], KAFKA_CLIENT }: EventingConfig, log: Logger): Promise<MessageBus> {
+  if (BUS === 'memory') return (inProcess ??= new MemoryBus());
+  const options = { brokers, clientId: `shop-${process.pid}`, log };
+  if (KAFKA_CLIENT === 'kafkajs') return new (await import('./kafkajs/kafkajs-bus.ts')).KafkajsBus(options);
+  return new (await import('./kafka/kafka-bus.ts')).KafkaBus(options);
 }
 
 function openRelay(config: EventingConfig, bus: MessageBus, log: Logger): Relay {

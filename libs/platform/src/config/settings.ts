@@ -44,6 +44,8 @@ export const busSettings = {
   BUS: z.enum(['kafka', 'memory']).default('kafka'),
   /** A comma list of host:port; required unless BUS is memory. */
   KAFKA_BROKERS: commaList.default([]),
+  /** Which client speaks to Kafka (docs/adr/0005). */
+  KAFKA_CLIENT: z.enum(['platformatic', 'kafkajs']).default('platformatic'),
   /** Where tests arm the kills of eventing's fail-points; never set in an ordinary run. */
   FAIL_POINTS_DIR: z.string().optional(),
 } satisfies z.ZodRawShape;

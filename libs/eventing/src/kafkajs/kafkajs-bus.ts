@@ -1,0 +1,95 @@
+import { Kafka, logLevel, Partitioners, type Producer } from 'kafkajs';
+import { atMost } from '../at-most.ts';
+import { MessageBus, Unpublishable, type BusMessage, type SubscribeOptions, type Subscription } from '../bus.ts';
+import type { KafkaBusOptions } from '../kafka/connection.ts';
+import { KafkajsSubscription } from './kafkajs-subscription.ts';
+
+/** Broker answers that no repetition changes: the record itself is at fault. */
+const REFUSALS = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TOPIC_EXCEPTION']);
+const CLOSE_DEADLINE_MS = 3_000;
+
+/**
+ * Kafka through kafkajs: the second client behind the same port, with the same partitioner as the first, so that a key stays on its
+ * partition whoever writes it.
+ */
+export class KafkajsBus extends MessageBus {
+  readonly #options: KafkaBusOptions;
+  readonly #kafka: Kafka;
+  readonly #subscriptions = new Set<KafkajsSubscription>();
+  #producer: Promise<Producer> | undefined;
+
+  constructor(options: KafkaBusOptions) {
+    super();
+    this.#options = options;
+    this.#kafka = new Kafka({
+      clientId: options.clientId,
+      brokers: [...options.brokers],
+      connectionTimeout: 5_000,
+      requestTimeout: 30_000,
+      retry: { initialRetryTime: 200, maxRetryTime: 1_000, retries: 5 },
+      logLevel: logLevel.NOTHING,
+    });
+  }
+
+  override async publish(messages: readonly BusMessage[]): Promise<void> {
+    if (messages.length === 0) return;
+    try {
+      const producer = await (this.#producer ??= this.#connect());
+      await producer.sendBatch({ acks: -1, topicMessages: byTopic(messages) });
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal) throw new Unpublishable(refusal, { cause: error });
+      // A producer whose sequence numbers are in doubt begins anew: at worst the batch is on the topic twice.
+      void this.#dropProducer();
+      throw error;
+    }
+  }
+
+  override async subscribe(options: SubscribeOptions): Promise<Subscription> {
+    const subscription = new KafkajsSubscription(this.#kafka, this.#options.log, options);
+    this.#subscriptions.add(subscription);
+    subscription.open();
+    return subscription;
+  }
+
+  override async close(): Promise<void> {
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
+    await atMost(CLOSE_DEADLINE_MS, this.#dropProducer());
+  }
+
+  async #connect(): Promise<Producer> {
+    const producer = this.#kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner: Partitioners.DefaultPartitioner,
+    });
+    await producer.connect();
+    return producer;
+  }
+
+  async #dropProducer(): Promise<void> {
+    const producer = await this.#producer?.catch(() => undefined);
+    this.#producer = undefined;
+    await producer?.disconnect().catch(() => {});
+  }
+}
+
+/** The messages of each topic, in the order in which they were given. */
+function byTopic(messages: readonly BusMessage[]) {
+  const topics = Map.groupBy(messages, (message) => message.topic);
+  return [...topics].map(([topic, given]) => ({
+    topic,
+    messages: given.map(({ key, value, headers }) => ({
+      value,
+      ...(key === undefined ? {} : { key }),
+      headers: { 'content-type': 'application/cloudevents+json', ...headers },
+    })),
+  }));
+}
+
+function refusalOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { type, cause } = error as { type?: string; cause?: unknown };
+  return type !== undefined && REFUSALS.has(type) ? `${type}: ${error.message}` : refusalOf(cause);
+}
