@@ -1,4 +1,4 @@
-/** What `npm start`, `stop`, `run reset`, `run doctor`, `run order` and `run login` do: tools/run.mjs prepares the tree and comes here. */
+/** What `npm start`, `stop`, `run reset` and the other commands about a running shop do: tools/run.mjs prepares the tree and comes here. */
 import { Obstacle } from './state.ts';
 
 type Run = (args: string[]) => Promise<number>;
@@ -11,6 +11,7 @@ const commands: Record<string, () => Promise<Run>> = {
   doctor: async () => (await import('./doctor.ts')).doctorCommand,
   order: async () => (await import('./order.ts')).orderCommand,
   login: async () => (await import('./login.ts')).loginCommand,
+  golden: async () => (await import('./golden.ts')).goldenCommand,
 };
 
 async function main([name = '', ...args]: string[]): Promise<number> {

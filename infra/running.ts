@@ -1,23 +1,25 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DatabaseName, DatabaseUrls } from './databases.ts';
 import type { ServiceName, OutsideName } from './environment.ts';
 import { defaultState, holderOfState, Obstacle } from './state.ts';
 import type { ShopAddress } from './story.ts';
 
-/** What a running shop leaves for `npm run order`, `npm run login` and a second start: where it listens. */
+/** What a running shop leaves for other commands and a second start: where it listens, and how an operator gets at its databases. */
 export interface RunningShop {
   urls: Record<ServiceName | OutsideName, string>;
   /** undefined: the in-memory bus. */
   brokers?: string | undefined;
   providerKey: string;
+  databases: Record<DatabaseName, DatabaseUrls>;
 }
 
 const fileIn = (folder: string) => join(folder, 'shop.json');
 
-/** Written when the shop is up. It holds a key, so only its owner may read it. */
+/** Written when the shop is up. It holds secrets, so only its owner may read it. */
 export function announce(folder: string, shop: RunningShop): void {
-  const { urls, brokers, providerKey } = shop;
-  writeFileSync(fileIn(folder), JSON.stringify({ urls, brokers, providerKey }), { mode: 0o600 });
+  const { urls, brokers, providerKey, databases } = shop;
+  writeFileSync(fileIn(folder), JSON.stringify({ urls, brokers, providerKey, databases }), { mode: 0o600 });
 }
 
 export function unannounce(folder: string): void {

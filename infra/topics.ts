@@ -1,5 +1,5 @@
 import { Admin } from '@platformatic/kafka';
-import { consumers, deadLetterTopic, topics } from '@shop/contracts';
+import { consumers, deadLetterPartitions, deadLetterTopic, topics } from '@shop/contracts';
 
 const keepForEver = [{ name: 'retention.ms', value: '-1' }];
 
@@ -14,7 +14,7 @@ export async function createTopics(brokers: string, prefix = ''): Promise<void> 
       if (wanted.length > 0) await admin.createTopics({ topics: wanted, partitions, replicas: -1 });
     }
     const deadLetters = missing(Object.keys(consumers).map(deadLetterTopic));
-    if (deadLetters.length > 0) await admin.createTopics({ topics: deadLetters, partitions: 1, replicas: -1, configs: keepForEver });
+    if (deadLetters.length > 0) await admin.createTopics({ topics: deadLetters, partitions: deadLetterPartitions, replicas: -1, configs: keepForEver });
   } finally {
     await admin.close();
   }

@@ -3,3 +3,5 @@ import { OrdersConfig } from './config.ts';
 import { OrdersModule } from './orders.module.ts';
 
 export const orders = defineService({ name: 'orders', config: OrdersConfig, module: OrdersModule });
+
+export { order, type Order, type OrderEvent } from './domain/order.ts';

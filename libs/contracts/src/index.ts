@@ -10,3 +10,7 @@ export * from './api/accounts.ts';
 export * from './api/messages.ts';
 export * from './api/primitives.ts';
 export * from './api/problem.ts';
+export { asyncApi, language, type AsyncApi, type Language } from './documents/async-api.ts';
+export { breakingChanges } from './documents/breaking-changes.ts';
+export { messageSchema, type JsonSchema } from './documents/message-schema.ts';
+export { topology } from './documents/topology.ts';

@@ -2,9 +2,11 @@ import { z } from 'zod';
 import type { CloudEvent } from './cloud-event.ts';
 import type { Topic } from './topics.ts';
 
-/** One message type: its name, where it travels, who sends it, and what it carries. */
+/** One message type: its name, what it says, where it travels, who sends it, and what it carries. */
 export interface MessageContract<T extends string = string, D extends z.ZodObject = z.ZodObject> {
   readonly type: T;
+  /** One sentence, for whoever reads the code and for the documents. */
+  readonly summary: string;
   readonly topic: Topic;
   readonly source: string;
   readonly kind: 'event' | 'command';

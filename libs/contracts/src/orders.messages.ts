@@ -12,41 +12,45 @@ export const orderLine = z.object({ productId: id, name: z.string(), quantity, u
 export const cancellationReason = z.enum(['out-of-stock', 'payment-declined', 'customer', 'timed-out']);
 export type CancellationReason = z.infer<typeof cancellationReason>;
 
-/** A customer ordered; prices are fixed from here on. */
 export const orderPlaced = message({
   ...fact,
   type: 'orders.order-placed.v1',
+  summary: 'A customer ordered; prices are fixed from here on.',
   data: z.object({ ...about, lines: z.array(orderLine).min(1), total: amount, currency }),
 });
-/** Catalog has set every line aside. */
-export const orderStockReserved = message({ ...fact, type: 'orders.stock-reserved.v1', data: z.object({ ...about }) });
-/** At least one line is not to be had; the order is cancelled next. */
+export const orderStockReserved = message({
+  ...fact,
+  type: 'orders.stock-reserved.v1',
+  summary: 'Catalog has set every line aside.',
+  data: z.object({ ...about }),
+});
 export const orderStockRefused = message({
   ...fact,
   type: 'orders.stock-refused.v1',
+  summary: 'At least one line is not to be had; the order is cancelled next.',
   data: z.object({ ...about, productIds: z.array(id) }),
 });
-/** The payment provider holds the money. */
 export const orderPaymentAuthorised = message({
   ...fact,
   type: 'orders.payment-authorised.v1',
+  summary: 'The payment provider holds the money.',
   data: z.object({ ...about, paymentId: z.string() }),
 });
-/** The payment provider said no; the order is cancelled next. */
 export const orderPaymentDeclined = message({
   ...fact,
   type: 'orders.payment-declined.v1',
+  summary: 'The payment provider said no; the order is cancelled next.',
   data: z.object({ ...about, reason: z.string() }),
 });
-/** The sale stands. */
 export const orderConfirmed = message({
   ...fact,
   type: 'orders.order-confirmed.v1',
+  summary: 'The sale stands.',
   data: z.object({ ...about, total: amount, currency }),
 });
-/** The order ended; whatever was held for it is given back. */
 export const orderCancelled = message({
   ...fact,
   type: 'orders.order-cancelled.v1',
+  summary: 'The order ended; whatever was held for it is given back.',
   data: z.object({ ...about, reason: cancellationReason, total: amount, currency }),
 });

@@ -8,19 +8,47 @@ const outcome = { topic: 'payments.events', source: '/payments', kind: 'event' }
 /** The provider's name for a card, made by the provider's own page: card numbers never reach the shop. */
 export const paymentToken = z.string().regex(/^tok_[A-Za-z0-9_-]{4,64}$/);
 
-/** Hold the money for an order. */
 export const authorisePayment = message({
   ...step,
   type: 'payments.authorise-payment.v1',
+  summary: 'Hold the money for an order.',
   data: z.object({ orderId: id, amount, currency, paymentToken }),
 });
-/** Take the money that is held. */
-export const capturePayment = message({ ...step, type: 'payments.capture-payment.v1', data: z.object({ orderId: id }) });
-/** Let go of the money, whether or not it was held. */
-export const voidPayment = message({ ...step, type: 'payments.void-payment.v1', data: z.object({ orderId: id }) });
+export const capturePayment = message({
+  ...step,
+  type: 'payments.capture-payment.v1',
+  summary: 'Take the money that is held.',
+  data: z.object({ orderId: id }),
+});
+export const voidPayment = message({
+  ...step,
+  type: 'payments.void-payment.v1',
+  summary: 'Let go of the money, whether or not it was held.',
+  data: z.object({ orderId: id }),
+});
 
 const about = { orderId: id, paymentId: z.string() };
-export const paymentAuthorised = message({ ...outcome, type: 'payments.payment-authorised.v1', data: z.object({ ...about, amount, currency }) });
-export const paymentDeclined = message({ ...outcome, type: 'payments.payment-declined.v1', data: z.object({ orderId: id, reason: z.string() }) });
-export const paymentCaptured = message({ ...outcome, type: 'payments.payment-captured.v1', data: z.object({ ...about, amount, currency }) });
-export const paymentVoided = message({ ...outcome, type: 'payments.payment-voided.v1', data: z.object({ orderId: id }) });
+export const paymentAuthorised = message({
+  ...outcome,
+  type: 'payments.payment-authorised.v1',
+  summary: 'The provider holds the money.',
+  data: z.object({ ...about, amount, currency }),
+});
+export const paymentDeclined = message({
+  ...outcome,
+  type: 'payments.payment-declined.v1',
+  summary: 'The provider said no, and why.',
+  data: z.object({ orderId: id, reason: z.string() }),
+});
+export const paymentCaptured = message({
+  ...outcome,
+  type: 'payments.payment-captured.v1',
+  summary: 'The money is taken.',
+  data: z.object({ ...about, amount, currency }),
+});
+export const paymentVoided = message({
+  ...outcome,
+  type: 'payments.payment-voided.v1',
+  summary: 'No money is held for the order.',
+  data: z.object({ orderId: id }),
+});

@@ -1,19 +1,22 @@
 /**
- * Every topic. Messages about one subject share a key and so a partition: their order is kept. Twelve partitions bound how many
- * consumers of one group can work side by side; the number never shrinks, and growing it would move keys.
+ * Every topic, and the field of its messages' data that is their key. Messages of one key share a partition: their order is kept. Twelve
+ * partitions bound how many consumers of one group can work side by side; the number never changes, since that would move keys.
  */
 export const topics = {
-  'orders.events': { partitions: 12 },
-  'catalog.commands': { partitions: 12 },
-  'catalog.stock': { partitions: 12 },
-  'catalog.products': { partitions: 12 },
-  'payments.commands': { partitions: 12 },
-  'payments.events': { partitions: 12 },
+  'orders.events': { partitions: 12, key: 'orderId' },
+  'catalog.commands': { partitions: 12, key: 'orderId' },
+  'catalog.stock': { partitions: 12, key: 'orderId' },
+  'catalog.products': { partitions: 12, key: 'productId' },
+  'payments.commands': { partitions: 12, key: 'orderId' },
+  'payments.events': { partitions: 12, key: 'orderId' },
 } as const;
 export type Topic = keyof typeof topics;
 
 /** Where a consumer's poison messages go. */
 export const deadLetterTopic = (consumer: string) => `${consumer}.dead-letters`;
+
+/** Dead letters are few and looked at by people: one partition keeps them in the order in which they died. */
+export const deadLetterPartitions = 1;
 
 /**
  * Every consumer group of the product and what it reads. A group owns one dead-letter topic and one slice of its service's inbox.

@@ -1,0 +1,62 @@
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { asyncApi, breakingChanges, language, messageSchema, topology, type AsyncApi, type CloudEvent } from '@shop/contracts';
+import { gatewayOpenApi } from '@shop/infra/open-api';
+
+/** Files that are made and committed, by their path in the tree. */
+export type Documents = ReadonlyMap<string, string>;
+
+const asyncApiFile = 'libs/contracts/generated/asyncapi.json';
+const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', 'docs/topology.md'];
+const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
+
+/** The documents as the code now says they should be. */
+export async function documents(root: string): Promise<Documents> {
+  const spoken = language();
+  const note = '<!-- Made by "npm run generate": edit libs/contracts instead. -->\n';
+  return new Map([
+    [asyncApiFile, json(asyncApi(spoken, examples(root)))],
+    ...spoken.messages.map((contract): [string, string] => [`libs/contracts/generated/schemas/${contract.type}.json`, json(messageSchema(contract))]),
+    ['apps/gateway/generated/openapi.json', json(await gatewayOpenApi())],
+    ['docs/topology.md', note + topology(spoken)],
+  ]);
+}
+
+/** One recorded message of each type. */
+function examples(root: string): Map<string, CloudEvent> {
+  const files = globSync('libs/contracts/golden/*.json', { cwd: root }).sort();
+  return new Map(files.map((file) => JSON.parse(readFileSync(join(root, file), 'utf8')) as CloudEvent).map((message) => [message.type, message]));
+}
+
+/** What would break for those who read messages by the committed document. */
+export function broken(root: string, wanted: Documents): string[] {
+  const committed = read(root, asyncApiFile);
+  return committed === undefined ? [] : breakingChanges(JSON.parse(committed) as AsyncApi, JSON.parse(wanted.get(asyncApiFile) ?? '{}') as AsyncApi);
+}
+
+/** Files that are not as they should be: other, missing, or left from something that is gone. */
+export function stale(root: string, wanted: Documents): string[] {
+  const other = [...wanted].flatMap(([file, text]) => (read(root, file) === text ? [] : [file]));
+  const left = globSync(made, { cwd: root }).filter((file) => !wanted.has(file));
+  return [...other, ...left];
+}
+
+/** Makes the files what they should be. */
+export function write(root: string, wanted: Documents): void {
+  for (const file of stale(root, wanted)) {
+    const text = wanted.get(file);
+    if (text === undefined) rmSync(join(root, file));
+    else {
+      mkdirSync(dirname(join(root, file)), { recursive: true });
+      writeFileSync(join(root, file), text);
+    }
+  }
+}
+
+function read(root: string, file: string): string | undefined {
+  try {
+    return readFileSync(join(root, file), 'utf8');
+  } catch {
+    return undefined;
+  }
+}
