@@ -59,7 +59,7 @@ export class KafkajsSubscription implements Subscription {
         if (!memberAssignment[topic]?.includes(Number(partition))) this.#offsets.delete(lane);
       }
     });
-    consumer.on(CRASH, ({ payload }) => this.#replace(consumer, payload.error));
+    consumer.on(CRASH, ({ payload }) => void this.#replace(consumer, payload.error));
     for (const sign of [FETCH, HEARTBEAT]) consumer.on(sign, () => (this.#lastPoll = Date.now()));
     this.#watch ??= setInterval(() => {
       if (this.idleMs() > STALLED_AFTER_MS && this.#consumer) void this.#replace(this.#consumer, new Error('fetches nothing any more'));
