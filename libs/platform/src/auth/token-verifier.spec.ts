@@ -104,4 +104,17 @@ describe('the published keys', () => {
   it.each(['http://127.0.0.1:1/jwks', 'http://unresolvable.invalid/jwks'])('being out of reach is no fault of the token: %s', async (url) => {
     await expect(new TokenVerifier(issuer, url).verify(await token())).rejects.toMatchObject({ kind: 'unavailable', code: 'keys-unavailable' });
   });
+
+  it('that are known stay good for other tokens while a made-up key id cannot be looked up', async () => {
+    const published = await (await fetch(keysUrl)).text();
+    const brief = createServer((_request, response) => void response.end(published));
+    await new Promise<void>((listening) => brief.listen(0, '127.0.0.1', listening));
+    const verifier = new TokenVerifier(issuer, `http://127.0.0.1:${(brief.address() as AddressInfo).port}/jwks`);
+    await verifier.verify(await token());
+    brief.closeAllConnections();
+    brief.close();
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 6_000 });
+    await expect(verifier.verify(await token({ header: { kid: 'made-up' } }))).rejects.toMatchObject({ code: 'keys-unavailable' });
+    expect(await verifier.verify(await token())).toMatchObject({ subject: 'customer-1' });
+  });
 });

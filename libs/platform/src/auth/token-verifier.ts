@@ -89,7 +89,8 @@ function remoteKeys(url: string): JWTVerifyGetKey {
   const keys = createRemoteJWKSet(new URL(url), { timeoutDuration: 2_000, cooldownDuration: 5_000, cacheMaxAge: 600_000 });
   let failedAt = -Infinity;
   return async (header, input) => {
-    if (performance.now() - failedAt < failureMemory) throw keysUnavailable();
+    // Keys that are there are used: a made-up key id must not turn the tokens of others away while the keys cannot be fetched.
+    if (!keys.fresh && performance.now() - failedAt < failureMemory) throw keysUnavailable();
     try {
       return await keys(header, input);
     } catch (error) {
