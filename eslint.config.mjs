@@ -30,6 +30,7 @@ const boundaries = {
     only('lib:eventing', 'lib:kernel', 'lib:contracts', 'lib:platform', 'lib:testing'),
     only('type:app', 'type:lib'),
     only('type:infra', 'type:lib', 'type:app'),
+    only('type:practice', 'type:lib', 'type:infra'),
     only('type:tool', 'type:lib', 'type:infra'),
   ],
 };
@@ -39,6 +40,10 @@ const frontDoors = {
   message: 'A project is used by its front door: import "@shop/<name>", and export there what others need.',
 };
 const specsOnly = { regex: '^(@shop/testing|vitest|fast-check)$', message: 'Only specs may import this.' };
+const checkerOnly = {
+  regex: '^(@shop/(?!contracts$|testing$)|@platformatic/|\\.\\./)',
+  message: 'The checker shares nothing with what it judges but the contracts, and reads Kafka by another client.',
+};
 const notUsed = {
   paths: [
     { name: '@nestjs/common', importNames: ['forwardRef'], message: 'Two providers that need each other are one, or a third is missing.' },
@@ -85,6 +90,11 @@ export default tseslint.config(
   {
     files: [...specs, '{libs/testing,tools}/**/*.ts'],
     rules: { 'no-restricted-imports': ['error', { ...notUsed, patterns: [frontDoors] }], 'max-lines-per-function': 'off' },
+  },
+  {
+    // What judges the product must not be built of it.
+    files: ['practices/checker/**/*.ts'],
+    rules: { 'no-restricted-imports': ['error', { ...notUsed, patterns: [checkerOnly] }] },
   },
   {
     files: pure,

@@ -30,6 +30,9 @@ const dependencies: Seed[] = [
   { at: 'apps/orders/src/a.ts', code: use('@shop/payments'), refused: tags('type:app', '"type:lib"') },
   { at: 'apps/gateway/src/a.ts', code: use('@shop/infra/servers'), refused: tags('type:app', '"type:lib"') },
   { at: 'tools/a.ts', code: use('@shop/catalog'), refused: tags('type:tool', '"type:lib", "type:infra"') },
+  { at: 'practices/a.ts', code: use('@shop/catalog'), refused: tags('type:practice', '"type:lib", "type:infra"') },
+  { at: 'practices/checker/a.ts', code: use('@shop/eventing'), refused: 'The checker shares nothing with what it judges' },
+  { at: 'practices/checker/b.ts', code: use('../lab/bench.ts'), refused: 'The checker shares nothing with what it judges' },
   { at: 'apps/auth/src/a.ts', code: use('../../catalog/src/stock.ts'), refused: 'Projects cannot be imported by a relative or absolute path' },
   { at: 'apps/auth/src/b.ts', code: use('@shop/contracts/src/topics.ts'), refused: 'A project is used by its front door' },
   { at: 'apps/auth/src/c.ts', code: use('@shop/testing'), refused: 'Only specs may import this' },
@@ -82,6 +85,8 @@ const clean: Seed[] = [
   { at: 'apps/orders/src/a.spec.ts', code: use('@shop/testing') },
   { at: 'apps/orders/src/domain/order.ts', code: `import type { Money } from '@shop/kernel';\nexport const paid = (money: Money) => Math.max(0, money.amount);\n` },
   { at: 'infra/a.ts', code: use('@shop/orders') },
+  { at: 'practices/a.ts', code: use('@shop/eventing') },
+  { at: 'practices/checker/a.ts', code: use('@shop/contracts') },
   { at: 'tools/a.ts', code: use('@shop/infra/servers') },
 ];
 
@@ -117,7 +122,7 @@ describe('without a project graph', () => {
 function seeded(seeds: Seed[]): string {
   const workspace = realpathSync(mkdtempSync(join(tmpdir(), 'boundaries-')));
   workspaces.push(workspace);
-  const settings = ['*.json', 'eslint.config.mjs', 'tools/*.mjs', '{apps,libs}/*/{package,tsconfig}.json', '{infra,tools}/{package,tsconfig}.json'];
+  const settings = ['*.json', 'eslint.config.mjs', 'tools/*.mjs', '{apps,libs}/*/{package,tsconfig}.json', '{infra,tools}/{package,tsconfig}.json', 'practices/{project,tsconfig}.json'];
   for (const file of globSync(settings, { cwd: root })) cpSync(join(root, file), join(workspace, file));
   linkPackages(workspace);
   for (const { at, code } of seeds) {

@@ -1,6 +1,6 @@
-import { checkStages, runStages, testStages } from './stages.ts';
+import { checkStages, practiceStage, runStages, testStages } from './stages.ts';
 
-const stages = [...checkStages, ...testStages];
+const stages = [...checkStages, ...testStages, practiceStage];
 
 if (process.argv.length > 2) {
   console.log('npm run check   what CI runs; the last line is "N passed, N failed":\n');

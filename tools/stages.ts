@@ -36,6 +36,16 @@ export const testStages: Stage[] = [
   { name: 'e2e', what: 'the whole shop, two instances of each service', ...vitest('e2e'), minutesAtMost: 10 },
 ];
 
+/** What `npm run check` runs after the tests. */
+export const practiceStage: Stage = {
+  name: 'practice',
+  what: 'every experiment, quick: its effect is there, its page and the table of results are right',
+  args: ['--import', './tools/ts.mjs', 'practices/cli.ts', 'check'],
+  reports: `${reports}/practice.json`,
+  env: { TEST_REPORT: `${reports}/practice.json` },
+  minutesAtMost: 5,
+};
+
 /** What `npm run check` runs before the tests. */
 export const checkStages: Stage[] = [
   {

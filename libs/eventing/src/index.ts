@@ -5,9 +5,11 @@ export { handleCommand, startStream, type Handled, type HandleOptions, type Proc
 export { Consumer, on, Poison, type Handler } from './consumer.ts';
 export { ConsumerRuntime, type ConsumerRuntimeOptions, type Outcome } from './consumer-runtime.ts';
 export { AlreadyHandled, Effect, KeyParked, type InboxRow } from './effect.ts';
+export { failPoint } from './fail-point.ts';
 export { EventStore, KeyUsed, VersionConflict, type Append, type IdempotencyRow, type RecordedEvent, type StoredAnswer } from './event-store.ts';
 export { EventingModule } from './eventing.module.ts';
 export { event, MAX_PAYLOAD_BYTES, seal, SHARDS, shardOf, type Outgoing } from './outgoing.ts';
 export { Outbox, PostgresOutbox } from './outbox.ts';
 export { Parking } from './parking.ts';
-export { Relay, type RelayOptions } from './relay.ts';
+export { idOf } from './read-message.ts';
+export { Relay, SHARD_LOCK, type RelayOptions } from './relay.ts';

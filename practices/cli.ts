@@ -1,0 +1,118 @@
+/** What `npm run practice` does: tools/run.mjs prepares the tree and comes here. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { noKafkaBecause, startServers, type Servers } from '@shop/infra/servers';
+import { Obstacle } from '@shop/infra/state';
+import { effect, ids, keep, lastResult, load, pageFaults } from './lab/catalogue.ts';
+import { runExperiment, type Result } from './lab/run.ts';
+import { show } from './lab/show.ts';
+
+const usage = `npm run practice                      lists the experiments with what was last measured
+npm run practice <id> [-- --quick]    the same load with the practice and without it, on real servers with real kills;
+                                      a full run writes practices/<id>/result.json and the table in README.md, a quick one writes nothing
+npm run practice check                what CI runs: quick runs of all, the pages and their links`;
+
+const state = fileURLToPath(new URL('../.state-tests/practices', import.meta.url));
+// kafkajs asks for a timer in the past now and then, and Node says so: https://github.com/tulios/kafkajs/issues/1751
+process.removeAllListeners('warning');
+
+const say = (line: string) => console.log(`  ${line}`);
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } });
+  const [what] = positionals;
+  if (values.help) return print(usage);
+  if (what === undefined) return list();
+  if (what === 'check') return check();
+  if (!ids.includes(what)) throw new Obstacle(`There is no experiment "${what}": ${ids.join(', ')}.\n\n${usage}`);
+  return withServers((servers) => runOne(servers, what, values.quick));
+}
+
+async function list(): Promise<number> {
+  for (const id of ids) {
+    const result = lastResult(id);
+    const { title } = await load(id);
+    print(`${id.padEnd(20)}${title}`);
+    if (!result) print(`${''.padEnd(20)}not measured yet`);
+    else print(`${''.padEnd(20)}without: ${effect(result).without}; with: ${effect(result).with}  (${result.date.slice(0, 10)})`);
+  }
+  return print(`\n${usage}`);
+}
+
+async function runOne(servers: Servers, id: string, quick: boolean): Promise<number> {
+  const result = await runExperiment({ id, experiment: await load(id), servers, quick, say });
+  print(show(result));
+  // Nothing was measured where nothing can be told.
+  if (!quick && result.verdict !== 'cannot tell') {
+    keep(result);
+    print(`\n  written: practices/${id}/result.json, and the table in README.md`);
+  }
+  return result.verdict === 'shown' ? 0 : 1;
+}
+
+/** Every effect is measured anew: what result.json says changes no verdict. */
+async function check(): Promise<number> {
+  const outcomes: { test: string; faults: string[] }[] = Object.entries(pageFaults()).map(([test, faults]) => ({ test, faults }));
+  for (const id of ids) {
+    const recorded = lastResult(id)?.verdict;
+    outcomes.push({ test: `${id}: a full run is on record`, faults: recorded === 'shown' ? [] : [`its verdict is ${recorded ?? 'missing'}`] });
+  }
+  const noKafka = await noKafkaBecause();
+  const skipped = noKafka === undefined ? [] : ids.map((test) => ({ test, reason: noKafka }));
+  if (noKafka === undefined) outcomes.push(...(await withServers(measureAll)));
+  for (const { test, faults } of outcomes) print(faults.length === 0 ? `ok      ${test}` : `FAILED  ${test}: ${faults.join('; ')}`);
+  for (const { test, reason } of skipped) print(`skipped ${test}: ${reason}`);
+  const failed = outcomes.filter(({ faults }) => faults.length > 0).length;
+  report({ passed: outcomes.length - failed, failed, skipped });
+  return failed === 0 ? 0 : 1;
+}
+
+async function measureAll(servers: Servers): Promise<{ test: string; faults: string[] }[]> {
+  const outcomes = [];
+  for (const id of ids) {
+    const result = await runExperiment({ id, experiment: await load(id), servers, quick: true, say });
+    print(show(result));
+    outcomes.push({ test: `${id}: the effect is there`, faults: faultsOf(result) });
+  }
+  return outcomes;
+}
+
+function faultsOf({ verdict, rounds }: Result): string[] {
+  return verdict === 'shown' ? [] : [verdict, ...rounds.flatMap(({ round }) => round.doubts)];
+}
+
+/** In the form in which tools/stages.ts adds up what was tested. */
+function report(outcome: { passed: number; failed: number; skipped: { test: string; reason: string }[] }): void {
+  const file = process.env['TEST_REPORT'];
+  if (file === undefined) return;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, JSON.stringify(outcome));
+}
+
+/** Servers of their own, so that experiments run beside `npm start`. */
+async function withServers<T>(work: (servers: Servers) => Promise<T>): Promise<T> {
+  const began = performance.now();
+  const servers = await startServers({ state, need: ['postgres', 'kafka'], say });
+  say(`Postgres (${servers.how.postgres}) and Kafka (${servers.how.kafka}) are up (${((performance.now() - began) / 1000).toFixed(1)} s)`);
+  try {
+    return await work(servers);
+  } finally {
+    await servers.stop();
+  }
+}
+
+function print(line: string): 0 {
+  console.log(line);
+  return 0;
+}
+
+try {
+  process.exit(await main());
+} catch (error) {
+  // A sentence for what people can do something about; a stack for what is a bug of ours.
+  const expected = error instanceof Obstacle || String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
+  process.stderr.write(`${expected ? (error as Error).message : (error as Error).stack}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,58 @@
+import { failPoint, KafkaBus, type MessageBus } from '@shop/eventing';
+import { Database } from '@shop/platform';
+import { NamespacedBus } from './namespaced-bus.ts';
+
+/** Logs go to the round's file; what is expected when processes are killed is only noise there. */
+export const log = { info: () => {}, warn: report, error: report };
+
+function report(fields: object, message: string): void {
+  console.error(message, fields);
+}
+
+/** What a process of an experiment is given by the bench that starts it. */
+export interface Part {
+  readonly variant: string;
+  readonly databaseUrl: string;
+  readonly database: Database;
+  /** Another connection to the round's own topics. */
+  bus(): MessageBus;
+  /** A place where the kill schedule may end this process. */
+  failPoint(name: string): void;
+}
+
+const CLOSE_DEADLINE_MS = 10_000;
+
+/** Takes part in the round that started this process. */
+export function takePart(): Part {
+  const { VARIANT: variant = '', DATABASE_URL: databaseUrl = '', KAFKA_BROKERS: brokers = '', NAMESPACE: prefix = '', FAIL_POINTS_DIR: folder } = process.env;
+  return {
+    variant,
+    databaseUrl,
+    database: new Database(databaseUrl, { size: 16, application: 'practice' }),
+    bus: () => new NamespacedBus(new KafkaBus({ brokers: brokers.split(','), clientId: `practice-${process.pid}`, log }), prefix),
+    failPoint: (name) => failPoint(folder, name),
+  };
+}
+
+/**
+ * Answers questions until this process is told to end, or the bench is gone. An error ends the process: the bench counts an accident, and
+ * the round cannot tell.
+ */
+export function serve<Question>(answer: (question: Question) => Promise<unknown>, close: () => Promise<unknown>): void {
+  const end = () => {
+    setTimeout(() => process.exit(1), CLOSE_DEADLINE_MS).unref();
+    void close().finally(() => process.exit(0));
+  };
+  process.once('SIGTERM', end);
+  process.once('disconnect', end);
+  process.on('message', ({ id, text }: { id: number; text: Question }) => {
+    void answer(text).then(
+      (value) => process.send?.({ id, answer: value }),
+      (error: unknown) => {
+        console.error(error);
+        process.exit(1);
+      },
+    );
+  });
+  process.send?.({ ready: true });
+}
