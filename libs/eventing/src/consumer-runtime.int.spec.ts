@@ -183,6 +183,7 @@ describe('a key whose message fails again and again', () => {
 describe('a poison message', () => {
   const junk: [string, (key: string) => string | undefined][] = [
     ['is not JSON', () => '{"specversion":'],
+    ['is not even text', (key) => release(key).replace('{', '{\0')],
     ['is not a CloudEvent', (key) => JSON.stringify({ subject: key, hello: 'world' })],
     ['breaks its contract', (key) => JSON.stringify({ ...(JSON.parse(release(key)) as object), data: { orderId: 7 } })],
     ['is about something else than its key', (key) => release(randomUUIDv7()).replace('"datacontenttype"', `"was":"${key}","datacontenttype"`)],
@@ -200,6 +201,25 @@ describe('a poison message', () => {
     expect(dead[0]?.key).toBe(sick);
     expect(await effects()).toEqual([idOf(other)]);
     expect(await parked()).toEqual([`poison ${sick}`]);
+  });
+
+  it('is handled first, and what waited behind it after it, when its cause is gone and its key is released', async () => {
+    const { say, consumer, dead } = await running();
+    const key = randomUUIDv7();
+    const [poison, second, third] = [release(key), release(key), release(key)];
+    const sick = (message: CloudEvent) => {
+      if (message.id === idOf(poison)) throw new Poison('a bug of ours');
+    };
+    consumer.before = sick;
+    await say(poison, second, third);
+    await database.query(`UPDATE parked_keys SET kind = 'transient', next_attempt_at = now()`);
+    await soon(async () => expect(await parked()).toEqual([`poison ${key}`]));
+    expect([await effects(), dead.length]).toEqual([[], 1]);
+
+    consumer.before = () => {};
+    await database.query(`UPDATE parked_keys SET kind = 'transient', next_attempt_at = now()`);
+    await soon(async () => expect(await parked()).toEqual([]));
+    expect(await effects()).toEqual([poison, second, third].map(idOf));
   });
 
   it('may be called so by its handler', async () => {

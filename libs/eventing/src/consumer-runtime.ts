@@ -6,7 +6,7 @@ import { AlreadyHandled, Effect, KeyParked } from './effect.ts';
 import { Poison, type Consumer, type Handler } from './consumer.ts';
 import { Flood } from './flood.ts';
 import { Parking } from './parking.ts';
-import { byContract, isUnknownMajor, parse } from './read-message.ts';
+import { byContract, idOf, isUnknownMajor, parse } from './read-message.ts';
 import type { Delivery, MessageBus, Subscription } from './bus.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -186,10 +186,19 @@ export class ConsumerRuntime {
         topic: deadLetterTopic(consumer.name),
         ...(delivery.key === undefined ? {} : { key: delivery.key }),
         value: delivery.value ?? '',
-        headers: { ...delivery.headers, 'dead-letter-reason': poison.message.slice(0, 1_000), 'dead-letter-from': delivery.id, 'dead-letter-at': new Date().toISOString() },
+        headers: {
+          ...delivery.headers,
+          'dead-letter-reason': poison.message.slice(0, 1_000),
+          'dead-letter-topic': delivery.topic,
+          'dead-letter-from': delivery.id,
+          'dead-letter-at': new Date().toISOString(),
+        },
       },
     ]);
-    if (delivery.key !== undefined) await this.#parking.park({ key: delivery.key, kind: 'poison', reason: poison.message });
+    if (delivery.key !== undefined) {
+      const message = { messageId: idOf(delivery), topic: delivery.topic, payload: delivery.value ?? '', dead: true };
+      await this.#parking.park({ key: delivery.key, kind: 'poison', reason: poison.message, message });
+    }
     log.error({ consumer: consumer.name, key: delivery.key, from: delivery.id, reason: poison.message }, 'poison message moved to the dead-letter topic');
     return 'dead';
   }
@@ -222,22 +231,24 @@ export class ConsumerRuntime {
   /** Handles what waits behind a key, oldest first, and lets the key flow again when nothing is left. */
   async #workOff(key: string): Promise<void> {
     for (let waiting = await this.#parking.first(key); waiting; waiting = await this.#parking.first(key)) {
-      const delivery: Delivery = { id: waiting.messageId, topic: waiting.topic, key, value: waiting.payload, headers: {} };
+      const delivery = { id: waiting.messageId, topic: waiting.topic, key, value: waiting.payload, headers: {} };
       try {
         const message = parse(delivery);
         await withTraceparent(message.traceparent, `${this.#options.consumer.name} ${message.type} (parked)`, () => this.#handle(message, undefined));
       } catch (error) {
-        if (!(error instanceof Poison)) return this.#stillParked(key, error);
-        await this.#bury(delivery, error);
-        return this.#parking.done(waiting.messageId);
+        return this.#stillParked(delivery, waiting.dead, error);
       }
       await this.#parking.done(waiting.messageId);
     }
     if (await this.#parking.release(key)) this.#options.log.info({ consumer: this.#options.consumer.name, key }, 'parked key flows again');
   }
 
-  #stillParked(key: string, error: unknown): void {
+  async #stillParked(delivery: Delivery & { key: string }, dead: boolean | undefined, error: unknown): Promise<void> {
+    const { key } = delivery;
     this.#options.log.warn({ err: error, consumer: this.#options.consumer.name, key }, 'parked key still fails');
+    if (error instanceof Poison && !dead) await this.#bury(delivery, error);
+    else if (error instanceof Poison) await this.#parking.park({ key, kind: 'poison', reason: error.message });
+    await this.#parking.note(key, String(error));
   }
 
   /** Exponential with full jitter, at most five seconds. */

@@ -6,13 +6,15 @@ export interface ParkedMessage {
   readonly messageId: string;
   readonly topic: string;
   readonly payload: string;
+  /** It is in the dead letters, too, and kept here at its place in the order, for when its key is released. */
+  readonly dead?: boolean;
 }
 
 export interface Park {
   readonly key: string;
   readonly kind: 'transient' | 'poison';
   readonly reason: string;
-  /** The message to keep; absent when it went to the dead-letter topic. */
+  /** The message to keep; absent when it is kept already. */
   readonly message?: ParkedMessage;
 }
 
@@ -39,10 +41,10 @@ export class Parking {
          ON CONFLICT ON CONSTRAINT parked_keys_pkey DO UPDATE
            SET kind = CASE WHEN excluded.kind = 'poison' THEN 'poison' ELSE parked_keys.kind END
          RETURNING consumer, key)
-       INSERT INTO parked_messages (consumer, key, message_id, topic, payload)
-       SELECT consumer, key, $6, $7, $8 FROM parked WHERE $6::text IS NOT NULL
-       ON CONFLICT ON CONSTRAINT parked_messages_once DO NOTHING`,
-      [this.#consumer, key, kind, reason.slice(0, 500), FIRST_RETRY_MS, message?.messageId, message?.topic, message?.payload],
+       INSERT INTO parked_messages (consumer, key, message_id, topic, payload, dead)
+       SELECT consumer, key, $6, $7, $8, $9 FROM parked WHERE $6::text IS NOT NULL
+       ON CONFLICT ON CONSTRAINT parked_messages_once DO UPDATE SET dead = parked_messages.dead OR excluded.dead`,
+      [this.#consumer, key, kind, storable(reason, 500), FIRST_RETRY_MS, message?.messageId, message?.topic, storable(message?.payload), message?.dead ?? false],
       'park',
     );
   }
@@ -66,11 +68,17 @@ export class Parking {
   /** The oldest message that waits behind a key. */
   async first(key: string): Promise<ParkedMessage | undefined> {
     const [row] = await this.#database.query<ParkedMessage>(
-      `SELECT message_id AS "messageId", topic, payload FROM parked_messages WHERE consumer = $1 AND key = $2 ORDER BY id LIMIT 1`,
+      `SELECT message_id AS "messageId", topic, payload, dead FROM parked_messages WHERE consumer = $1 AND key = $2 ORDER BY id LIMIT 1`,
       [this.#consumer, key],
       'parked-first',
     );
     return row;
+  }
+
+  /** Why the key is still parked. */
+  async note(key: string, reason: string): Promise<void> {
+    const values = [this.#consumer, key, storable(reason, 500)];
+    await this.#database.query('UPDATE parked_keys SET reason = $3 WHERE consumer = $1 AND key = $2', values, 'parked-note');
   }
 
   /** Forgets a message that has been handled. */
@@ -95,3 +103,6 @@ export class Parking {
     });
   }
 }
+
+/** Postgres has no NUL in a text; only what is not JSON anyway can hold one. */
+const storable = (text: string | undefined, most?: number) => text?.slice(0, most).replaceAll('\0', '\uFFFD');

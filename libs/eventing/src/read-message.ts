@@ -17,6 +17,16 @@ export function parse(delivery: Delivery): CloudEvent {
   return envelope.data;
 }
 
+/** The id of a message that may not be readable: its own, else its place on the bus. */
+export function idOf(delivery: Delivery): string {
+  try {
+    const { id } = JSON.parse(delivery.value ?? '') as { id?: unknown };
+    return typeof id === 'string' && /^[^\0]{1,128}$/.test(id) ? id : delivery.id;
+  } catch {
+    return delivery.id;
+  }
+}
+
 /** The message with its data as the handler's contract has them: unknown fields are dropped. Throws Poison when they break it. */
 export function byContract(message: CloudEvent, { contract }: Handler): CloudEvent {
   const data = contract.data.safeParse(message.data);

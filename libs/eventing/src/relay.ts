@@ -4,7 +4,7 @@ import { SHARDS } from './outgoing.ts';
 import { Unpublishable, type MessageBus } from './bus.ts';
 
 /** Advisory lock classes of the relay; the second key is the shard, or the member. */
-const SHARD_LOCK = 0x0b0c;
+export const SHARD_LOCK = 0x0b0c;
 const MEMBER_LOCK = 0x0b0d;
 
 /** Rows of one shard published together; a kill in between repeats at most this many. */

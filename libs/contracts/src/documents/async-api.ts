@@ -126,9 +126,10 @@ const deadLetter = {
   summary: 'The message as it arrived, key and value, with the reason in its headers.',
   headers: {
     type: 'object',
-    required: ['dead-letter-reason', 'dead-letter-from', 'dead-letter-at'],
+    required: ['dead-letter-reason', 'dead-letter-topic', 'dead-letter-from', 'dead-letter-at'],
     properties: {
       'dead-letter-reason': { type: 'string', description: 'Why it can never be handled.' },
+      'dead-letter-topic': { type: 'string', description: 'The topic it came from, to which a replay sends it again.' },
       'dead-letter-from': { type: 'string', description: 'Where it lay: topic:partition:offset.' },
       'dead-letter-at': { type: 'string', format: 'date-time' },
     },
