@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { context } from '@opentelemetry/api';
 import { servers } from '@shop/testing';
 import pg from 'pg';
@@ -98,6 +99,15 @@ describe('a statement', () => {
     expect(await ids()).toEqual([]);
   });
 
+  it('that is refused costs no connection', async () => {
+    const one = open(1);
+    const backend = () => one.query('SELECT pg_backend_pid() AS pid');
+    const before = await backend();
+    await one.query('INSERT INTO things VALUES (1), (1)').catch(() => 'refused');
+    expect(await backend()).toEqual(before);
+    await one.close();
+  });
+
   it('that takes too long is ended by the server', async () => {
     await expect(database.query('SELECT pg_sleep(20)')).rejects.toMatchObject({ kind: 'unavailable' });
   });
@@ -139,4 +149,47 @@ describe('a database that is not there', () => {
     await expect.poll(() => watched.trouble, { timeout: 5_000 }).toBeUndefined();
     await watched.close();
   });
+
+  it('makes a service unready when it falls silent under load, too: a pool that is busy with waiting is not well', { timeout: 30_000 }, async () => {
+    const network = await silenceable();
+    const watched = new Database(network.url, { size: 2, application: 'spec' });
+    await watched.onModuleInit();
+    let asking = true;
+    const load = Array.from({ length: 8 }, async () => {
+      while (asking) await watched.query('SELECT pg_sleep(0.01)').catch(() => undefined);
+    });
+    await expect.poll(() => watched.trouble, { timeout: 3_000 }).toBeUndefined();
+    network.fallSilent();
+    await expect.poll(() => watched.trouble, { timeout: 20_000 }).toContain('does not answer');
+    asking = false;
+    network.close();
+    await Promise.all(load);
+    await watched.close();
+  });
 });
+
+/** The way to the database through a network that can stop carrying anything, without a word. */
+async function silenceable() {
+  const sockets: Socket[] = [];
+  const server = createServer((client) => {
+    const inner = connect(Number(url.port), url.hostname);
+    for (const socket of [client, inner]) sockets.push(socket.on('error', () => undefined));
+    client.pipe(inner).pipe(client);
+    if (silent) client.unpipe();
+  });
+  let silent = false;
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const through = new URL(url);
+  through.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url: through.href,
+    fallSilent: () => {
+      silent = true;
+      for (const socket of sockets) socket.unpipe().pause();
+    },
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}

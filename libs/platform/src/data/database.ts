@@ -18,6 +18,8 @@ export interface DatabaseOptions {
 
 /** How often the server is asked whether it is there, in ms. */
 const pulse = 2_000;
+/** No connection of a busy pool has come back well for this long, in ms: longer than any statement may take. */
+const silence = 8_000;
 
 /**
  * A service's own Postgres database, through a bounded pool in which nothing waits for ever. What may work in a moment (no
@@ -28,6 +30,8 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
   readonly pool: pg.Pool;
   #pulse: NodeJS.Timeout | undefined;
   #trouble: string | undefined;
+  /** When a connection last came back to the pool and was not lost. */
+  #answeredAt = performance.now();
   #closed: Promise<void> | undefined;
 
   constructor(
@@ -51,9 +55,9 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
     // A connection that breaks, idle or in use, is replaced by the pool; without listeners the event would end the process.
     this.pool.on('error', () => undefined);
     this.pool.on('connect', (client) => client.on('error', () => undefined));
+    this.pool.on('release', (lost: unknown) => !lost && (this.#answeredAt = performance.now()));
     // Prisma is given this pool too (prisma.ts), so it is the pool that says `unavailable`.
-    const query = this.pool.query.bind(this.pool) as (...args: unknown[]) => Promise<unknown>;
-    this.pool.query = ((...args: unknown[]) => query(...args).catch((error: unknown) => Promise.reject(translated(error)))) as typeof this.pool.query;
+    this.pool.query = ((...query: [pg.QueryConfig]) => this.#single(query)) as typeof this.pool.query;
   }
 
   /** Why the database cannot be used at the moment, as of a second or two ago; undefined when it can. */
@@ -120,16 +124,37 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
     }
   }
 
+  /** pg's own would throw a connection away with every statement that is refused, such as one whose key is taken. */
+  async #single(query: [pg.QueryConfig]): Promise<pg.QueryResult> {
+    const client = await this.#connect();
+    let failure: unknown;
+    try {
+      return await client.query(...query);
+    } catch (error) {
+      failure = error;
+      throw translated(error);
+    } finally {
+      client.release(isLost(failure));
+    }
+  }
+
   async #ask(): Promise<void> {
-    // A pool at its limit is busy, which its users notice by themselves; it says nothing about the server.
-    if (this.pool.totalCount >= this.pool.options.max && this.pool.idleCount === 0) return;
+    // A pool at its limit is not asked, too: what its users hear says enough.
+    if (this.pool.totalCount >= this.pool.options.max && this.pool.idleCount === 0) {
+      const seconds = Math.round((performance.now() - this.#answeredAt) / 1_000);
+      return this.#note(seconds * 1_000 > silence ? `it does not answer, for ${seconds} s now` : undefined);
+    }
     try {
       await this.pool.query('SELECT 1');
-      this.#trouble = undefined;
+      this.#note(undefined);
     } catch (error) {
-      const { host, pathname } = new URL(this.url);
       const { code, message } = ((error as Error).cause ?? error) as NodeJS.ErrnoException;
-      this.#trouble = `the database ${pathname.slice(1)} at ${host} cannot be used: ${message || code}`;
+      this.#note(message || code);
     }
+  }
+
+  #note(trouble: string | undefined): void {
+    const { host, pathname } = new URL(this.url);
+    this.#trouble = trouble && `the database ${pathname.slice(1)} at ${host} cannot be used: ${trouble}`;
   }
 }

@@ -20,7 +20,9 @@ const lost =
 
 /** Whether the connection to the server is gone, or nobody answers on it. */
 export function isLost(error: unknown): boolean {
-  if (!(error instanceof Error) || error instanceof pg.DatabaseError) return false;
+  // FATAL ends the session; any other error of the server's leaves it as good as it was.
+  if (error instanceof pg.DatabaseError) return error.severity === 'FATAL';
+  if (!(error instanceof Error)) return false;
   return lost.test(error.message) || ('syscall' in error && 'code' in error);
 }
 
