@@ -7,7 +7,7 @@ import { gateway } from '../service.ts';
 let auth: FakeService;
 let running: RunningService;
 
-function gatewayTo(...authUrls: string[]): Promise<RunningService> {
+function gatewayTo(settings: Record<string, string>, ...authUrls: string[]): Promise<RunningService> {
   const elsewhere = 'http://127.0.0.1:1';
   return runService(gateway, {
     ISSUER: 'https://shop.example:8443/oidc',
@@ -17,12 +17,13 @@ function gatewayTo(...authUrls: string[]): Promise<RunningService> {
     CATALOG_URLS: elsewhere,
     ORDERS_URLS: elsewhere,
     NOTIFICATIONS_URLS: elsewhere,
+    ...settings,
   });
 }
 
 beforeAll(async () => {
   auth = await FakeService.start();
-  running = await gatewayTo(auth.url);
+  running = await gatewayTo({}, auth.url);
 });
 
 afterAll(async () => {
@@ -59,7 +60,7 @@ describe('/oidc', () => {
 
   it('passes forms on byte by byte, also when the instance whose turn it is refuses the connection', async () => {
     auth.says(200, { access_token: 'x' });
-    const another = await gatewayTo(`http://127.0.0.1:${await closedPort()}`, auth.url);
+    const another = await gatewayTo({}, `http://127.0.0.1:${await closedPort()}`, auth.url);
     const form = `grant_type=authorization_code&code=${'c'.repeat(30_000)}`;
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
     const answers = [];
@@ -70,7 +71,7 @@ describe('/oidc', () => {
   });
 
   it('says 503 and when to come back while no instance can be reached', async () => {
-    const lonely = await gatewayTo(`http://127.0.0.1:${await closedPort()}`);
+    const lonely = await gatewayTo({}, `http://127.0.0.1:${await closedPort()}`);
     const answer = await ask('/oidc/jwks', {}, lonely);
     await lonely.close();
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
@@ -82,7 +83,8 @@ describe('/oidc', () => {
     await ask('/oidc/.well-known/openid-configuration', { headers: { ...claimed, 'x-request-budget-ms': '1' } });
     const { headers } = auth.last;
     expect(headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': 'shop.example:8443', 'x-forwarded-proto': 'https' });
-    expect([headers.forwarded, headers['x-request-budget-ms'], headers.host]).toEqual([undefined, undefined, new URL(auth.url).host]);
+    expect([headers.forwarded, headers.host]).toEqual([undefined, new URL(auth.url).host]);
+    expect(Number(headers['x-request-budget-ms'])).toBeGreaterThan(1_000);
   });
 
   it('keeps what is about one connection to that connection', async () => {
@@ -99,6 +101,18 @@ describe('/oidc', () => {
       'application/problem+json; charset=utf-8',
       expect.objectContaining({ code: 'upstream-broken', status: 502 }),
     ]);
+  });
+
+  it('waits no longer than a request may take, even in a queue for a connection', async () => {
+    const silent = await FakeService.start();
+    silent.answer = () => undefined;
+    const hurried = await gatewayTo({ REQUEST_BUDGET_MS: '400' }, silent.url);
+    const began = performance.now();
+    const statuses = await Promise.all(Array.from({ length: 70 }, async () => (await ask('/oidc/token', {}, hurried)).status));
+    const took = performance.now() - began;
+    await hurried.close();
+    await silent.stop();
+    expect([new Set(statuses), took < 3_000]).toEqual([new Set([504]), true]);
   });
 
   it('does not reach what lies beside it', async () => {

@@ -3,14 +3,12 @@ import type { Readable } from 'node:stream';
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { DomainError } from '@shop/kernel';
-import { currentTraceparent, HttpProblem, Instances, neverArrived } from '@shop/platform';
+import { currentTraceparent, HttpProblem, Instances, neverArrived, remainingBudget } from '@shop/platform';
 import { handleWhen, retry } from 'cockatiel';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errors, type Dispatcher } from 'undici';
 import { GatewayConfig } from '../gateway.config.ts';
 
-/** Signing in may wait its turn for a password hash; a page or a token otherwise takes milliseconds. */
-const ANSWER_WITHIN_MS = 15_000;
 const CONNECTIONS = 64;
 
 /** About one connection, not about the message (RFC 9110, 7.6.1): never passed on. So is whatever `Connection` names. */
@@ -55,9 +53,14 @@ export class OidcProxy implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async pass(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const hungUp = new AbortController();
-    reply.raw.once('close', () => hungUp.abort());
-    const answer = await this.failover.execute(() => this.ask(request, hungUp.signal)).catch(failed);
+    const over = new AbortController();
+    // Waiting for a connection counts, too: undici's own time-outs begin only when the request is sent.
+    const late = setTimeout(() => over.abort(new errors.HeadersTimeoutError()), remainingBudget());
+    reply.raw.once('close', () => {
+      clearTimeout(late);
+      over.abort();
+    });
+    const answer = await this.failover.execute(() => this.ask(request, over.signal)).catch(failed);
     return reply.status(answer.statusCode).headers(endToEnd(answer.headers)).send(answer.body);
   }
 
@@ -66,10 +69,8 @@ export class OidcProxy implements OnModuleInit, OnApplicationShutdown {
       pool.request({
         method: request.method as Dispatcher.HttpMethod,
         path: request.raw.url ?? '/',
-        headers: { ...endToEnd(request.headers, ours), ...this.forwarded(request), traceparent: currentTraceparent() },
+        headers: { ...endToEnd(request.headers, ours), ...this.forwarded(request), ...ourWork() },
         body: bodyOf(request),
-        headersTimeout: ANSWER_WITHIN_MS,
-        bodyTimeout: ANSWER_WITHIN_MS,
         signal,
       }),
     );
@@ -80,6 +81,9 @@ export class OidcProxy implements OnModuleInit, OnApplicationShutdown {
     return { 'x-forwarded-for': request.ip, 'x-forwarded-host': this.issuer.host, 'x-forwarded-proto': this.issuer.protocol.slice(0, -1) };
   }
 }
+
+/** The trace this belongs to, and how long we wait. */
+const ourWork = () => ({ traceparent: currentTraceparent(), 'x-request-budget-ms': String(Math.max(1, Math.floor(remainingBudget()))) });
 
 /**
  * As an iterable, not as the stream itself: undici destroys a stream when a connection is refused, and then there is nothing to send to
@@ -99,8 +103,7 @@ function endToEnd<H extends IncomingHttpHeaders>(headers: H, without: readonly s
 /** 503: nothing was sent. 504: no answer in time. 502: the connection broke; in both it may have acted. */
 function problemOf(error: unknown): Error {
   if (neverArrived(error)) return new DomainError('unavailable', 'unavailable', 'Signing in is not possible at the moment. Try again.');
-  const late = error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError;
-  return late ? new HttpProblem(504, 'upstream-timeout', 'auth did not answer in time.') : new HttpProblem(502, 'upstream-broken', 'auth broke off its answer.');
+  return error instanceof errors.HeadersTimeoutError ? new HttpProblem(504, 'upstream-timeout', 'auth did not answer in time.') : new HttpProblem(502, 'upstream-broken', 'auth broke off its answer.');
 }
 
 function failed(error: unknown): never {
