@@ -3,11 +3,11 @@ import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 
 /** What was fetched once for all clones of this user. Nothing in it is needed again after "rm -rf". */
-const folder = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ablation');
+export const cacheFolder = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ablation');
 
 /** The cached folder of that name. Made beside its place and renamed, so that it is there whole or not at all. */
 export async function cached(name: string, make: (into: string) => Promise<void>): Promise<string> {
-  const place = join(folder, name);
+  const place = join(cacheFolder, name);
   if (existsSync(place)) return place;
   mkdirSync(dirname(place), { recursive: true });
   const fresh = mkdtempSync(`${place}.new-`);
@@ -24,7 +24,7 @@ export async function cached(name: string, make: (into: string) => Promise<void>
   }
 }
 
-export const isCached = (name: string): boolean => existsSync(join(folder, name));
+export const isCached = (name: string): boolean => existsSync(join(cacheFolder, name));
 
 /** The first program of that name on the PATH. */
 export function onPath(program: string): string | undefined {

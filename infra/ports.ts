@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
-import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { cacheFolder } from './cache.ts';
 import { takeLock } from './process-lock.mjs';
 
 /** Where the servers listen unless somebody else does: not the usual ports, which a developer's own servers may want. */
@@ -50,11 +50,14 @@ function hold(port: number): Promise<Server | undefined> {
 const reservations = new Map<number, () => void>();
 process.once('exit', () => reservations.forEach((release) => release()));
 
-/** Between launchers of one user; what a killed one reserved is free again. Where reservations cannot be written, there are none. */
+/**
+ * Between launchers of one user, in a folder of that user's (in a common one, others could lay links for us to write through); what a
+ * killed one reserved is free again. Where reservations cannot be written, there are none.
+ */
 function reserve(port: number): boolean {
   if (reservations.has(port)) return true;
   try {
-    const lock = takeLock(join(tmpdir(), `ablation-ports-${userInfo().uid}`, String(port)));
+    const lock = takeLock(join(cacheFolder, 'ports', String(port)));
     if (lock.taken) reservations.set(port, lock.release);
     return lock.taken;
   } catch {

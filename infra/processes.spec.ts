@@ -78,6 +78,13 @@ describe('when the launcher is killed -9', () => {
     expect(records()).toEqual([]);
   });
 
+  it('a record that was cut off hides no other', async () => {
+    const orphan = spawn('sleep', ['60']);
+    writeFileSync(join(folder, 'cut-off.json'), '');
+    writeFileSync(join(folder, 'server.json'), JSON.stringify({ name: 'server', pid: orphan.pid, start: startOf(orphan.pid!), signal: 'SIGTERM' }));
+    expect(await endLeftovers(folder)).toEqual(['server']);
+  });
+
   it('a process that was given a recorded id since is left alone', async () => {
     writeFileSync(join(folder, 'server.json'), JSON.stringify({ name: 'server', pid: process.pid, start: 'before', signal: 'SIGKILL' }));
     expect(await endLeftovers(folder)).toEqual([]);

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -179,14 +179,16 @@ export async function endLeftovers(folder: string, deadline = 30_000): Promise<s
   return left.map(({ name }) => name);
 }
 
+/** A record that a kill or a full disk cut off says nothing, and must not hide the others. */
 function recordsIn(folder: string): ProcessRecord[] {
-  try {
-    return readdirSync(folder)
-      .filter((name) => name.endsWith('.json'))
-      .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as ProcessRecord);
-  } catch {
-    return [];
-  }
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.json')) : [];
+  return names.flatMap((name) => {
+    try {
+      return [JSON.parse(readFileSync(join(folder, name), 'utf8')) as ProcessRecord];
+    } catch {
+      return [];
+    }
+  });
 }
 
 async function gone(record: ProcessRecord): Promise<void> {

@@ -162,7 +162,7 @@ export class Shop {
     const { folder } = this.options.servers.state;
     const { provider, mail, smtp } = this.topology.outside;
     const home = (name: string) => {
-      mkdirSync(join(folder, name), { recursive: true });
+      mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
       return join(folder, name);
     };
     const answers = (url: string) => fetch(url, { signal: AbortSignal.timeout(2_000) }).then((response) => response.body?.cancel());

@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, realpathSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { holderOf, takeLock, type Holder } from './process-lock.mjs';
@@ -31,7 +31,7 @@ export async function openState(path: string, say: (line: string) => void): Prom
   const records = join(folder, 'processes');
   const left = await endLeftovers(records);
   if (left.length > 0) say(`Ended what an earlier start left running: ${left.join(', ')}`);
-  mkdirSync(join(folder, 'logs'), { recursive: true });
+  mkdirSync(join(folder, 'logs'), { recursive: true, mode: 0o700 });
   const processes = new Processes(records);
   const seed = seedOf(folder);
   const undos: (() => Promise<unknown>)[] = [];
@@ -93,7 +93,8 @@ function makeFolder(path: string): string {
   const owner = statSync(folder).uid;
   const me = process.getuid?.() ?? owner;
   if (owner !== me) throw new Obstacle(`${path} belongs to another user (${owner}): start as that user, or remove it.`);
-  if (me === 0) chmodSync(folder, 0o711);
+  // Data, mails and logs are nobody else's; as root, Postgres's user still has to pass through to its own.
+  chmodSync(folder, me === 0 ? 0o711 : 0o700);
   return folder;
 }
 
@@ -107,6 +108,10 @@ function makeElsewhere(path: string): string {
 
 function seedOf(folder: string): string {
   const file = join(folder, 'seed');
-  if (!existsSync(file)) writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600 });
+  if (!existsSync(file)) {
+    // Renamed when it is whole: what a full disk cut off would make secrets that anybody can guess.
+    writeFileSync(`${file}.new`, randomBytes(32).toString('hex'), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  }
   return readFileSync(file, 'utf8');
 }

@@ -109,7 +109,7 @@ async function boot(state: State, { jars, home, wishedPort, flags, name = 'kafka
   const log = join(state.folder, `logs/${name}.log`);
   const [port, controllerPort] = (await freePorts([wishedPort, 0])) as [number, number];
   const config = join(home, 'server.properties');
-  mkdirSync(home, { recursive: true });
+  mkdirSync(home, { recursive: true, mode: 0o700 });
   writeFileSync(config, properties(home, port, controllerPort));
   const java = (flags: string[], main: string, ...args: string[]) => {
     return { command: onPath('java')!, args: [...jvmFlags, ...flags, '-cp', classPath(jars), main, ...args], log, cwd: home };
