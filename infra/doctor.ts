@@ -120,8 +120,9 @@ async function version(program: string, args: string[]): Promise<string | undefi
   if (!onPath(program)) return undefined;
   try {
     const { stdout, stderr } = await exec(program, args, { timeout: 10_000 });
-    // Maven prints in bold.
-    return stripVTControlCharacters(stdout || stderr).split('\n')[0]?.trim();
+    // Maven prints in bold; Java begins with the options that the environment gives it.
+    const lines = stripVTControlCharacters(stdout || stderr).split('\n');
+    return lines.find((line) => !line.startsWith('Picked up '))?.trim();
   } catch {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -18,9 +19,21 @@ const jvmFlags = ['-Xms256m', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtL
 
 /** Why this machine can have no native Kafka, with the next step; undefined when it can. */
 export function kafkaObstacle(): string | undefined {
-  if (!onPath('java')) return 'Kafka needs Java 17 or newer: install it (Debian: apt-get install default-jre-headless), start Docker, or set KAFKA_BROKERS.';
+  const java = javaVersion();
+  if (java < 17) {
+    const found = java > 0 ? `this is Java ${java}` : 'there is none';
+    return `Kafka needs Java 17 or newer (${found}): install it (Debian: apt-get install default-jre-headless), start Docker, or set KAFKA_BROKERS.`;
+  }
   if (isCached(`kafka-${version}`) || onPath('mvn')) return undefined;
   return 'Kafka is fetched by Maven, once: install it (Debian: apt-get install maven), start Docker, or set KAFKA_BROKERS.';
+}
+
+/** The major version of the Java on the PATH; 0 where there is none, or only what macOS puts in its place. */
+function javaVersion(): number {
+  if (!onPath('java')) return 0;
+  const { status, stderr } = spawnSync('java', ['-version'], { encoding: 'utf8', timeout: 10_000 });
+  // Up to 8 it says 1.8.
+  return status === 0 ? Number(/ version "(?:1\.)?(\d+)/.exec(stderr)?.[1] ?? 0) : 0;
 }
 
 /** One broker that is its own controller (KRaft), on loopback. Topics are made by the launcher, never by a typing error. */
