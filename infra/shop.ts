@@ -45,8 +45,8 @@ interface Launch {
 
 /** Makes databases and topics, and starts the simulators and the services. Whatever was started is stopped when one fails. */
 export async function startShop(options: ShopOptions): Promise<Shop> {
-  const ports = await choosePorts(options);
   const { adminUrl } = await options.servers.postgres;
+  const ports = await choosePorts(options); // not earlier: Docker may have images to fetch first
   const { secret } = options.servers.state;
   const databases = await provision(adminUrl, { prefix: options.prefix ?? '', secret });
   const shop = new Shop(options, { ...ports, databases, secret, brokers: undefined, redis: undefined });

@@ -1,23 +1,33 @@
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { onPath } from '../cache.ts';
 import { freePorts, serverPorts } from '../ports.ts';
-import type { State } from '../state.ts';
+import { Obstacle, type State } from '../state.ts';
 import type { ServerName, Source } from './index.ts';
 import { run } from './start.ts';
 
-const exec = promisify(execFile);
 const file = fileURLToPath(new URL('../../docker-compose.yml', import.meta.url));
 
-/** Whether a Docker engine answers here, within three seconds, and `docker compose` is there to use it. */
-export async function dockerAnswers(): Promise<boolean> {
-  if (!onPath('docker')) return false;
-  const asked = [['version', '--format', '{{.Server.Version}}'], ['compose', 'version']].map((args) => exec('docker', args, { timeout: 3_000 }));
-  return (await Promise.allSettled(asked)).every(({ status }) => status === 'fulfilled');
+/** Why Docker cannot be used here, for a person; undefined when it can: an engine of this machine answers, and there is `docker compose`. */
+export async function dockerObstacle(): Promise<string | undefined> {
+  if (!onPath('docker')) return 'no Docker';
+  const endpoint = await docker(['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'], 3_000).catch(() => '');
+  if (!isHere(endpoint)) return `a Docker client, but its engine is on another machine (${endpoint})`;
+  const answers = (args: string[]) => docker(args, 3_000).then(() => true, () => false);
+  if (!(await answers(['version', '--format', '{{.Server.Version}}']))) return 'a Docker client, but no engine answers';
+  return (await answers(['compose', 'version'])) ? undefined : 'a Docker engine, but no "docker compose"';
+}
+
+export const dockerAnswers = async (): Promise<boolean> => (await dockerObstacle()) === undefined;
+
+/** Containers are reached by this machine's loopback, so an engine elsewhere is of no use. */
+function isHere(endpoint: string): boolean {
+  const url = URL.parse(endpoint);
+  return !url || !['tcp:', 'http:', 'https:', 'ssh:'].includes(url.protocol) || ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
 }
 
 /** The servers of docker-compose.yml, brought up together by the first that is asked for. */
@@ -34,44 +44,85 @@ export function composeServers(state: State, names: ServerName[], say: (line: st
   };
 }
 
+/** What a state folder knows of its containers. */
+interface Noted {
+  /** They have all been up once. Until then they are removed rather than kept: a volume whose initialisation was cut short is of no use to anyone. */
+  whole: boolean;
+  /** Where they listen; there while they may be running. */
+  ports?: Record<ServerName, number>;
+}
+
 async function bringUp(state: State, names: ServerName[], say: (line: string) => void): Promise<Record<ServerName, number>> {
-  const ports = (await keptPorts(state.folder)) ?? (await choosePorts(names));
+  const { folder } = state;
+  const { whole, ports: kept } = noted(folder) ?? { whole: false };
+  // Containers that a killed start left running are used again as they are.
+  const ports = whole && kept && (await compose(folder, ['ps', '--quiet'])) !== '' ? kept : await choosePorts();
   // Written before anything runs, so that whatever a killed start leaves is found; the password is not in it.
-  writeFileSync(join(state.folder, 'docker.json'), JSON.stringify(ports));
-  state.defer(() => stopCompose(state.folder));
+  note(folder, { whole, ports });
+  state.defer(() => stopCompose(folder));
+  // Also what a removed state folder left: it has a password that nobody knows any more.
+  if (!whole) await down(folder);
   say('Bringing up containers (the first time Docker fetches the images)');
   const told = { POSTGRES_PASSWORD: state.secret('postgres'), POSTGRES_PORT: `${ports.postgres}`, KAFKA_PORT: `${ports.kafka}`, REDIS_PORT: `${ports.redis}` };
   const env = { ...process.env, ...told };
-  const args = ['compose', '-p', project(state.folder), '-f', file, 'up', '--detach', '--wait', ...names];
-  await run(state, { name: 'docker-compose', command: onPath('docker')!, args, env, log: join(state.folder, 'logs/docker.log'), cwd: state.folder });
+  const args = ['compose', '-p', project(folder), '-f', file, 'up', '--detach', '--wait', ...names];
+  await run(state, { name: 'docker-compose', command: onPath('docker')!, args, env, log: join(folder, 'logs/docker.log'), cwd: folder });
+  note(folder, { whole: true, ports });
   return ports;
 }
 
-async function choosePorts(names: ServerName[]): Promise<Record<ServerName, number>> {
-  const found = await freePorts(names.map((name) => serverPorts[name]));
-  return { ...serverPorts, ...Object.fromEntries(names.map((name, index) => [name, found[index]!])) };
+async function choosePorts(): Promise<Record<ServerName, number>> {
+  const found = await freePorts(Object.values(serverPorts));
+  return Object.fromEntries(Object.keys(serverPorts).map((name, index) => [name, found[index]])) as Record<ServerName, number>;
 }
 
-/** The ports of containers that a killed start left running: they are used again as they are. */
-async function keptPorts(folder: string): Promise<Record<ServerName, number> | undefined> {
-  const noted = join(folder, 'docker.json');
-  if (!existsSync(noted)) return undefined;
-  const { stdout } = await exec('docker', ['compose', '-p', project(folder), 'ps', '--quiet']);
-  return stdout.trim() === '' ? undefined : (JSON.parse(readFileSync(noted, 'utf8')) as Record<ServerName, number>);
-}
-
-/** Stops this state folder's containers, if it has any; their data stays. */
+/** Stops this state folder's containers, if any may be running; their data stays. Returns whether there were any. */
 export async function stopCompose(folder: string): Promise<boolean> {
-  const noted = join(folder, 'docker.json');
-  if (!existsSync(noted)) return false;
-  await exec('docker', ['compose', '-p', project(folder), 'stop']);
-  rmSync(noted, { force: true });
+  const known = noted(folder);
+  if (!known?.ports) return false;
+  if (known.whole) await compose(folder, ['stop']);
+  else await down(folder);
+  note(folder, { whole: known.whole });
   return true;
 }
 
 /** Removes this state folder's containers with their data. */
 export async function removeCompose(folder: string): Promise<void> {
-  if (await dockerAnswers()) await exec('docker', ['compose', '-p', project(folder), 'down', '--volumes', '--remove-orphans']);
+  if (noted(folder) || (await dockerAnswers())) await down(folder);
 }
 
+/** Without the patience of a stop: nothing in them is wanted any more. */
+const down = (folder: string) => compose(folder, ['down', '--volumes', '--remove-orphans', '--timeout', '1']);
+
+const compose = (folder: string, args: string[]) =>
+  docker(['compose', '-p', project(folder), ...args]).catch(async (error: Error) => {
+    const obstacle = await dockerObstacle();
+    if (obstacle === undefined) throw error;
+    throw new Obstacle(
+      `The containers of this clone cannot be reached: there is ${obstacle}.\n` +
+        'Start Docker and try again. Without it, remove .state: the next start with Docker removes the containers.',
+    );
+  });
+
 const project = (folder: string) => `ablation-${createHash('sha256').update(realpathSync(folder)).digest('hex').slice(0, 8)}`;
+
+/** What it prints. In a process group of its own, so that a second Ctrl-C does not reach it while it stops containers. */
+async function docker(args: string[], timeout?: number): Promise<string> {
+  const child = spawn('docker', args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, ...(timeout !== undefined && { timeout }) });
+  const ended = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
+  const [code, out, error] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
+  if (code !== 0) throw new Obstacle(`docker ${args.join(' ')}: ${error.trim()}`);
+  return out.trim();
+}
+
+function note(folder: string, what: Noted): void {
+  writeFileSync(join(folder, 'docker.json'), JSON.stringify(what));
+}
+
+function noted(folder: string): Noted | undefined {
+  try {
+    return JSON.parse(readFileSync(join(folder, 'docker.json'), 'utf8')) as Noted;
+  } catch {
+    return undefined;
+  }
+}
