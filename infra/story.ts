@@ -17,6 +17,13 @@ export interface ShopAddress {
   readonly brokers?: string;
 }
 
+interface Mail {
+  readonly subject?: string;
+  readonly text?: string;
+  readonly html?: string;
+  readonly to?: readonly { readonly address: string }[];
+}
+
 export type Plot = 'confirmed' | 'declined' | 'out-of-stock' | 'repeated';
 
 /** What an order's life must end with, and how to bring it about. */
@@ -111,6 +118,7 @@ class Story {
     if (response.status === 422 && text.includes('unknown-product')) return false;
     if (response.status !== 201) throw new Obstacle(`POST /v1/orders answered ${response.status}: ${text}`);
     const order = JSON.parse(text) as OrderView;
+    if (this.orderId !== '' && order.id !== this.orderId) throw new Obstacle(`The same Idempotency-Key made a second order, ${order.id}.`);
     const again = response.headers.has('idempotency-replayed') ? ', the first answer again: nothing was ordered twice' : '';
     this.line('gateway', `${response.status} ${order.status}`, `POST /v1/orders · ${money(order.total, order.currency)} · Idempotency-Key ${key}${again}`);
     this.orderId = order.id;
@@ -122,10 +130,8 @@ class Story {
   private async follow(token: string): Promise<OrderView['status'] | undefined> {
     let version = 0;
     for (const until = Date.now() + DEADLINE_MS; Date.now() < until; await sleep(25)) {
-      const response = await fetch(`${this.shop.gateway}/v1/orders/${this.orderId}`, { headers: { authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(5_000) });
-      if (!response.ok) continue;
-      const order = (await response.json()) as OrderView;
-      if (order.version === version) continue;
+      const order = await this.get<OrderView>(`${this.shop.gateway}/v1/orders/${this.orderId}`, token);
+      if (order === undefined || order.version === version) continue;
       version = order.version;
       this.line('gateway', `200 ${order.status}`, `GET /v1/orders/… · version ${version}${order.cancellation ? ` · ${order.cancellation}` : ''}`);
       if (order.status === 'confirmed' || order.status === 'cancelled') return order.status;
@@ -135,20 +141,33 @@ class Story {
 
   /** Without topics to listen to, the API is asked what happened. */
   private async recount(token: string): Promise<void> {
-    const response = await fetch(`${this.shop.gateway}/v1/orders/${this.orderId}/history`, { headers: { authorization: `Bearer ${token}` } });
-    const { events } = (await response.json()) as OrderHistory;
-    for (const { version, type, recordedAt } of events) this.line('gateway', type, `GET /v1/orders/…/history · version ${version} · ${recordedAt}`);
+    const history = await this.get<OrderHistory>(`${this.shop.gateway}/v1/orders/${this.orderId}/history`, token);
+    for (const { version, type, recordedAt } of history?.events ?? []) {
+      this.line('gateway', type, `GET /v1/orders/…/history · version ${version} · ${recordedAt}`);
+    }
   }
 
   private async mail(): Promise<boolean> {
     for (const until = Date.now() + DEADLINE_MS; Date.now() < until; await sleep(50)) {
-      const mails = (await fetch(`${this.shop.mail}/api/email`).then((response) => response.json())) as { subject?: string; text?: string; html?: string; to?: { address: string }[] }[];
-      const found = mails.find((mail) => `${mail.subject} ${mail.text} ${mail.html}`.includes(this.orderId));
+      const mails = await this.get<Mail[]>(`${this.shop.mail}/api/email`);
+      const found = mails?.find((mail) => `${mail.subject} ${mail.text} ${mail.html}`.includes(this.orderId));
       if (!found) continue;
       this.line('mail', 'delivered', `“${found.subject}” to ${found.to?.[0]?.address}`);
       return true;
     }
     return false;
+  }
+
+  /** What is answered there; undefined when it is not, as while a process is being started again. */
+  private async get<T>(url: string, token?: string): Promise<T | undefined> {
+    const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    try {
+      const response = await fetch(url, { headers, signal: AbortSignal.timeout(5_000) });
+      const text = await response.text();
+      return response.ok ? (JSON.parse(text) as T) : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   /** Reads every topic from its end with a client and a group of its own. */
@@ -191,8 +210,11 @@ class Story {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${this.shop.providerKey}` },
       body: JSON.stringify({ cardNumber }),
+      signal: AbortSignal.timeout(DEADLINE_MS),
     });
-    return ((await response.json()) as { token: string }).token;
+    const text = await response.text();
+    if (!response.ok) throw new Obstacle(`The payment provider answered ${response.status}: ${text}`);
+    return (JSON.parse(text) as { token: string }).token;
   }
 
   private line(who: string, event: string, detail: string): true {
