@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { describeWith } from '@shop/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { findingsOf } from './findings.ts';
-import { clientOf, isReadToTheEnd, TopicReader } from './topic-reader.ts';
+import { clientOf, makeTopics } from './kafka.ts';
+import { isReadToTheEnd, TopicReader } from './topic-reader.ts';
 
 describeWith('kafka', 'the reader of a topic', ({ brokers }) => {
   const topic = `checker-${randomUUID()}`;
@@ -24,7 +25,7 @@ describeWith('kafka', 'the reader of a topic', ({ brokers }) => {
 
   beforeAll(async () => {
     await Promise.all([admin.connect(), producer.connect()]);
-    await admin.createTopics({ topics: [{ topic, numPartitions: 3 }], waitForLeaders: true });
+    await makeTopics(admin, [topic], 3);
   });
   afterAll(async () => {
     await admin.deleteTopics({ topics: [topic] });

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cloudEvent } from '@shop/contracts';
-import { Kafka, logLevel, type Admin, type Consumer } from 'kafkajs';
+import type { Admin, Consumer } from 'kafkajs';
 import type { Fact } from './findings.ts';
+import { clientOf } from './kafka.ts';
 
 /**
  * Reads a topic from its first message as a stranger would: by another client than the product's, knowing nothing but CloudEvents.
@@ -73,11 +74,6 @@ export async function isReadToTheEnd(admin: Admin, group: string, topic: string,
     if (ends.every(({ partition, high, low }) => Number(high) === Number(low) || (at.get(partition) ?? -1) >= Number(high))) return true;
   }
   return false;
-}
-
-/** The checker's way to Kafka. */
-export function clientOf(brokers: string): Kafka {
-  return new Kafka({ clientId: 'checker', brokers: brokers.split(','), logLevel: logLevel.NOTHING, retry: { retries: 20 } });
 }
 
 function jsonOf(value: Buffer | null): unknown {

@@ -6,7 +6,8 @@ import type { Servers } from '@shop/infra/servers';
 import { migrate } from '@shop/platform';
 import type { Admin } from 'kafkajs';
 import pg from 'pg';
-import { clientOf, TopicReader } from '../checker/topic-reader.ts';
+import { clientOf, makeTopics } from '../checker/kafka.ts';
+import { TopicReader } from '../checker/topic-reader.ts';
 import { NamespacedBus } from './namespaced-bus.ts';
 import { log } from './part.ts';
 import { Victim } from './victim.ts';
@@ -138,8 +139,7 @@ export class Bench {
 
   async #makeTopics(): Promise<void> {
     await this.admin.connect();
-    const topics = this.#options.topics.map((topic) => ({ topic: this.named(topic), numPartitions: PARTITIONS }));
-    await this.admin.createTopics({ topics, waitForLeaders: true });
+    await makeTopics(this.admin, this.#options.topics.map((topic) => this.named(topic)), PARTITIONS);
   }
 
   async #dropDatabase(): Promise<void> {

@@ -31,7 +31,7 @@ export interface RunOptions {
   readonly say: (line: string) => void;
 }
 
-const PATIENCE_MS = { quick: 3_000, full: 10_000 };
+const PATIENCE_MS = { quick: 5_000, full: 10_000 };
 
 /**
  * Runs every variant with the same seed, load and kill schedule, each on a database, topics and processes of its own. One after the other;
