@@ -28,7 +28,9 @@ export function startOf(pid) {
 
 function startByPs(pid) {
   try {
-    const [state, ...started] = execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim().split(/\s+/);
+    // The same for whoever asks, whatever language and time zone their terminal is set to.
+    const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
+    const [state, ...started] = execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], { encoding: 'utf8', env }).trim().split(/\s+/);
     return state.startsWith('Z') ? undefined : started.join(' ');
   } catch {
     return undefined;

@@ -25,6 +25,14 @@ describe('a process', () => {
     expect(isAlive({ pid: process.pid, start: `${start}0` })).toBe(false);
   });
 
+  it('began at the same moment for whoever asks by ps, as on macOS, in whatever time zone', () => {
+    const script = `Object.defineProperty(process, 'platform', { value: 'darwin' });
+      const { startOf } = await import('${module}'); console.log(startOf(${process.pid}));`;
+    const asked = (TZ: string) => execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8', env: { ...process.env, TZ } });
+    expect(asked('UTC')).toMatch(/:\d\d/);
+    expect(asked('Asia/Tokyo')).toBe(asked('UTC'));
+  });
+
   it('has no beginning when there is none of that id', () => {
     expect(startOf(deadPid())).toBeUndefined();
   });
