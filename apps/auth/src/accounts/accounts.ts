@@ -28,8 +28,8 @@ export class Accounts {
   /**
    * A new customer. Throws `conflict` `email-taken`, which tells the asker that the address is known. Hiding that takes a mail
    * before the account exists ("you already have one"), and would leave a stranger's first minute waiting for a mailbox; so it is
-   * said openly here, the edge limits how often one may ask, and signing in itself tells nothing. The password is hashed
-   * first in any case, so the answer takes the same time either way.
+   * said openly here, and signing in itself tells nothing. The password is hashed first in any case, so the answer takes the same
+   * time either way.
    */
   async register({ email, name, password }: RegisterAccount): Promise<AccountView> {
     const account = { id: randomUUIDv7(), email: email.toLowerCase(), name };
