@@ -32,14 +32,23 @@ export function nativeRedis(state: State, wishedPort: number, say: (line: string
         say('There is no Redis here: product reads are not cached, all else is the same (Debian: apt-get install redis-server)');
         return undefined;
       }
-      const [port] = (await freePorts([wishedPort])) as [number];
-      const log = join(state.folder, 'logs/redis.log');
-      const server = await state.processes.start({ name: 'redis', ...binary, args: settings(port), log, cwd: state.folder });
-      const url = `redis://127.0.0.1:${port}`;
-      await untilReady(server, () => redisAnswers(url), log);
-      return url;
+      try {
+        return await boot(state, binary, wishedPort);
+      } catch {
+        say('Redis does not start here (see .state/logs/redis.log): product reads are not cached, all else is the same');
+        return undefined;
+      }
     },
   };
+}
+
+async function boot(state: State, binary: Binary, wishedPort: number): Promise<string> {
+  const [port] = (await freePorts([wishedPort])) as [number];
+  const log = join(state.folder, 'logs/redis.log');
+  const server = await state.processes.start({ name: 'redis', ...binary, args: settings(port), log, cwd: state.folder });
+  const url = `redis://127.0.0.1:${port}`;
+  await untilReady(server, () => redisAnswers(url), log);
+  return url;
 }
 
 /** Resolves when it answers PING. */
