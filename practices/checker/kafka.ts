@@ -10,6 +10,7 @@ const READY_WITHIN_MS = 30_000;
 
 /** Makes topics and waits until each partition has a leader. (kafkajs can wait by itself, but takes "not known yet" for a failure.) */
 export async function makeTopics(admin: Admin, topics: readonly string[], partitions: number): Promise<void> {
+  if (topics.length === 0) return;
   await admin.createTopics({ topics: topics.map((topic) => ({ topic, numPartitions: partitions })), waitForLeaders: false });
   for (const until = performance.now() + READY_WITHIN_MS; !(await haveLeaders(admin, topics)); await sleep(20)) {
     if (performance.now() > until) throw new Error(`${topics.join(', ')}: no leaders after ${READY_WITHIN_MS / 1000} s`);

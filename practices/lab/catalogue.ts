@@ -43,7 +43,7 @@ export function effect({ rounds, harm }: Result): { without: string; with: strin
 /** What is wrong with the pages: the generated table is stale, a link leads nowhere, a page lacks one of its parts. */
 export function pageFaults(): Record<string, string[]> {
   const text = readFileSync(readme, 'utf8');
-  const pages = [readme, ...globSync('*/README.md', { cwd: folder }).map((page) => join(folder, page))];
+  const pages = globSync(['*.md', 'docs/**/*.md', 'practices/*/README.md'], { cwd: root }).map((page) => join(root, page));
   return {
     'README.md: the table of practices is what was measured': withTable(text) === text ? [] : ['it is stale: "npm run practice <id>" writes it'],
     'links lead somewhere': pages.flatMap(deadLinks),
