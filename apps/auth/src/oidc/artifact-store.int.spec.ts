@@ -64,4 +64,12 @@ describe('signing keys', () => {
     expect(seen[0]?.[0]).toMatchObject({ kty: 'EC', crv: 'P-256', alg: 'ES256', use: 'sig', kid: expect.any(String), d: expect.any(String) });
     for (const keys of seen) expect(keys).toEqual(seen[0]);
   });
+
+  it('that are retired sign nothing more: the next start signs with a new one, and still publishes the old', async () => {
+    const [retired] = await signingKeys(database);
+    await database.query('UPDATE signing_keys SET retired_at = now()');
+    const [first, second] = await signingKeys(database);
+    expect(first?.kid).not.toBe(retired?.kid);
+    expect(second).toEqual(retired);
+  });
 });

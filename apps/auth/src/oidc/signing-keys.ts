@@ -5,12 +5,16 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jo
 export const signingAlgorithm = 'ES256';
 
 /**
- * The private keys, the one that signs first. The first start makes a key; of several first starts at once the table lets one key
- * in, and all read that one.
+ * The private keys, the one that signs first. The first start makes a key, and so does the first after it was retired; of several at
+ * once the table lets one key in, and all read that one.
  */
 export async function signingKeys(database: Database): Promise<JWK[]> {
-  const kept = await readKeys(database);
-  if (kept.length > 0) return kept;
+  const current = await database.query('SELECT 1 FROM signing_keys WHERE alg = $1 AND retired_at IS NULL', [signingAlgorithm]);
+  if (current.length === 0) await addKey(database);
+  return readKeys(database);
+}
+
+async function addKey(database: Database): Promise<void> {
   const { privateKey } = await generateKeyPair(signingAlgorithm, { extractable: true });
   const jwk = await exportJWK(privateKey);
   const kid = await calculateJwkThumbprint(jwk);
@@ -18,7 +22,6 @@ export async function signingKeys(database: Database): Promise<JWK[]> {
     'INSERT INTO signing_keys (kid, alg, jwk) VALUES ($1, $2, $3) ON CONFLICT (alg) WHERE retired_at IS NULL DO NOTHING',
     [kid, signingAlgorithm, { ...jwk, kid, alg: signingAlgorithm, use: 'sig' }],
   );
-  return readKeys(database);
 }
 
 async function readKeys(database: Database): Promise<JWK[]> {
