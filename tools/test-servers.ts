@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { provision } from '@shop/infra/databases';
-import { noKafkaBecause, startServers, type Servers } from '@shop/infra/servers';
+import { noKafkaBecause, startServers, stopCompose, type Servers } from '@shop/infra/servers';
 import { openState, wipeState } from '@shop/infra/state';
 import type {} from '@shop/testing';
 import pg from 'pg';
@@ -57,6 +57,7 @@ async function sweep(): Promise<void> {
     if (Number.isNaN(pid) || isRunning(pid)) continue;
     try {
       await (await openState(join(states, name), () => {})).close();
+      await stopCompose(join(states, name));
       wipeState(join(states, name));
     } catch {
       // Another run sweeps it, or somebody else's: then it is not in our way.

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openState, type State } from '../state.ts';
-import { composeServers, dockerObstacle, removeCompose, stopCompose } from './docker.ts';
+import { composeServers, dockerObstacle, passing, removeCompose, stopCompose } from './docker.ts';
 
 /** A Docker whose engine, plugin, containers and volume are files. The volume keeps the password it was first started with, as Postgres does. */
 const fake = `#!/bin/sh
@@ -117,6 +117,16 @@ describe('containers', () => {
     await start(second);
     expect(readFileSync(path('volume'), 'utf8').trim()).toBe(second.secret('postgres'));
     await second.close();
+  });
+
+  it('of a test run that was killed are removed with their data', async () => {
+    const state = await open();
+    passing(state.folder, { postgres: 1, kafka: 2, redis: 3 });
+    put('running');
+    put('volume');
+    await state.close();
+    expect(await stopCompose(state.folder)).toBe(true);
+    expect([has('running'), has('volume')]).toEqual([false, false]);
   });
 
   it('that cannot be reached are not forgotten', async () => {

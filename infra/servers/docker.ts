@@ -10,19 +10,24 @@ import { Obstacle, type State } from '../state.ts';
 import type { ServerName, Source } from './index.ts';
 import { run } from './start.ts';
 
+/** How long Docker may take to say what it is (ms): a loaded engine is slow, a broken one never answers. */
+const patience = 5_000;
 const file = fileURLToPath(new URL('../../docker-compose.yml', import.meta.url));
 
 /** Why Docker cannot be used here, for a person; undefined when it can: an engine of this machine answers, and there is `docker compose`. */
 export async function dockerObstacle(): Promise<string | undefined> {
   if (!onPath('docker')) return 'no Docker';
-  const endpoint = await docker(['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'], 3_000).catch(() => '');
+  const endpoint = await docker(['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'], patience).catch(() => '');
   if (!isHere(endpoint)) return `a Docker client, but its engine is on another machine (${endpoint})`;
-  const answers = (args: string[]) => docker(args, 3_000).then(() => true, () => false);
-  if (!(await answers(['version', '--format', '{{.Server.Version}}']))) return 'a Docker client, but no engine answers';
-  return (await answers(['compose', 'version'])) ? undefined : 'a Docker engine, but no "docker compose"';
+  const succeeds = (args: string[]) => docker(args, patience).then(() => true, () => false);
+  if (!(await succeeds(['version', '--format', '{{.Server.Version}}']))) return 'a Docker client, but no engine answers';
+  return (await succeeds(['compose', 'version'])) ? undefined : 'a Docker engine, but no "docker compose"';
 }
 
-export const dockerAnswers = async (): Promise<boolean> => (await dockerObstacle()) === undefined;
+let answers: Promise<boolean> | undefined;
+
+/** Whether Docker is used here: asked once, so that all of a launcher goes the same way. */
+export const dockerAnswers = (): Promise<boolean> => (answers ??= dockerObstacle().then((obstacle) => obstacle === undefined));
 
 /** Containers are reached by this machine's loopback, so an engine elsewhere is of no use. */
 function isHere(endpoint: string): boolean {
@@ -74,6 +79,15 @@ async function bringUp(state: State, names: ServerName[], say: (line: string) =>
 async function choosePorts(): Promise<Record<ServerName, number>> {
   const found = await freePorts(Object.values(serverPorts));
   return Object.fromEntries(Object.keys(serverPorts).map((name, index) => [name, found[index]])) as Record<ServerName, number>;
+}
+
+/**
+ * Notes containers that are not to outlive the run: stopCompose() removes them, also for whoever finds the folder of a run that was killed.
+ * Returns Compose's name for them.
+ */
+export function passing(folder: string, ports: Record<ServerName, number>): string {
+  note(folder, { whole: false, ports });
+  return project(folder);
 }
 
 /** Stops this state folder's containers, if any may be running; their data stays. Returns whether there were any. */

@@ -5,6 +5,7 @@ import { brokerAnswers, kafkaObstacle, nativeKafka } from './kafka.ts';
 import { answers, nativePostgres } from './postgres.ts';
 import { nativeRedis, redisAnswers } from './redis.ts';
 
+export { stopCompose } from './docker.ts';
 export type ServerName = 'postgres' | 'kafka' | 'redis';
 const variables: Record<ServerName, string> = { postgres: 'POSTGRES_URL', kafka: 'KAFKA_BROKERS', redis: 'REDIS_URL' };
 export type How = 'environment' | 'docker' | 'native' | 'none';

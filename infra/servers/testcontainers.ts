@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { DockerComposeEnvironment, Wait } from 'testcontainers';
 import { freePorts } from '../ports.ts';
 import type { State } from '../state.ts';
+import { passing, stopCompose } from './docker.ts';
 import type { ServerName, Source } from './index.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -23,10 +24,13 @@ export function testContainers(state: State, names: ServerName[]): Record<Server
 
 async function bringUp(state: State, names: ServerName[], password: string): Promise<Record<ServerName, number>> {
   const [postgres, kafka, redis] = (await freePorts([0, 0, 0])) as [number, number, number];
-  const environment = await new DockerComposeEnvironment(root, 'docker-compose.yml')
+  // Testcontainers' own reaper ends what a killed run leaves; where it is switched off, the next run does.
+  const project = passing(state.folder, { postgres, kafka, redis });
+  state.defer(() => stopCompose(state.folder));
+  await new DockerComposeEnvironment(root, 'docker-compose.yml')
+    .withProjectName(project)
     .withEnvironment({ POSTGRES_PASSWORD: password, POSTGRES_PORT: `${postgres}`, KAFKA_PORT: `${kafka}`, REDIS_PORT: `${redis}` })
     .withDefaultWaitStrategy(Wait.forHealthCheck())
     .up(names);
-  state.defer(() => environment.down({ removeVolumes: true }).then(() => {}));
   return { postgres, kafka, redis };
 }
