@@ -46,6 +46,14 @@ describe('a supervised process', () => {
     expect([orders.restarts, processes.pids, said]).toEqual([0, [], []]);
   });
 
+  it('stays down when it is stopped before it has quite begun', async () => {
+    const orders = supervised('exec sleep 60', () => Promise.reject(new Error('not yet')));
+    const starting = orders.start().catch((error: Error) => error.message);
+    await orders.stop();
+    expect(await starting).toContain('ended while starting');
+    expect(processes.pids).toEqual([]);
+  });
+
   it('that dies before it is ready fails the start, and shows why', async () => {
     const orders = supervised('echo "DATABASE_URL is missing"; exit 1', () => Promise.reject(new Error('not yet')));
     await expect(orders.start()).rejects.toThrow(/ended while starting[^]*DATABASE_URL is missing/);

@@ -57,8 +57,11 @@ export class Supervised {
   }
 
   private async launch(): Promise<RunningProcess> {
-    this.current = await this.processes.start(this.command());
-    return this.current;
+    const began = await this.processes.start(this.command());
+    this.current = began;
+    // Stopped meanwhile: then there was nothing yet to stop.
+    if (!this.wanted) await began.stop();
+    return began;
   }
 
   private async revive(began: RunningProcess): Promise<void> {
@@ -72,7 +75,6 @@ export class Supervised {
       if (!this.wanted) return;
       this.restarts += 1;
       began = await this.launch();
-      if (!this.wanted) return began.stop();
     }
   }
 }
