@@ -36,7 +36,7 @@ export const experiment: Experiment<IdempotencyLoad> = {
     const told: string[] = [];
     const client = async () => {
       for (const wish of waiting) {
-        const answer = await service.ask<{ orderId: string } | undefined>(wish);
+        const answer = await service.ask<{ orderId: string }>(wish);
         if (answer) told.push(answer.orderId);
       }
     };

@@ -33,7 +33,7 @@ export function keep(result: Result): void {
 }
 
 /** Without and with the practice, in a sentence each. */
-export function effect({ rounds, harm }: Result): { without: string; with: string } {
+export function effect({ rounds, harm }: Pick<Result, 'rounds' | 'harm'>): { without: string; with: string } {
   const count = (value: number) => value.toLocaleString('en');
   const naive = rounds.filter(({ variant }) => !variant.practice);
   const told = naive.map(({ variant, round }) => (naive.length === 1 ? count(round.harm) : `${variant.name} ${count(round.harm)}`));
@@ -53,7 +53,8 @@ export function pageFaults(): Record<string, string[]> {
 
 const parts = ['Predict first', 'Run', 'Read the number', 'Why', 'Where in the code', 'When not to use it'];
 
-function missingParts(id: string): string[] {
+/** What the page of an experiment does not say. */
+export function missingParts(id: string): string[] {
   const page = join(folder, id, 'README.md');
   if (!existsSync(page)) return [`practices/${id}/README.md is missing`];
   const text = readFileSync(page, 'utf8');

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -24,6 +24,7 @@ export class Victim {
   #child: ChildProcess | undefined;
   #ready = false;
   #stopping = false;
+  #late: NodeJS.Timeout | undefined;
   #asked = 0;
   #started: { resolve: () => void; reject: (error: Error) => void } | undefined;
 
@@ -43,17 +44,17 @@ export class Victim {
   /** Resolves when the process says that it is ready. */
   async start(): Promise<void> {
     const started = new Promise<void>((resolve, reject) => (this.#started = { resolve, reject }));
-    const late = setTimeout(() => this.#started?.reject(new Error(`${this.#command.at(-1)} is not ready after ${PATIENCE_MS / 1000} s`)), PATIENCE_MS);
     this.#spawn();
-    await started.finally(() => clearTimeout(late));
+    await started;
   }
 
-  /** Asks until there is an answer. */
-  ask<T>(text: unknown): Promise<T> {
+  /** Asks until there is an answer; none comes any more after an accident. */
+  ask<T>(text: unknown): Promise<T | undefined> {
+    if (this.accidents.length > 0) return Promise.resolve(undefined);
     return new Promise((answer) => {
       const id = ++this.#asked;
       this.#open.set(id, { text, answer: answer as (value: unknown) => void });
-      if (this.#ready) this.#child?.send({ id, text });
+      if (this.#ready) this.#send(id, text);
     });
   }
 
@@ -61,7 +62,11 @@ export class Victim {
   async stop(): Promise<void> {
     this.#stopping = true;
     const child = this.#child;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    if (child && child.exitCode === null && child.signalCode === null) await this.#end(child);
+    closeSync(this.#log);
+  }
+
+  async #end(child: ChildProcess): Promise<void> {
     const gone = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGTERM');
     const late = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
@@ -69,11 +74,17 @@ export class Victim {
     clearTimeout(late);
   }
 
+  #send(id: number, text: unknown): void {
+    // Dead already, though nobody has said so yet? Then it is asked again.
+    this.#child?.send({ id, text }, () => {});
+  }
+
   #spawn(): void {
     this.#ready = false;
     const child = spawn(process.execPath, this.#command, { cwd: root, env: this.#env, stdio: ['ignore', this.#log, this.#log, 'ipc'] });
     this.#child = child;
-    child.on('error', (error) => this.#started?.reject(error));
+    this.#late = setTimeout(() => this.#failed(`is not ready after ${PATIENCE_MS / 1000} s`), PATIENCE_MS);
+    child.on('error', (error) => this.#failed(`could not be started: ${error.message}`));
     child.on('message', (message) => this.#hear(message as { ready?: true; id?: number; answer?: unknown }));
     child.on('exit', (code, signal) => this.#died(code, signal));
   }
@@ -81,8 +92,9 @@ export class Victim {
   #hear({ ready, id, answer }: { ready?: true; id?: number; answer?: unknown }): void {
     if (ready) {
       this.#ready = true;
+      clearTimeout(this.#late);
       this.#started?.resolve();
-      for (const [open, { text }] of this.#open) this.#child?.send({ id: open, text });
+      for (const [open, { text }] of this.#open) this.#send(open, text);
       return;
     }
     const question = this.#open.get(id ?? 0);
@@ -91,6 +103,7 @@ export class Victim {
   }
 
   #died(code: number | null, signal: NodeJS.Signals | null): void {
+    clearTimeout(this.#late);
     if (this.#stopping) return;
     if (signal === 'SIGKILL') {
       this.kills++;
@@ -98,8 +111,12 @@ export class Victim {
       this.#spawn();
       return;
     }
+    this.#failed(`ended by itself (${signal ?? `exit code ${code}`})`);
+  }
+
+  #failed(how: string): void {
     this.#ready = false;
-    this.accidents.push(`${this.#command.at(-1)} ended by itself (${signal ?? `exit code ${code}`})`);
+    this.accidents.push(`${this.#command.at(-1)} ${how}`);
     this.#started?.reject(new Error(this.accidents.at(-1)));
     for (const { answer } of this.#open.values()) answer(undefined);
     this.#open.clear();

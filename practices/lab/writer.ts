@@ -65,7 +65,7 @@ export async function askAll(victim: Victim, changes: readonly Change[], clients
   const waiting = changes.values();
   const client = async () => {
     for (const change of waiting) {
-      const fact = await victim.ask<Fact | undefined>(change);
+      const fact = await victim.ask<Fact>(change);
       if (!fact) return; // it ended by itself: an accident, which the bench has noted
       journal.push(fact);
     }
