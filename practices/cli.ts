@@ -1,6 +1,6 @@
 /** What `npm run practice` does: tools/run.mjs prepares the tree and comes here. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { noKafkaBecause, startServers, type Servers } from '@shop/infra/servers';
@@ -99,6 +99,8 @@ async function withServers<T>(work: (servers: Servers) => Promise<T>): Promise<T
   const began = performance.now();
   const servers = await startServers({ state, need: ['postgres', 'kafka'], say });
   say(`Postgres (${servers.how.postgres}) and Kafka (${servers.how.kafka}) are up (${((performance.now() - began) / 1000).toFixed(1)} s)`);
+  // Logs of a round stay until the next run, to be read.
+  for (const old of globSync('practice_*', { cwd: servers.state.folder })) rmSync(join(servers.state.folder, old), { recursive: true });
   try {
     return await work(servers);
   } finally {
