@@ -32,7 +32,7 @@ export default defineConfig({
           name: 'e2e',
           include: specs('.e2e.spec.ts'),
           globalSetup: servers,
-          testTimeout: 60_000,
+          testTimeout: 180_000,
           hookTimeout: 120_000,
           // One shop at a time: each file starts all services.
           fileParallelism: false,

@@ -17,7 +17,7 @@ describeWith('kafka', 'when a process is killed', () => {
   });
   afterAll(() => shop?.stop());
 
-  const soon = <T>(assertion: () => Promise<T>) => vi.waitFor(assertion, { timeout: 45_000, interval: 200 });
+  const soon = <T>(assertion: () => Promise<T>) => vi.waitFor(assertion, { timeout: 90_000, interval: 200 });
   const restarts = () => shop.shop.processes.reduce((sum, { restarts }) => sum + restarts, 0);
 
   /** A few orders of each fate, placed at once. */

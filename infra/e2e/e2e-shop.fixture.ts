@@ -186,7 +186,7 @@ export class Customer {
         if (!states.includes(order.status)) throw new Error(`${id} is ${order.status}, not ${states.join(' or ')}`);
         return order;
       },
-      { timeout: 45_000, interval: 50 },
+      { timeout: 90_000, interval: 50 },
     );
   }
 }

@@ -6,5 +6,13 @@ export interface KafkaBusOptions {
   readonly log: Log;
 }
 
-/** What every client of the broker is told. */
-export const connection = ({ brokers, clientId }: KafkaBusOptions) => ({ clientId, bootstrapBrokers: [...brokers], connectTimeout: 5_000 });
+/**
+ * What every client of the broker is told. An answer that never comes is asked for again after ten seconds, not the client's thirty: after a
+ * kill, the partitions of a group wait for the slowest of its members. It must be longer than a rebalance may take.
+ */
+export const connection = ({ brokers, clientId }: KafkaBusOptions) => ({
+  clientId,
+  bootstrapBrokers: [...brokers],
+  connectTimeout: 5_000,
+  requestTimeout: 10_000,
+});

@@ -45,12 +45,13 @@ export class KafkaSubscription implements Subscription {
       autocommit: false,
       // The least that Kafka allows: how long the keys of a killed instance wait.
       sessionTimeout: 6_000,
-      rebalanceTimeout: 15_000,
+      rebalanceTimeout: 8_000,
       heartbeatInterval: 1_500,
       maxWaitTime: 1_000,
       minBytes: 1,
-      retries: 100,
-      retryDelay: 500,
+      // What does not mend itself in a few seconds is mended by a new member: see #reopen.
+      retries: 10,
+      retryDelay: 300,
     });
     this.#consumer = consumer;
     // What the member before this one had in hand comes again.
