@@ -87,10 +87,16 @@ export class E2eShop {
     }
   }
 
-  /** Product ids by sku, of the first page. */
-  async products(): Promise<Map<string, string>> {
-    const { body } = await this.ask('/v1/products?limit=50');
-    return new Map(productPage.parse(body).items.map(({ sku, id }) => [sku, id]));
+  /** Product ids by sku, of the first page; asked for again where no answer came, as when catalog has just been killed. */
+  products(): Promise<Map<string, string>> {
+    return vi.waitFor(
+      async () => {
+        const { status, body } = await this.ask('/v1/products?limit=50');
+        if (status !== 200) throw new Error(`GET products: ${status} ${body.code}`);
+        return new Map(productPage.parse(body).items.map(({ sku, id }) => [sku, id]));
+      },
+      { timeout: 30_000, interval: 200 },
+    );
   }
 
   /** What the payment provider did about an order, oldest first: the outside world's own word. */

@@ -66,10 +66,15 @@ export class TopicReader {
   }
 }
 
-/** Whether a consumer group has acknowledged everything on a topic; undefined as long as nobody knows. Gives up after `deadlineMs`. */
+/**
+ * Whether a consumer group has acknowledged everything on a topic. Gives up after `deadlineMs`. A broker that has no answer yet (a
+ * group's coordinator moves when its topic is made) is asked again: nobody knows is not the same as no.
+ */
 export async function isReadToTheEnd(admin: Admin, group: string, topic: string, deadlineMs: number): Promise<boolean> {
   for (const until = performance.now() + deadlineMs; performance.now() < until; await sleep(100)) {
-    const [ends, [read]] = await Promise.all([admin.fetchTopicOffsets(topic), admin.fetchOffsets({ groupId: group, topics: [topic] })]);
+    const answers = await Promise.all([admin.fetchTopicOffsets(topic), admin.fetchOffsets({ groupId: group, topics: [topic] })]).catch(() => undefined);
+    if (!answers) continue;
+    const [ends, [read]] = answers;
     const at = new Map(read?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
     if (ends.every(({ partition, high, low }) => Number(high) === Number(low) || (at.get(partition) ?? -1) >= Number(high))) return true;
   }
