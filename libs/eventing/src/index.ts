@@ -8,6 +8,7 @@ export { AlreadyHandled, Effect, KeyParked, type InboxRow } from './effect.ts';
 export { failPoint } from './fail-point.ts';
 export { EventStore, KeyUsed, VersionConflict, type Append, type IdempotencyRow, type RecordedEvent, type StoredAnswer } from './event-store.ts';
 export { EventingModule } from './eventing.module.ts';
+export { MessagingMetrics, Unmeasured, type Handling, type Waiting } from './metrics.ts';
 export { event, MAX_PAYLOAD_BYTES, seal, SHARDS, shardOf, type Outgoing } from './outgoing.ts';
 export { Outbox, PostgresOutbox } from './outbox.ts';
 export { Parking } from './parking.ts';

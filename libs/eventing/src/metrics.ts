@@ -1,0 +1,52 @@
+import type { ConsumerName } from '@shop/contracts';
+import type { Outcome } from './consumer-runtime.ts';
+
+/** What waits to be published, as one relay sees it: of the shards it owns, or of the log it reads. */
+export interface Waiting {
+  readonly messages: number;
+  /** How long ago the oldest of them was written; 0 when nothing waits. */
+  readonly oldestMs: number;
+}
+
+/** What became of one message at one consumer. */
+export interface Handling {
+  readonly consumer: ConsumerName;
+  readonly outcome: Outcome;
+  /** From the moment its turn came to the moment its effect, parking or dead letter was stored. */
+  readonly durationMs: number;
+  /** From the moment it was written by its producer to the moment it was through here; absent when it cannot be read. */
+  readonly lagMs?: number;
+}
+
+/**
+ * What messaging tells whoever measures it: counts as they happen, levels every few seconds. An exporter fills this port; nothing in here
+ * waits for it, so its methods return at once and do not throw.
+ */
+export abstract class MessagingMetrics {
+  /** One batch is on the bus for good; a batch that is published again counts again. */
+  abstract published(batch: { readonly messages: number; readonly bytes: number; readonly durationMs: number }): void;
+  /** The bus did not take a batch: it is tried again. */
+  abstract publishFailed(): void;
+  /** The bus will never take this message: it is set aside, and somebody has to look. */
+  abstract rejected(topic: string): void;
+  /** A level. */
+  abstract waiting(waiting: Waiting): void;
+
+  /** One message is through, in whatever way: handled, duplicate, skipped, parked or dead. */
+  abstract handled(handling: Handling): void;
+  /** A level: keys of this consumer whose messages wait, whichever of its instances parked them. */
+  abstract parkedKeys(consumer: ConsumerName, keys: number): void;
+  /** Too many messages failed: the consumer takes none for so long. */
+  abstract paused(consumer: ConsumerName, ms: number): void;
+}
+
+/** Nobody measures. */
+export class Unmeasured extends MessagingMetrics {
+  override published(): void {}
+  override publishFailed(): void {}
+  override rejected(): void {}
+  override waiting(): void {}
+  override handled(): void {}
+  override parkedKeys(): void {}
+  override paused(): void {}
+}
