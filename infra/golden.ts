@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { cloudEvent, topics, type CloudEvent } from '@shop/contracts';
-import { fold } from '@shop/kernel';
-import { order, type OrderEvent } from '@shop/orders';
+import { fold, upcast, type StoredEvent } from '@shop/kernel';
+import { order, orderUpcasters, type OrderEvent } from '@shop/orders';
 import { runningShop, type RunningShop } from './running.ts';
 import { Obstacle } from './state.ts';
 import { readTopic } from './topic-reader.ts';
@@ -15,7 +15,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const usage = `npm run golden
 
 Records what the golden corpus lacks from the running shop: one message of each type (libs/contracts/golden), and the stored events of one
-order for each way in which an order can end (apps/orders/golden), with the state they lead to. What is there is never written again: each
+order for each way in which an order can end and each form of its events (apps/orders/golden), with the state they lead to. What is there is never written again: each
 file bears the hash of its text. To have every way happen first: npm run order, with --decline and --out-of-stock, and cancel one.
 `;
 
@@ -46,19 +46,17 @@ async function recordMessages(brokers: string): Promise<string[]> {
   return messages.flatMap((message) => keep('libs/contracts/golden', message.type, message));
 }
 
-interface Stored {
+interface Stored extends StoredEvent {
   stream: string;
   version: number;
-  type: string;
-  data: object;
-  recorded_at: Date;
+  recordedAt: Date;
 }
 
 async function recordOrders(url: string): Promise<string[]> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000, query_timeout: 30_000 });
   await client.connect();
   try {
-    const { rows } = await client.query<Stored>('SELECT stream, version, type, data, recorded_at FROM events ORDER BY stream, version');
+    const { rows } = await client.query<Stored>('SELECT stream, version, type, schema_version AS "schemaVersion", data, recorded_at AS "recordedAt" FROM events ORDER BY stream, version');
     return [...Map.groupBy(rows, ({ stream }) => stream).values()].flatMap(recordOrder);
   } finally {
     await client.end();
@@ -66,11 +64,13 @@ async function recordOrders(url: string): Promise<string[]> {
 }
 
 function recordOrder(rows: Stored[]): string[] {
-  const state = fold(order, rows.map(({ type, data }) => ({ type, ...data }) as OrderEvent));
+  const state = fold(order, rows.map((row) => upcast<OrderEvent>(row, orderUpcasters)));
   if (state.status !== 'confirmed' && state.status !== 'cancelled') return [];
-  const events = rows.map(({ version, type, data, recorded_at }) => ({ version, type, recordedAt: recorded_at.toISOString(), data }));
+  const events = rows.map(({ version, type, schemaVersion, data, recordedAt }) => ({ version, type, schemaVersion, recordedAt: recordedAt.toISOString(), data }));
   const way = state.status === 'cancelled' ? `cancelled-${state.reason}` : state.status;
-  return keep('apps/orders/golden', `${way}-after-${events.length}`, { events, state });
+  // The same way in another form is another file.
+  const forms = rows.flatMap(({ type, schemaVersion }) => (schemaVersion > 1 ? [`-${type.toLowerCase()}-${schemaVersion}`] : []));
+  return keep('apps/orders/golden', `${way}-after-${events.length}${forms.join('')}`, { events, state });
 }
 
 /** Writes it unless there is one of that name already. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { orderAt, withoutToken, type StoredEvent } from './history.ts';
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 31, 12, 0, second));
-const placed = { orderId: 'o1', customerId: 'c1', lines: [], total: 2500, currency: 'EUR', paymentToken: 'tok_1' };
+const placed = { orderId: 'o1', customerId: 'c1', lines: [], total: { amount: 2500, currency: 'EUR' }, paymentToken: 'tok_1' };
 const events: StoredEvent[] = [
   { version: 1, recordedAt: at(0), event: { type: 'OrderPlaced', ...placed } },
   { version: 2, recordedAt: at(10), event: { type: 'StockReserved' } },

@@ -1,6 +1,6 @@
 import { id } from '@shop/contracts';
-import { fold } from '@shop/kernel';
-import { order, type Order, type OrderEvent } from '@shop/orders';
+import { fold, upcast, type StoredEvent as StoredForm } from '@shop/kernel';
+import { order, orderUpcasters, type Order, type OrderEvent } from '@shop/orders';
 import { Obstacle } from '../state.ts';
 import { inDatabase, type OperatedShop } from './operated-shop.ts';
 
@@ -24,10 +24,10 @@ export interface OrderThen {
 /** Every event of an order, oldest first. Throws an Obstacle when there is no such order. */
 export async function eventsOf(shop: OperatedShop, orderId: string): Promise<StoredEvent[]> {
   if (!id.safeParse(orderId).success) throw new Obstacle(`"${orderId}" is not the id of an order: those look like 01a2048b-0302-77ae-933f-f0de52be0f15.`);
-  const text = 'SELECT version, type, data, recorded_at FROM events WHERE stream = $1 ORDER BY version';
-  const rows = await inDatabase(shop, 'orders', (sql) => sql<{ version: number; type: string; data: object; recorded_at: Date }>(text, [orderId]));
+  const text = 'SELECT version, type, schema_version AS "schemaVersion", data, recorded_at AS "recordedAt" FROM events WHERE stream = $1 ORDER BY version';
+  const rows = await inDatabase(shop, 'orders', (sql) => sql<StoredForm & { version: number; recordedAt: Date }>(text, [orderId]));
   if (rows.length === 0) throw new Obstacle(`There is no order ${orderId}.`);
-  return rows.map(({ version, type, data, recorded_at }) => ({ version, recordedAt: recorded_at, event: { type, ...data } as OrderEvent }));
+  return rows.map((row) => ({ version: row.version, recordedAt: row.recordedAt, event: upcast<OrderEvent>(row, orderUpcasters) }));
 }
 
 /** The order as it was at a moment. Throws an Obstacle for one at which there was no such order. */

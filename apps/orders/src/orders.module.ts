@@ -3,6 +3,7 @@ import { EventingModule } from '@shop/eventing';
 import { DatabaseModule } from '@shop/platform';
 import { OrdersConfig } from './config.ts';
 import { Deadlines } from './deadlines.ts';
+import { orderUpcasters } from './domain/upcasters.ts';
 import { OrderList } from './order-list.ts';
 import { OrderListConsumer } from './order-list.consumer.ts';
 import { Orders } from './orders.ts';
@@ -13,7 +14,11 @@ import { SagaConsumer } from './saga.consumer.ts';
 @Module({
   imports: [
     DatabaseModule.forRoot(OrdersConfig),
-    EventingModule.forRoot(OrdersConfig, { consumers: [SagaConsumer, PricesConsumer, OrderListConsumer], produces: true }),
+    EventingModule.forRoot(OrdersConfig, {
+      consumers: [SagaConsumer, PricesConsumer, OrderListConsumer],
+      produces: true,
+      upcasters: orderUpcasters,
+    }),
   ],
   controllers: [OrdersController],
   providers: [Orders, OrderList, Prices, Deadlines, SagaConsumer, PricesConsumer, OrderListConsumer],

@@ -5,3 +5,4 @@ import { OrdersModule } from './orders.module.ts';
 export const orders = defineService({ name: 'orders', config: OrdersConfig, module: OrdersModule });
 
 export { order, type Order, type OrderEvent } from './domain/order.ts';
+export { orderUpcasters } from './domain/upcasters.ts';

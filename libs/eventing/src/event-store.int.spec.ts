@@ -83,6 +83,34 @@ describe('an append', () => {
   });
 });
 
+describe('an event', () => {
+  const lifting = new EventStore(database, new PostgresOutbox(), { Began: [(data) => ({ ...data, by: 'somebody' })] });
+  const byMe = { type: 'Began', by: 'me' };
+  const forms = async (stream: string) =>
+    (await database.query<{ form: number }>('SELECT schema_version AS form FROM events WHERE stream = $1 ORDER BY version', [stream])).map(({ form }) => form);
+
+  it('is written in the form of today, and read in it whatever it was stored in', async () => {
+    const stream = randomUUIDv7();
+    await store.append(append(stream));
+    await lifting.append(append(stream, { expectedVersion: 1, events: [byMe, { type: 'Ended' }] }));
+    expect(await forms(stream)).toEqual([1, 2, 1]);
+    const read = (await lifting.load(stream)).map((one) => one.event);
+    expect(read).toEqual([{ type: 'Began', by: 'somebody' }, byMe, { type: 'Ended' }]);
+  });
+
+  it('that a newer version of the service has written is not guessed at, while the two run side by side', async () => {
+    const stream = randomUUIDv7();
+    await lifting.append(append(stream, { events: [byMe] }));
+    await expect(store.load(stream)).rejects.toMatchObject({ kind: 'unavailable', code: 'event-too-new' });
+  });
+
+  it('of an instance that knows no forms yet is of the first', async () => {
+    const stream = randomUUIDv7();
+    await database.query(`INSERT INTO events (stream, version, id, type, data, recorded_at) VALUES ($1, 1, gen_random_uuid(), 'Began', '{}', now())`, [stream]);
+    expect(await forms(stream)).toEqual([1]);
+  });
+});
+
 /** Counts, and says each number: the smallest process there is. */
 const counting: Process<number, { type: 'Add'; upTo?: number }, { type: 'Added' }> = {
   decider: {

@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
+import { schemaVersionOf, upcast, type StoredEvent, type Upcasters } from '@shop/kernel';
 import { constraintOf, type Database } from '@shop/platform';
 import { AlreadyHandled, KeyParked, type InboxRow } from './effect.ts';
 import { seal, type Outgoing } from './outgoing.ts';
@@ -43,6 +44,11 @@ export interface Append {
   readonly dueAt?: string;
 }
 
+interface EventRow extends StoredEvent {
+  readonly version: number;
+  readonly recordedAt: Date;
+}
+
 /** Somebody else appended to the stream since it was read: load, decide and append again. */
 export class VersionConflict extends Error {
   override readonly name = 'VersionConflict';
@@ -57,24 +63,27 @@ export class KeyUsed extends Error {
  * Streams of events in Postgres, with outbox, inbox, idempotency and deadline written in the same statement: one round trip, one commit.
  * The insert of (stream, next version) is the row lock of the message key. CTEs run in no stated order, so they are chained by their
  * data: the outbox reads from what the events insert returned, in version order. Conflicts are told apart by the violated constraint.
+ * Events are written in today's form, and read in it whatever form they were stored in.
  */
 export class EventStore {
   readonly #database: Database;
   readonly #outbox: Outbox;
+  readonly #upcasters: Upcasters;
 
-  constructor(database: Database, outbox: Outbox) {
+  constructor(database: Database, outbox: Outbox, upcasters: Upcasters = {}) {
     this.#database = database;
     this.#outbox = outbox;
+    this.#upcasters = upcasters;
   }
 
-  /** The stream from its first event, oldest first; empty when there is none. */
+  /** The stream from its first event, oldest first, each in today's form; empty when there is none. */
   async load<E extends { type: string }>(stream: string): Promise<RecordedEvent<E>[]> {
-    const rows = await this.#database.query<{ version: number; type: string; data: object; recorded_at: Date }>(
-      'SELECT version, type, data, recorded_at FROM events WHERE stream = $1 ORDER BY version',
+    const rows = await this.#database.query<EventRow>(
+      'SELECT version, type, schema_version AS "schemaVersion", data, recorded_at AS "recordedAt" FROM events WHERE stream = $1 ORDER BY version',
       [stream],
       'stream-load',
     );
-    return rows.map((row) => ({ version: row.version, recordedAt: row.recorded_at.toISOString(), event: { type: row.type, ...row.data } as E }));
+    return rows.map((row) => ({ version: row.version, recordedAt: row.recordedAt.toISOString(), event: upcast<E>(row, this.#upcasters) }));
   }
 
   /** Throws VersionConflict, AlreadyHandled, KeyParked or KeyUsed, each when its constraint says so. */
@@ -106,6 +115,7 @@ export class EventStore {
           idempotency?.status,
           idempotency && JSON.stringify(idempotency.answer),
           append.dueAt,
+          events.map((event) => schemaVersionOf(event.type, this.#upcasters)),
         ],
         'stream-append',
       );
@@ -166,9 +176,9 @@ export class EventStore {
 
 const APPEND = `
   WITH appended AS (
-    INSERT INTO events (stream, version, id, type, data, recorded_at)
-    SELECT $1, e.version, e.id, e.type, e.data, $6
-    FROM unnest($2::int[], $3::uuid[], $4::text[], $5::jsonb[]) AS e(version, id, type, data)
+    INSERT INTO events (stream, version, id, type, schema_version, data, recorded_at)
+    SELECT $1, e.version, e.id, e.type, e.form, e.data, $6
+    FROM unnest($2::int[], $3::uuid[], $4::text[], $21::smallint[], $5::jsonb[]) AS e(version, id, type, form, data)
     WHERE NOT EXISTS (SELECT 1 FROM parked_keys WHERE consumer = $11 AND key = $13)
     ORDER BY e.version
     RETURNING version

@@ -1,5 +1,6 @@
 import { Module, type DynamicModule, type InjectionToken, type OnApplicationBootstrap, type OnApplicationShutdown, type Type } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
+import type { Upcasters } from '@shop/kernel';
 import { Database, Health, Logger } from '@shop/platform';
 import { MessageBus } from './bus.ts';
 import type { Consumer } from './consumer.ts';
@@ -25,6 +26,8 @@ export interface EventingOptions {
   readonly consumers: readonly Type<Consumer>[];
   /** Whether the service writes to an outbox, and so runs a relay. */
   readonly produces: boolean;
+  /** What the events in its store once looked like, if it has any. */
+  readonly upcasters?: Upcasters;
 }
 
 /** A poll or a batch older than this means that the process does nothing any more, whatever it answers over HTTP. */
@@ -45,7 +48,7 @@ export class EventingModule {
         { provide: MessageBus, inject: [config, Logger], useFactory: openBus },
         { provide: Relay, inject: [config, MessageBus, Logger], useFactory: openRelay },
         { provide: Outbox, inject: [Relay, Database, Logger], useFactory: openOutbox },
-        { provide: EventStore, inject: [Database, Outbox], useFactory: (database: Database, outbox: Outbox) => new EventStore(database, outbox) },
+        { provide: EventStore, inject: [Database, Outbox], useFactory: (database: Database, outbox: Outbox) => new EventStore(database, outbox, options.upcasters) },
         {
           provide: Messaging,
           inject: [ModuleRef, MessageBus, Relay, Health, config],

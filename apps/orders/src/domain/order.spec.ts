@@ -18,8 +18,7 @@ const placed: OrderEvent = {
   orderId: 'o1',
   customerId: 'c1',
   lines: [{ productId: 'mug', name: 'Mug', quantity: 2, unitPrice: 1250 }],
-  total: 2500,
-  currency: 'EUR',
+  total: { amount: 2500, currency: 'EUR' },
   paymentToken: 'tok_1',
 };
 const reserved: OrderEvent = { type: 'StockReserved' };

@@ -1,4 +1,4 @@
-import { DomainError, total, type Decider } from '@shop/kernel';
+import { DomainError, total, type Decider, type Money } from '@shop/kernel';
 import type { CancellationReason } from '@shop/contracts';
 
 /** A line with the price it was ordered at, in minor units of the order's currency. */
@@ -39,8 +39,7 @@ export type OrderEvent =
       orderId: string;
       customerId: string;
       lines: readonly OrderLine[];
-      total: number;
-      currency: string;
+      total: Money;
       paymentToken: string;
     }
   | { type: 'StockReserved' }
@@ -97,8 +96,8 @@ export const order: Decider<Order, OrderCommand, OrderEvent> = {
 
   evolve(state, event) {
     if (event.type === 'OrderPlaced') {
-      const { type: _, ...placed } = event;
-      return { status: 'placed', ...placed };
+      const { type: _, total, ...placed } = event;
+      return { status: 'placed', ...placed, total: total.amount, currency: total.currency };
     }
     if (state.status === 'none') throw new Error(`${event.type} before OrderPlaced: the stream is damaged`);
     switch (event.type) {
@@ -129,8 +128,7 @@ function place(state: Order, command: Extract<OrderCommand, { type: 'PlaceOrder'
     orderId: command.orderId,
     customerId: command.customerId,
     lines: priced.map(({ product, quantity }) => ({ productId: product.id, name: product.name, quantity, unitPrice: product.price })),
-    total: sum.amount,
-    currency: sum.currency,
+    total: sum,
     paymentToken: command.paymentToken,
   };
 }
