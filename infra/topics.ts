@@ -1,6 +1,7 @@
 import { Admin } from '@platformatic/kafka';
-import { consumers, deadLetterPartitions, deadLetterTopic, topics } from '@shop/contracts';
+import { consumers, deadLetterPartitions, deadLetterTopic, topicRetention, topics } from '@shop/contracts';
 
+const keepForSomeDays = Object.entries(topicRetention).map(([name, ms]) => ({ name, value: String(ms) }));
 const keepForEver = [{ name: 'retention.ms', value: '-1' }];
 
 /** Makes the topics that are not there yet: the product's, and one dead-letter topic for each consumer, which nothing ever expires from. */
@@ -11,7 +12,7 @@ export async function createTopics(brokers: string, prefix = ''): Promise<void> 
     const missing = (wanted: string[]) => wanted.map((name) => prefix + name).filter((name) => !there.has(name));
     for (const partitions of new Set(Object.values(topics).map((topic) => topic.partitions))) {
       const wanted = missing(Object.entries(topics).flatMap(([name, topic]) => (topic.partitions === partitions ? [name] : [])));
-      if (wanted.length > 0) await admin.createTopics({ topics: wanted, partitions, replicas: -1 });
+      if (wanted.length > 0) await admin.createTopics({ topics: wanted, partitions, replicas: -1, configs: keepForSomeDays });
     }
     const deadLetters = missing(Object.keys(consumers).map(deadLetterTopic));
     if (deadLetters.length > 0) await admin.createTopics({ topics: deadLetters, partitions: deadLetterPartitions, replicas: -1, configs: keepForEver });

@@ -3,7 +3,7 @@ import { messages } from '@shop/contracts';
 import { KafkaBus } from '@shop/eventing';
 import { runningShop } from '../running.ts';
 import { Obstacle } from '../state.ts';
-import { deadLetterAt, deadLetters, replay, type DeadLetter } from './dead-letters.ts';
+import { deadLetterAt, deadLetters, refusal, replay, type DeadLetter } from './dead-letters.ts';
 import { eventsOf, orderAt, withoutToken, type Moment } from './history.ts';
 import { asConsumer, asKey, messagingServices, table, type Filter, type OperatedShop } from './operated-shop.ts';
 import { outboxStatus, summary } from './outbox-status.ts';
@@ -130,8 +130,8 @@ async function replayDeadLetters(options: Options, rest: string[], { shop, say }
   if (letters.length === 0) throw new Obstacle('There are no such dead letters.');
   const told = (letter: DeadLetter, outcome: string) => say(`${letter.at}  ${letter.key ?? '–'}  ${outcome}`);
   if (!options.yes) {
-    const where = ({ topic }: DeadLetter) => topic ?? 'nowhere: it does not say where it came from';
-    for (const letter of letters) told(letter, letter.handled ? 'already handled' : `would be sent to ${where(letter)}`);
+    const plan = (letter: DeadLetter, refused = refusal(letter)) => (refused === undefined ? `would be sent to ${letter.topic}` : `would not be sent: ${refused}`);
+    for (const letter of letters) told(letter, letter.handled ? 'already handled' : plan(letter));
     say('Nothing was sent. To do it: the same with --yes.');
     return 0;
   }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cloudEvent, deadLetterTopic, topics, type ConsumerName } from '@shop/contracts';
-import { idOf, type MessageBus } from '@shop/eventing';
+import { idOf, replayWindowDays, type MessageBus } from '@shop/eventing';
 import { Obstacle } from '../state.ts';
 import { readTopic, type Lying } from '../topic-reader.ts';
 import { audited, operator } from './audit.ts';
@@ -87,6 +87,16 @@ export const isMeant = (letter: DeadLetter, { consumer, key, reason }: Filter) =
   (key === undefined || letter.key === key) &&
   (reason === undefined || letter.reason.toLowerCase().includes(reason.toLowerCase()));
 
+/**
+ * Why a letter is not sent again; undefined when it may be. One that is too old might have a second effect: the groups that handled it when it
+ * was new have forgotten so. It still waits behind its key where it is missing.
+ */
+export function refusal({ topic, value, diedAt }: DeadLetter, now = Date.now()): string | undefined {
+  if (topic === undefined || value === undefined) return 'it does not say where it came from';
+  if (now - Date.parse(diedAt) <= replayWindowDays * 86_400_000) return undefined;
+  return `it did not die within the last ${replayWindowDays} days, and who has handled it may not know so any more: use "parked release"`;
+}
+
 export interface Replay {
   /** Messages a second at most. */
   readonly rate: number;
@@ -112,9 +122,11 @@ export async function replay(shop: OperatedShop, letters: readonly DeadLetter[],
   }
 }
 
-async function replayOne(sql: Sql, { consumer, key, value, headers, topic, messageId, at }: DeadLetter, bus: MessageBus): Promise<string> {
+async function replayOne(sql: Sql, letter: DeadLetter, bus: MessageBus): Promise<string> {
+  const { consumer, key, value, headers, topic, messageId, at } = letter;
   if ((await handledOf(sql, consumer, [messageId])).size > 0) return 'already handled';
-  if (topic === undefined || value === undefined) return 'not sent: it does not say where it came from';
+  const refused = refusal(letter);
+  if (refused !== undefined || topic === undefined || value === undefined) return `not sent: ${refused}`;
   const own = Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith('dead-letter-')));
   await bus.publish([{ topic, value, ...(key !== undefined && { key }), headers: { ...own, 'replay-of': at, 'replay-by': operator() } }]);
   const [parked] = await sql('SELECT 1 FROM parked_keys WHERE consumer = $1 AND key = $2', [consumer, key]);

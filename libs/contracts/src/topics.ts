@@ -12,6 +12,12 @@ export const topics = {
 } as const;
 export type Topic = keyof typeof topics;
 
+/** Retention of a topic, and the length of its segments: only a whole segment is deleted. */
+export const topicRetention = { 'retention.ms': 7 * 86_400_000, 'segment.ms': 86_400_000 } as const;
+
+/** How many days a message may lie on a topic. */
+export const topicKeptDays = (topicRetention['retention.ms'] + topicRetention['segment.ms']) / 86_400_000;
+
 /** Where a consumer's poison messages go. */
 export const deadLetterTopic = (consumer: string) => `${consumer}.dead-letters`;
 

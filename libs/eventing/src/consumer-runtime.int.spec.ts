@@ -7,7 +7,9 @@ import type { Delivery } from './bus.ts';
 import { Consumer, on, Poison } from './consumer.ts';
 import { ConsumerRuntime, type ConsumerRuntimeOptions } from './consumer-runtime.ts';
 import type { Effect } from './effect.ts';
+import { inboxKeptDays, purgeInbox } from './inbox.ts';
 import { MemoryBus } from './memory/memory-bus.ts';
+import { Unmeasured, type Handling, type MessagingMetrics } from './metrics.ts';
 import { event, seal } from './outgoing.ts';
 import { PostgresOutbox } from './outbox.ts';
 
@@ -256,6 +258,63 @@ describe('a message from a newer version of its sender', () => {
     await say(release(key).replace('release-stock.v1', 'release-stock.v2'));
     expect(await effects()).toEqual([]);
     expect(await parked()).toEqual([`transient ${key}`]);
+  });
+});
+
+describe('a message that was handled', () => {
+  it('and is replayed, be it by an operator or by mistake, changes nothing', async () => {
+    const { bus, say, runtime } = await running();
+    const key = randomUUIDv7();
+    const message = release(key);
+    await say(message);
+    await bus.publish([{ topic: 'catalog.commands', key, value: message, headers: { 'replay-of': 'catalog.stock.dead-letters:0:7' } }]);
+    expect(await effects()).toEqual([idOf(message)]);
+    expect(runtime.counts).toMatchObject({ handled: 1, duplicate: 1 });
+  });
+
+  it('is remembered as long as anything can bring it again, and then forgotten in bounded batches', async () => {
+    const age = (days: number, consumer = 'catalog.stock') =>
+      database.query(`INSERT INTO inbox SELECT $1, gen_random_uuid(), now() - $2 * interval '1 day' FROM generate_series(1, 25)`, [consumer, days]);
+    for (const days of [0, inboxKeptDays - 1, inboxKeptDays + 1]) await age(days);
+    await age(inboxKeptDays + 1, 'another.consumer');
+    const { signal } = new AbortController();
+    const purges = await Promise.all([purgeInbox(database, 'catalog.stock', signal, 4), purgeInbox(database, 'catalog.stock', signal, 4)]);
+    expect(purges[0] + purges[1]).toBe(25);
+    expect(await purgeInbox(database, 'catalog.stock', signal, 4)).toBe(0);
+    expect(await database.query('SELECT 1 FROM inbox')).toHaveLength(75);
+    expect(await purgeInbox(database, 'catalog.stock', AbortSignal.abort())).toBe(0);
+  });
+});
+
+describe('whoever measures', () => {
+  function measuring() {
+    const [handlings, levels] = [[] as Handling[], [] as number[]];
+    const metrics: MessagingMetrics = Object.assign(new Unmeasured(), {
+      handled: (handling: Handling) => void handlings.push(handling),
+      parkedKeys: (_: string, keys: number) => void levels.push(keys),
+    });
+    return { metrics, handlings, levels };
+  }
+
+  it('is told of each message what became of it, how long that took and how old it was', async () => {
+    const { metrics, handlings } = measuring();
+    const { bus, say } = await running({ metrics });
+    const message = release(randomUUIDv7());
+    await say(message, message);
+    await bus.publish([{ topic: 'catalog.commands', value: 'junk' }]);
+    expect(handlings.map(({ consumer, outcome }) => `${consumer} ${outcome}`)).toEqual(['handled', 'duplicate', 'dead'].map((each) => `catalog.stock ${each}`));
+    for (const { durationMs } of handlings) expect(durationMs).toBeGreaterThan(0);
+    expect(handlings.map(({ lagMs }) => lagMs !== undefined && lagMs >= 0 && lagMs < 60_000)).toEqual([true, true, false]);
+  });
+
+  it('is told how many keys wait', async () => {
+    const { metrics, levels } = measuring();
+    const { say, consumer } = await running({ metrics, unparkEveryMs: 60_000, levelsEveryMs: 20 });
+    consumer.before = () => {
+      throw new Error('no');
+    };
+    await say(release(randomUUIDv7()), release(randomUUIDv7()));
+    await soon(async () => expect(levels.at(-1)).toBe(2));
   });
 });
 

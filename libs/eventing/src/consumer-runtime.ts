@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { consumers, deadLetterTopic, type CloudEvent } from '@shop/contracts';
-import { withTraceparent, type Database } from '@shop/platform';
+import { consumers, type CloudEvent } from '@shop/contracts';
+import type { Database } from '@shop/platform';
 import { atMost } from './at-most.ts';
-import { AlreadyHandled, Effect, KeyParked } from './effect.ts';
-import { Poison, type Consumer, type Handler } from './consumer.ts';
 import { Flood } from './flood.ts';
+import { purgeInbox } from './inbox.ts';
+import { Unmeasured, type MessagingMetrics } from './metrics.ts';
 import { Parking } from './parking.ts';
-import { byContract, idOf, isUnknownMajor, parse } from './read-message.ts';
+import { backoff, Settling, type Outcome, type Settled } from './settling.ts';
 import type { Delivery, MessageBus, Subscription } from './bus.ts';
+import type { Consumer } from './consumer.ts';
 import type { Outbox } from './outbox.ts';
 
 export interface Log {
@@ -22,6 +23,7 @@ export interface ConsumerRuntimeOptions {
   readonly database: Database;
   readonly outbox: Outbox;
   readonly log: Log;
+  readonly metrics?: MessagingMetrics;
   /** Messages in hand at once; different keys side by side. */
   readonly maxInFlight?: number;
   /** Attempts before the key is parked, and the first wait in ms; it doubles with each, with jitter. */
@@ -32,17 +34,26 @@ export interface ConsumerRuntimeOptions {
   readonly floodPauseMs?: number;
   /** How often parked keys are looked at, in ms. */
   readonly unparkEveryMs?: number;
+  /** How often metrics are told levels, in ms. */
+  readonly levelsEveryMs?: number;
   /** For tests and experiments: called between the effect and the acknowledgement. */
   readonly afterEffect?: (message: CloudEvent) => void | Promise<void>;
 }
 
 /** How long a parked message in hand may keep a consumer from stopping. */
 const STOP_DEADLINE_MS = 10_000;
+const PURGE_EVERY_MS = 60_000;
 
-/** What became of one message. */
-export type Outcome = 'handled' | 'duplicate' | 'skipped' | 'parked' | 'dead';
-
-const defaults = { maxInFlight: 64, attempts: 5, firstRetryMs: 50, floodLimit: 50, floodPauseMs: 10_000, unparkEveryMs: 1_000 };
+const defaults = {
+  maxInFlight: 64,
+  attempts: 5,
+  firstRetryMs: 50,
+  floodLimit: 50,
+  floodPauseMs: 10_000,
+  unparkEveryMs: 1_000,
+  levelsEveryMs: 5_000,
+  metrics: new Unmeasured() as MessagingMetrics,
+};
 
 /**
  * Runs one consumer: parse by contract, inbox, handler, acknowledge. Messages of one key are handled in order, different keys side by side.
@@ -50,21 +61,22 @@ const defaults = { maxInFlight: 64, attempts: 5, firstRetryMs: 50, floodLimit: 5
  */
 export class ConsumerRuntime {
   readonly #options: ConsumerRuntimeOptions & typeof defaults;
-  readonly #handlers: ReadonlyMap<string, Handler>;
   readonly #parking: Parking;
+  readonly #settling: Settling;
   /** The end of each key's queue. */
   readonly #tails = new Map<string, Promise<void>>();
   readonly #counts: Record<Outcome, number> = { handled: 0, duplicate: 0, skipped: 0, parked: 0, dead: 0 };
   readonly #stopping = new AbortController();
   readonly #flood: Flood;
   #subscription: Subscription | undefined;
-  #unparking: Promise<void> | undefined;
+  #rounds: Promise<unknown> | undefined;
 
   constructor(options: ConsumerRuntimeOptions) {
     this.#options = { ...defaults, ...options };
-    this.#handlers = new Map(options.consumer.handlers.map((handler) => [handler.contract.type, handler]));
-    this.#parking = new Parking(options.database, options.consumer.name);
-    this.#flood = new Flood(this.#options.floodLimit, this.#options.floodPauseMs);
+    const { consumer, database, floodLimit, floodPauseMs, afterEffect } = this.#options;
+    this.#parking = new Parking(database, consumer.name);
+    this.#settling = new Settling({ ...this.#options, afterEffect, parking: this.#parking, stopping: this.#stopping.signal });
+    this.#flood = new Flood(floodLimit, floodPauseMs);
   }
 
   /** What has become of messages since the start. */
@@ -85,13 +97,13 @@ export class ConsumerRuntime {
       maxInFlight,
       handle: (delivery) => this.#inKeyOrder(delivery),
     });
-    this.#unparking = this.#unparkUntilStopped();
+    this.#rounds = this.#startRounds();
   }
 
   /** Takes no more messages, finishes those in hand. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await Promise.all([this.#subscription?.close(), atMost(STOP_DEADLINE_MS, this.#unparking)]);
+    await Promise.all([this.#subscription?.close(), atMost(STOP_DEADLINE_MS, this.#rounds)]);
   }
 
   #inKeyOrder(delivery: Delivery): Promise<void> {
@@ -106,109 +118,31 @@ export class ConsumerRuntime {
 
   /** Comes back only when the outcome is stored; a database or broker that is away is waited for, never skipped over. */
   async #deliver(delivery: Delivery): Promise<void> {
-    for (let attempt = 0; !this.#stopping.signal.aborted; attempt++) {
+    const { consumer, log, firstRetryMs } = this.#options;
+    const { signal } = this.#stopping;
+    const began = performance.now();
+    for (let attempt = 0; !signal.aborted; attempt++) {
       try {
         await this.#whilePaused();
-        const outcome = await this.#settle(delivery);
-        this.#count(outcome);
+        this.#note(await this.#settling.settle(delivery), performance.now() - began);
         return;
       } catch (error) {
-        this.#options.log.error({ err: error, consumer: this.#options.consumer.name }, 'the outcome of a message could not be stored; trying again');
-        await this.#backoff(attempt);
+        log.error({ err: error, consumer: consumer.name }, 'the outcome of a message could not be stored; trying again');
+        await backoff(attempt, firstRetryMs, signal);
       }
     }
     throw new Error('stopped before the outcome was stored: not acknowledged, so the message comes again');
   }
 
-  async #settle(delivery: Delivery): Promise<Outcome> {
-    let message: CloudEvent;
-    try {
-      message = parse(delivery);
-    } catch (error) {
-      return this.#bury(delivery, error as Poison);
-    }
-    const key = delivery.key ?? message.subject;
-    try {
-      const outcome = await withTraceparent(message.traceparent, `${this.#options.consumer.name} ${message.type}`, () => this.#attempt(message, key));
-      await this.#options.afterEffect?.(message);
-      return outcome;
-    } catch (error) {
-      if (error instanceof Poison) return this.#bury(delivery, error);
-      const { name } = this.#options.consumer;
-      if (!(error instanceof KeyParked)) {
-        if (this.#stopping.signal.aborted) throw error;
-        this.#options.log.warn({ err: error, consumer: name, key, messageId: message.id, type: message.type }, 'key parked: its message failed again and again');
-      }
-      const reason = error instanceof KeyParked ? 'waits behind an earlier message' : String(error);
-      const waiting = { messageId: message.id, topic: delivery.topic, payload: delivery.value ?? '' };
-      await this.#parking.park({ key, kind: 'transient', reason, message: waiting });
-      return 'parked';
-    }
-  }
-
-  /** The handler, tried again while its failure may pass. */
-  async #attempt(message: CloudEvent, key: string): Promise<Outcome> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#handle(message, key);
-      } catch (error) {
-        if (error instanceof Poison || error instanceof KeyParked) throw error;
-        if (attempt >= this.#options.attempts || this.#stopping.signal.aborted) throw error;
-        await this.#backoff(attempt);
-      }
-    }
-  }
-
-  async #handle(message: CloudEvent, unlessParked: string | undefined): Promise<Outcome> {
-    const { consumer, database, outbox } = this.#options;
-    const effect = new Effect(database, outbox, message, { consumer: consumer.name, messageId: message.id, unlessParked });
-    const handler = this.#handlers.get(message.type);
-    try {
-      if (handler) {
-        await handler.handle(byContract(message, handler), effect);
-        return 'handled';
-      }
-      // Of a newer major version: its key waits for a consumer that can read it.
-      if (isUnknownMajor(message.type, this.#handlers.keys())) throw new Error(`${message.type} is of a major version that ${consumer.name} does not know`);
-      await consumer.otherwise?.(message, effect);
-      return 'skipped';
-    } catch (error) {
-      if (error instanceof AlreadyHandled) return 'duplicate';
-      throw error;
-    }
-  }
-
-  /** To the dead-letter topic with its reason; its key, where known, waits for a person. */
-  async #bury(delivery: Delivery, poison: Poison): Promise<Outcome> {
-    const { consumer, bus, log } = this.#options;
-    await bus.publish([
-      {
-        topic: deadLetterTopic(consumer.name),
-        ...(delivery.key === undefined ? {} : { key: delivery.key }),
-        value: delivery.value ?? '',
-        headers: {
-          ...delivery.headers,
-          'dead-letter-reason': poison.message.slice(0, 1_000),
-          'dead-letter-topic': delivery.topic,
-          'dead-letter-from': delivery.id,
-          'dead-letter-at': new Date().toISOString(),
-        },
-      },
-    ]);
-    if (delivery.key !== undefined) {
-      const message = { messageId: idOf(delivery), topic: delivery.topic, payload: delivery.value ?? '', dead: true };
-      await this.#parking.park({ key: delivery.key, kind: 'poison', reason: poison.message, message });
-    }
-    log.error({ consumer: consumer.name, key: delivery.key, from: delivery.id, reason: poison.message }, 'poison message moved to the dead-letter topic');
-    return 'dead';
-  }
-
-  #count(outcome: Outcome): void {
+  #note({ outcome, message }: Settled, durationMs: number): void {
+    const { consumer, metrics, log, floodPauseMs } = this.#options;
     this.#counts[outcome]++;
+    const lagMs = message && Math.max(0, Date.now() - Date.parse(message.time));
+    metrics.handled({ consumer: consumer.name, outcome, durationMs, ...(lagMs !== undefined && { lagMs }) });
     if (outcome !== 'parked' && outcome !== 'dead') return;
     if (!this.#flood.rises()) return;
-    const { consumer, floodPauseMs } = this.#options;
-    this.#options.log.error({ consumer: consumer.name, pauseMs: floodPauseMs }, 'too many failures: the consumer pauses instead of draining its topic');
+    log.error({ consumer: consumer.name, pauseMs: floodPauseMs }, 'too many failures: the consumer pauses instead of draining its topic');
+    metrics.paused(consumer.name, floodPauseMs);
   }
 
   async #whilePaused(): Promise<void> {
@@ -216,45 +150,25 @@ export class ConsumerRuntime {
     this.#stopping.signal.throwIfAborted();
   }
 
-  async #unparkUntilStopped(): Promise<void> {
+  #startRounds(): Promise<unknown> {
+    const { consumer, database, metrics, unparkEveryMs, levelsEveryMs } = this.#options;
+    return Promise.all([
+      this.#every(unparkEveryMs, 'parked keys could not be looked at', async () => {
+        for (const key of await this.#parking.due()) await this.#settling.workOff(key);
+      }),
+      this.#every(levelsEveryMs, 'parked keys could not be counted', async () => metrics.parkedKeys(consumer.name, await this.#parking.count())),
+      this.#every(PURGE_EVERY_MS, 'old inbox rows could not be forgotten', () => purgeInbox(database, consumer.name, this.#stopping.signal)),
+    ]);
+  }
+
+  /** Works in rounds until this stops; a round that fails is logged, and the next one tries again. */
+  async #every(ms: number, failure: string, work: () => Promise<unknown>): Promise<void> {
+    const { consumer, log } = this.#options;
     while (!this.#stopping.signal.aborted) {
-      await this.#sleep(this.#options.unparkEveryMs);
+      await this.#sleep(ms);
       if (this.#stopping.signal.aborted) return;
-      try {
-        for (const key of await this.#parking.due()) await this.#workOff(key);
-      } catch (error) {
-        this.#options.log.warn({ err: error, consumer: this.#options.consumer.name }, 'parked keys could not be looked at');
-      }
+      await work().catch((error: unknown) => log.warn({ err: error, consumer: consumer.name }, failure));
     }
-  }
-
-  /** Handles what waits behind a key, oldest first, and lets the key flow again when nothing is left. */
-  async #workOff(key: string): Promise<void> {
-    for (let waiting = await this.#parking.first(key); waiting; waiting = await this.#parking.first(key)) {
-      const delivery = { id: waiting.messageId, topic: waiting.topic, key, value: waiting.payload, headers: {} };
-      try {
-        const message = parse(delivery);
-        await withTraceparent(message.traceparent, `${this.#options.consumer.name} ${message.type} (parked)`, () => this.#handle(message, undefined));
-      } catch (error) {
-        return this.#stillParked(delivery, waiting.dead, error);
-      }
-      await this.#parking.done(waiting.messageId);
-    }
-    if (await this.#parking.release(key)) this.#options.log.info({ consumer: this.#options.consumer.name, key }, 'parked key flows again');
-  }
-
-  async #stillParked(delivery: Delivery & { key: string }, dead: boolean | undefined, error: unknown): Promise<void> {
-    const { key } = delivery;
-    this.#options.log.warn({ err: error, consumer: this.#options.consumer.name, key }, 'parked key still fails');
-    if (error instanceof Poison && !dead) await this.#bury(delivery, error);
-    else if (error instanceof Poison) await this.#parking.park({ key, kind: 'poison', reason: error.message });
-    await this.#parking.note(key, String(error));
-  }
-
-  /** Exponential with full jitter, at most five seconds. */
-  #backoff(attempt: number): Promise<void> {
-    const most = Math.min(5_000, this.#options.firstRetryMs * 2 ** attempt);
-    return this.#sleep(Math.random() * most);
   }
 
   async #sleep(ms: number): Promise<void> {

@@ -38,6 +38,14 @@ describe('an append', () => {
     expect(await store.due(10)).not.toContainEqual(expect.objectContaining({ stream }));
   });
 
+  it('is refused whole when one of its messages could never be published', async () => {
+    const stream = randomUUIDv7();
+    const lines = [{ productId: stream, name: 'x'.repeat(2_000_000), quantity: 1, unitPrice: 1 }];
+    const huge = event(orderPlaced, { key: stream, sequence: 1, data: { orderId: stream, customerId: stream, lines, total: 1, currency: 'EUR' } });
+    await expect(store.append(append(stream, { messages: [huge] }))).rejects.toMatchObject({ kind: 'invalid', code: 'payload-too-large' });
+    expect([await store.load(stream), await count('outbox', stream)]).toEqual([[], 0]);
+  });
+
   it('announces an event under the id that it has in its stream, and its messages leave in the order given', async () => {
     const stream = randomUUIDv7();
     const placed = event(orderPlaced, {

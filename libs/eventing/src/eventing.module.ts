@@ -8,6 +8,7 @@ import { ConsumerRuntime } from './consumer-runtime.ts';
 import { failPoint } from './fail-point.ts';
 import { EventStore } from './event-store.ts';
 import { MemoryBus } from './memory/memory-bus.ts';
+import { MessagingMetrics, Unmeasured } from './metrics.ts';
 import { Outbox, PostgresOutbox } from './outbox.ts';
 import { Relay } from './relay.ts';
 import { SHARDS } from './outgoing.ts';
@@ -28,6 +29,8 @@ export interface EventingOptions {
   readonly produces: boolean;
   /** What the events in its store once looked like, if it has any. */
   readonly upcasters?: Upcasters;
+  /** Who is told what messaging does; nobody by default. */
+  readonly metrics?: Type<MessagingMetrics>;
 }
 
 /** A poll or a batch older than this means that the process does nothing any more, whatever it answers over HTTP. */
@@ -49,6 +52,7 @@ export class EventingModule {
         { provide: Relay, inject: [config, MessageBus, Logger], useFactory: openRelay },
         { provide: Outbox, inject: [Relay, Database, Logger], useFactory: openOutbox },
         { provide: EventStore, inject: [Database, Outbox], useFactory: (database: Database, outbox: Outbox) => new EventStore(database, outbox, options.upcasters) },
+        { provide: MessagingMetrics, useClass: options.metrics ?? Unmeasured },
         {
           provide: Messaging,
           inject: [ModuleRef, MessageBus, Relay, Health, config],
@@ -76,11 +80,11 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
 
   async onApplicationBootstrap(): Promise<void> {
     const find = <T>(type: Type<T> | (abstract new () => T)) => this.modules.get<T>(type as Type<T>, { strict: false });
-    const [database, outbox, log] = [find(Database), this.modules.get(Outbox), find(Logger)];
+    const [database, outbox, metrics, log] = [find(Database), this.modules.get(Outbox), this.modules.get(MessagingMetrics), find(Logger)];
     for (const type of this.options.consumers) {
       const consumer = find(type);
       const afterEffect = () => failPoint(this.failPoints, `${consumer.name}-handled`);
-      const runtime = new ConsumerRuntime({ consumer, bus: this.bus, database, outbox, log, afterEffect });
+      const runtime = new ConsumerRuntime({ consumer, bus: this.bus, database, outbox, metrics, log, afterEffect });
       this.#runtimes.push(runtime);
       this.health.live(`consumer ${consumer.name}`, () => staleness(runtime.idleMs()));
     }

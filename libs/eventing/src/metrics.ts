@@ -1,5 +1,5 @@
 import type { ConsumerName } from '@shop/contracts';
-import type { Outcome } from './consumer-runtime.ts';
+import type { Outcome } from './settling.ts';
 
 /** What waits to be published, as one relay sees it: of the shards it owns, or of the log it reads. */
 export interface Waiting {

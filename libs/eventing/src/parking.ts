@@ -6,6 +6,8 @@ export interface ParkedMessage {
   readonly messageId: string;
   readonly topic: string;
   readonly payload: string;
+  /** Its place in the stream of its key, if it has one. */
+  readonly sequence?: number | undefined;
   /** It is in the dead letters, too, and kept here at its place in the order, for when its key is released. */
   readonly dead?: boolean;
 }
@@ -41,10 +43,10 @@ export class Parking {
          ON CONFLICT ON CONSTRAINT parked_keys_pkey DO UPDATE
            SET kind = CASE WHEN excluded.kind = 'poison' THEN 'poison' ELSE parked_keys.kind END
          RETURNING consumer, key)
-       INSERT INTO parked_messages (consumer, key, message_id, topic, payload, dead)
-       SELECT consumer, key, $6, $7, $8, $9 FROM parked WHERE $6::text IS NOT NULL
+       INSERT INTO parked_messages (consumer, key, message_id, topic, payload, sequence, dead)
+       SELECT consumer, key, $6, $7, $8, $9::int, $10 FROM parked WHERE $6::text IS NOT NULL
        ON CONFLICT ON CONSTRAINT parked_messages_once DO UPDATE SET dead = parked_messages.dead OR excluded.dead`,
-      [this.#consumer, key, kind, storable(reason, 500), FIRST_RETRY_MS, message?.messageId, message?.topic, storable(message?.payload), message?.dead ?? false],
+      [this.#consumer, key, kind, storable(reason, 500), FIRST_RETRY_MS, message?.messageId, message?.topic, storable(message?.payload), message?.sequence, message?.dead ?? false],
       'park',
     );
   }
@@ -65,14 +67,27 @@ export class Parking {
     return rows.map((row) => row.key);
   }
 
-  /** The oldest message that waits behind a key. */
+  /**
+   * The message behind a key whose turn it is: the oldest, unless one has arrived since that precedes it in their stream, for which it may
+   * have been waiting.
+   */
   async first(key: string): Promise<ParkedMessage | undefined> {
     const [row] = await this.#database.query<ParkedMessage>(
-      `SELECT message_id AS "messageId", topic, payload, dead FROM parked_messages WHERE consumer = $1 AND key = $2 ORDER BY id LIMIT 1`,
+      `WITH oldest AS (SELECT topic, sequence FROM parked_messages WHERE consumer = $1 AND key = $2 ORDER BY id LIMIT 1)
+       SELECT message_id AS "messageId", m.topic, payload, m.sequence, dead
+       FROM parked_messages m JOIN oldest ON m.topic = oldest.topic AND (m.sequence <= oldest.sequence OR oldest.sequence IS NULL)
+       WHERE consumer = $1 AND key = $2
+       ORDER BY CASE WHEN oldest.sequence IS NOT NULL THEN m.sequence END, id LIMIT 1`,
       [this.#consumer, key],
       'parked-first',
     );
     return row;
+  }
+
+  /** Keys that are parked now, by whichever instance. */
+  async count(): Promise<number> {
+    const [row] = await this.#database.query<{ keys: number }>('SELECT count(*)::int AS keys FROM parked_keys WHERE consumer = $1', [this.#consumer], 'parked-count');
+    return row?.keys ?? 0;
   }
 
   /** Why the key is still parked. */

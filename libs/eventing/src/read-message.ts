@@ -19,11 +19,21 @@ export function parse(delivery: Delivery): CloudEvent {
 
 /** The id of a message that may not be readable: its own, else its place on the bus. */
 export function idOf(delivery: Delivery): string {
+  const id = attributeOf(delivery, 'id');
+  return typeof id === 'string' && /^[^\0]{1,128}$/.test(id) ? id : delivery.id;
+}
+
+/** The place in its key's stream of a message that may not be readable; undefined when it has none. */
+export function sequenceOf(delivery: Delivery): number | undefined {
+  const sequence = attributeOf(delivery, 'sequence');
+  return typeof sequence === 'string' && /^[1-9]\d{0,8}$/.test(sequence) ? Number(sequence) : undefined;
+}
+
+function attributeOf({ value }: Delivery, name: string): unknown {
   try {
-    const { id } = JSON.parse(delivery.value ?? '') as { id?: unknown };
-    return typeof id === 'string' && /^[^\0]{1,128}$/.test(id) ? id : delivery.id;
+    return (JSON.parse(value ?? '') as Record<string, unknown> | null)?.[name];
   } catch {
-    return delivery.id;
+    return undefined;
   }
 }
 

@@ -1,0 +1,58 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { orderCancelled, orderPlaced, orderStockReserved, type CloudEvent, type MessageContract } from '@shop/contracts';
+import { ConsumerRuntime, event, MemoryBus, PostgresOutbox, seal } from '@shop/eventing';
+import { Database } from '@shop/platform';
+import { freshDatabase } from '@shop/testing';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { OrderListConsumer } from './order-list.consumer.ts';
+
+const { url } = await freshDatabase('orders');
+const database = new Database(url, { size: 8, application: 'spec' });
+const bus = new MemoryBus();
+const log = { info: () => {}, warn: () => {}, error: () => {} };
+// Nobody else is here to handle what is published.
+const elsewhere = await bus.subscribe({ group: 'notifications.mail', topics: ['orders.events'], maxInFlight: 9, handle: async () => {} });
+const runtime = new ConsumerRuntime({ consumer: new OrderListConsumer(), bus, database, outbox: new PostgresOutbox(), log, attempts: 1, unparkEveryMs: 50 });
+await runtime.start();
+afterAll(async () => {
+  await runtime.stop();
+  await elsewhere.close();
+  await database.close();
+});
+
+const sealed = (contract: MessageContract, orderId: string, sequence: number) => {
+  const data = { orderId, customerId: orderId, total: 1200, currency: 'EUR', reason: 'customer', lines: [{ productId: orderId, name: 'Mug', quantity: 1, unitPrice: 1200 }] };
+  return seal(event(contract, { key: orderId, sequence, data })).payload;
+};
+const say = (...payloads: string[]) =>
+  bus.publish(payloads.map((value) => ({ topic: 'orders.events', key: (JSON.parse(value) as CloudEvent).subject, value })));
+const row = async (id: string) => (await database.query<{ status: string; version: number }>('SELECT status, version FROM order_list WHERE id = $1', [id]))[0];
+
+describe('the list of orders', () => {
+  it('sees the version of an event of a type it does not know, and goes on with the next', async () => {
+    const id = randomUUIDv7();
+    const unknown = sealed(orderStockReserved, id, 2).replace('orders.stock-reserved.v1', 'orders.order-gift-wrapped.v1');
+    await say(sealed(orderPlaced, id, 1), unknown);
+    expect(await row(id)).toEqual({ status: 'placed', version: 2 });
+    await say(sealed(orderCancelled, id, 3));
+    expect(await row(id)).toEqual({ status: 'cancelled', version: 3 });
+  });
+
+  it('is not changed by an event that comes again, nor by everything from the beginning', async () => {
+    const id = randomUUIDv7();
+    const all = [sealed(orderPlaced, id, 1), sealed(orderStockReserved, id, 2), sealed(orderCancelled, id, 3)];
+    await say(...all);
+    await say(...all, ...all);
+    expect(await row(id)).toEqual({ status: 'cancelled', version: 3 });
+  });
+
+  it('waits for a version that is missing', async () => {
+    const id = randomUUIDv7();
+    const [placed, reserved, cancelled] = [sealed(orderPlaced, id, 1), sealed(orderStockReserved, id, 2), sealed(orderCancelled, id, 3)];
+    await say(placed, cancelled);
+    expect(await row(id)).toEqual({ status: 'placed', version: 1 });
+    await say(reserved);
+    await database.query('UPDATE parked_keys SET next_attempt_at = now()');
+    await vi.waitFor(async () => expect(await row(id)).toEqual({ status: 'cancelled', version: 3 }), { timeout: 10_000, interval: 20 });
+  });
+});
