@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { commitStock, deadLetterTopic, releaseStock, type CloudEvent } from '@shop/contracts';
-import { Consumer, ConsumerRuntime, event, KafkaBus, on, Poison, PostgresOutbox, Relay, seal, type Delivery, type Effect } from '@shop/eventing';
+import { Consumer, ConsumerRuntime, event, KafkaBus, on, Poison, PostgresOutbox, QueueRelay, seal, type Delivery, type Effect } from '@shop/eventing';
 import { Database } from '@shop/platform';
 import { describeWith, freshDatabase } from '@shop/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -212,7 +212,7 @@ describeWith('kafka', 'an operator', ({ brokers }) => {
       expect(mine.find((one) => /^ +3 /.test(one))).toMatch(/3 +1 +9\d\.\d s +nobody/);
       expect(said.some((one) => /rejected .* orders\.events big: too large/.test(one))).toBe(true);
 
-      const relay = new Relay({ connectionString: orders.url, bus, log });
+      const relay = new QueueRelay({ connectionString: orders.url, bus, log });
       relay.start();
       const whole = 'orders: nothing waits; 16 of 16 shards owned by 1 relay; 1 rejected';
       await soon(async () => expect((await events(['outbox', 'status'], shop)).said).toContain(whole));

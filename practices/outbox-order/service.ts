@@ -1,4 +1,4 @@
-import { PostgresOutbox, Relay } from '@shop/eventing';
+import { PostgresOutbox, QueueRelay } from '@shop/eventing';
 import { log, serve, takePart } from '../lab/part.ts';
 import { writer } from '../lab/writer.ts';
 import { CursorRelay, SkipLockedRelay, XminRelay, type Carrier } from './naive-relays.ts';
@@ -13,13 +13,13 @@ const carriers: Record<string, () => Carrier[]> = {
   'id > last': () => [new CursorRelay(databaseUrl, bus)],
   xmin: () => [new XminRelay(databaseUrl, bus)],
   'SKIP LOCKED ×3': () => buses.map((own) => new SkipLockedRelay(databaseUrl, own)),
-  'shards ×3': () => buses.map((own) => new Relay({ connectionString: databaseUrl, bus: own, log })),
+  'shards ×3': () => buses.map((own) => new QueueRelay({ connectionString: databaseUrl, bus: own, log })),
 };
 const relays = carriers[part.variant]?.() ?? [];
 for (const relay of relays) relay.start();
 
 const outbox = new PostgresOutbox(() => {
-  for (const relay of relays) if (relay instanceof Relay) relay.wake();
+  for (const relay of relays) if (relay instanceof QueueRelay) relay.wake();
 });
 serve(
   writer(part, () => ({ outbox })),

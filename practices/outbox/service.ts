@@ -1,4 +1,4 @@
-import { PostgresOutbox, Relay } from '@shop/eventing';
+import { PostgresOutbox, QueueRelay } from '@shop/eventing';
 import { log, serve, takePart, type Part } from '../lab/part.ts';
 import { writer, type Announcement } from '../lab/writer.ts';
 import { PublishAfterCommit } from './publish-after-commit.ts';
@@ -10,7 +10,7 @@ serve(writer(part, announce), close);
 
 function withOutbox({ databaseUrl, ...rest }: Part): { announce: () => Announcement; close: () => Promise<void> } {
   const bus = rest.bus();
-  const relay = new Relay({ connectionString: databaseUrl, bus, log });
+  const relay = new QueueRelay({ connectionString: databaseUrl, bus, log });
   const outbox = new PostgresOutbox(() => relay.wake());
   relay.start();
   return {

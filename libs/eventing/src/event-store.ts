@@ -3,7 +3,7 @@ import { schemaVersionOf, upcast, type StoredEvent, type Upcasters } from '@shop
 import { constraintOf, type Database } from '@shop/platform';
 import { AlreadyHandled, KeyParked, type InboxRow } from './effect.ts';
 import { seal, type Outgoing } from './outgoing.ts';
-import type { Outbox } from './outbox.ts';
+import type { LeaveSql, PostgresOutbox } from './outbox.ts';
 
 /** An event as it stands in its stream. */
 export interface RecordedEvent<E = { type: string }> {
@@ -67,12 +67,14 @@ export class KeyUsed extends Error {
  */
 export class EventStore {
   readonly #database: Database;
-  readonly #outbox: Outbox;
+  readonly #outbox: PostgresOutbox;
+  readonly #append: string;
   readonly #upcasters: Upcasters;
 
-  constructor(database: Database, outbox: Outbox, upcasters: Upcasters = {}) {
+  constructor(database: Database, outbox: PostgresOutbox, upcasters: Upcasters = {}) {
     this.#database = database;
     this.#outbox = outbox;
+    this.#append = appendSql(outbox.leave);
     this.#upcasters = upcasters;
   }
 
@@ -86,14 +88,15 @@ export class EventStore {
     return rows.map((row) => ({ version: row.version, recordedAt: row.recordedAt.toISOString(), event: upcast<E>(row, this.#upcasters) }));
   }
 
-  /** Throws VersionConflict, AlreadyHandled, KeyParked or KeyUsed, each when its constraint says so. */
+  /** Throws VersionConflict, AlreadyHandled, KeyParked or KeyUsed, each when its constraint says so; and what `Outbox.add` throws. */
   async append(append: Append): Promise<void> {
+    this.#outbox.assertOpen();
     const { stream, expectedVersion, events, messages, inbox, idempotency } = append;
     const ids = events.map(() => randomUUIDv7());
     const rows = messages.map((message) => seal(message, inbox?.messageId, message.sequence === undefined ? undefined : ids[message.sequence - expectedVersion - 1]));
     try {
       const [result] = await this.#database.query<{ appended: number }>(
-        APPEND,
+        this.#append,
         [
           stream,
           events.map((_, index) => expectedVersion + 1 + index),
@@ -174,7 +177,8 @@ export class EventStore {
   }
 }
 
-const APPEND = `
+/** The messages follow from `whole`, so that they are left after the events, and only with them. */
+const appendSql = (leave: LeaveSql) => `
   WITH appended AS (
     INSERT INTO events (stream, version, id, type, schema_version, data, recorded_at)
     SELECT $1, e.version, e.id, e.type, e.form, e.data, $6
@@ -185,11 +189,7 @@ const APPEND = `
   ), whole AS (
     SELECT count(*)::int AS appended, max(version) AS version FROM appended
   ), queued AS (
-    INSERT INTO outbox (shard, topic, key, payload)
-    SELECT m.shard, m.topic, m.key, m.payload
-    FROM whole, unnest($7::smallint[], $8::text[], $9::text[], $10::text[]) WITH ORDINALITY AS m(shard, topic, key, payload, position)
-    WHERE whole.appended > 0
-    ORDER BY m.position
+    ${leave(MESSAGES)}
   ), seen AS (
     INSERT INTO inbox (consumer, message_id) SELECT $11, $12 FROM whole WHERE $12::text IS NOT NULL AND whole.appended > 0
   ), answered AS (
@@ -202,7 +202,11 @@ const APPEND = `
   ), settled AS (
     DELETE FROM deadlines USING whole WHERE stream = $1 AND $20::timestamptz IS NULL AND whole.appended > 0
   )
-  SELECT appended FROM whole`;
+  SELECT whole.appended, (SELECT count(*) FROM queued) AS queued FROM whole`;
+
+const MESSAGES = `(
+      SELECT m.* FROM whole, unnest($7::smallint[], $8::text[], $9::text[], $10::text[]) WITH ORDINALITY AS m(shard, topic, key, payload, position)
+      WHERE whole.appended > 0) AS messages`;
 
 /** Which rule of the database said no. A partition's key is named after the partition. */
 function meaningOf(error: unknown): unknown {

@@ -10,6 +10,7 @@ import { EventStore } from './event-store.ts';
 import { MemoryBus } from './memory/memory-bus.ts';
 import { MessagingMetrics, Unmeasured } from './metrics.ts';
 import { Outbox, PostgresOutbox } from './outbox.ts';
+import { QueueRelay } from './queue-relay.ts';
 import { Relay } from './relay.ts';
 import { SHARDS } from './outgoing.ts';
 
@@ -49,9 +50,9 @@ export class EventingModule {
       module: EventingModule,
       providers: [
         { provide: MessageBus, inject: [config, Logger], useFactory: openBus },
-        { provide: Relay, inject: [config, MessageBus, Logger], useFactory: openRelay },
+        { provide: Relay, inject: [config, MessageBus, Logger, MessagingMetrics], useFactory: openRelay },
         { provide: Outbox, inject: [Relay, Database, Logger], useFactory: openOutbox },
-        { provide: EventStore, inject: [Database, Outbox], useFactory: (database: Database, outbox: Outbox) => new EventStore(database, outbox, options.upcasters) },
+        { provide: EventStore, inject: [Database, Outbox], useFactory: (database: Database, outbox: PostgresOutbox) => new EventStore(database, outbox, options.upcasters) },
         { provide: MessagingMetrics, useClass: options.metrics ?? Unmeasured },
         {
           provide: Messaging,
@@ -109,17 +110,17 @@ async function openBus({ BUS, KAFKA_BROKERS: brokers = [], KAFKA_CLIENT }: Event
   return new (await import('./kafka/kafka-bus.ts')).KafkaBus(options);
 }
 
-function openRelay(config: EventingConfig, bus: MessageBus, log: Logger): Relay {
+function openRelay(config: EventingConfig, bus: MessageBus, log: Logger, metrics: MessagingMetrics): Relay {
   const afterPublish = () => failPoint(config.FAIL_POINTS_DIR, 'relay-published');
-  return new Relay({ connectionString: config.DATABASE_URL, bus, log, afterPublish });
+  return new QueueRelay({ connectionString: config.DATABASE_URL, bus, log, metrics, afterPublish });
 }
 
 /** Wakes the relay of this process at once, and those of others by one NOTIFY for everything committed within ten milliseconds. */
-function openOutbox(relay: Relay, database: Database, log: Logger): Outbox {
+function openOutbox(relay: Relay, database: Database, log: Logger): PostgresOutbox {
   let soon: NodeJS.Timeout | undefined;
   return new PostgresOutbox(() => {
     relay.wake();
-    if (relay.owned.size === SHARDS) return;
+    if (!(relay instanceof QueueRelay) || relay.owned.size === SHARDS) return;
     soon ??= setTimeout(() => {
       soon = undefined;
       database.query('NOTIFY outbox').catch((error: unknown) => log.warn({ err: error }, 'relays were not woken; they poll anyway'));

@@ -9,9 +9,10 @@ import fc from 'fast-check';
 import pg from 'pg';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Unpublishable, type BusMessage, type MessageBus } from './bus.ts';
-import { event, SHARDS } from './outgoing.ts';
+import type { MessagingMetrics } from './metrics.ts';
+import { event, MAX_PAYLOAD_BYTES, SHARDS } from './outgoing.ts';
 import { PostgresOutbox } from './outbox.ts';
-import { Relay } from './relay.ts';
+import { QueueRelay } from './queue-relay.ts';
 
 const { url, ownerUrl } = await freshDatabase('catalog');
 const database = new Database(url, { size: 16, application: 'spec' });
@@ -39,9 +40,9 @@ class Broker {
   }
 }
 
-const relays: Relay[] = [];
-function relay(broker: Broker, afterPublish?: () => void | Promise<void>, connectionString = url): Relay {
-  const one = new Relay({ connectionString, bus: broker.bus, log, ...(afterPublish ? { afterPublish } : {}) });
+const relays: QueueRelay[] = [];
+function relay(broker: Broker, afterPublish?: () => void | Promise<void>, connectionString = url, metrics?: MessagingMetrics): QueueRelay {
+  const one = new QueueRelay({ connectionString, bus: broker.bus, log, ...(afterPublish && { afterPublish }), ...(metrics && { metrics }) });
   relays.push(one);
   one.start();
   return one;
@@ -170,6 +171,45 @@ describe('the relay', () => {
     const [rejected] = await database.query<{ reason: string; payload: string }>('SELECT reason, payload FROM outbox_rejected');
     expect(rejected?.reason).toContain('too large');
     expect(rejected?.payload).toContain('"sequence":"2"');
+  });
+
+  it('takes no more at once than one message may be large, gives every shard its turn, and one always fits', async () => {
+    const [broker, batches] = [new Broker(), [] as BusMessage[][]];
+    const { publish } = broker.bus;
+    (broker.bus as { publish: MessageBus['publish'] }).publish = (messages) => {
+      batches.push([...messages]);
+      return publish(messages);
+    };
+    await database.query(
+      `INSERT INTO outbox (shard, topic, key, payload)
+       SELECT shard, 't', 'k' || shard, CASE n WHEN 1 THEN repeat('x', $1) ELSE repeat('y', 100000) END FROM generate_series(1, 12) AS n, generate_series(0, 3) AS shard`,
+      [MAX_PAYLOAD_BYTES],
+    );
+    relay(broker);
+    await drained();
+    const sizes = batches.map((batch) => batch.reduce((sum, { value }) => sum + value.length, 0));
+    expect(broker.received).toHaveLength(48);
+    expect(Math.max(...sizes)).toBe(MAX_PAYLOAD_BYTES);
+    // The first of every shard is as large as a batch may be: four batches of one, and no shard twice before each has had one.
+    expect(batches.slice(0, 4).map((batch) => batch.length)).toEqual([1, 1, 1, 1]);
+    expect(batches.length).toBe(4 + Math.ceil(44 / 9));
+  });
+
+  it('tells whoever measures what it published, refused and could not publish, and what waits', async () => {
+    const [broker, told] = [new Broker(), [] as [string, unknown][]];
+    const names = ['published', 'publishFailed', 'rejected', 'waiting'];
+    const metrics = Object.fromEntries(names.map((name) => [name, (what: unknown) => told.push([name, what])])) as unknown as MessagingMetrics;
+    const of = (name: string) => told.filter((each) => each[0] === name).map((each) => each[1]);
+    broker.down = true;
+    broker.refuses = (message) => message.value.includes('"sequence":"2"');
+    for (const sequence of [1, 2, 3]) await write(keys[0] as string, sequence);
+    relay(broker, undefined, url, metrics);
+    await vi.waitFor(() => expect(of('publishFailed').length).toBeGreaterThan(0), { timeout: 5_000 });
+    expect(of('waiting')[0]).toMatchObject({ messages: 3, oldestMs: expect.any(Number) });
+    broker.down = false;
+    await drained();
+    expect(of('published')).toMatchObject([{ messages: 2 }]);
+    expect(of('rejected')).toEqual([releaseStock.topic]);
   });
 
   it('shares the shards among instances, and takes over those of one whose connection is lost', async () => {

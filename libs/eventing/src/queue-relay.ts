@@ -1,0 +1,174 @@
+import pg from 'pg';
+import { SHARDS } from './outgoing.ts';
+import { BATCH, BATCH_BYTES, Relay, SILENT_MS, type Refused, type OutboxMessage } from './relay.ts';
+
+/** Advisory lock classes of the relay; the second key is the shard, or the member. */
+export const SHARD_LOCK = 0x0b0c;
+const MEMBER_LOCK = 0x0b0d;
+
+const FASTEST_POLL_MS = 5;
+const SLOWEST_POLL_MS = 200;
+const REBALANCE_EVERY_MS = 1_000;
+const MEASURE_EVERY_MS = 5_000;
+/** Beyond it a queue is long, and counting it would only make it longer. */
+const MOST_COUNTED = 100_000;
+
+/** What statistics say of a queue is wrong a moment later: read it by its key and in order, never all of it to sort it. */
+const BY_KEY = '-c enable_seqscan=off -c enable_bitmapscan=off';
+
+/**
+ * Publishes the outbox table. Each shard has one owner at a time by a session advisory lock, so the messages of one key leave in order.
+ * The owner reads by id, publishes, waits for every acknowledgement, deletes, and goes on, all on the connection that holds the lock:
+ * when that connection is lost, so are its shards. No high-water mark, so a late commit is never skipped; a kill between publish and
+ * delete repeats a batch, which the inbox of each consumer absorbs.
+ */
+export class QueueRelay extends Relay {
+  #owned = new Set<number>();
+  #wake: (() => void) | undefined;
+  #awake = false;
+  /** Which shard's messages go first into a batch; another one each time, so that none waits behind another's large messages. */
+  #turn = 0;
+
+  /** Shards this instance owns now. */
+  get owned(): ReadonlySet<number> {
+    return this.#owned;
+  }
+
+  /** Poll now. */
+  override wake(): void {
+    this.#awake = true;
+    this.#wake?.();
+  }
+
+  /** The shards it owns are the session's locks. */
+  protected override async session(): Promise<void> {
+    const client = new pg.Client({
+      connectionString: this.options.connectionString,
+      application_name: 'relay',
+      keepAlive: true,
+      connectionTimeoutMillis: 5_000,
+      query_timeout: 10_000,
+      // A relay that was stopped without dying loses its session, and so its shards; also while rows are on their way to it.
+      options: `-c idle_session_timeout=${SILENT_MS} -c tcp_user_timeout=${SILENT_MS} -c statement_timeout=10000 ${BY_KEY}`,
+    });
+    client.on('error', (error) => this.options.log.warn({ err: error }, 'relay connection failed'));
+    client.on('notification', () => this.wake());
+    try {
+      await client.connect();
+      await client.query('LISTEN outbox');
+      await client.query('SELECT pg_advisory_lock_shared($1, $2)', [MEMBER_LOCK, process.pid & 0x7fff]);
+      await this.#publishUntilStopped(client);
+    } finally {
+      this.#owned = new Set();
+      await client.end().catch(() => {});
+    }
+  }
+
+  async #publishUntilStopped(client: pg.Client): Promise<void> {
+    let [balancedAt, measuredAt, idle] = [0, 0, FASTEST_POLL_MS];
+    while (!this.stopping.aborted) {
+      if (Date.now() - balancedAt >= REBALANCE_EVERY_MS) {
+        await this.#balance(client);
+        balancedAt = Date.now();
+      }
+      if (this.measured && Date.now() - measuredAt >= MEASURE_EVERY_MS) {
+        await this.#measure(client);
+        measuredAt = Date.now();
+      }
+      this.#awake = false;
+      const rows = this.#owned.size > 0 ? await this.#next(client) : [];
+      this.heard();
+      if (rows.length > 0) await this.#carry(client, rows);
+      // As long as there is work, no pause; then ever longer ones, cut short by wake().
+      idle = rows.length > 0 ? 0 : Math.min(SLOWEST_POLL_MS, Math.max(FASTEST_POLL_MS, idle * 2));
+      if (idle > 0) await this.#untilWoken(idle);
+    }
+  }
+
+  async #untilWoken(ms: number): Promise<void> {
+    if (this.#awake) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = undefined;
+  }
+
+  /**
+   * Takes free shards up to a fair share (members are counted by a lock each of them holds) and gives back what is over it.
+   * Runs between batches only, so a shard given back has nothing of it in flight.
+   */
+  async #balance(client: pg.Client): Promise<void> {
+    const { rows } = await client.query<{ members: number }>(
+      `SELECT count(*)::int AS members FROM pg_locks
+       WHERE locktype = 'advisory' AND classid = $1 AND granted
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      [MEMBER_LOCK],
+    );
+    const share = Math.ceil(SHARDS / Math.max(1, rows[0]?.members ?? 1));
+    const over = [...this.#owned].slice(share);
+    for (const shard of over) {
+      await client.query('SELECT pg_advisory_unlock($1, $2)', [SHARD_LOCK, shard]);
+      this.#owned.delete(shard);
+    }
+    if (this.#owned.size >= share || over.length > 0) return;
+    // Each member begins at another shard, so that several do not queue for the same one.
+    const first = process.pid % SHARDS;
+    const wanted = Array.from({ length: SHARDS }, (_, i) => (first + i) % SHARDS).filter((shard) => !this.#owned.has(shard));
+    for (const shard of wanted) {
+      if (this.#owned.size >= share) break;
+      const { rows: taken } = await client.query<{ got: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS got', [SHARD_LOCK, shard]);
+      if (taken[0]?.got) this.#owned.add(shard);
+    }
+  }
+
+  /** The first of every owned shard, then the second of each, as many as fit into a batch; in the order of each shard. */
+  async #next(client: pg.Client): Promise<OutboxMessage[]> {
+    const { rows } = await client.query<OutboxMessage>({
+      name: 'outbox-next',
+      text: `SELECT shard, id::text, topic, key, payload
+             FROM (SELECT o.*, sum(o.size) OVER (ORDER BY o.place, (o.shard + ${SHARDS} - $2::int) % ${SHARDS}) AS total
+                   FROM unnest($1::smallint[]) AS owned(shard)
+                   CROSS JOIN LATERAL (
+                     SELECT *, octet_length(payload) AS size, row_number() OVER (ORDER BY id) AS place
+                     FROM outbox WHERE outbox.shard = owned.shard ORDER BY id LIMIT ${BATCH}) AS o) AS next
+             WHERE total <= ${BATCH_BYTES} OR total = size
+             ORDER BY shard, next.id`,
+      values: [[...this.#owned], this.#turn++ % SHARDS],
+    });
+    return rows;
+  }
+
+  async #carry(client: pg.Client, rows: readonly OutboxMessage[]): Promise<void> {
+    const refused = await this.publish(rows, () => void client.query('SELECT 1').catch(() => {}));
+    if (refused.length > 0) await this.#setAside(client, refused);
+    await client.query({
+      name: 'outbox-done',
+      // An id is unique beyond its shard, which is named for the sake of the key alone.
+      text: 'DELETE FROM outbox WHERE shard = ANY ($1::smallint[]) AND id = ANY ($2::bigint[])',
+      values: [[...new Set(rows.map((row) => row.shard))], rows.map((row) => row.id)],
+    });
+  }
+
+  async #setAside(client: pg.Client, refused: readonly Refused<OutboxMessage>[]): Promise<void> {
+    await client.query(
+      `WITH refused AS (SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::text[]) AS r(shard, id, reason)),
+            bad AS (DELETE FROM outbox USING refused WHERE outbox.shard = refused.shard AND outbox.id = refused.id RETURNING outbox.*, refused.reason)
+       INSERT INTO outbox_rejected (shard, id, topic, key, payload, created_at, reason) SELECT shard, id, topic, key, payload, created_at, reason FROM bad`,
+      [refused.map(({ message }) => message.shard), refused.map(({ message }) => message.id), refused.map(({ reason }) => reason)],
+    );
+  }
+
+  async #measure(client: pg.Client): Promise<void> {
+    const { rows } = await client.query<{ messages: number; oldestMs: number }>(
+      `SELECT count(*)::int AS messages, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)) * 1000, 0)::float8 AS "oldestMs"
+       FROM unnest($1::smallint[]) AS owned(shard)
+       CROSS JOIN LATERAL (SELECT created_at FROM outbox WHERE outbox.shard = owned.shard ORDER BY id LIMIT ${MOST_COUNTED / SHARDS}) AS o`,
+      [[...this.#owned]],
+    );
+    if (rows[0]) this.metrics.waiting(rows[0]);
+  }
+}
