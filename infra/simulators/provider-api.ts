@@ -46,19 +46,24 @@ export class MerchantApi {
     for (const entry of ['capture', 'void'] as const) {
       app.post(`/v1/authorisations/:id/${entry}`, guarded, this.#money(entry, (request, key) => this.#settle(entry, request, key)));
     }
-    app.get('/v1/ledger', guarded, (request) => ({ rows: this.ledger.rows(ledgerQuery.parse(request.query).reference) }));
+    app.get('/v1/ledger', guarded, this.#fated('ledger', (request) => (reply) => reply.send({ rows: this.ledger.rows(ledgerQuery.parse(request.query).reference) })));
+  }
+
+  #money(endpoint: Endpoint, work: (request: FastifyRequest, key: string) => LedgerRow) {
+    return this.#fated(endpoint, (request) => {
+      const row = work(request, idempotencyKey.parse(request.headers['idempotency-key']));
+      return (reply) => reply.code(statusOf(row)).send(answerOf(row));
+    });
   }
 
   /** Answers with what `work` did, in the way the dice say: late, not at all, or with an error. */
-  #money(endpoint: Endpoint, work: (request: FastifyRequest, key: string) => LedgerRow) {
+  #fated(endpoint: Endpoint, work: (request: FastifyRequest) => (reply: FastifyReply) => FastifyReply) {
     return async (request: FastifyRequest, reply: FastifyReply) => {
-      const key = idempotencyKey.parse(request.headers['idempotency-key']);
       const fate = await this.fates.next(endpoint);
       if (fate === 'hang') return reply.hijack();
       if (fate === 'error') throw new Refusal(500, 'internal', 'Something broke on our side.');
-      const row = work(request, key);
-      if (fate === 'serve-then-hang') return reply.hijack();
-      return reply.code(statusOf(row)).send(answerOf(row));
+      const answer = work(request);
+      return fate === 'serve-then-hang' ? reply.hijack() : answer(reply);
     };
   }
 

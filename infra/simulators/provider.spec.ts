@@ -91,6 +91,13 @@ describe('the simulated payment provider', () => {
     expect(await entries()).toEqual(['authorisation']);
   });
 
+  it('keeps its ledger readable unless told otherwise by name', async () => {
+    await call('PUT', '/knobs', { body: { errorRate: 1 } });
+    expect((await call('GET', '/v1/ledger')).code).toBe(200);
+    await call('PUT', '/knobs', { body: { endpoints: { ledger: { errorRate: 1 } } } });
+    expect((await call('GET', '/v1/ledger')).code).toBe(500);
+  });
+
   it('rolls the same dice for the same seed', async () => {
     const token = await tokenOf('4242424242424242');
     const codes = async (round: number) => {

@@ -1,5 +1,5 @@
 import { DomainError, type Money } from '@shop/kernel';
-import type { Authorisation } from './domain/payment.ts';
+import type { Authorisation, Standing } from './domain/payment.ts';
 import { PaymentProvider } from './payment-provider.ts';
 
 /** A provider in memory that keeps the port's promises; `declines` lists tokens it refuses. */
@@ -9,17 +9,19 @@ export class FakePaymentProvider extends PaymentProvider {
   readonly declines = new Set<string>();
   /** What the next calls meet: an outage before anything is done, or an answer that is lost after it was. */
   weather: 'fine' | 'away' | 'answers-lost' = 'fine';
+  /** Whether the ledger cannot be asked. */
+  ledgerAway = false;
 
-  readonly #authorisations = new Map<string, Authorisation>();
+  readonly #authorisations = new Map<string, Authorisation & Money>();
   readonly #settled = new Map<string, 'capture' | 'void'>();
 
-  override authorise(orderId: string, { paymentToken }: Money & { paymentToken: string }): Promise<Authorisation> {
+  override authorise(orderId: string, { paymentToken, amount, currency }: Money & { paymentToken: string }): Promise<Authorisation> {
     return this.#answer(() => {
       const before = this.#authorisations.get(orderId);
-      if (before) return before;
+      if (before) return answerOf(before);
       const declined = this.declines.has(paymentToken);
       const answer: Authorisation = declined ? { status: 'declined', reason: 'card-declined' } : { status: 'authorised', paymentId: `fake_${orderId}` };
-      this.#authorisations.set(orderId, answer);
+      this.#authorisations.set(orderId, { ...answer, amount, currency });
       this.ledger.push({ entry: declined ? 'decline' : 'authorisation', orderId });
       return answer;
     });
@@ -31,6 +33,16 @@ export class FakePaymentProvider extends PaymentProvider {
 
   override void(orderId: string, paymentId: string): Promise<void> {
     return this.#answer(() => this.#settle('void', orderId, paymentId));
+  }
+
+  override async standing(orderId: string): Promise<Standing> {
+    if (this.ledgerAway) throw away();
+    const found = this.#authorisations.get(orderId);
+    if (!found) return { status: 'none' };
+    if (found.status === 'declined') return { status: 'declined', reason: found.reason };
+    const settled = this.#settled.get(orderId);
+    const status = settled === undefined ? 'authorised' : settled === 'capture' ? 'captured' : 'voided';
+    return { status, paymentId: found.paymentId, amount: found.amount, currency: found.currency };
   }
 
   #settle(entry: 'capture' | 'void', orderId: string, paymentId: string): void {
@@ -45,10 +57,15 @@ export class FakePaymentProvider extends PaymentProvider {
   }
 
   async #answer<T>(work: () => T): Promise<T> {
-    const away = new DomainError('unavailable', 'provider-unavailable', 'The payment provider does not answer.');
-    if (this.weather === 'away') throw away;
+    if (this.weather === 'away') throw away();
     const answer = work();
-    if (this.weather === 'answers-lost') throw away;
+    if (this.weather === 'answers-lost') throw away();
     return answer;
   }
+}
+
+const away = () => new DomainError('unavailable', 'provider-unavailable', 'The payment provider does not answer.');
+
+function answerOf(found: Authorisation): Authorisation {
+  return found.status === 'authorised' ? { status: 'authorised', paymentId: found.paymentId } : { status: 'declined', reason: found.reason };
 }

@@ -9,11 +9,12 @@ import {
   timeout,
   TimeoutStrategy,
   wrap,
+  type IPolicy,
 } from 'cockatiel';
 import { DomainError, type Money } from '@shop/kernel';
 import { Pool } from 'undici';
 import { z } from 'zod';
-import type { Authorisation } from './domain/payment.ts';
+import type { Authorisation, Standing } from './domain/payment.ts';
 import { PaymentProvider } from './payment-provider.ts';
 
 const authorisation = z.discriminatedUnion('status', [
@@ -21,6 +22,18 @@ const authorisation = z.discriminatedUnion('status', [
   z.object({ status: z.literal('declined'), reason: z.string().min(1) }),
 ]);
 const settled = z.object({ id: z.string() });
+const ledger = z.object({
+  rows: z.array(
+    z.object({
+      entry: z.enum(['authorisation', 'decline', 'capture', 'void']),
+      authorisationId: z.string().min(1),
+      amount: z.int(),
+      currency: z.string(),
+      reason: z.string().optional(),
+    }),
+  ),
+});
+const standings = { authorisation: 'authorised', capture: 'captured', void: 'voided' } as const;
 
 export interface HttpPaymentProviderOptions {
   readonly url: string;
@@ -35,14 +48,17 @@ export interface HttpPaymentProviderOptions {
 }
 
 /**
- * The provider's HTTP API. Every call carries an Idempotency-Key made from the order, so it is safe to repeat: at most twice here, with
- * jitter, and later by whoever asked. A provider that fails half of ten seconds' calls is left alone for a while instead of waited for.
+ * The provider's HTTP API. Every move carries an Idempotency-Key made from the order, so it is safe to repeat: at most twice here, with
+ * jitter, and later by whoever finds out what became of it. A provider that fails half of ten seconds' calls is left alone for a while
+ * instead of waited for.
  */
 export class HttpPaymentProvider extends PaymentProvider {
   readonly #pool: Pool;
   readonly #key: string;
   readonly #base: URL;
-  readonly #policy;
+  readonly #moves: IPolicy;
+  /** Another circuit: the ledger is wanted most when moves go unanswered. */
+  readonly #looks: IPolicy;
 
   constructor({ url, key, attemptMs = 2_000, deadlineMs = 5_000, onCircuit }: HttpPaymentProviderOptions) {
     super();
@@ -50,23 +66,8 @@ export class HttpPaymentProvider extends PaymentProvider {
     this.#key = key;
     // The pool is the bulkhead: a slow provider ties up this many sockets and no more.
     this.#pool = new Pool(this.#base.origin, { connections: 32, connect: { timeout: attemptMs }, headersTimeout: attemptMs, bodyTimeout: attemptMs });
-    const transient = handleWhen(isTransient);
-    const breaker = circuitBreaker(transient, {
-      // At least five calls in the window: one failure on a quiet night is no outage.
-      breaker: new SamplingBreaker({ threshold: 0.5, duration: 10_000, minimumRps: 0.5 }),
-      halfOpenAfter: new ExponentialBackoff({ initialDelay: 500, maxDelay: 10_000 }),
-    });
-    breaker.onBreak(() => onCircuit?.('open'));
-    breaker.onReset(() => onCircuit?.('closed'));
-    this.#policy = wrap(
-      timeout(deadlineMs, TimeoutStrategy.Aggressive),
-      retry(handleWhen((error) => isTransient(error) && !(error instanceof BrokenCircuitError)), {
-        maxAttempts: 2,
-        backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: 500 }),
-      }),
-      breaker,
-      timeout(attemptMs, TimeoutStrategy.Aggressive),
-    );
+    const policy = () => resilient(attemptMs, deadlineMs, onCircuit);
+    [this.#moves, this.#looks] = [policy(), policy()];
   }
 
   override async authorise(orderId: string, { amount, currency, paymentToken }: Money & { paymentToken: string }): Promise<Authorisation> {
@@ -82,20 +83,28 @@ export class HttpPaymentProvider extends PaymentProvider {
     await this.#post(`/v1/authorisations/${encodeURIComponent(paymentId)}/void`, `${orderId}:void`, {}, settled);
   }
 
+  override async standing(orderId: string): Promise<Standing> {
+    const { rows } = await this.#ask(this.#looks, { method: 'GET', path: '/v1/ledger', query: { reference: orderId } }, ledger);
+    const last = rows.at(-1);
+    if (!last) return { status: 'none' };
+    const { entry, authorisationId: paymentId, amount, currency, reason = 'declined' } = last;
+    return entry === 'decline' ? { status: 'declined', reason } : { status: standings[entry], paymentId, amount, currency };
+  }
+
   close(): Promise<void> {
     return this.#pool.destroy();
   }
 
-  async #post<T>(path: string, idempotencyKey: string, body: object, schema: z.ZodType<T>): Promise<T> {
+  #post<T>(path: string, idempotencyKey: string, body: object, schema: z.ZodType<T>): Promise<T> {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': idempotencyKey };
+    return this.#ask(this.#moves, { method: 'POST', path, headers, body: JSON.stringify(body) }, schema);
+  }
+
+  async #ask<T>(policy: IPolicy, { path, headers, ...request }: Ask, schema: z.ZodType<T>): Promise<T> {
     try {
-      return await this.#policy.execute(async ({ signal }) => {
-        const answer = await this.#pool.request({
-          method: 'POST',
-          path: new URL(path, this.#base).pathname,
-          headers: { authorization: `Bearer ${this.#key}`, 'content-type': 'application/json', 'idempotency-key': idempotencyKey },
-          body: JSON.stringify(body),
-          signal,
-        });
+      return await policy.execute(async ({ signal }) => {
+        const authorization = `Bearer ${this.#key}`;
+        const answer = await this.#pool.request({ ...request, path: new URL(path, this.#base).pathname, headers: { authorization, ...headers }, signal });
         const text = await answer.body.text();
         const ok = answer.statusCode < 300 || answer.statusCode === 402;
         return ok ? schema.parse(JSON.parse(text)) : refuse(answer.statusCode);
@@ -104,6 +113,33 @@ export class HttpPaymentProvider extends PaymentProvider {
       throw isTransient(error) ? unavailable(error) : error;
     }
   }
+}
+
+interface Ask {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly query?: Record<string, string>;
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+}
+
+function resilient(attemptMs: number, deadlineMs: number, onCircuit: HttpPaymentProviderOptions['onCircuit']): IPolicy {
+  const breaker = circuitBreaker(handleWhen(isTransient), {
+    // At least five calls in the window: one failure on a quiet night is no outage.
+    breaker: new SamplingBreaker({ threshold: 0.5, duration: 10_000, minimumRps: 0.5 }),
+    halfOpenAfter: new ExponentialBackoff({ initialDelay: 500, maxDelay: 10_000 }),
+  });
+  breaker.onBreak(() => onCircuit?.('open'));
+  breaker.onReset(() => onCircuit?.('closed'));
+  return wrap(
+    timeout(deadlineMs, TimeoutStrategy.Aggressive),
+    retry(handleWhen((error) => isTransient(error) && !(error instanceof BrokenCircuitError)), {
+      maxAttempts: 2,
+      backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: 500 }),
+    }),
+    breaker,
+    timeout(attemptMs, TimeoutStrategy.Aggressive),
+  );
 }
 
 /** 408, 425, 429 and 5xx may pass, and so may a key that is being changed; any other answer will never be another. */

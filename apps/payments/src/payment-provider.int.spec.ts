@@ -139,6 +139,27 @@ describe.each(adapters)('every payment provider (%s)', (_name, open) => {
     expect(await adapter.entries(orderId)).toEqual([]);
   });
 
+  it('says by its ledger what has become of an order', async () => {
+    const standing = () => adapter.provider.standing(orderId);
+    expect(await standing()).toEqual({ status: 'none' });
+    const paymentId = await held();
+    expect(await standing()).toEqual({ status: 'authorised', paymentId, ...price });
+    await adapter.provider.capture(orderId, paymentId);
+    expect(await standing()).toEqual({ status: 'captured', paymentId, ...price });
+    orderId = randomUUIDv7();
+    await adapter.provider.void(orderId, await held());
+    expect(await standing()).toMatchObject({ status: 'voided', ...price });
+    orderId = randomUUIDv7();
+    await adapter.provider.authorise(orderId, { ...price, paymentToken: adapter.bad });
+    expect(await standing()).toEqual({ status: 'declined', reason: 'card-declined' });
+  });
+
+  it('shows in its ledger what it did and did not answer', async () => {
+    await adapter.weather('answers-lost');
+    await expect(authorise()).rejects.toMatchObject({ kind: 'unavailable' });
+    expect(await adapter.provider.standing(orderId)).toMatchObject({ status: 'authorised', ...price });
+  });
+
   it('answers again when its answer was lost, and has still held the money once', async () => {
     await adapter.weather('answers-lost');
     await expect(authorise()).rejects.toMatchObject({ kind: 'unavailable' });
@@ -175,6 +196,18 @@ describe('the HTTP provider', () => {
     await knobs({});
     await expect.poll(call, { timeout: 10_000 }).toMatchObject({ status: 'authorised' });
     expect(circuit.at(-1)).toBe('closed');
+  });
+
+  it('says so when the ledger cannot be read, and is not kept from it by moves that fail', async () => {
+    await knobs({ timeoutRate: 1, endpoints: { ledger: { errorRate: 1 } } });
+    const provider = openHttp(100, 600);
+    await expect(provider.standing(randomUUIDv7())).rejects.toMatchObject({ kind: 'unavailable' });
+    await knobs({ timeoutRate: 1 });
+    const paymentToken = await tokenOf('4242424242424242');
+    const left = () => provider.authorise(randomUUIDv7(), { ...price, paymentToken }).catch((error: Error) => error.message);
+    await expect.poll(left, { timeout: 10_000 }).toContain('left alone');
+    expect(await provider.standing(randomUUIDv7())).toEqual({ status: 'none' });
+    await knobs({});
   });
 
   it('gets the same answer from a provider that was killed and came back', async () => {

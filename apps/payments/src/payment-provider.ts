@@ -1,9 +1,9 @@
 import type { Money } from '@shop/kernel';
-import type { Authorisation } from './domain/payment.ts';
+import type { Authorisation, Standing } from './domain/payment.ts';
 
 /**
  * The party that holds, takes and returns money. Every call may be repeated for the same order: it moves money once and answers the
- * same. No answer (an error of kind `unavailable`) says nothing about whether it was carried out: call again until there is one.
+ * same. No answer (an error of kind `unavailable`) says nothing about whether it was carried out, or still will be: ask the ledger.
  */
 export abstract class PaymentProvider {
   /** Holds an amount on the card behind a token. */
@@ -12,4 +12,6 @@ export abstract class PaymentProvider {
   abstract capture(orderId: string, paymentId: string): Promise<void>;
   /** Lets go of what is held. Throws `conflict` where nothing is. */
   abstract void(orderId: string, paymentId: string): Promise<void>;
+  /** What the provider's ledger says about an order. `none`: nothing was carried out so far. */
+  abstract standing(orderId: string): Promise<Standing>;
 }

@@ -6,12 +6,14 @@ import { HttpPaymentProvider } from './http-payment-provider.ts';
 import { PaymentProvider } from './payment-provider.ts';
 import { Payments } from './payments.ts';
 import { PaymentsConsumer } from './payments.consumer.ts';
+import { Reconciliation } from './reconciliation.ts';
 
 @Module({
   imports: [DatabaseModule.forRoot(PaymentsConfig), EventingModule.forRoot(PaymentsConfig, { consumers: [PaymentsConsumer], produces: true })],
   providers: [
     Payments,
     PaymentsConsumer,
+    Reconciliation,
     {
       provide: PaymentProvider,
       inject: [PaymentsConfig, Logger],
