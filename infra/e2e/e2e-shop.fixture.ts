@@ -7,7 +7,7 @@ import { vi } from 'vitest';
 import type { DatabaseName } from '../databases.ts';
 import { register, signIn } from '../login.ts';
 import { startServers } from '../servers/index.ts';
-import { startShop, type Shop } from '../shop.ts';
+import { startShop, type Shop, type ShopOptions } from '../shop.ts';
 import { wipeState } from '../state.ts';
 
 /** An answer of the API, parsed: what was asked for, or a problem. */
@@ -24,9 +24,10 @@ export const cards = { good: '4242424242424242', declined: '4000000000000002' } 
 
 /**
  * A whole shop for one spec file: two instances of every service, with fail-points that can be armed. Databases of its own on the
- * Postgres of this run, and a Kafka of its own: what one file's shop still had under way must not reach the next one's.
+ * Postgres of this run, and a Kafka of its own: what one file's shop still had under way must not reach the next one's. `settings` is more
+ * environment for a service's instances.
  */
-export async function e2eShop(name: string): Promise<E2eShop> {
+export async function e2eShop(name: string, settings: ShopOptions['env'] = {}): Promise<E2eShop> {
   const { postgres, redis, prefix } = servers();
   Object.assign(process.env, { POSTGRES_URL: postgres.adminUrl, ...(redis && { REDIS_URL: redis.url }) });
   const folder = join(import.meta.dirname, '../../.state-tests', `${name}-${process.pid}`);
@@ -40,7 +41,7 @@ export async function e2eShop(name: string): Promise<E2eShop> {
     ports: 'free',
     prefix: `${prefix}${name}_`,
     say: () => {},
-    env: { catalog: env, orders: env, payments: env, notifications: env },
+    env: { ...settings, ...Object.fromEntries((['catalog', 'orders', 'payments', 'notifications'] as const).map((service) => [service, { ...env, ...settings[service] }])) },
   });
   const stop = async () => {
     await shop.stop();

@@ -4,5 +4,6 @@ import { OrdersModule } from './orders.module.ts';
 
 export const orders = defineService({ name: 'orders', config: OrdersConfig, module: OrdersModule });
 
-export { order, type Order, type OrderEvent } from './domain/order.ts';
+export { order, type Order, type OrderCommand, type OrderEvent } from './domain/order.ts';
+export { patience, steps, type SagaStep } from './domain/saga.ts';
 export { orderUpcasters } from './domain/upcasters.ts';

@@ -9,7 +9,7 @@ CREATE TABLE open_outcomes (
   payment_token text,
   -- The order was given up meanwhile: whatever comes of it is to be let go.
   unwanted      boolean     NOT NULL DEFAULT false,
-  -- When the provider may last have been asked for the move; it is written before it is asked again.
+  -- By when the provider was last asked for the move, at the latest; written before it is asked again.
   asked_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
   -- When the ledger is asked next, and how often it was.
   due_at        timestamptz NOT NULL,

@@ -7,6 +7,11 @@ export interface Stored {
   readonly version: number;
 }
 
+/** As it was when it was read (performance.now()). */
+export interface Loaded extends Stored {
+  readonly readAt: number;
+}
+
 /** What caused a move whose outcome is open. */
 export interface Cause {
   readonly messageId?: string;
@@ -31,7 +36,8 @@ interface Row {
 const FIRST_LOOK_MS = 500;
 
 /** A payment as its two rows have it: what is known, and what is open. */
-export async function load(database: Database, orderId: string): Promise<Stored> {
+export async function load(database: Database, orderId: string): Promise<Loaded> {
+  const readAt = performance.now();
   const [row] = await database.query<Row>(
     `SELECT p.status, p.payment_id, p.amount, p.currency, p.reason, p.version,
             o.move, o.amount AS asked_amount, o.currency AS asked_currency, o.payment_token, o.unwanted
@@ -39,7 +45,7 @@ export async function load(database: Database, orderId: string): Promise<Stored>
     [orderId],
     'payment-load',
   );
-  return row ? { state: stateOf(row), version: row.version ?? 0 } : { state: payment.initial, version: 0 };
+  return row ? { state: stateOf(row), version: row.version ?? 0, readAt } : { state: payment.initial, version: 0, readAt };
 }
 
 /** What a decision makes of a payment. */
@@ -77,7 +83,7 @@ async function saveOpen(tx: Transaction, { orderId, before, after, cause }: Chan
   const [was, is] = [openOf(before.state), openOf(after.state)];
   if (was && was.move !== is?.move) await mustHit(orderId, tx.query(KNOWN, [orderId, was.move, was.unwanted], 'outcome-known'));
   else if (was && was.unwanted !== is?.unwanted) await mustHit(orderId, tx.query(UNWANTED, [orderId, was.move], 'outcome-unwanted'));
-  if (is && was?.move !== is.move) await insertOpen(tx, orderId, is, cause);
+  if (is && was?.move !== is.move) await insertOpen(tx, orderId, { ...is, cause, version: after.version });
 }
 
 const KNOWN = 'DELETE FROM open_outcomes WHERE order_id = $1 AND move = $2 AND unwanted = $3 RETURNING 1';
@@ -89,12 +95,14 @@ interface Open {
   readonly request?: { readonly amount: number; readonly currency: string; readonly paymentToken: string };
 }
 
-async function insertOpen(tx: Transaction, orderId: string, { move, request }: Open, { messageId, traceparent }: Cause): Promise<void> {
+/** Only beside what is known by now, as the transaction itself has written it. */
+async function insertOpen(tx: Transaction, orderId: string, { move, request, cause, version }: Open & { cause: Cause; version: number }): Promise<void> {
   const inserted = tx.query(
     `INSERT INTO open_outcomes (order_id, move, amount, currency, payment_token, due_at, caused_by, traceparent)
-     VALUES ($1, $2, $3, $4, $5, clock_timestamp() + $6 * interval '1 millisecond', $7, $8)
+     SELECT $1, $2, $3, $4, $5, clock_timestamp() + $6 * interval '1 millisecond', $7, $8
+     WHERE coalesce((SELECT version FROM payments WHERE order_id = $1), 0) = $9
      ON CONFLICT ON CONSTRAINT open_outcomes_pkey DO NOTHING RETURNING 1`,
-    [orderId, move, request?.amount, request?.currency, request?.paymentToken, FIRST_LOOK_MS, messageId, traceparent],
+    [orderId, move, request?.amount, request?.currency, request?.paymentToken, FIRST_LOOK_MS, cause.messageId, cause.traceparent, version],
     'outcome-open',
   );
   await mustHit(orderId, inserted);
@@ -139,18 +147,18 @@ export interface DueOutcome {
   readonly cause: Cause;
 }
 
-/** How long a claimed outcome is left to whoever claimed it, in case it dies. Longer than two calls to the provider. */
-const LEASE_MS = 20_000;
+/** How long a claimed outcome is left to whoever claimed it, in case it dies. By its end nobody asks the provider on the strength of this claim. */
+const LEASE_MS = 12_000;
 
 /**
- * Takes outcomes that are due; no other instance gets them until the lease is over. The time of asking is written here, before anybody is
- * asked again: a crash after the call must not make the provider look quieter than it is.
+ * Takes outcomes that are due; no other instance gets them until the lease is over. By when the provider may last have been asked is
+ * written here, before anybody asks: a crash after the call must not make the provider look quieter than it is.
  */
 export async function claimDue(database: Database, settlesWithinMs: number, limit: number): Promise<DueOutcome[]> {
   const rows = await database.query<{ order_id: string; quiet: boolean; attempts: number; caused_by: string | null; traceparent: string | null }>(
     `UPDATE open_outcomes AS o
      SET attempts = attempts + 1, due_at = clock_timestamp() + $1 * interval '1 millisecond',
-         asked_at = CASE WHEN unwanted THEN asked_at ELSE clock_timestamp() END
+         asked_at = CASE WHEN unwanted THEN asked_at ELSE clock_timestamp() + $1 * interval '1 millisecond' END
      WHERE order_id IN (SELECT order_id FROM open_outcomes WHERE due_at <= clock_timestamp() ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
      RETURNING order_id, attempts, caused_by, traceparent, unwanted AND asked_at < clock_timestamp() - $3 * interval '1 millisecond' AS quiet`,
     [LEASE_MS, limit, settlesWithinMs],

@@ -4,8 +4,11 @@ import { paymentAuthorised, paymentCaptured, paymentDeclined, paymentVoided } fr
 import { event, Outbox, Poison, type Effect, type Outgoing } from '@shop/eventing';
 import { Database, type Transaction } from '@shop/platform';
 import { isOpen, moneyMove, payment, type Answer, type MoneyMove, type PaymentCommand, type PaymentEvent } from './domain/payment.ts';
-import { load, save, type Cause, type DueOutcome, type Stored } from './payment-rows.ts';
+import { load, save, type Cause, type DueOutcome, type Loaded, type Stored } from './payment-rows.ts';
 import { PaymentProvider } from './payment-provider.ts';
+
+/** For how long what was read may be acted on outside, in milliseconds: less than an open outcome's lease, more than a look at the ledger takes. */
+const READ_IS_GOOD_FOR_MS = 6_000;
 
 /**
  * Moves money, then records that it moved, in that order: the provider cannot take part in our transaction. A crash in between is
@@ -45,8 +48,10 @@ export class Payments {
     return !isOpen(decided.after.state);
   }
 
-  private async decide(orderId: string, before: Stored, command: PaymentCommand): Promise<Decided> {
+  private async decide(orderId: string, before: Loaded, command: PaymentCommand): Promise<Decided> {
     const move = moneyMove(before.state, command);
+    // A process that stood still may wake up when others have long given the order up: it has to read again before it asks for money.
+    if (move && performance.now() - before.readAt > READ_IS_GOOD_FOR_MS) throw new Error(`The payment of order ${orderId} was read too long ago to act on it`);
     const answer = move && (await this.carryOut(orderId, move));
     const events = payment.decide(before.state, answer ? { ...command, answer } : command);
     const messages = events.flatMap((one) => announce(orderId, one)).map((message, index) => ({ ...message, sequence: before.version + 1 + index }));

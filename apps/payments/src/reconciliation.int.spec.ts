@@ -1,6 +1,6 @@
 import type { CloudEvent } from '@shop/contracts';
 import { PostgresOutbox } from '@shop/eventing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { FakePaymentProvider } from './fake-payment-provider.ts';
 import { claimDue } from './payment-rows.ts';
 import { Payments } from './payments.ts';
@@ -91,6 +91,24 @@ describe('an answer that does not come', () => {
     expect(await claimDue(database, PROVIDER_SETTLES_WITHIN_MS, 100)).toEqual([]);
     await reconcile();
     expect(await announced()).toEqual(['1 payment-authorised']);
+  });
+
+  it('is not acted on by an instance that stood still after reading: it reads again before it asks for money', async () => {
+    provider.weather = 'away';
+    await send(authorise());
+    provider.weather = 'fine';
+    const now = vi.spyOn(performance, 'now');
+    const slow = Object.create(provider, {
+      standing: {
+        value: (id: string) => {
+          now.mockReturnValue(performance.now() + 10_000);
+          return provider.standing(id);
+        },
+      },
+    }) as FakePaymentProvider;
+    await reconcile(new Payments(database, slow, new PostgresOutbox()));
+    now.mockRestore();
+    expect([moves(), await open()]).toEqual([[], [{ move: 'authorise', unwanted: false }]]);
   });
 
   it('is found out once when the finder dies before its commit', async () => {

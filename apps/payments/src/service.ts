@@ -3,3 +3,5 @@ import { PaymentsConfig } from './config.ts';
 import { PaymentsModule } from './payments.module.ts';
 
 export const payments = defineService({ name: 'payments', config: PaymentsConfig, module: PaymentsModule });
+
+export { isOpen, moneyMove, payment, type Answer, type MoneyMove, type Payment, type PaymentCommand, type PaymentEvent, type Standing } from './domain/payment.ts';
