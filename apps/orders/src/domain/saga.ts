@@ -6,7 +6,7 @@ export type SagaStep = 'reserve-stock' | 'authorise-payment' | 'commit-stock' | 
 /**
  * What follows from each event. Steps to one service travel in order under the order's key, so a compensation always arrives after the
  * step it undoes; undoing what was never done is harmless. Cancelling therefore gives back both without asking what was held:
- * an outcome that is still on its way cannot slip through.
+ * an outcome that is still on its way cannot slip through. Every path, drawn: docs/saga.md.
  */
 export function steps(event: OrderEvent): readonly SagaStep[] {
   switch (event.type) {
