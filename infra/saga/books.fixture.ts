@@ -43,6 +43,8 @@ export class StockBooks {
 /** The provider promises to have carried out, or dropped, whatever it was asked for after so many milliseconds. */
 export const SETTLES_WITHIN_MS = 120_000;
 
+type Entry = 'authorisation' | 'decline' | 'capture' | 'void';
+
 interface Late {
   readonly at: number;
   readonly orderId: string;
@@ -52,7 +54,7 @@ interface Late {
 /** The payment provider: it moves money once for each key, and says so when it feels like it. */
 export class ProviderBooks {
   /** Every movement of money, in order. */
-  readonly ledger: { readonly orderId: string; readonly entry: 'authorisation' | 'decline' | 'capture' | 'void' }[] = [];
+  readonly ledger: { readonly orderId: string; readonly entry: Entry }[] = [];
   /** Nobody is kept waiting any more. */
   calm = false;
   private late: Late[] = [];
@@ -62,24 +64,16 @@ export class ProviderBooks {
     private readonly solvent: (orderId: string) => boolean,
   ) {}
 
-  entries(orderId: string): string[] {
+  entries(orderId: string): Entry[] {
     return this.ledger.flatMap((row) => (row.orderId === orderId ? [row.entry] : []));
   }
 
   standing(orderId: string): Standing {
-    const held = { paymentId: `auth ${orderId}`, amount: 1250, currency: 'EUR' };
-    switch (this.entries(orderId).at(-1)) {
-      case 'authorisation':
-        return { status: 'authorised', ...held };
-      case 'capture':
-        return { status: 'captured', ...held };
-      case 'void':
-        return { status: 'voided', ...held };
-      case 'decline':
-        return { status: 'declined', reason: 'card-declined' };
-      default:
-        return { status: 'none' };
-    }
+    const last = this.entries(orderId).at(-1);
+    if (last === undefined) return { status: 'none' };
+    if (last === 'decline') return { status: 'declined', reason: 'card-declined' };
+    const status = { authorisation: 'authorised', capture: 'captured', void: 'voided' } as const;
+    return { status: status[last], paymentId: `auth ${orderId}`, amount: 1250, currency: 'EUR' };
   }
 
   /** Does it and says so; or does it and does not say so; or does it later; or never. */
@@ -105,7 +99,7 @@ export class ProviderBooks {
     if (move.type === 'authorise') {
       const [first] = entries;
       const entry = first ?? (this.solvent(orderId) ? 'authorisation' : 'decline');
-      if (!first) this.ledger.push({ orderId, entry: entry as 'authorisation' | 'decline' });
+      if (!first) this.ledger.push({ orderId, entry });
       return entry === 'decline' ? { status: 'declined', reason: 'card-declined' } : { status: 'authorised', paymentId: `auth ${orderId}` };
     }
     if (!entries.includes(move.type)) {
