@@ -2,9 +2,9 @@ import { userInfo } from 'node:os';
 import type { ConsumerName } from '@shop/contracts';
 import type { Sql } from './operated-shop.ts';
 
-/** What an operator does to one message or key. */
+/** What an operator does to one message or key, or to what a consumer keeps. */
 export interface Action {
-  readonly action: 'release' | 'skip' | 'replay';
+  readonly action: 'release' | 'skip' | 'replay' | 'rebuild';
   readonly consumer: ConsumerName;
   readonly key?: string | undefined;
   readonly messageId?: string | undefined;

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { messages } from '@shop/contracts';
 import { KafkaBus } from '@shop/eventing';
+import type { Compared } from '@shop/orders';
 import { runningShop } from '../running.ts';
 import { Obstacle } from '../state.ts';
 import { deadLetterAt, deadLetters, refusal, replay, type DeadLetter } from './dead-letters.ts';
@@ -8,6 +9,7 @@ import { eventsOf, orderAt, withoutToken, type Moment } from './history.ts';
 import { asConsumer, asKey, messagingServices, table, type Filter, type OperatedShop } from './operated-shop.ts';
 import { outboxStatus, summary } from './outbox-status.ts';
 import { parkedKeys, release } from './parked.ts';
+import { agrees, checkOrders, rebuildOrders } from './projections.ts';
 
 const usage = `npm run events -- <command>     for whoever operates the shop that runs here
 
@@ -23,17 +25,21 @@ const usage = `npm run events -- <command>     for whoever operates the shop tha
       says what it would send again to the topics they came from; with --yes it does, so many a second at most
   outbox status
       for each service: messages that wait to be published, how long, by shard; who publishes them; what the broker refused
+  projection check orders
+      whether the list of orders is what the orders' events make it, each at a recorded version: both hashes
+  projection rebuild orders
+      makes it anew from the events, in place, while orders flow and are listed; then checks
   history <order> [--version n | --at 2026-01-31T12:00:00Z]
       the order as it is, or as it was then
 
-Releases and replays are written down in the table operator_actions of the service's database. Exit code 1: it did not come out as asked.
+Releases, replays and rebuilds are written down in the table operator_actions of the service's database. Exit code 1: it did not come out as asked.
 `;
 
 /** Where a command finds the shop, and says what it has to say. */
 export interface Surroundings {
   readonly shop: () => OperatedShop;
   readonly say: (line: string) => void;
-  /** How long a release waits for the consumer, in ms. */
+  /** How long a release or a check waits for the consumer, in ms. */
   readonly patience?: number;
 }
 
@@ -47,6 +53,8 @@ const commands: Record<string, Command> = {
   'dead-letters show': showDeadLetter,
   'dead-letters replay': replayDeadLetters,
   'outbox status': showOutbox,
+  'projection check': checkProjection,
+  'projection rebuild': rebuildProjection,
   history: showHistory,
 };
 
@@ -160,6 +168,35 @@ async function showOutbox(_: Options, rest: string[], { shop, say }: Surrounding
     for (const { topic, key, reason, rejectedAt } of status.rejected) say(`  rejected ${rejectedAt.toISOString()} ${topic} ${key}: ${line(reason)}`);
   }
   return 0;
+}
+
+function asProjection([name, ...rest]: string[]): void {
+  nothingMore(rest);
+  if (name !== 'orders') throw new Obstacle(`Which projection? There is one: orders${name === undefined ? '' : `, and no "${name}"`}.`);
+}
+
+async function checkProjection(_: Options, rest: string[], { shop, say, patience }: Surroundings): Promise<number> {
+  asProjection(rest);
+  return sayCompared(await checkOrders(shop(), patience), say);
+}
+
+async function rebuildProjection(_: Options, rest: string[], { shop, say, patience }: Surroundings): Promise<number> {
+  asProjection(rest);
+  const { mended, compared } = await rebuildOrders(shop(), patience);
+  const { orders, events, seconds, wrong, behind, differences } = mended;
+  say(`${orders} orders folded from ${events} events in ${seconds.toFixed(1)} s (${Math.round(events / seconds)} a second): ${wrong} rows were wrong, ${behind} behind`);
+  for (const { id, what } of differences) say(`  ${id}  ${line(what)}`);
+  return sayCompared(compared, say);
+}
+
+function sayCompared(compared: Compared, say: (line: string) => void): number {
+  const { orders, events, wrong, differences, projection, folded } = compared;
+  say(`projection  sha256 ${projection}`);
+  say(`events      sha256 ${folded}`);
+  if (agrees(compared)) say(`The same, for ${orders} orders and ${events} events.`);
+  else say(`They differ: ${wrong} of ${orders} rows are not what the events make them.`);
+  for (const { id, what } of differences) say(`  ${id}  ${line(what)}`);
+  return agrees(compared) ? 0 : 1;
 }
 
 async function showHistory({ version, at }: Options, [orderId, ...rest]: string[], { shop, say }: Surroundings): Promise<number> {

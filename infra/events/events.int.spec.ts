@@ -18,10 +18,10 @@ const log = { info: () => {}, warn: () => {}, error: () => {} };
 afterAll(() => Promise.all([database.close(), orderRows.close()]));
 
 /** What a command says, line by line, and its exit code; where npm would show a sentence and exit 1, that sentence. */
-async function events(args: string[], shop: OperatedShop): Promise<{ code: number; said: string[] }> {
+async function events(args: string[], shop: OperatedShop, patience = 5_000): Promise<{ code: number; said: string[] }> {
   const said: string[] = [];
   try {
-    return { code: await eventsCommand(args, { shop: () => shop, say: (line) => said.push(line), patience: 5_000 }), said };
+    return { code: await eventsCommand(args, { shop: () => shop, say: (line) => said.push(line), patience }), said };
   } catch (error) {
     return { code: 1, said: [...said, (error as Error).message] };
   }
@@ -232,6 +232,8 @@ describeWith('kafka', 'an operator', ({ brokers }) => {
       [['dead-letters', 'replay', '--key', 'nobody'], 'There are no such dead letters.'],
       [['dead-letters', 'replay', '--rate', 'fast'], '--rate is a number of messages a second'],
       [['dead-letters', 'replay', '--yes', '--dry-run'], 'Either --dry-run or --yes.'],
+      [['projection', 'rebuild'], 'Which projection? There is one: orders.'],
+      [['projection', 'check', 'prices'], 'There is one: orders, and no "prices".'],
       [['history'], 'Which order?'],
       [['history', 'x'], '"x" is not the id of an order'],
       [['history', '01a2048b-0302-77ae-933f-f0de52be0f15'], 'There is no order 01a2048b-0302-77ae-933f-f0de52be0f15.'],
@@ -282,6 +284,23 @@ describe('who asks how an order came to be', () => {
     expect(said.join('\n')).not.toContain('tok_secret');
     expect(said[2]).toMatch(/^ {2}3 {2}2026-01-31T12:00:20\.000Z {2}OrderCancelled {2}\{"reason":"customer"\}$/);
     expect((await events(['history', order, '--version', '9'], shop)).said).toEqual(['The order has the versions 1 to 3, and no version 9.']);
+  });
+
+  it('sees that the list has lost it, and has the list made anew', async () => {
+    const shop: OperatedShop = { databases };
+    const [lost] = await orderRows.query<{ stream: string }>('SELECT DISTINCT stream FROM events');
+    const check = await events(['projection', 'check', 'orders'], shop, 100);
+    expect([check.code, check.said.slice(2)]).toEqual([1, ['They differ: 1 of 1 rows are not what the events make them.', `  ${lost?.stream}  is missing`]]);
+
+    const { code, said } = await events(['projection', 'rebuild', 'orders'], shop);
+    expect(said[0]).toMatch(/^1 orders folded from 3 events in \d+\.\d s \(\d+ a second\): 0 rows were wrong, 1 behind$/);
+    const hashes = said.slice(1, 3).map((one) => /^(\w+) +sha256 ([0-9a-f]{64})$/.exec(one));
+    expect([code, hashes[0]?.[1], hashes[1]?.[1], said[3]]).toEqual([0, 'projection', 'events', 'The same, for 1 orders and 3 events.']);
+    expect(hashes[0]?.[2]).toBe(hashes[1]?.[2]);
+    expect(await orderRows.query(`SELECT operator, action, consumer, outcome FROM operator_actions WHERE action = 'rebuild'`)).toEqual([
+      { operator: userInfo().username, action: 'rebuild', consumer: 'orders.list', outcome: '0 of 1 were wrong; the hashes agree' },
+    ]);
+    expect((await events(['projection', 'check', 'orders'], shop)).code).toBe(0);
   });
 
   it('is told what there is to ask', async () => {

@@ -1,5 +1,6 @@
-import pg from 'pg';
 import { consumers, type ConsumerName } from '@shop/contracts';
+import { DomainError } from '@shop/kernel';
+import { Database } from '@shop/platform';
 import type { DatabaseName } from '../databases.ts';
 import type { RunningShop } from '../running.ts';
 import { Obstacle } from '../state.ts';
@@ -38,25 +39,20 @@ export function asKey(text: string): string {
 }
 
 /** Runs `work` on a service's own database, as its owner. Throws an Obstacle when the database does not answer. */
-export async function inDatabase<T>({ databases }: OperatedShop, service: MessagingService, work: (sql: Sql) => Promise<T>): Promise<T> {
-  const client = new pg.Client({
-    connectionString: databases[service].ownerUrl,
-    application_name: 'operator',
-    connectionTimeoutMillis: 5_000,
-    query_timeout: 20_000,
-  });
-  client.on('error', () => {}); // a server that goes away fails the next query
+export async function inDatabase<T>({ databases }: OperatedShop, service: MessagingService, work: (sql: Sql, database: Database) => Promise<T>): Promise<T> {
+  const database = new Database(databases[service].ownerUrl, { size: 2, application: 'operator' });
   try {
-    await client.connect();
+    await database.query('SELECT 1');
+    return await work((text, values) => database.query(text, values), database);
   } catch (error) {
-    throw new Obstacle(`The database of ${service} does not answer (${(error as Error).message}).`);
-  }
-  try {
-    return await work(async (text, values) => (await client.query(text, values)).rows);
+    if (!isUnavailable(error)) throw error;
+    throw new Obstacle(`The database of ${service} does not answer (${(error.cause as Error).message}).`);
   } finally {
-    await client.end();
+    await database.close();
   }
 }
+
+const isUnavailable = (error: unknown): error is DomainError => error instanceof DomainError && error.kind === 'unavailable';
 
 /** Rows as columns of text, each as wide as its widest. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string[] {

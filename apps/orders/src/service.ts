@@ -6,4 +6,5 @@ export const orders = defineService({ name: 'orders', config: OrdersConfig, modu
 
 export { order, type Order, type OrderCommand, type OrderEvent } from './domain/order.ts';
 export { patience, steps, type SagaStep } from './domain/saga.ts';
+export { OrderListRebuild, type Compared, type Mended } from './order-list-rebuild.ts';
 export { orderUpcasters } from './domain/upcasters.ts';

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { schemaVersionOf, upcast, type StoredEvent, type Upcasters } from '@shop/kernel';
-import { constraintOf, type Database } from '@shop/platform';
+import { constraintOf, type Database, type Transaction } from '@shop/platform';
 import { AlreadyHandled, KeyParked, type InboxRow } from './effect.ts';
 import { seal, type Outgoing } from './outgoing.ts';
 import type { LeaveSql, PostgresOutbox } from './outbox.ts';
@@ -35,7 +35,7 @@ export interface Append {
   readonly events: readonly { readonly type: string }[];
   /** ISO 8601. */
   readonly recordedAt: string;
-  /** A message with a sequence announces the event of that version and bears its id. */
+  /** A message with a sequence announces the event of that version and bears its id and time. */
   readonly messages: readonly Outgoing[];
   /** Ties the append to the message that caused it. */
   readonly inbox?: InboxRow;
@@ -85,7 +85,18 @@ export class EventStore {
       [stream],
       'stream-load',
     );
-    return rows.map((row) => ({ version: row.version, recordedAt: row.recordedAt.toISOString(), event: upcast<E>(row, this.#upcasters) }));
+    return rows.map((row) => this.#recorded<E>(row));
+  }
+
+  /** The same of several streams in one round trip: those that there are, by their names. Through a transaction it sees what that sees. */
+  async loadMany<E extends { type: string }>(streams: readonly string[], via: Transaction = this.#database): Promise<Map<string, RecordedEvent<E>[]>> {
+    const rows = await via.query<EventRow & { stream: string }>(
+      'SELECT stream, version, type, schema_version AS "schemaVersion", data, recorded_at AS "recordedAt" FROM events WHERE stream = ANY($1) ORDER BY stream, version',
+      [streams],
+      'streams-load',
+    );
+    const of = Map.groupBy(rows, ({ stream }) => stream);
+    return new Map([...of].map(([stream, own]) => [stream, own.map((row) => this.#recorded<E>(row))]));
   }
 
   /** Throws VersionConflict, AlreadyHandled, KeyParked or KeyUsed, each when its constraint says so; and what `Outbox.add` throws. */
@@ -93,7 +104,11 @@ export class EventStore {
     this.#outbox.assertOpen();
     const { stream, expectedVersion, events, messages, inbox, idempotency } = append;
     const ids = events.map(() => randomUUIDv7());
-    const rows = messages.map((message) => seal(message, inbox?.messageId, message.sequence === undefined ? undefined : ids[message.sequence - expectedVersion - 1]));
+    const rows = messages.map((message) => {
+      const { sequence } = message;
+      if (sequence === undefined) return seal(message, inbox?.messageId);
+      return seal(message, inbox?.messageId, ids[sequence - expectedVersion - 1], append.recordedAt);
+    });
     try {
       const [result] = await this.#database.query<{ appended: number }>(
         this.#append,
@@ -174,6 +189,10 @@ export class EventStore {
       [limit],
       'deadlines-due',
     );
+  }
+
+  #recorded<E extends { type: string }>(row: EventRow): RecordedEvent<E> {
+    return { version: row.version, recordedAt: row.recordedAt.toISOString(), event: upcast<E>(row, this.#upcasters) };
   }
 }
 

@@ -42,9 +42,9 @@ export const shardOf = (key: string): number => crc32(key) % SHARDS;
 
 /**
  * Seals a message into the CloudEvent that travels: gives it an id, the time, the trace and its cause, checks it against its contract.
- * The id of a stream's event is passed in, so that announcing it again is the same message. Throws `payload-too-large` (invalid) beyond MAX_PAYLOAD_BYTES, and a plain Error for data that break the contract: that is a bug.
+ * The id of a stream's event, and its time, are passed in, so that announcing it again is the same message. Throws `payload-too-large` (invalid) beyond MAX_PAYLOAD_BYTES, and a plain Error for data that break the contract: that is a bug.
  */
-export function seal(outgoing: Outgoing, causationId?: string, id: string = randomUUIDv7()): OutboxRow {
+export function seal(outgoing: Outgoing, causationId?: string, id: string = randomUUIDv7(), time = new Date().toISOString()): OutboxRow {
   const { contract, key, sequence } = outgoing;
   const envelope: CloudEvent = {
     specversion: '1.0',
@@ -52,7 +52,7 @@ export function seal(outgoing: Outgoing, causationId?: string, id: string = rand
     source: contract.source,
     type: contract.type,
     subject: key,
-    time: new Date().toISOString(),
+    time,
     datacontenttype: 'application/json',
     ...(sequence === undefined ? {} : { sequence: String(sequence) }),
     traceparent: currentTraceparent(),
