@@ -3,9 +3,8 @@ import { Consumer, MessagesStreamFallbackModes, MessagesStreamModes, stringDeser
 import { atMost } from '../at-most.ts';
 import type { SubscribeOptions, Subscription } from '../bus.ts';
 import { connection, type KafkaBusOptions } from './connection.ts';
-import { Offsets } from './offsets.ts';
+import { InHand, type Position } from './in-hand.ts';
 
-const COMMIT_EVERY_MS = 50;
 const REOPEN_AFTER_MS = 500;
 /** How long closing waits for what is in hand and its commit, and how long for the broker to be told. */
 const FINISH_DEADLINE_MS = 10_000;
@@ -17,18 +16,21 @@ type Text = string;
 export class KafkaSubscription implements Subscription {
   readonly #kafka: KafkaBusOptions;
   readonly #options: SubscribeOptions;
-  readonly #offsets = new Map<string, Offsets>();
-  readonly #epochs = new Map<string, number>();
-  readonly #inHand = new Set<Promise<void>>();
+  readonly #inHand: InHand;
   #consumer: Consumer<Text, Text, Text, Text> | undefined;
   #stream: MessagesStream<Text, Text, Text, Text> | undefined;
   #lastPoll = Date.now();
   #closed: Promise<void> | undefined;
-  #committing: Promise<void> | undefined;
 
   constructor(kafka: KafkaBusOptions, options: SubscribeOptions) {
     this.#kafka = kafka;
     this.#options = options;
+    this.#inHand = new InHand({
+      subscribed: options,
+      log: kafka.log,
+      isMine: (topic, partition) => this.#consumer?.assignments?.some((mine) => mine.topic === topic && mine.partitions.includes(partition)) ?? false,
+      commit: (positions: readonly Position[]) => this.#consumer?.commit({ offsets: [...positions] }) ?? Promise.resolve(),
+    });
   }
 
   idleMs(): number {
@@ -54,8 +56,7 @@ export class KafkaSubscription implements Subscription {
       retryDelay: 300,
     });
     this.#consumer = consumer;
-    // What the member before this one had in hand comes again.
-    this.#offsets.clear();
+    this.#inHand.startOver();
     const failed = (error: Error) => {
       this.#kafka.log.warn({ err: error, group }, 'kafka consumer failed; joining anew');
       void this.#reopen(consumer);
@@ -83,14 +84,8 @@ export class KafkaSubscription implements Subscription {
 
   async #close(): Promise<void> {
     this.#stream?.pause();
-    await atMost(FINISH_DEADLINE_MS, this.#finish());
+    await atMost(FINISH_DEADLINE_MS, this.#inHand.finish());
     await atMost(LEAVE_DEADLINE_MS, this.#consumer?.close(true));
-  }
-
-  async #finish(): Promise<void> {
-    await Promise.allSettled(this.#inHand);
-    await this.#committing;
-    await this.#commit();
   }
 
   async #reopen(consumer: Consumer<Text, Text, Text, Text>): Promise<void> {
@@ -113,61 +108,12 @@ export class KafkaSubscription implements Subscription {
     stream.on('data', (message) => this.#accept(message));
   }
 
-  #accept(message: Message<Text, Text, Text, Text>): void {
-    const lane = `${message.topic}:${message.partition}`;
-    let offsets = this.#offsets.get(lane);
-    if (!offsets) this.#offsets.set(lane, (offsets = new Offsets()));
-    this.#epochs.set(lane, message.leaderEpoch);
-    const handled = offsets.add(message.offset);
-    const work = this.#options
-      .handle({
-        id: `${lane}:${message.offset}`,
-        topic: message.topic,
-        key: message.key ?? undefined,
-        value: message.value ?? undefined,
-        headers: Object.fromEntries(message.headers),
-      })
-      .then(handled, () => {})
-      .finally(() => {
-        this.#inHand.delete(work);
-        this.#committing ??= this.#commitAll();
-        if (!this.#closed && this.#inHand.size < this.#options.maxInFlight && this.#stream?.isPaused()) this.#stream.resume();
-      });
-    this.#inHand.add(work);
-    if (this.#inHand.size >= this.#options.maxInFlight) this.#stream?.pause();
-  }
-
-  /** One commit at a time, so that none overtakes a later one. A failed one is tried again, with what has been handled since: the last of a topic, too. */
-  async #commitAll(): Promise<void> {
-    await sleep(COMMIT_EVERY_MS);
-    while (!this.#closed && this.#handled().length > 0) {
-      try {
-        await this.#commit();
-        await sleep(COMMIT_EVERY_MS);
-      } catch (error) {
-        // Nothing is lost: what was not committed is delivered again, and the inbox knows it.
-        this.#kafka.log.warn({ err: error, group: this.#options.group }, 'offsets could not be committed; trying again');
-        await sleep(REOPEN_AFTER_MS);
-      }
-    }
-    this.#committing = undefined;
-  }
-
-  async #commit(): Promise<void> {
-    const offsets = this.#handled();
-    if (offsets.length === 0) return;
-    await this.#consumer?.commit({ offsets });
-    for (const { topic, partition, offset } of offsets) this.#offsets.get(`${topic}:${partition}`)?.committed(offset);
-  }
-
-  /** What is to be committed, of the partitions that are this instance's: those of others are theirs to commit. */
-  #handled() {
-    return (this.#consumer?.assignments ?? []).flatMap(({ topic, partitions }) =>
-      partitions.flatMap((partition) => {
-        const lane = `${topic}:${partition}`;
-        const offset = this.#offsets.get(lane)?.next;
-        return offset === undefined ? [] : [{ topic, partition, offset, leaderEpoch: this.#epochs.get(lane) ?? -1 }];
-      }),
-    );
+  #accept({ topic, partition, offset, leaderEpoch, key, value, headers }: Message<Text, Text, Text, Text>): void {
+    const resume = () => {
+      if (!this.#closed && !this.#inHand.isFull && this.#stream?.isPaused()) this.#stream.resume();
+    };
+    const content = { key: key ?? undefined, value: value ?? undefined, headers: Object.fromEntries(headers) };
+    this.#inHand.accept({ topic, partition, offset, leaderEpoch, ...content }, resume);
+    if (this.#inHand.isFull) this.#stream?.pause();
   }
 }

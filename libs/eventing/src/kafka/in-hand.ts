@@ -1,0 +1,123 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Delivery, SubscribeOptions } from '../bus.ts';
+import type { Log } from '../consumer-runtime.ts';
+import { Offsets } from './offsets.ts';
+
+/** Where the next reader of a partition is to begin. */
+export interface Position {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly leaderEpoch: number;
+}
+
+/** A message of a partition, as a client hands it out. */
+export interface Arrival extends Omit<Delivery, 'id'> {
+  readonly partition: number;
+  readonly offset: bigint;
+  /** Whose word it was, where the client says so. */
+  readonly leaderEpoch?: number;
+}
+
+export interface InHandOptions {
+  readonly subscribed: SubscribeOptions;
+  readonly log: Log;
+  /** Whether a partition is this member's at the moment: those of others are theirs to commit. */
+  readonly isMine: (topic: string, partition: number) => boolean;
+  readonly commit: (positions: readonly Position[]) => Promise<unknown>;
+}
+
+interface Lane {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offsets: Offsets;
+  leaderEpoch: number;
+}
+
+const COMMIT_EVERY_MS = 50;
+const COMMIT_AGAIN_AFTER_MS = 500;
+
+/**
+ * What a group member has been handed and not yet acknowledged, whichever client it reads by. Of each partition the longest prefix of
+ * handled messages is committed, in the background and one commit at a time.
+ */
+export class InHand {
+  readonly #options: InHandOptions;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #work = new Set<Promise<void>>();
+  #committing: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: InHandOptions) {
+    this.#options = options;
+  }
+
+  get isFull(): boolean {
+    return this.#work.size >= this.#options.subscribed.maxInFlight;
+  }
+
+  /** Has it handled; `done` is called when that is over, in whatever way. */
+  accept({ partition, offset, leaderEpoch = -1, ...message }: Arrival, done: () => void = () => {}): void {
+    const name = `${message.topic}:${partition}`;
+    let lane = this.#lanes.get(name);
+    if (!lane) this.#lanes.set(name, (lane = { topic: message.topic, partition, offsets: new Offsets(), leaderEpoch }));
+    lane.leaderEpoch = leaderEpoch;
+    const handled = lane.offsets.add(offset);
+    const work = this.#options.subscribed
+      .handle({ id: `${name}:${offset}`, ...message })
+      .then(handled, () => {})
+      .finally(() => {
+        this.#work.delete(work);
+        this.#committing ??= this.#commitAll();
+        done();
+      });
+    this.#work.add(work);
+  }
+
+  /** Until one of them is through, but no longer than `ms`. */
+  async oneDone(ms: number): Promise<void> {
+    await Promise.race([...this.#work, sleep(ms)]);
+  }
+
+  /** The member is a new one: what the one before it had in hand comes again. */
+  startOver(): void {
+    this.#lanes.clear();
+  }
+
+  /** Waits for what is in hand, and commits it. */
+  async finish(): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled(this.#work);
+    await this.#committing;
+    await this.#commit();
+  }
+
+  /** None overtakes a later one. One that fails is tried again, with what has been handled since: the last of a topic, too. */
+  async #commitAll(): Promise<void> {
+    await sleep(COMMIT_EVERY_MS);
+    while (!this.#closed && this.#handled().length > 0) {
+      try {
+        await this.#commit();
+        await sleep(COMMIT_EVERY_MS);
+      } catch (error) {
+        // Nothing is lost: what was not committed is delivered again, and the inbox knows it.
+        this.#options.log.warn({ err: error, group: this.#options.subscribed.group }, 'offsets could not be committed; trying again');
+        await sleep(COMMIT_AGAIN_AFTER_MS);
+      }
+    }
+    this.#committing = undefined;
+  }
+
+  async #commit(): Promise<void> {
+    const positions = this.#handled();
+    if (positions.length === 0) return;
+    await this.#options.commit(positions);
+    for (const { topic, partition, offset } of positions) this.#lanes.get(`${topic}:${partition}`)?.offsets.committed(offset);
+  }
+
+  #handled(): Position[] {
+    return [...this.#lanes.values()].flatMap(({ topic, partition, offsets: { next }, leaderEpoch }) =>
+      next === undefined || !this.#options.isMine(topic, partition) ? [] : [{ topic, partition, offset: next, leaderEpoch }],
+    );
+  }
+}
