@@ -31,6 +31,7 @@ const boundaries = {
     only('type:app', 'type:lib'),
     only('type:infra', 'type:lib', 'type:app'),
     only('type:practice', 'type:lib', 'type:infra'),
+    only('type:load', 'type:lib', 'type:infra'),
     only('type:tool', 'type:lib', 'type:infra'),
   ],
 };

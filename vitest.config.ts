@@ -4,7 +4,7 @@ import { swcOptions } from './tools/swc-options.mjs';
 import { TestReporter } from './tools/test-report.ts';
 
 const conditions = ['source', 'node'];
-const specs = (suffix: string) => [`{apps,libs}/*/src/**/*${suffix}`, `{infra,practices,tools}/**/*${suffix}`];
+const specs = (suffix: string) => [`{apps,libs}/*/src/**/*${suffix}`, `{infra,load-tests,practices,tools}/**/*${suffix}`];
 const servers = './tools/test-servers.ts';
 
 /** Three kinds of tests, told apart by the file's name: `vitest run --project unit`, `int` (real servers) and `e2e` (the whole shop). */

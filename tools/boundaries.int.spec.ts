@@ -31,6 +31,7 @@ const dependencies: Seed[] = [
   { at: 'apps/gateway/src/a.ts', code: use('@shop/infra/servers'), refused: tags('type:app', '"type:lib"') },
   { at: 'tools/a.ts', code: use('@shop/catalog'), refused: tags('type:tool', '"type:lib", "type:infra"') },
   { at: 'practices/a.ts', code: use('@shop/catalog'), refused: tags('type:practice', '"type:lib", "type:infra"') },
+  { at: 'load-tests/a.ts', code: use('@shop/catalog'), refused: tags('type:load', '"type:lib", "type:infra"') },
   { at: 'practices/checker/a.ts', code: use('@shop/eventing'), refused: 'The checker shares nothing with what it judges' },
   { at: 'practices/checker/b.ts', code: use('../lab/bench.ts'), refused: 'The checker shares nothing with what it judges' },
   { at: 'apps/auth/src/a.ts', code: use('../../catalog/src/stock.ts'), refused: 'Projects cannot be imported by a relative or absolute path' },
@@ -122,7 +123,7 @@ describe('without a project graph', () => {
 function seeded(seeds: Seed[]): string {
   const workspace = realpathSync(mkdtempSync(join(tmpdir(), 'boundaries-')));
   workspaces.push(workspace);
-  const settings = ['*.json', 'eslint.config.mjs', 'tools/*.mjs', '{apps,libs}/*/{package,tsconfig}.json', '{infra,tools}/{package,tsconfig}.json', 'practices/{project,tsconfig}.json'];
+  const settings = ['*.json', 'eslint.config.mjs', 'tools/*.mjs', '{apps,libs}/*/{package,tsconfig}.json', '{infra,tools}/{package,tsconfig}.json', '{load-tests,practices}/{project,tsconfig}.json'];
   for (const file of globSync(settings, { cwd: root })) cpSync(join(root, file), join(workspace, file));
   linkPackages(workspace);
   for (const { at, code } of seeds) {

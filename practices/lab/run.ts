@@ -1,14 +1,11 @@
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { arch, cpus, loadavg, platform, release, totalmem } from 'node:os';
+import { load as machineLoad, measuredOn, type MeasuredOn } from '@shop/infra/measured-on';
 import type { Servers } from '@shop/infra/servers';
-import pg from 'pg';
 import { Bench } from './bench.ts';
 import { verdictOf, type Experiment, type Load, type Round, type Variant, type Verdict } from './experiment.ts';
 
 /** What result.json holds: raw figures, and what they were measured on. */
-export interface Result {
+export interface Result extends MeasuredOn {
   readonly id: string;
   readonly title: string;
   readonly harm: string;
@@ -16,11 +13,6 @@ export interface Result {
   readonly load: Load;
   readonly rounds: readonly { readonly variant: Variant; readonly round: Round }[];
   readonly seconds: number;
-  readonly date: string;
-  /** What was checked out; `changed` when files of the product or of the experiments differed from it. */
-  readonly commit: { readonly id: string; readonly changed: boolean };
-  readonly machine: Readonly<Record<string, string | number>>;
-  readonly versions: Readonly<Record<string, string>>;
 }
 
 export interface RunOptions {
@@ -39,7 +31,7 @@ const PATIENCE_MS = { quick: 5_000, full: 10_000 };
  */
 export async function runExperiment({ id, experiment, servers, quick, say }: RunOptions): Promise<Result> {
   const began = performance.now();
-  const loadBefore = loadavg()[0] ?? 0;
+  const loadBefore = machineLoad();
   const load = quick ? experiment.load.quick : experiment.load.full;
   const one = async (variant: Variant) => {
     const since = performance.now();
@@ -57,10 +49,7 @@ export async function runExperiment({ id, experiment, servers, quick, say }: Run
     load,
     rounds,
     seconds: Math.round((performance.now() - began) / 100) / 10,
-    date: new Date().toISOString(),
-    commit: commit(),
-    machine: machine(loadBefore),
-    versions: await versions(servers),
+    ...(await measuredOn(servers, loadBefore)),
   };
 }
 
@@ -73,46 +62,4 @@ async function runRound(options: Pick<RunOptions, 'id' | 'experiment' | 'servers
   } finally {
     await bench.close();
   }
-}
-
-function machine(loadBefore: number): Result['machine'] {
-  const [cpu] = cpus();
-  const rounded = (value: number) => Math.round(value * 100) / 100;
-  return {
-    system: `${platform()} ${release()} ${arch()}`,
-    cpu: cpu?.model ?? 'unknown',
-    cores: cpus().length,
-    memoryGiB: rounded(totalmem() / 2 ** 30),
-    loadBefore: rounded(loadBefore),
-    loadAfter: rounded(loadavg()[0] ?? 0),
-  };
-}
-
-/** A run from an archive without Git has no commit. */
-function commit(): Result['commit'] {
-  const git = (...args: string[]) => execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
-  try {
-    const changes = git('status', '--porcelain', '--', ':/libs', ':/apps', ':/infra', ':/practices', ':/package-lock.json', ':(exclude,top)practices/*/result.json', ':(exclude,top)**/*.md');
-    return { id: git('rev-parse', 'HEAD'), changed: changes !== '' };
-  } catch {
-    return { id: 'unknown', changed: true };
-  }
-}
-
-async function versions({ postgres, how }: Servers): Promise<Result['versions']> {
-  const client = new pg.Client({ connectionString: postgres.adminUrl, connectionTimeoutMillis: 10_000 });
-  await client.connect();
-  const { rows } = await client.query<{ version: string }>(`SELECT current_setting('server_version') AS version`);
-  await client.end();
-  const { dependencies, devDependencies } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as Record<string, Record<string, string>>;
-  const packageVersion = (name: string) => dependencies?.[name] ?? devDependencies?.[name] ?? 'unknown';
-  return {
-    node: process.versions.node,
-    postgres: rows[0]?.version ?? 'unknown',
-    postgresFrom: how.postgres,
-    kafkaFrom: how.kafka,
-    '@platformatic/kafka': packageVersion('@platformatic/kafka'),
-    kafkajs: packageVersion('kafkajs'),
-    pg: packageVersion('pg'),
-  };
 }

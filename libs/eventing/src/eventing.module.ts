@@ -7,6 +7,7 @@ import type { Consumer } from './consumer.ts';
 import { ConsumerRuntime } from './consumer-runtime.ts';
 import { failPoint } from './fail-point.ts';
 import { EventStore } from './event-store.ts';
+import { openKafka, type KafkaClient } from './kafka/open-kafka.ts';
 import { MemoryBus } from './memory/memory-bus.ts';
 import { MessagingMetrics, Unmeasured } from './metrics.ts';
 import { Outbox, PostgresOutbox } from './outbox.ts';
@@ -19,7 +20,7 @@ interface EventingConfig {
   readonly DATABASE_URL: string;
   readonly BUS: 'kafka' | 'memory';
   readonly KAFKA_BROKERS?: readonly string[];
-  readonly KAFKA_CLIENT?: 'platformatic' | 'kafkajs';
+  readonly KAFKA_CLIENT?: KafkaClient;
   readonly FAIL_POINTS_DIR?: string;
 }
 
@@ -102,12 +103,9 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 }
 
-/** A client is loaded only where it is used: each costs memory and time to start. */
 async function openBus({ BUS, KAFKA_BROKERS: brokers = [], KAFKA_CLIENT }: EventingConfig, log: Logger): Promise<MessageBus> {
   if (BUS === 'memory') return (inProcess ??= new MemoryBus());
-  const options = { brokers, clientId: `shop-${process.pid}`, log };
-  if (KAFKA_CLIENT === 'kafkajs') return new (await import('./kafkajs/kafkajs-bus.ts')).KafkajsBus(options);
-  return new (await import('./kafka/kafka-bus.ts')).KafkaBus(options);
+  return openKafka(KAFKA_CLIENT ?? 'platformatic', { brokers, clientId: `shop-${process.pid}`, log });
 }
 
 function openRelay(config: EventingConfig, bus: MessageBus, log: Logger, metrics: MessagingMetrics): Relay {

@@ -1,5 +1,6 @@
 export { MemoryBus } from './memory/memory-bus.ts';
 export { KafkaBus } from './kafka/kafka-bus.ts';
+export { kafkaClients, openKafka, type KafkaClient } from './kafka/open-kafka.ts';
 export { MessageBus, Unpublishable, type BusMessage, type Delivery, type SubscribeOptions, type Subscription } from './bus.ts';
 export { handleCommand, startStream, type Handled, type HandleOptions, type Process } from './command-handler.ts';
 export { Consumer, on, Poison, type Handler } from './consumer.ts';

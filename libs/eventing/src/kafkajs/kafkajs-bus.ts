@@ -25,7 +25,7 @@ export class KafkajsBus extends MessageBus {
       clientId: options.clientId,
       brokers: [...options.brokers],
       connectionTimeout: 5_000,
-      requestTimeout: 30_000,
+      requestTimeout: 10_000,
       retry: { initialRetryTime: 200, maxRetryTime: 1_000, retries: 5 },
       logLevel: logLevel.NOTHING,
     });

@@ -46,7 +46,7 @@ export class KafkajsSubscription implements Subscription {
     const consumer = this.#kafka.consumer({
       groupId: group,
       sessionTimeout: 6_000,
-      rebalanceTimeout: 15_000,
+      rebalanceTimeout: 8_000,
       heartbeatInterval: HEARTBEAT_MS,
       maxWaitTimeInMs: 1_000,
       allowAutoTopicCreation: false,
