@@ -1,5 +1,5 @@
 import { stockReserved } from '@shop/contracts';
-import { Consumer, ConsumerRuntime, on, openKafka, PostgresOutbox, Relay, type Effect, type KafkaClient } from '@shop/eventing';
+import { Consumer, ConsumerRuntime, on, openKafka, PostgresOutbox, QueueRelay, type Effect, type KafkaClient } from '@shop/eventing';
 import { Database } from '@shop/platform';
 import { Meter, serve } from '../../lab/serve.ts';
 import { log } from '../../lab/topic.ts';
@@ -20,7 +20,7 @@ class Notes extends Consumer {
 }
 
 async function startRelay(): Promise<() => Promise<void>> {
-  const relay = new Relay({ connectionString, bus, log });
+  const relay = new QueueRelay({ connectionString, bus, log });
   relay.start();
   return () => relay.stop();
 }
