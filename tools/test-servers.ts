@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { provision } from '@shop/infra/databases';
-import { noKafkaBecause, startServers, stopCompose, type Servers } from '@shop/infra/servers';
+import { noBrokerBecause, startServers, stopCompose, type Broker, type Servers } from '@shop/infra/servers';
 import { openState, wipeState } from '@shop/infra/state';
 import type {} from '@shop/testing';
 import pg from 'pg';
@@ -20,25 +20,34 @@ export async function setup(project: TestProject): Promise<void> {
   const began = performance.now();
   const say = (line: string) => console.log(`  ${line}`);
   await sweep();
-  const noKafka = await noKafkaBecause();
-  servers = await startServers({
-    state: join(states, `${project.name}-${process.pid}`),
-    need: noKafka === undefined ? ['postgres', 'redis', 'kafka'] : ['postgres', 'redis'],
-    say,
-    mode: 'testcontainers',
-  });
-  const { postgres, kafka, redis, how } = servers;
+  const missing = await unavailable(brokersOf(project.name));
+  const brokers = brokersOf(project.name).filter((name) => missing[name] === undefined);
+  servers = await startServers({ state: join(states, `${project.name}-${process.pid}`), need: ['postgres', 'redis', ...brokers], say, mode: 'testcontainers' });
+  const { postgres, kafka, redis, rabbitmq, sqs, how } = servers;
   const templates = await provision(postgres.adminUrl, { prefix, secret: passwords() });
   project.provide('servers', {
     postgres,
     ...(kafka && { kafka }),
     ...(redis && { redis }),
-    missing: { ...(noKafka !== undefined && { kafka: noKafka }), ...(!redis && { redis: 'Redis could not be found, fetched or started here.' }) },
+    ...(rabbitmq && { rabbitmq }),
+    ...(sqs && { sqs }),
+    missing: { ...missing, ...(!redis && { redis: 'Redis could not be found, fetched or started here.' }) },
     prefix,
     templates,
   });
-  const found = Object.entries(how).map(([name, from]) => `${name} (${from})`);
+  const found = Object.entries(how)
+    .filter(([, from]) => from !== 'none')
+    .map(([name, from]) => `${name} (${from})`);
   say(`Servers for ${project.name}: ${found.join(', ')}, ready in ${((performance.now() - began) / 1000).toFixed(1)} s`);
+}
+
+/** Every bus passes its contract suite among the int tests; the whole shop runs on one of them. */
+const brokersOf = (project: string): Broker[] => (project === 'int' ? ['kafka', 'rabbitmq', 'sqs'] : ['kafka']);
+
+/** The brokers that this machine can have in no way, and why. */
+async function unavailable(brokers: Broker[]): Promise<Partial<Record<Broker, string>>> {
+  const asked = await Promise.all(brokers.map(async (name) => [name, await noBrokerBecause(name)] as const));
+  return Object.fromEntries(asked.filter(([, why]) => why !== undefined));
 }
 
 export async function teardown(): Promise<void> {

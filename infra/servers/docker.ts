@@ -8,6 +8,7 @@ import { onPath } from '../cache.ts';
 import { freePorts, serverPorts } from '../ports.ts';
 import { Obstacle, type State } from '../state.ts';
 import type { ServerName, Source } from './index.ts';
+import { rabbitmqUrl } from './rabbitmq.ts';
 import { run } from './start.ts';
 
 /** How long Docker may take to say what it is (ms): a loaded engine is slow, a broken one never answers. */
@@ -37,16 +38,25 @@ function isHere(endpoint: string): boolean {
 
 /** The servers of docker-compose.yml, brought up together by the first that is asked for. */
 export function composeServers(state: State, names: ServerName[], say: (line: string) => void): Record<ServerName, Source> {
+  return inContainers(state, () => bringUp(state, names, say));
+}
+
+export function inContainers(state: State, bringUp: () => Promise<Record<ServerName, number>>): Record<ServerName, Source> {
   let up: Promise<Record<ServerName, number>> | undefined;
-  const source = (name: ServerName, url: (port: number) => string): Source => ({
-    how: 'docker',
-    start: async () => url((await (up ??= bringUp(state, names, say)))[name]),
-  });
+  const source = (name: ServerName, url: (port: number) => string): Source => ({ how: 'docker', start: async () => url((await (up ??= bringUp()))[name]) });
   return {
     postgres: source('postgres', (port) => `postgres://postgres:${state.secret('postgres')}@127.0.0.1:${port}/postgres`),
     kafka: source('kafka', (port) => `127.0.0.1:${port}`),
     redis: source('redis', (port) => `redis://127.0.0.1:${port}`),
+    rabbitmq: source('rabbitmq', (port) => rabbitmqUrl(port, state)),
+    sqs: source('sqs', (port) => `http://127.0.0.1:${port}`),
   };
+}
+
+/** What docker-compose.yml wants to be told. */
+export function composeVariables(state: State, ports: Record<ServerName, number>): Record<string, string> {
+  const listening = Object.entries(ports).map(([name, port]) => [`${name.toUpperCase()}_PORT`, String(port)]);
+  return { POSTGRES_PASSWORD: state.secret('postgres'), RABBITMQ_PASSWORD: state.secret('rabbitmq'), ...Object.fromEntries(listening) };
 }
 
 /** What a state folder knows of its containers. */
@@ -62,14 +72,13 @@ async function bringUp(state: State, names: ServerName[], say: (line: string) =>
   const { whole, ports: kept } = noted(folder) ?? { whole: false };
   // Containers that a killed start left running are used again as they are.
   const ports = whole && kept && (await compose(folder, ['ps', '--quiet'])) !== '' ? kept : await choosePorts();
-  // Written before anything runs, so that whatever a killed start leaves is found; the password is not in it.
+  // Written before anything runs, so that whatever a killed start leaves is found; passwords are not in it.
   note(folder, { whole, ports });
   state.defer(() => stopCompose(folder));
   // Also what a removed state folder left: it has a password that nobody knows any more.
   if (!whole) await down(folder);
   say('Bringing up containers (the first time Docker fetches the images)');
-  const told = { POSTGRES_PASSWORD: state.secret('postgres'), POSTGRES_PORT: `${ports.postgres}`, KAFKA_PORT: `${ports.kafka}`, REDIS_PORT: `${ports.redis}` };
-  const env = { ...process.env, ...told };
+  const env = { ...process.env, ...composeVariables(state, ports) };
   const args = ['compose', '-p', project(folder), '-f', file, 'up', '--detach', '--wait', ...names];
   await run(state, { name: 'docker-compose', command: onPath('docker')!, args, env, log: join(folder, 'logs/docker.log'), cwd: folder });
   note(folder, { whole: true, ports });

@@ -3,11 +3,21 @@ import { openState, Obstacle, type State } from '../state.ts';
 import { composeServers, dockerAnswers } from './docker.ts';
 import { brokerAnswers, kafkaObstacle, nativeKafka } from './kafka.ts';
 import { answers, nativePostgres } from './postgres.ts';
+import { nativeRabbitmq, rabbitmqAnswers, rabbitmqObstacle } from './rabbitmq.ts';
 import { nativeRedis, redisAnswers } from './redis.ts';
+import { nativeSqs, sqsAnswers, sqsObstacle } from './sqs.ts';
 
 export { stopCompose } from './docker.ts';
-export type ServerName = 'postgres' | 'kafka' | 'redis';
-const variables: Record<ServerName, string> = { postgres: 'POSTGRES_URL', kafka: 'KAFKA_BROKERS', redis: 'REDIS_URL' };
+export type ServerName = 'postgres' | 'kafka' | 'redis' | 'rabbitmq' | 'sqs';
+const variables: Record<ServerName, string> = {
+  postgres: 'POSTGRES_URL',
+  kafka: 'KAFKA_BROKERS',
+  redis: 'REDIS_URL',
+  rabbitmq: 'RABBITMQ_URL',
+  sqs: 'SQS_URL',
+};
+/** What can carry the messages. */
+export type Broker = 'kafka' | 'rabbitmq' | 'sqs';
 export type How = 'environment' | 'docker' | 'native' | 'none';
 
 /** One way to come by one server: start() brings it up and gives its address. */
@@ -20,6 +30,9 @@ export interface Servers {
   postgres: { adminUrl: string };
   kafka?: { brokers: string } | undefined;
   redis?: { url: string } | undefined;
+  rabbitmq?: { url: string } | undefined;
+  /** What speaks SQS: ElasticMQ, or Amazon's own endpoint. */
+  sqs?: { url: string } | undefined;
   how: Record<ServerName, How>;
   state: State;
   stop(): Promise<void>;
@@ -30,6 +43,8 @@ export interface StartingServers {
   postgres: Promise<{ adminUrl: string }>;
   kafka: Promise<{ brokers: string } | undefined>;
   redis: Promise<{ url: string } | undefined>;
+  rabbitmq: Promise<{ url: string } | undefined>;
+  sqs: Promise<{ url: string } | undefined>;
   how: Record<ServerName, How>;
   state: State;
 }
@@ -47,9 +62,9 @@ export interface ServerOptions {
 export async function startServers({ state: folder, ...options }: ServerOptions & { state: string }): Promise<Servers> {
   const state = await openState(folder, options.say);
   try {
-    const starting = await findServers(state, options);
-    const [postgres, kafka, redis] = await Promise.all([starting.postgres, starting.kafka, starting.redis]);
-    return { postgres, kafka, redis, how: starting.how, state, stop: () => state.close() };
+    const { postgres, kafka, redis, rabbitmq, sqs, how } = await findServers(state, options);
+    const found = await Promise.all([postgres, kafka, redis, rabbitmq, sqs]);
+    return { postgres: found[0], kafka: found[1], redis: found[2], rabbitmq: found[3], sqs: found[4], how, state, stop: () => state.close() };
   } catch (error) {
     await state.close();
     throw error;
@@ -66,26 +81,30 @@ export async function findServers(state: State, { need, say, mode = 'compose', p
     postgres: nativePostgres(state, port('postgres')),
     kafka: nativeKafka(state, port('kafka'), say),
     redis: nativeRedis(state, port('redis'), say),
+    rabbitmq: nativeRabbitmq(state, port('rabbitmq'), say),
+    sqs: nativeSqs(state, port('sqs'), say),
   };
   const source = (name: ServerName): Source => {
     if (!need.includes(name)) return { how: 'none', start: () => Promise.resolve(undefined) };
     return given[name] ? fromEnvironment(name, given[name]) : (docker ?? native)[name];
   };
-  const sources = { postgres: source('postgres'), kafka: source('kafka'), redis: source('redis') };
-  const how = { postgres: sources.postgres.how, kafka: sources.kafka.how, redis: sources.redis.how };
-  const starting = {
-    postgres: sources.postgres.start().then((adminUrl) => ({ adminUrl: adminUrl ?? '' })),
-    kafka: sources.kafka.start().then((brokers) => (brokers === undefined ? undefined : { brokers })),
-    redis: sources.redis.start().then((url) => {
-      if (url === undefined) how.redis = 'none';
+  const sources = { postgres: source('postgres'), kafka: source('kafka'), redis: source('redis'), rabbitmq: source('rabbitmq'), sqs: source('sqs') };
+  const how = Object.fromEntries(Object.entries(sources).map(([name, { how }]) => [name, how])) as Record<ServerName, How>;
+  const url = (name: ServerName) =>
+    sources[name].start().then((url) => {
+      if (url === undefined) how[name] = 'none';
       return url === undefined ? undefined : { url };
-    }),
-    how,
-    state,
+    });
+  const starting = {
+    postgres: url('postgres').then((found) => ({ adminUrl: found?.url ?? '' })),
+    kafka: url('kafka').then((found) => found && { brokers: found.url }),
+    redis: url('redis'),
+    rabbitmq: url('rabbitmq'),
+    sqs: url('sqs'),
   };
   // Whoever awaits one of them sees its failure; none may be an unhandled rejection meanwhile.
-  for (const each of [starting.postgres, starting.kafka, starting.redis]) each.catch(() => {});
-  return starting;
+  for (const each of Object.values(starting)) each.catch(() => {});
+  return { ...starting, how, state };
 }
 
 type Say = (line: string) => void;
@@ -96,13 +115,18 @@ async function inDocker(mode: 'compose' | 'testcontainers', state: State, names:
   return testContainers(state, names);
 }
 
-/** Why Kafka can be had in no way here; undefined when it can. */
-export async function noKafkaBecause(): Promise<string | undefined> {
-  return process.env['KAFKA_BROKERS'] || (await dockerAnswers()) ? undefined : kafkaObstacle();
+const obstacles: Record<Broker, () => string | undefined> = { kafka: kafkaObstacle, rabbitmq: rabbitmqObstacle, sqs: sqsObstacle };
+
+/** Why this broker can be had in no way here; undefined when it can. */
+export async function noBrokerBecause(name: Broker): Promise<string | undefined> {
+  return process.env[variables[name]] || (await dockerAnswers()) ? undefined : obstacles[name]();
 }
 
+/** Without Kafka there is no shop but the small one. */
+export const noKafkaBecause = () => noBrokerBecause('kafka');
+
 function fromEnvironment(name: ServerName, url: string): Source {
-  const ask = { postgres: answers, kafka: brokerAnswers, redis: redisAnswers }[name];
+  const ask = { postgres: answers, kafka: brokerAnswers, redis: redisAnswers, rabbitmq: rabbitmqAnswers, sqs: sqsAnswers }[name];
   return {
     how: 'environment',
     async start() {

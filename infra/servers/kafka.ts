@@ -1,14 +1,13 @@
-import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { existsSync, mkdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Admin } from '@platformatic/kafka';
-import { cached, isCached, onPath } from '../cache.ts';
+import { cached, onPath } from '../cache.ts';
 import { freePorts } from '../ports.ts';
 import { Obstacle, type State } from '../state.ts';
 import type { Source } from './index.ts';
+import { classPath, fetchJars, jarsObstacle } from './java.ts';
 import { run, untilReady } from './start.ts';
 
 const version = '4.3.1';
@@ -18,23 +17,7 @@ const pom = fileURLToPath(new URL('./kafka/pom.xml', import.meta.url));
 const jvmFlags = ['-Xms256m', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:MaxDirectMemorySize=64m'];
 
 /** Why this machine can have no native Kafka, with the next step; undefined when it can. */
-export function kafkaObstacle(): string | undefined {
-  const java = javaVersion();
-  if (java < 17) {
-    const found = java > 0 ? `this is Java ${java}` : 'there is none';
-    return `Kafka needs Java 17 or newer (${found}): install it (Debian: apt-get install default-jre-headless), start Docker, or set KAFKA_BROKERS.`;
-  }
-  if (isCached(`kafka-${version}`) || onPath('mvn')) return undefined;
-  return 'Kafka is fetched by Maven, once: install it (Debian: apt-get install maven), start Docker, or set KAFKA_BROKERS.';
-}
-
-/** The major version of the Java on the PATH; 0 where there is none, or only what macOS puts in its place. */
-function javaVersion(): number {
-  if (!onPath('java')) return 0;
-  const { status, stderr } = spawnSync('java', ['-version'], { encoding: 'utf8', timeout: 10_000 });
-  // Up to 8 it says 1.8.
-  return status === 0 ? Number(/ version "(?:1\.)?(\d+)/.exec(stderr)?.[1] ?? 0) : 0;
-}
+export const kafkaObstacle = (): string | undefined => jarsObstacle({ what: 'Kafka', folder: `kafka-${version}`, variable: 'KAFKA_BROKERS' });
 
 /** One broker that is its own controller (KRaft), on loopback. Topics are made by the launcher, never by a typing error. */
 export function properties(home: string, port: number, controllerPort: number): string {
@@ -71,7 +54,10 @@ export function nativeKafka(state: State, wishedPort: number, say: (line: string
     async start() {
       const obstacle = kafkaObstacle();
       if (obstacle) throw new Obstacle(obstacle);
-      const jars = await fetchJars(state, say);
+      const fetched = fetchJars(state, { folder: `kafka-${version}`, pom, say, what: `Kafka ${version} by Maven (44 MB, once for all clones)` });
+      const jars = await fetched.catch((error: Error) => {
+        throw new Obstacle(`Kafka could not be fetched. "npm start -- --lite" does without it.\n${error.message}`);
+      });
       const archive = await classArchive(state, jars, say);
       const flags = archive ? [`-XX:SharedArchiveFile=${archive}`] : [];
       const { server, port } = await boot(state, { jars, home: join(state.folder, 'kafka'), wishedPort, flags });
@@ -90,24 +76,6 @@ export async function brokerAnswers(brokers: string): Promise<void> {
   } finally {
     await admin.close();
   }
-}
-
-function fetchJars(state: State, say: (line: string) => void): Promise<string> {
-  return cached(`kafka-${version}`, async (into) => {
-    say(`Fetching Kafka ${version} by Maven (44 MB, once for all clones)`);
-    const fetched = run(state, {
-      name: 'maven',
-      command: onPath('mvn')!,
-      args: ['-B', '-q', '-C', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${into}`],
-      log: join(state.folder, 'logs/maven.log'),
-      cwd: state.folder,
-      // Java asks the system for the home folder, which may know none (a container with a user of its own).
-      env: { ...process.env, MAVEN_OPTS: `${process.env['MAVEN_OPTS'] ?? ''} -Duser.home=${homedir()}` },
-    });
-    await fetched.catch((error: Error) => {
-      throw new Obstacle(`Kafka could not be fetched. "npm start -- --lite" does without it.\n${error.message}`);
-    });
-  });
 }
 
 interface Broker {
@@ -135,14 +103,6 @@ async function boot(state: State, { jars, home, wishedPort, flags, name = 'kafka
   }
   return { port, log, server: await state.processes.start({ name, ...java(flags, 'kafka.Kafka', config) }) };
 }
-
-/** Sorted, because an archive of loaded classes is only good for the very class path it was made with. */
-const classPath = (jars: string) =>
-  readdirSync(jars)
-    .filter((name) => name.endsWith('.jar'))
-    .sort()
-    .map((name) => join(jars, name))
-    .join(':');
 
 /**
  * Kafka's classes as the JVM keeps them in memory (AppCDS), made by one training run on throw-away data: the broker then starts in half

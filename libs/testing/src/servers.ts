@@ -1,13 +1,18 @@
 import { describe, inject, it } from 'vitest';
 import type { DatabaseName } from './fresh-database.ts';
 
+/** A server that not every machine can have. */
+export type Needed = 'kafka' | 'redis' | 'rabbitmq' | 'sqs';
+
 /** The real servers of this test run, as the global setup of the `int` and `e2e` projects provides them. */
 export interface TestServers {
   postgres: { adminUrl: string };
   kafka?: { brokers: string };
   redis?: { url: string };
+  rabbitmq?: { url: string };
+  sqs?: { url: string };
   /** Why a server is not there: this machine cannot have it, and what to do about that. */
-  missing: { kafka?: string; redis?: string };
+  missing: Partial<Record<Needed, string>>;
   /** Every database and role of this run starts with it; the global setup drops what does. */
   prefix: string;
   /** One migrated database per service, which freshDatabase() copies. Nobody connects to these. */
@@ -28,10 +33,10 @@ declare module 'vitest' {
 export const servers = (): TestServers => inject('servers');
 
 /**
- * A suite that needs Kafka or Redis. Where this machine cannot have the server the suite is skipped and listed with its reason; any
+ * A suite that needs one of these. Where this machine cannot have the server the suite is skipped and listed with its reason; any
  * other way to skip a test counts as a failure.
  */
-export function describeWith<Server extends 'kafka' | 'redis'>(server: Server, name: string, suite: (address: NonNullable<TestServers[Server]>) => void): void {
+export function describeWith<Server extends Needed>(server: Server, name: string, suite: (address: NonNullable<TestServers[Server]>) => void): void {
   const address = servers()[server];
   if (address) {
     describe(name, () => suite(address));

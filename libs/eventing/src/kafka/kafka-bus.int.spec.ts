@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Admin, Consumer } from '@platformatic/kafka';
 import { describeWith } from '@shop/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { busTraits } from '../bus-traits.ts';
 import { messageBusContract } from '../message-bus.contract.ts';
 import { KafkaBus } from './kafka-bus.ts';
 
@@ -36,8 +37,8 @@ describeWith('kafka', 'Kafka through @platformatic/kafka', ({ brokers }) => {
   messageBusContract({
     name: 'kafka',
     open: () => new KafkaBus({ brokers: brokers.split(','), clientId: 'contract', log }),
-    topic: newTopic,
-    limited: true,
+    topic: () => newTopic(),
+    traits: busTraits.kafka,
   });
 
   async function newTopic(partitions = 4) {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Admin } from '@platformatic/kafka';
 import { describeWith } from '@shop/testing';
 import { afterAll, expect, it, vi } from 'vitest';
+import { busTraits } from '../bus-traits.ts';
 import { KafkaBus } from '../kafka/kafka-bus.ts';
 import { messageBusContract } from '../message-bus.contract.ts';
 import { KafkajsBus } from './kafkajs-bus.ts';
@@ -17,7 +18,7 @@ describeWith('kafka', 'Kafka through kafkajs', ({ brokers }) => {
     await admin.close();
     return name;
   }
-  messageBusContract({ name: 'kafkajs', open: () => new KafkajsBus(options), topic, limited: true });
+  messageBusContract({ name: 'kafkajs', open: () => new KafkajsBus(options), topic, traits: busTraits.kafka });
 
   const buses = [new KafkaBus(options), new KafkajsBus(options)];
   afterAll(() => Promise.all(buses.map((bus) => bus.close())));

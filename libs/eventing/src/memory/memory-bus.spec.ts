@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { busTraits } from '../bus-traits.ts';
 import { messageBusContract } from '../message-bus.contract.ts';
 import { MemoryBus } from './memory-bus.ts';
 
-messageBusContract({ name: 'memory', open: () => new MemoryBus(), topic: async () => randomUUID(), limited: false });
+messageBusContract({ name: 'memory', open: () => new MemoryBus(), topic: async () => randomUUID(), traits: busTraits.memory });
 
 describe('the bus in memory', () => {
   it('has not published a message before every group that reads its topic has handled it', async () => {

@@ -1,0 +1,25 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { cached, onPath } from '../cache.ts';
+import type { State } from '../state.ts';
+import { run } from './start.ts';
+
+/** Whether this machine can fetch and unpack Debian packages; it needs no rights for that. */
+export const hasDebian = (): boolean => ['apt-get', 'dpkg'].every((program) => onPath(program) !== undefined);
+
+export interface Unpacked {
+  folder: string;
+  env: NodeJS.ProcessEnv;
+}
+
+/** What an installation of the package would bring and this machine lacks, fetched and unpacked for all clones but not installed. `after`: a script to run in it. */
+export async function fromDebian(state: State, name: string, after = ':'): Promise<Unpacked> {
+  const folder = await cached(`${name}-debian`, async (into) => {
+    const sh = (tool: string, script: string) => run(state, { name: tool, command: '/bin/sh', args: ['-ec', script], log: join(state.folder, `logs/${name}.log`), cwd: into });
+    await sh('apt-get', `apt-get download $(apt-get install --simulate --no-install-recommends ${name} | awk '$1 == "Inst" { print $2 }')`);
+    await sh('dpkg', `for package in *.deb; do dpkg -x "$package" . && rm "$package"; done; ${after}`);
+  });
+  const libraries = readdirSync(join(folder, 'usr/lib'), { recursive: true, encoding: 'utf8' }).filter((file) => /\.so(\.|$)/.test(file));
+  const folders = new Set(libraries.map((file) => join(folder, 'usr/lib', file, '..')));
+  return { folder, env: { ...process.env, LD_LIBRARY_PATH: [...folders].join(':') } };
+}
