@@ -1,8 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { provision } from '@shop/infra/databases';
-import { noBrokerBecause, startServers, stopCompose, type Broker, type Servers } from '@shop/infra/servers';
+import { brokerNames, noBrokerBecause, startServers, stopCompose, type Broker, type Servers } from '@shop/infra/servers';
 import { openState, wipeState } from '@shop/infra/state';
 import type {} from '@shop/testing';
 import pg from 'pg';
@@ -20,8 +20,9 @@ export async function setup(project: TestProject): Promise<void> {
   const began = performance.now();
   const say = (line: string) => console.log(`  ${line}`);
   await sweep();
-  const missing = await unavailable(brokersOf(project.name));
-  const brokers = brokersOf(project.name).filter((name) => missing[name] === undefined);
+  const wanted = await brokersFor(project);
+  const missing = await unavailable(wanted);
+  const brokers = wanted.filter((name) => missing[name] === undefined);
   servers = await startServers({ state: join(states, `${project.name}-${process.pid}`), need: ['postgres', 'redis', ...brokers], say, mode: 'testcontainers' });
   const { postgres, kafka, redis, rabbitmq, sqs, how } = servers;
   const templates = await provision(postgres.adminUrl, { prefix, secret: passwords() });
@@ -41,8 +42,13 @@ export async function setup(project: TestProject): Promise<void> {
   say(`Servers for ${project.name}: ${found.join(', ')}, ready in ${((performance.now() - began) / 1000).toFixed(1)} s`);
 }
 
-/** Every bus passes its contract suite among the int tests; the whole shop runs on one of them. */
-const brokersOf = (project: string): Broker[] => (project === 'int' ? ['kafka', 'rabbitmq', 'sqs'] : ['kafka']);
+/** The brokers that a file of this run asks for: who works on one spec does not wait for all of them. */
+async function brokersFor(project: TestProject): Promise<Broker[]> {
+  const { filenamePattern } = project.vitest as { filenamePattern?: string[] };
+  const { testFiles } = await project.globTestFiles(filenamePattern);
+  const texts = testFiles.map((file) => readFileSync(file, 'utf8'));
+  return brokerNames.filter((name) => texts.some((text) => text.includes('describeWith(') && text.includes(`'${name}'`)));
+}
 
 /** The brokers that this machine can have in no way, and why. */
 async function unavailable(brokers: Broker[]): Promise<Partial<Record<Broker, string>>> {

@@ -17,7 +17,8 @@ const variables: Record<ServerName, string> = {
   sqs: 'SQS_URL',
 };
 /** What can carry the messages. */
-export type Broker = 'kafka' | 'rabbitmq' | 'sqs';
+export const brokerNames = ['kafka', 'rabbitmq', 'sqs'] as const;
+export type Broker = (typeof brokerNames)[number];
 export type How = 'environment' | 'docker' | 'native' | 'none';
 
 /** One way to come by one server: start() brings it up and gives its address. */

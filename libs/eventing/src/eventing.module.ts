@@ -7,20 +7,17 @@ import type { Consumer } from './consumer.ts';
 import { ConsumerRuntime } from './consumer-runtime.ts';
 import { failPoint } from './fail-point.ts';
 import { EventStore } from './event-store.ts';
-import { openKafka, type KafkaClient } from './kafka/open-kafka.ts';
 import { MemoryBus } from './memory/memory-bus.ts';
 import { MessagingMetrics, Unmeasured } from './metrics.ts';
+import { openBus, type BusSettings } from './open-bus.ts';
 import { Outbox, PostgresOutbox } from './outbox.ts';
 import { QueueRelay } from './queue-relay.ts';
 import { Relay } from './relay.ts';
 import { SHARDS } from './outgoing.ts';
 
 /** What the module needs to know of a service's configuration: platform's databaseSettings and busSettings. */
-interface EventingConfig {
+interface EventingConfig extends BusSettings {
   readonly DATABASE_URL: string;
-  readonly BUS: 'kafka' | 'memory';
-  readonly KAFKA_BROKERS?: readonly string[];
-  readonly KAFKA_CLIENT?: KafkaClient;
   readonly FAIL_POINTS_DIR?: string;
 }
 
@@ -50,7 +47,7 @@ export class EventingModule {
     return {
       module: EventingModule,
       providers: [
-        { provide: MessageBus, inject: [config, Logger], useFactory: openBus },
+        { provide: MessageBus, inject: [config, Logger], useFactory: busOfService },
         { provide: Relay, inject: [config, MessageBus, Logger, MessagingMetrics], useFactory: openRelay },
         { provide: Outbox, inject: [Relay, Database, Logger], useFactory: openOutbox },
         { provide: EventStore, inject: [Database, Outbox], useFactory: (database: Database, outbox: PostgresOutbox) => new EventStore(database, outbox, options.upcasters) },
@@ -103,9 +100,9 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 }
 
-async function openBus({ BUS, KAFKA_BROKERS: brokers = [], KAFKA_CLIENT }: EventingConfig, log: Logger): Promise<MessageBus> {
-  if (BUS === 'memory') return (inProcess ??= new MemoryBus());
-  return openKafka(KAFKA_CLIENT ?? 'platformatic', { brokers, clientId: `shop-${process.pid}`, log });
+function busOfService(config: EventingConfig, log: Logger): Promise<MessageBus> | MessageBus {
+  if (config.BUS === 'memory') return (inProcess ??= new MemoryBus());
+  return openBus(config, { clientId: `shop-${process.pid}`, log });
 }
 
 function openRelay(config: EventingConfig, bus: MessageBus, log: Logger, metrics: MessagingMetrics): Relay {

@@ -45,6 +45,7 @@ describeWith('kafka', 'Kafka through @platformatic/kafka', ({ brokers }) => {
     const topic = `contract-${randomUUID()}`;
     const admin = new Admin({ clientId: 'contract', bootstrapBrokers: brokers.split(',') });
     await admin.createTopics({ topics: [topic], partitions, replicas: 1 });
+    await vi.waitFor(() => admin.metadata({ topics: [topic], forceUpdate: true }), { timeout: 10_000 });
     await admin.close();
     return topic;
   }

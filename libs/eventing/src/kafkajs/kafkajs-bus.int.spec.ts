@@ -15,6 +15,7 @@ describeWith('kafka', 'Kafka through kafkajs', ({ brokers }) => {
     const name = `contract-${randomUUID()}`;
     const admin = new Admin({ clientId: 'contract', bootstrapBrokers: options.brokers });
     await admin.createTopics({ topics: [name], partitions: 4, replicas: 1 });
+    await vi.waitFor(() => admin.metadata({ topics: [name], forceUpdate: true }), { timeout: 10_000 });
     await admin.close();
     return name;
   }

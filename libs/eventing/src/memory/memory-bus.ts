@@ -4,6 +4,9 @@ import { MessageBus, type BusMessage, type Delivery, type SubscribeOptions, type
 interface Reader {
   readonly options: SubscribeOptions;
   readonly inHand: Set<Promise<void>>;
+  /** Deliveries it could take now, and those that wait for one of its hands, in order. */
+  free: number;
+  readonly waiting: (() => void)[];
   closed: boolean;
 }
 
@@ -23,13 +26,14 @@ export class MemoryBus extends MessageBus {
   }
 
   override async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    const reader: Reader = { options, inHand: new Set(), closed: false };
+    const reader: Reader = { options, inHand: new Set(), free: options.maxInFlight, waiting: [], closed: false };
     this.#readers.set(options.group, [...(this.#readers.get(options.group) ?? []), reader]);
     for (const arrived of this.#arrivals) arrived();
     return {
       idleMs: () => 0,
       close: async () => {
         reader.closed = true;
+        for (const turn of reader.waiting.splice(0)) turn();
         const left = (this.#readers.get(options.group) ?? []).filter((other) => other !== reader);
         this.#readers.set(options.group, left);
         await Promise.allSettled(reader.inHand);
@@ -59,6 +63,9 @@ export class MemoryBus extends MessageBus {
     while (!this.#closed) {
       const reader = await this.#readerOf(group, delivery.key ?? delivery.id);
       if (!reader) break;
+      if (reader.free === 0) await new Promise<void>((resolve) => reader.waiting.push(resolve));
+      else reader.free--;
+      if (reader.closed) continue;
       const handled = reader.options.handle(delivery);
       reader.inHand.add(handled);
       try {
@@ -67,6 +74,10 @@ export class MemoryBus extends MessageBus {
         await new Promise((resolve) => setImmediate(resolve));
       } finally {
         reader.inHand.delete(handled);
+        // Handed on rather than freed, so that nobody who comes later gets it first.
+        const next = reader.waiting.shift();
+        if (next) next();
+        else reader.free++;
       }
     }
     throw new Error('the bus was closed before every group had handled the message');

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect } from 'amqplib';
 import { describeWith } from '@shop/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { busTraits } from '../bus-traits.ts';
 import { messageBusContract } from '../message-bus.contract.ts';
 import { RabbitBus } from './rabbit-bus.ts';
-import { declareGroup, LANES, laneOf } from './topology.ts';
+import { LANES, laneOf, makeQueues } from './topology.ts';
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 const open = (url: string) => new RabbitBus({ url, clientId: 'spec', log });
@@ -30,10 +29,7 @@ describeWith('rabbitmq', 'RabbitMQ', ({ url }) => {
 
   async function newTopic(...groups: string[]) {
     const topic = `contract-${randomUUID().slice(0, 8)}`;
-    const connection = await connect(url);
-    const channel = await connection.createChannel();
-    for (const group of groups) await declareGroup(channel, group, [topic]);
-    await connection.close();
+    await makeQueues(url, Object.fromEntries(groups.map((group) => [group, [topic]])));
     return topic;
   }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import type { Channel } from 'amqplib';
+import { connect, type Channel } from 'amqplib';
 
 /**
  * What partitions are to Kafka: each group has so many queues, and a key is always in the same one. It bounds how many instances of a
@@ -25,5 +25,17 @@ export async function declareGroup(channel: Channel, group: string, topics: read
   for (let lane = 0; lane < LANES; lane++) {
     await channel.assertQueue(queueOf(group, lane), { durable: true, arguments: { 'x-queue-type': 'quorum', 'x-single-active-consumer': true } });
     for (const topic of topics) await channel.bindQueue(queueOf(group, lane), topic, String(lane));
+  }
+}
+
+/** The same for several groups, by whoever prepares a broker. */
+export async function makeQueues(url: string, groups: Readonly<Record<string, readonly string[]>>): Promise<void> {
+  const connection = await connect(url, { timeout: 5_000 });
+  connection.on('error', () => {});
+  try {
+    const channel = await connection.createChannel();
+    for (const [group, topics] of Object.entries(groups)) await declareGroup(channel, group, topics);
+  } finally {
+    await connection.close();
   }
 }
