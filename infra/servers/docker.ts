@@ -9,6 +9,7 @@ import { freePorts, serverPorts } from '../ports.ts';
 import { Obstacle, type State } from '../state.ts';
 import type { ServerName, Source } from './index.ts';
 import { rabbitmqUrl } from './rabbitmq.ts';
+import { sqsUrl } from './sqs.ts';
 import { run } from './start.ts';
 
 /** How long Docker may take to say what it is (ms): a loaded engine is slow, a broken one never answers. */
@@ -49,7 +50,7 @@ export function inContainers(state: State, bringUp: () => Promise<Record<ServerN
     kafka: source('kafka', (port) => `127.0.0.1:${port}`),
     redis: source('redis', (port) => `redis://127.0.0.1:${port}`),
     rabbitmq: source('rabbitmq', (port) => rabbitmqUrl(port, state)),
-    sqs: source('sqs', (port) => `http://127.0.0.1:${port}`),
+    sqs: source('sqs', sqsUrl),
   };
 }
 

@@ -49,7 +49,7 @@ export const busTraits: Readonly<Record<BusName, BusTraits>> = {
   },
   sqs: {
     title: 'SQS',
-    maxBytes: 262_144,
+    maxBytes: 1_048_576,
     keepsForLateGroups: false,
     failedComesAgain: true,
     refusesUnknownTopics: true,
