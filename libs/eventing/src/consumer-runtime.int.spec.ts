@@ -328,4 +328,18 @@ describe('a flood of failures', () => {
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(dead).toHaveLength(5);
   });
+
+  it('is not what waits behind a parked key, however busy the key: other keys flow', async () => {
+    const { say, consumer, runtime } = await running({ floodLimit: 5, floodPauseMs: 60_000 });
+    const [busy, other] = [randomUUIDv7(), release(randomUUIDv7())];
+    consumer.before = ({ subject }) => {
+      if (subject === busy) throw new Poison('not yet');
+    };
+    await say(release(busy));
+    consumer.before = () => {};
+    await say(...Array.from({ length: 10 }, () => release(busy)));
+    await say(other);
+    expect(await effects()).toEqual([idOf(other)]);
+    expect(runtime.counts).toMatchObject({ dead: 1, parked: 0, waiting: 10, handled: 1 });
+  });
 });

@@ -65,7 +65,7 @@ export class ConsumerRuntime {
   readonly #settling: Settling;
   /** The end of each key's queue. */
   readonly #tails = new Map<string, Promise<void>>();
-  readonly #counts: Record<Outcome, number> = { handled: 0, duplicate: 0, skipped: 0, parked: 0, dead: 0 };
+  readonly #counts: Record<Outcome, number> = { handled: 0, duplicate: 0, skipped: 0, parked: 0, waiting: 0, dead: 0 };
   readonly #stopping = new AbortController();
   readonly #flood: Flood;
   #subscription: Subscription | undefined;
@@ -139,6 +139,7 @@ export class ConsumerRuntime {
     this.#counts[outcome]++;
     const lagMs = message && Math.max(0, Date.now() - Date.parse(message.time));
     metrics.handled({ consumer: consumer.name, outcome, durationMs, ...(lagMs !== undefined && { lagMs }) });
+    // Those that wait behind a parked key have not failed: many of them say only that the key is a busy one.
     if (outcome !== 'parked' && outcome !== 'dead') return;
     if (!this.#flood.rises()) return;
     log.error({ consumer: consumer.name, pauseMs: floodPauseMs }, 'too many failures: the consumer pauses instead of draining its topic');

@@ -32,7 +32,7 @@ export abstract class MessagingMetrics {
   /** A level. */
   abstract waiting(waiting: Waiting): void;
 
-  /** One message is through, in whatever way: handled, duplicate, skipped, parked or dead. */
+  /** One message is through, in whatever way: handled, duplicate, skipped, parked, waiting or dead. */
   abstract handled(handling: Handling): void;
   /** A level: keys of this consumer whose messages wait, whichever of its instances parked them. */
   abstract parkedKeys(consumer: ConsumerName, keys: number): void;

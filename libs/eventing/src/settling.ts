@@ -9,8 +9,8 @@ import type { Log } from './consumer-runtime.ts';
 import type { Outbox } from './outbox.ts';
 import type { ParkedMessage, Parking } from './parking.ts';
 
-/** What became of one message. */
-export type Outcome = 'handled' | 'duplicate' | 'skipped' | 'parked' | 'dead';
+/** What became of one message. `parked`: it failed, and its key waits; `waiting`: it has not been tried, because its key waits already. */
+export type Outcome = 'handled' | 'duplicate' | 'skipped' | 'parked' | 'waiting' | 'dead';
 
 /** A message and what became of it; one that cannot be read has no more than its outcome. */
 export interface Settled {
@@ -119,12 +119,12 @@ export class Settling {
     }
   }
 
-  async #park(delivery: Delivery, message: CloudEvent, key: string, error: unknown): Promise<'parked'> {
+  async #park(delivery: Delivery, message: CloudEvent, key: string, error: unknown): Promise<'parked' | 'waiting'> {
     const { consumer, parking, log } = this.#options;
     const behind = error instanceof KeyParked;
     if (!behind) log.warn({ err: error, consumer: consumer.name, key, messageId: message.id, type: message.type }, 'key parked: its message failed again and again');
     await parking.park({ key, kind: 'transient', reason: behind ? 'waits behind an earlier message' : String(error), message: waiting(delivery) });
-    return 'parked';
+    return behind ? 'waiting' : 'parked';
   }
 
   /** To the dead-letter topic with its reason; its key, where known, waits for a person. */
