@@ -1,4 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
-/** The tables of the event store (streams, answers, deadlines), as the orders service makes them. */
-export const eventStoreTables = readFileSync(new URL('../../apps/orders/migrations/0001-event-store.sql', import.meta.url), 'utf8');
+const folder = new URL('../../apps/orders/migrations/', import.meta.url);
+
+/** The tables of the event store (streams, answers, deadlines) and what is read beside it, as the orders service makes them. */
+export const eventStoreTables = readdirSync(folder)
+  .filter((name) => name.endsWith('.sql'))
+  .sort()
+  .map((name) => readFileSync(new URL(name, folder), 'utf8'))
+  .join('\n');
