@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { orderCancelled, orderConfirmed, type CloudEvent } from '@shop/contracts';
+import { notificationsCheckpoint, orderCancelled, orderConfirmed, type CloudEvent } from '@shop/contracts';
 import { Consumer, on, type Effect } from '@shop/eventing';
 import { Sender } from './delivery/sender.ts';
 import type { Message } from './domain/message.ts';
@@ -9,6 +9,7 @@ import { Messages } from './messages.ts';
 @Injectable()
 export class MailConsumer extends Consumer {
   readonly name = 'notifications.mail';
+  override readonly checkpoint = notificationsCheckpoint;
   readonly handlers = [
     on(orderConfirmed, (event, effect) => {
       const { orderId, customerId, ...payload } = event.data;

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { orderCancelled, orderConfirmed, orderPlaced, orderStockReserved, type CloudEvent } from '@shop/contracts';
+import { orderCancelled, orderConfirmed, orderPlaced, ordersCheckpoint, orderStockReserved, type CloudEvent } from '@shop/contracts';
 import { Consumer, on, type Effect } from '@shop/eventing';
 import { listed, listedRows, storeListed, type Heard } from './listed-orders.ts';
 
@@ -7,6 +7,7 @@ import { listed, listedRows, storeListed, type Heard } from './listed-orders.ts'
 @Injectable()
 export class OrderListConsumer extends Consumer {
   readonly name = 'orders.list';
+  override readonly checkpoint = ordersCheckpoint;
   readonly handlers = [orderPlaced, orderStockReserved, orderConfirmed, orderCancelled].map((contract) => on(contract, hear));
 
   override otherwise(message: CloudEvent, effect: Effect): Promise<unknown> {

@@ -9,18 +9,19 @@ import { OrderListConsumer } from './order-list.consumer.ts';
 import { Orders } from './orders.ts';
 import { OrdersController } from './orders.controller.ts';
 import { Prices, PricesConsumer } from './prices.ts';
+import { ReconcilerConsumer, Reconciliation } from './reconciliation.ts';
 import { SagaConsumer } from './saga.consumer.ts';
 
 @Module({
   imports: [
     DatabaseModule.forRoot(OrdersConfig),
     EventingModule.forRoot(OrdersConfig, {
-      consumers: [SagaConsumer, PricesConsumer, OrderListConsumer],
+      consumers: [SagaConsumer, PricesConsumer, OrderListConsumer, ReconcilerConsumer],
       produces: true,
       upcasters: orderUpcasters,
     }),
   ],
   controllers: [OrdersController],
-  providers: [Orders, OrderList, Prices, Deadlines, SagaConsumer, PricesConsumer, OrderListConsumer],
+  providers: [Orders, OrderList, Prices, Deadlines, Reconciliation, SagaConsumer, PricesConsumer, OrderListConsumer, ReconcilerConsumer],
 })
 export class OrdersModule {}

@@ -3,6 +3,7 @@ export * from './message.ts';
 export * from './orders.messages.ts';
 export * from './catalog.messages.ts';
 export * from './payments.messages.ts';
+export * from './checkpoints.messages.ts';
 export * from './topics.ts';
 export * from './api/orders.ts';
 export * from './api/products.ts';

@@ -9,6 +9,7 @@ export const topics = {
   'catalog.products': { partitions: 12, key: 'productId' },
   'payments.commands': { partitions: 12, key: 'orderId' },
   'payments.events': { partitions: 12, key: 'orderId' },
+  'orders.checkpoints': { partitions: 12, key: 'consumer' },
 } as const;
 export type Topic = keyof typeof topics;
 
@@ -35,6 +36,8 @@ export const consumers = {
   'orders.prices': ['catalog.products'],
   /** The read model that lists are served from. */
   'orders.list': ['orders.events'],
+  /** What readers of the orders' events say they have seen, to be compared with what happened. */
+  'orders.reconciler': ['orders.checkpoints'],
   'catalog.stock': ['catalog.commands'],
   'payments.commands': ['payments.commands'],
   'notifications.mail': ['orders.events'],

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { consumers, type CloudEvent } from '@shop/contracts';
 import type { Database } from '@shop/platform';
 import { atMost } from './at-most.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { Flood } from './flood.ts';
 import { purgeInbox } from './inbox.ts';
 import { Unmeasured, type MessagingMetrics } from './metrics.ts';
@@ -34,6 +35,8 @@ export interface ConsumerRuntimeOptions {
   readonly floodPauseMs?: number;
   /** How often parked keys are looked at, in ms. */
   readonly unparkEveryMs?: number;
+  /** How often its producer is told what has come, in ms. */
+  readonly checkpointEveryMs?: number;
   /** How often metrics are told levels, in ms. */
   readonly levelsEveryMs?: number;
   /** For tests and experiments: called between the effect and the acknowledgement. */
@@ -43,6 +46,8 @@ export interface ConsumerRuntimeOptions {
 /** How long a parked message in hand may keep a consumer from stopping. */
 const STOP_DEADLINE_MS = 10_000;
 const PURGE_EVERY_MS = 60_000;
+/** How long a last checkpoint may take. */
+const LAST_WORD_MS = 1_000;
 
 const defaults = {
   maxInFlight: 64,
@@ -52,6 +57,7 @@ const defaults = {
   floodPauseMs: 10_000,
   unparkEveryMs: 1_000,
   levelsEveryMs: 5_000,
+  checkpointEveryMs: 5_000,
   metrics: new Unmeasured() as MessagingMetrics,
 };
 
@@ -68,15 +74,19 @@ export class ConsumerRuntime {
   readonly #counts: Record<Outcome, number> = { handled: 0, duplicate: 0, skipped: 0, parked: 0, waiting: 0, dead: 0 };
   readonly #stopping = new AbortController();
   readonly #flood: Flood;
+  readonly #checkpoints: Checkpoints | undefined;
+  /** What is in hand, oldest first, by when it came. */
+  readonly #inHand = new Set<{ readonly since: number }>();
   #subscription: Subscription | undefined;
   #rounds: Promise<unknown> | undefined;
 
   constructor(options: ConsumerRuntimeOptions) {
     this.#options = { ...defaults, ...options };
-    const { consumer, database, floodLimit, floodPauseMs, afterEffect } = this.#options;
+    const { consumer, bus, database, floodLimit, floodPauseMs, afterEffect } = this.#options;
     this.#parking = new Parking(database, consumer.name);
     this.#settling = new Settling({ ...this.#options, afterEffect, parking: this.#parking, stopping: this.#stopping.signal });
     this.#flood = new Flood(floodLimit, floodPauseMs);
+    this.#checkpoints = consumer.checkpoint && new Checkpoints(consumer.name, consumer.checkpoint, bus);
   }
 
   /** What has become of messages since the start. */
@@ -104,14 +114,18 @@ export class ConsumerRuntime {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.all([this.#subscription?.close(), atMost(STOP_DEADLINE_MS, this.#rounds)]);
+    await atMost(LAST_WORD_MS, this.#tellProducer());
   }
 
   #inKeyOrder(delivery: Delivery): Promise<void> {
     const key = delivery.key ?? delivery.id;
     const before = this.#tails.get(key) ?? Promise.resolve();
     const mine = before.then(() => this.#deliver(delivery));
+    const came = { since: performance.now() };
+    this.#inHand.add(came);
     this.#tails.set(key, mine);
     return mine.finally(() => {
+      this.#inHand.delete(came);
       if (this.#tails.get(key) === mine) this.#tails.delete(key);
     });
   }
@@ -137,6 +151,7 @@ export class ConsumerRuntime {
   #note({ outcome, message }: Settled, durationMs: number): void {
     const { consumer, metrics, log, floodPauseMs } = this.#options;
     this.#counts[outcome]++;
+    if (message) this.#checkpoints?.note(message);
     const lagMs = message && Math.max(0, Date.now() - Date.parse(message.time));
     metrics.handled({ consumer: consumer.name, outcome, durationMs, ...(lagMs !== undefined && { lagMs }) });
     // Those that wait behind a parked key have not failed: many of them say only that the key is a busy one.
@@ -151,9 +166,17 @@ export class ConsumerRuntime {
     this.#stopping.signal.throwIfAborted();
   }
 
+  /** Nothing that the producer hears is needed by anybody here: a bus that does not take it holds nobody up. */
+  async #tellProducer(): Promise<void> {
+    const [oldest] = this.#inHand;
+    const inHandMs = oldest ? performance.now() - oldest.since : 0;
+    await this.#checkpoints?.publish(Math.max(inHandMs, this.idleMs(), this.#flood.pauseMs()));
+  }
+
   #startRounds(): Promise<unknown> {
-    const { consumer, database, metrics, unparkEveryMs, levelsEveryMs } = this.#options;
+    const { consumer, database, metrics, unparkEveryMs, levelsEveryMs, checkpointEveryMs } = this.#options;
     return Promise.all([
+      this.#every(checkpointEveryMs, 'the producer could not be told what has come', () => this.#tellProducer()),
       this.#every(unparkEveryMs, 'parked keys could not be looked at', async () => {
         for (const key of await this.#parking.due()) await this.#settling.workOff(key);
       }),

@@ -1,4 +1,4 @@
-import type { CloudEvent, ConsumerName, MessageContract, MessageOf } from '@shop/contracts';
+import type { CheckpointContract, CloudEvent, ConsumerName, MessageContract, MessageOf } from '@shop/contracts';
 import type { Effect } from './effect.ts';
 
 /** A message that can never be handled, however often it is tried: it goes to the dead-letter topic with this reason. */
@@ -28,6 +28,8 @@ export function on<C extends MessageContract>(contract: C, handle: (message: Mes
 export abstract class Consumer {
   abstract readonly name: ConsumerName;
   abstract readonly handlers: readonly Handler[];
+  /** How it tells the producer which events have come; absent where nobody asks. */
+  readonly checkpoint?: CheckpointContract;
 
   /** For messages of types without a handler: a projection must still note that it has seen their version. By default they are skipped. */
   otherwise?(message: CloudEvent, effect: Effect): Promise<unknown>;

@@ -59,7 +59,7 @@ export class EventingModule {
             new Messaging(modules, bus, relay, health, options, FAIL_POINTS_DIR),
         },
       ],
-      exports: [MessageBus, Outbox, EventStore],
+      exports: [MessageBus, Outbox, EventStore, MessagingMetrics],
     };
   }
 }

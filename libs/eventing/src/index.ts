@@ -17,6 +17,7 @@ export { makeQueues, openBus, type BusSettings } from './open-bus.ts';
 export { leaveInLog, leaveInTable, Outbox, PostgresOutbox, type LeaveSql, type PostgresOutboxOptions } from './outbox.ts';
 export { Parking } from './parking.ts';
 export { idOf } from './read-message.ts';
+export { Reconciler, type Missing, type ReconcilerOptions } from './reconciler.ts';
 export { QueueRelay, SHARD_LOCK } from './queue-relay.ts';
 export { Relay, type RelayOptions } from './relay.ts';
 export type { Outcome } from './settling.ts';

@@ -36,6 +36,8 @@ export abstract class MessagingMetrics {
   abstract handled(handling: Handling): void;
   /** A level: keys of this consumer whose messages wait, whichever of its instances parked them. */
   abstract parkedKeys(consumer: ConsumerName, keys: number): void;
+  /** Events that never came to this consumer and were sent again by their producer: above zero, something lost them. */
+  abstract reemitted(consumer: string, events: number): void;
   /** Too many messages failed: the consumer takes none for so long. */
   abstract paused(consumer: ConsumerName, ms: number): void;
 }
@@ -48,5 +50,6 @@ export class Unmeasured extends MessagingMetrics {
   override waiting(): void {}
   override handled(): void {}
   override parkedKeys(): void {}
+  override reemitted(): void {}
   override paused(): void {}
 }

@@ -19,6 +19,8 @@ export interface Outgoing {
   /** Position in the key's stream from 1, without gaps; absent on commands. */
   readonly sequence?: number;
   readonly data: Record<string, unknown>;
+  /** What it was when it was first said, for one that is said again: to its readers it is the same message. */
+  readonly again?: { readonly id: string; readonly time: string };
 }
 
 /** A row of the outbox: a sealed message and the queue it waits in. */
@@ -45,14 +47,14 @@ export const shardOf = (key: string): number => crc32(key) % SHARDS;
  * The id of a stream's event, and its time, are passed in, so that announcing it again is the same message. Throws `payload-too-large` (invalid) beyond MAX_PAYLOAD_BYTES, and a plain Error for data that break the contract: that is a bug.
  */
 export function seal(outgoing: Outgoing, causationId?: string, id: string = randomUUIDv7(), time = new Date().toISOString()): OutboxRow {
-  const { contract, key, sequence } = outgoing;
+  const { contract, key, sequence, again } = outgoing;
   const envelope: CloudEvent = {
     specversion: '1.0',
-    id,
+    id: again?.id ?? id,
     source: contract.source,
     type: contract.type,
     subject: key,
-    time,
+    time: again?.time ?? time,
     datacontenttype: 'application/json',
     ...(sequence === undefined ? {} : { sequence: String(sequence) }),
     traceparent: currentTraceparent(),

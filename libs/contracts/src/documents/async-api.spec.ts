@@ -89,7 +89,7 @@ describe('the JSON Schema of a message', () => {
     if (!contract) throw new Error(message.type);
     const schema = z.fromJSONSchema(messageSchema(contract) as JsonSchema);
     const zod = cloudEvent.extend({ data: contract.data });
-    const broken = { ...message.data, orderId: 7, productId: 7 };
+    const broken = { ...message.data, [topics[contract.topic].key]: 7 };
     const wrong = [{}, { ...message, data: {} }, { ...message, specversion: '2.0' }, { ...message, data: broken }, { ...message, subject: '' }];
     const right = [message, { ...message, unknown: 1 }, { ...message, data: { ...message.data, unknown: 1 } }];
     const verdicts = (value: unknown) => [zod.safeParse(value).success, schema.safeParse(value).success];

@@ -1,0 +1,58 @@
+import { ordersInCheckpoint, type CheckpointContract, type CloudEvent, type ConsumerName } from '@shop/contracts';
+import type { MessageBus } from './bus.ts';
+import { event, seal } from './outgoing.ts';
+
+/** A message that is older than this when it is through was late: its consumer is behind. */
+const BEHIND_MS = 10_000;
+/** Streams kept until the next checkpoint. More than come in between; were there more, those left out would be sent again, and known. */
+const KEPT_AT_MOST = 20 * ordersInCheckpoint;
+
+/**
+ * What one consumer tells the producer of its events: which versions of which streams have come, so that one that never came is found
+ * (reconciler.ts). Notes are gathered and published together, straight to the bus. Those of a process that is killed before that are lost with it: what
+ * only they could have told is sent again, and found in the inbox.
+ */
+export class Checkpoints {
+  readonly #consumer: ConsumerName;
+  readonly #contract: CheckpointContract;
+  readonly #bus: MessageBus;
+  #seen = new Map<string, Set<number>>();
+  #behind = false;
+
+  constructor(consumer: ConsumerName, contract: CheckpointContract, bus: MessageBus) {
+    this.#consumer = consumer;
+    this.#contract = contract;
+    this.#bus = bus;
+  }
+
+  /** A message has come, and what became of it is stored. */
+  note({ subject, sequence, time }: CloudEvent, now = Date.now()): void {
+    if (now - Date.parse(time) > BEHIND_MS) this.#behind = true;
+    if (sequence === undefined) return;
+    const versions = this.#seen.get(subject);
+    if (versions) versions.add(Number(sequence));
+    else if (this.#seen.size < KEPT_AT_MOST) this.#seen.set(subject, new Set([Number(sequence)]));
+    else this.#behind = true;
+  }
+
+  /** `waitingMs`: for how long something has been in hand, or the bus has not answered. Also says so when nothing has come: that is news, too. */
+  async publish(waitingMs: number): Promise<void> {
+    const [seen, behind] = [this.#seen, this.#behind];
+    [this.#seen, this.#behind] = [new Map(), false];
+    const all = [...seen].map(([orderId, versions]) => ({ orderId, versions: [...versions] }));
+    const parts = Array.from({ length: Math.max(1, Math.ceil(all.length / ordersInCheckpoint)) }, (_, n) => all.slice(n * ordersInCheckpoint, (n + 1) * ordersInCheckpoint));
+    const messages = parts.map((part, n) => {
+      // Only the last of several has told everything.
+      const current = !behind && waitingMs < BEHIND_MS && n === parts.length - 1;
+      const { topic, key, payload } = seal(event(this.#contract, { key: this.#consumer, data: { consumer: this.#consumer, current, seen: part } }));
+      return { topic, key, value: payload };
+    });
+    try {
+      await this.#bus.publish(messages);
+    } catch (error) {
+      for (const [stream, versions] of seen) this.#seen.set(stream, new Set([...versions, ...(this.#seen.get(stream) ?? [])]));
+      this.#behind ||= behind;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,167 @@
+import { fold } from '@shop/kernel';
+import type { Checkpoint } from '@shop/contracts';
+import type { Database, Transaction } from '@shop/platform';
+import type { Process } from './command-handler.ts';
+import type { EventStore } from './event-store.ts';
+import type { Outbox } from './outbox.ts';
+import type { Outgoing } from './outgoing.ts';
+
+/** An event that did not come to a reader. */
+export interface Missing {
+  readonly consumer: string;
+  readonly stream: string;
+  readonly version: number;
+  readonly id: string;
+}
+
+export interface ReconcilerOptions<State, Command, Event extends { type: string }> {
+  readonly database: Database;
+  readonly store: EventStore;
+  readonly outbox: Outbox;
+  readonly process: Process<State, Command, Event>;
+  /** How old an event must be before it can be missing: until then it is merely under way. In ms. */
+  readonly graceMs?: number;
+}
+
+/** Clocks of instances differ: an event may bear a time that has been compared already when it is committed. */
+const CLOCKS_DIFFER_MS = 5 * 60_000;
+/** Of the time that lies behind, so much is compared at once, and so many events are sent again. */
+const COMPARED_AT_ONCE_MS = 10 * 60_000;
+const SENT_AT_ONCE = 100;
+/** An event that never comes, however often it is sent, is not what a repetition mends. */
+const TIMES = 5;
+const PURGED_AT_ONCE = 5_000;
+/** One instance compares at a time. */
+const LOCK = 0x0b0e;
+
+/**
+ * Compares what happened, which the event store knows, with what its readers say has come to them (checkpoints.ts), and announces again what
+ * is missing: under the id and time it has always had, so whoever has it already finds it in the inbox. Nothing should ever be missing, and
+ * everything that is has been lost by some fault; so whatever this sends again is an alarm.
+ *
+ * Missing is what a reader should have by its own word: it is older than the grace period, and since then the reader has said that it is
+ * current and has not said that it is behind; and the outbox holds nothing that old. A reader that is silent, behind, or away is not judged.
+ * Only facts are announced again: a step that was asked for and got lost is what an order's deadline is for.
+ */
+export class Reconciler<State, Command, Event extends { type: string }> {
+  readonly #options: ReconcilerOptions<State, Command, Event> & { graceMs: number };
+
+  constructor(options: ReconcilerOptions<State, Command, Event>) {
+    this.#options = { graceMs: 60_000, ...options };
+  }
+
+  /** Writes down what a reader has said, `at` the time of its message (ISO 8601), in the transaction of its inbox row. */
+  async note(tx: Transaction, { consumer, current, seen }: Checkpoint, at: string): Promise<void> {
+    await tx.query(
+      `INSERT INTO checkpoint_readers (consumer, since, compared_to, current_at, behind_at)
+       VALUES ($1, $2, $2, CASE WHEN $3 THEN $2::timestamptz END, CASE WHEN NOT $3 THEN $2::timestamptz END)
+       ON CONFLICT ON CONSTRAINT checkpoint_readers_pkey DO UPDATE
+         SET current_at = greatest(checkpoint_readers.current_at, excluded.current_at), behind_at = greatest(checkpoint_readers.behind_at, excluded.behind_at)`,
+      [consumer, at, current],
+      'checkpoint-reader',
+    );
+    await tx.query(
+      `INSERT INTO checkpoints (consumer, stream, versions)
+       SELECT $1, "orderId", (SELECT range_agg(int4range(v, v, '[]')) FROM unnest(versions) AS v)
+       FROM json_to_recordset($2) AS seen("orderId" uuid, versions int[]) ORDER BY "orderId"
+       ON CONFLICT ON CONSTRAINT checkpoints_pkey DO UPDATE SET versions = checkpoints.versions + excluded.versions, noted_at = excluded.noted_at`,
+      [consumer, JSON.stringify(seen)],
+      'checkpoint-note',
+    );
+  }
+
+  /** Compares what lies behind, and leaves what is missing in the outbox. Returns that; nothing while another instance is at it. */
+  async reconcile(): Promise<Missing[]> {
+    const { database, outbox, graceMs } = this.#options;
+    const missing = await database.transaction(async (tx) => {
+      const [lock] = await tx.query<{ mine: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS mine', [LOCK]);
+      if (!lock?.mine || (await this.#isBehind(tx))) return [];
+      const readers = await tx.query<{ consumer: string }>(
+        `SELECT consumer FROM checkpoint_readers
+         WHERE current_at IS NOT NULL AND (behind_at IS NULL OR behind_at < current_at - $1 * interval '1 millisecond') ORDER BY consumer`,
+        [graceMs],
+      );
+      const found: Missing[] = [];
+      for (const { consumer } of readers) found.push(...(await this.#compare(tx, consumer)));
+      await this.#sendAgain(tx, found);
+      await this.#purge(tx);
+      return found;
+    });
+    if (missing.length > 0) outbox.wake();
+    return missing;
+  }
+
+  /** What is still in the outbox is not lost. */
+  async #isBehind(tx: Transaction): Promise<boolean> {
+    const [row] = await tx.query<{ behind: boolean }>(`SELECT EXISTS (SELECT 1 FROM outbox WHERE created_at < now() - $1 * interval '1 millisecond') AS behind`, [this.#options.graceMs]);
+    return row?.behind ?? true;
+  }
+
+  /** What is missing at one reader and not on its way to it again. When nothing is missing any more, that time has been compared. */
+  async #compare(tx: Transaction, consumer: string): Promise<Missing[]> {
+    const { graceMs } = this.#options;
+    const [span] = await tx.query<{ from: string; until: string }>(
+      `SELECT greatest(since, compared_to - $2 * interval '1 millisecond')::text AS "from",
+              least(current_at - $3 * interval '1 millisecond', compared_to + $4 * interval '1 millisecond')::text AS until
+       FROM checkpoint_readers WHERE consumer = $1`,
+      [consumer, CLOCKS_DIFFER_MS, graceMs, COMPARED_AT_ONCE_MS],
+    );
+    if (!span) return [];
+    const missing = await tx.query<Missing>(
+      `SELECT $1 AS consumer, e.stream, e.version, e.id
+       FROM events e LEFT JOIN checkpoints c ON c.consumer = $1 AND c.stream = e.stream
+       WHERE e.recorded_at >= $2 AND e.recorded_at < $3 AND NOT coalesce(c.versions @> e.version, false)
+         AND NOT EXISTS (SELECT 1 FROM reemissions r WHERE r.consumer = $1 AND r.stream = e.stream AND r.version = e.version AND r.times >= $4)
+       ORDER BY e.recorded_at, e.version LIMIT $5`,
+      [consumer, span.from, span.until, TIMES, SENT_AT_ONCE],
+    );
+    if (missing.length > 0) return this.#due(tx, missing);
+    await tx.query('UPDATE checkpoint_readers SET compared_to = greatest(compared_to, $2) WHERE consumer = $1', [consumer, span.until]);
+    return [];
+  }
+
+  /** Writes them down. What was sent again within the grace period is under way. */
+  async #due(tx: Transaction, missing: readonly Missing[]): Promise<Missing[]> {
+    const rows = await tx.query<{ stream: string; version: number }>(
+      `INSERT INTO reemissions (consumer, stream, version)
+       SELECT consumer, stream, version FROM json_to_recordset($1) AS missing(consumer text, stream uuid, version int)
+       ON CONFLICT ON CONSTRAINT reemissions_pkey DO UPDATE SET times = reemissions.times + 1, last_at = clock_timestamp()
+         WHERE reemissions.last_at < now() - $2 * interval '1 millisecond'
+       RETURNING stream, version`,
+      [JSON.stringify(missing), this.#options.graceMs],
+    );
+    const due = new Set(rows.map(({ stream, version }) => `${stream} ${version}`));
+    return missing.filter(({ stream, version }) => due.has(`${stream} ${version}`));
+  }
+
+  /** Once, also what is missing at several readers: all of them get it. */
+  async #sendAgain(tx: Transaction, missing: readonly Missing[]): Promise<void> {
+    if (missing.length === 0) return;
+    const streams = await this.#options.store.loadMany<Event>([...new Set(missing.map(({ stream }) => stream))], tx);
+    const distinct = new Map(missing.map((each) => [each.id, each]));
+    const facts = [...distinct.values()].flatMap(({ stream, version, id }) => {
+      const past = (streams.get(stream) ?? []).slice(0, version);
+      const last = past.at(-1);
+      return last?.version === version ? this.#factOf(past.map((one) => one.event), version, { id, time: last.recordedAt }) : [];
+    });
+    await this.#options.outbox.add(tx, facts);
+  }
+
+  #factOf(events: readonly Event[], version: number, again: { id: string; time: string }): Outgoing[] {
+    const { process } = this.#options;
+    const said = process.announce(events.at(-1) as Event, fold(process.decider, events), version);
+    return said.filter(({ sequence }) => sequence === version).map((fact) => ({ ...fact, again }));
+  }
+
+  /** Forgets what readers have said of a time that all of them have been compared for. */
+  async #purge(tx: Transaction): Promise<void> {
+    await tx.query(
+      `DELETE FROM checkpoints WHERE (consumer, stream) IN (
+         SELECT consumer, stream FROM checkpoints
+         WHERE noted_at < (SELECT min(compared_to) FROM checkpoint_readers) - $1 * interval '1 millisecond' ORDER BY noted_at LIMIT ${PURGED_AT_ONCE}
+         FOR UPDATE SKIP LOCKED)`,
+      [2 * CLOCKS_DIFFER_MS],
+      'checkpoint-purge',
+    );
+  }
+}
