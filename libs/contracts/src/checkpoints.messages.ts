@@ -7,7 +7,7 @@ export const ordersInCheckpoint = 1_000;
 
 const said = {
   topic: 'orders.checkpoints',
-  kind: 'event',
+  kind: 'note',
   data: z.object({
     /** Who has seen it. */
     consumer: z.string().min(1),

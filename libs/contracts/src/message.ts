@@ -9,7 +9,8 @@ export interface MessageContract<T extends string = string, D extends z.ZodObjec
   readonly summary: string;
   readonly topic: Topic;
   readonly source: string;
-  readonly kind: 'event' | 'command';
+  /** A note states nothing that has to be true for ever: it goes straight to the bus, and the next one makes up for one that is lost. */
+  readonly kind: 'event' | 'command' | 'note';
   readonly data: D;
 }
 

@@ -140,6 +140,7 @@ const deadLetter = {
 
 const operationTraits = {
   outbox: { description: 'Left in the outbox in the transaction of what it tells; published at least once, in order within a key.' },
+  note: { description: 'Said straight to the bus: the next one makes up for one that is lost.' },
   inbox: { description: 'Handled once however often it arrives, in order within a key; what can never be handled goes to the dead letters of the consumer.' },
 };
 
@@ -173,7 +174,7 @@ function operation(action: 'send' | 'receive', topic: string, said: readonly Mes
     action,
     channel: ref('channels', topic),
     ...more,
-    traits: [ref('components', 'operationTraits', action === 'send' ? 'outbox' : 'inbox')],
+    traits: [ref('components', 'operationTraits', action === 'receive' ? 'inbox' : said.every(({ kind }) => kind === 'note') ? 'note' : 'outbox')],
     messages: said.map(({ type }) => ref('channels', topic, 'messages', type)),
   };
 }
