@@ -31,7 +31,10 @@ export interface SubscribeOptions {
 }
 
 export interface Subscription {
-  /** Milliseconds since the bus last answered this subscription, whether or not it had anything for it: what liveness is judged by. */
+  /**
+   * Milliseconds since this subscription last heard from the bus: an answer, whether or not there was anything for it, or that nobody is there.
+   * What liveness is judged by: a broker that is away makes nobody stuck, and starting again would not bring it back.
+   */
   idleMs(): number;
   /** Takes no more, waits for what is in hand (bounded), acknowledges it, leaves the group. */
   close(): Promise<void>;
@@ -52,7 +55,7 @@ export abstract class MessageBus {
    * not be on the bus then, so the caller publishes the batch again. Rejects with Unpublishable for a message that will never do.
    */
   abstract publish(messages: readonly BusMessage[]): Promise<void>;
-  /** Does not wait for a broker that is away: the subscription joins when it can, and says by `idleMs` how long it could not. */
+  /** Does not wait for a broker that is away: the subscription joins when it can. */
   abstract subscribe(options: SubscribeOptions): Promise<Subscription>;
   abstract close(): Promise<void>;
 }

@@ -84,6 +84,14 @@ export class InHand {
     this.#lanes.clear();
   }
 
+  /**
+   * Partitions have been given out anew. What was handled of one that went to another member and came back is still to be committed: it may
+   * be that nothing more ever comes of it, so nobody else would.
+   */
+  reassigned(): void {
+    this.#committing ??= this.#commitAll();
+  }
+
   /** Waits for what is in hand, and commits it. */
   async finish(): Promise<void> {
     this.#closed = true;

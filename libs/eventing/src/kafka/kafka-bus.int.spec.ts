@@ -21,15 +21,16 @@ afterEach(async () => {
 const reading = (topic: string, group: string = randomUUID(), handle = async () => {}) => ({ group, topics: [topic], maxInFlight: 4, handle });
 
 describe('a subscription whose broker is away', () => {
-  it('holds nobody up, neither at the start nor at the end, and says for how long nobody has answered', async () => {
+  it('holds nobody up, neither at the start nor at the end, and makes nobody stuck: it goes on asking', async () => {
     const bus = open('127.0.0.1:1');
     const began = Date.now();
     const subscription = await bus.subscribe(reading('any'));
     expect(Date.now() - began).toBeLessThan(1_000);
-    await sleep(1_200);
-    expect(subscription.idleMs()).toBeGreaterThanOrEqual(1_000);
+    // Each attempt fails, and the next one follows.
+    for (const until = Date.now() + 3_000; Date.now() < until; await sleep(50)) expect(subscription.idleMs()).toBeLessThan(2_500);
+    const closing = Date.now();
     await bus.close();
-    expect(Date.now() - began).toBeLessThan(5_000);
+    expect(Date.now() - closing).toBeLessThan(5_000);
   });
 });
 

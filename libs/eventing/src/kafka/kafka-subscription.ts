@@ -63,6 +63,9 @@ export class KafkaSubscription implements Subscription {
     };
     // The group could not be joined again: the stream would go on reading as if nothing had happened. Without a listener this ends the process.
     consumer.on('error', failed);
+    // Who hears that nobody is there has asked, and asks again: a broker that is away makes nobody stuck.
+    consumer.on('client:broker:failed', () => (this.#lastPoll = Date.now()));
+    consumer.on('consumer:group:join', () => this.#inHand.reassigned());
     // Where there is nothing to fetch, no partition or no free hand, the group's coordinator is who answers.
     consumer.on('consumer:heartbeat:end', () => {
       if (this.#stream?.isPaused() || !consumer.assignments?.some(({ partitions }) => partitions.length > 0)) this.#lastPoll = Date.now();
