@@ -36,7 +36,7 @@ function machine(loadBefore: number): MeasuredOn['machine'] {
 function commit(): MeasuredOn['commit'] {
   const git = (...args: string[]) => execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   const code = [':/libs', ':/apps', ':/infra', ':/practices', ':/load-tests', ':/package-lock.json'];
-  const written = [':(exclude,top)practices/*/result.json', ':(exclude,top)load-tests/results/*.json', ':(exclude,top)**/*.md'];
+  const written = [':(exclude,top)practices/*/result.json', ':(exclude,top)practices/faults/results/*.json', ':(exclude,top)load-tests/results/*.json', ':(exclude,top)**/*.md'];
   try {
     return { id: git('rev-parse', 'HEAD'), changed: git('status', '--porcelain', '--', ...code, ...written) !== '' };
   } catch {

@@ -1,6 +1,6 @@
-import { checkStages, practiceStage, runStages, testStages } from './stages.ts';
+import { checkStages, faultStage, practiceStage, runStages, testStages } from './stages.ts';
 
-const stages = [...checkStages, ...testStages, practiceStage];
+const stages = [...checkStages, ...testStages, practiceStage, faultStage];
 
 if (process.argv.length > 2) {
   console.log('npm run check   what CI runs; the last line is "N passed, N failed":\n');

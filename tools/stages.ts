@@ -46,6 +46,16 @@ export const practiceStage: Stage = {
   minutesAtMost: 5,
 };
 
+/** The last of `npm run check`: what is broken on purpose has to be noticed, and what must hold has to hold. At night all faults, in full. */
+export const faultStage: Stage = {
+  name: 'fault',
+  what: 'the product broken in one place after another, and everything killed in random order: the checker and the specs notice',
+  args: ['--import', './tools/ts.mjs', 'practices/faults/cli.ts', 'check'],
+  reports: `${reports}/fault.json`,
+  env: { TEST_REPORT: `${reports}/fault.json` },
+  minutesAtMost: process.env['CI_LEVEL'] === 'nightly' ? 90 : 8,
+};
+
 /** What `npm run check` runs before the tests. */
 export const checkStages: Stage[] = [
   {

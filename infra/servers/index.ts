@@ -7,6 +7,7 @@ import { nativeRabbitmq, rabbitmqAnswers, rabbitmqObstacle } from './rabbitmq.ts
 import { nativeRedis, redisAnswers } from './redis.ts';
 import { nativeSqs, sqsAnswers, sqsObstacle } from './sqs.ts';
 
+export { breakable, type Breakable } from './accident.ts';
 export { stopCompose } from './docker.ts';
 export type ServerName = 'postgres' | 'kafka' | 'redis' | 'rabbitmq' | 'sqs';
 const variables: Record<ServerName, string> = {
@@ -53,16 +54,23 @@ export interface StartingServers {
 export interface ServerOptions {
   need: ServerName[];
   say: (line: string) => void;
-  /** How Docker is used where it is there: by docker-compose.yml (the default), or by Testcontainers, which cleans up after tests. */
-  mode?: 'compose' | 'testcontainers';
+  /**
+   * How Docker is used where it is there: by docker-compose.yml (the default), or by Testcontainers, which cleans up after tests; 'native': not
+   * at all, for whoever wants to kill servers.
+   */
+  mode?: 'compose' | 'testcontainers' | 'native';
   /** 'fixed': the same ports at each start, where they are free; any otherwise. */
   ports?: 'fixed' | 'free';
 }
 
-/** Takes the state folder, and finds or starts the servers in it. They end when stop() is called or this process dies in any way. */
-export async function startServers({ state: folder, ...options }: ServerOptions & { state: string }): Promise<Servers> {
+/**
+ * Takes the state folder, and finds or starts the servers in it; `prepare` has the folder for itself before. They end when stop() is called or
+ * this process dies in any way.
+ */
+export async function startServers({ state: folder, prepare, ...options }: ServerOptions & { state: string; prepare?: (state: State) => void }): Promise<Servers> {
   const state = await openState(folder, options.say);
   try {
+    prepare?.(state);
     const { postgres, kafka, redis, rabbitmq, sqs, how } = await findServers(state, options);
     const found = await Promise.all([postgres, kafka, redis, rabbitmq, sqs]);
     return { postgres: found[0], kafka: found[1], redis: found[2], rabbitmq: found[3], sqs: found[4], how, state, stop: () => state.close() };
@@ -76,7 +84,7 @@ export async function startServers({ state: folder, ...options }: ServerOptions 
 export async function findServers(state: State, { need, say, mode = 'compose', ports = 'free' }: ServerOptions): Promise<StartingServers> {
   const given = Object.fromEntries(need.map((name) => [name, process.env[variables[name]]])) as Record<ServerName, string | undefined>;
   const missing = need.filter((name) => !given[name]);
-  const docker = missing.length > 0 && (await dockerAnswers()) ? await inDocker(mode, state, missing, say) : undefined;
+  const docker = missing.length > 0 && mode !== 'native' && (await dockerAnswers()) ? await inDocker(mode, state, missing, say) : undefined;
   const port = (name: ServerName) => (ports === 'fixed' ? serverPorts[name] : 0);
   const native: Record<ServerName, Source> = {
     postgres: nativePostgres(state, port('postgres')),

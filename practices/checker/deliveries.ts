@@ -12,6 +12,8 @@ const effective: Record<ConsumerName, readonly { type: string }[] | 'all'> = {
   'orders.saga': [stockReserved, stockRefused, paymentAuthorised, paymentDeclined],
   'orders.prices': [productChanged],
   'orders.list': 'all',
+  // Notes about messages, which change nothing.
+  'orders.reconciler': [],
   'catalog.stock': [reserveStock, releaseStock, commitStock],
   'payments.commands': [authorisePayment, capturePayment, voidPayment],
   'notifications.mail': [orderConfirmed, orderCancelled],

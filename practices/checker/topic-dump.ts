@@ -48,10 +48,13 @@ async function ends(admin: Admin): Promise<Map<string, number>> {
   );
 }
 
-/** How many messages each consumer group has not acknowledged yet. */
-export async function lagOf(admin: Admin): Promise<Record<ConsumerName, number>> {
+/**
+ * How many messages each consumer group has not acknowledged yet. One group is left out: its topic never comes to rest, because readers say
+ * there again and again what they have seen.
+ */
+export async function lagOf(admin: Admin): Promise<Partial<Record<ConsumerName, number>>> {
   const lags = await Promise.all(
-    names.map(async (name): Promise<[ConsumerName, number]> => {
+    names.filter((name) => name !== 'orders.reconciler').map(async (name): Promise<[ConsumerName, number]> => {
       const read = await admin.fetchOffsets({ groupId: name, topics: [...consumers[name]] });
       const behind = await Promise.all(
         read.map(async ({ topic, partitions }) => {
@@ -63,7 +66,7 @@ export async function lagOf(admin: Admin): Promise<Record<ConsumerName, number>>
       return [name, behind.flat().reduce((sum, count) => sum + count, 0)];
     }),
   );
-  return Object.fromEntries(lags) as Record<ConsumerName, number>;
+  return Object.fromEntries(lags) as Partial<Record<ConsumerName, number>>;
 }
 
 function published(topic: string, partition: number, { key, value, offset, headers }: KafkaMessage): Published {

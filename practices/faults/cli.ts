@@ -1,0 +1,132 @@
+/** What `npm run fault` does: tools/run.mjs prepares the tree and comes here. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { parseArgs } from 'node:util';
+import { noKafkaBecause } from '@shop/infra/servers';
+import { Obstacle } from '@shop/infra/state';
+import { faults, keep, lastResult } from './catalogue.ts';
+import type { Fault } from './fault.ts';
+import { judgeMutants, type Judged } from './mutants/mutants.ts';
+import { runFault, type Result } from './run.ts';
+import { show } from './show.ts';
+
+const usage = `npm run fault                         lists the faults with what their last full run came to
+npm run fault <id> [-- --quick]       lets it happen to a whole shop under load, two instances of each service on real servers, and checks
+                                      every invariant; a full run writes practices/faults/results/<id>.json, a quick one writes nothing
+    --seed <n>    where chance begins: the same seed makes the same load and the same accidents
+    --seeds <n>   so many seeds, one after the other, in one shop
+npm run fault mutants [-- --patches]  breaks the product on purpose, in a copy, in one way after another: each has to be noticed by a spec, and
+                                      each naive variant of practices/ by the checker; --patches leaves the variants to "npm run practice check",
+                                      --only <text> tries the patches with that in their names
+npm run fault check                   what CI runs: the patches, and F18 with three seeds; at night (CI_LEVEL=nightly) everything`;
+
+// kafkajs asks for a timer in the past now and then, and Node says so: https://github.com/tulios/kafkajs/issues/1751
+process.removeAllListeners('warning');
+
+const say = (line: string) => console.log(`  ${line}`);
+
+async function main(): Promise<number> {
+  const options = { quick: { type: 'boolean', default: false }, help: { type: 'boolean', default: false }, patches: { type: 'boolean', default: false }, only: { type: 'string' }, seed: { type: 'string' }, seeds: { type: 'string' } } as const;
+  const { values, positionals } = parseArgs({ allowPositionals: true, options });
+  const [what] = positionals;
+  if (values.help) return print(usage);
+  if (what === undefined) return list();
+  if (what === 'mutants') return mutants(values.patches || values.only !== undefined, values.only);
+  if (what === 'check') return check();
+  const fault = faults.find(({ id }) => id.toLowerCase() === what.toLowerCase());
+  if (!fault) throw new Obstacle(`There is no fault "${what}": ${faults.map(({ id }) => id).join(', ')}, mutants, check.\n\n${usage}`);
+  const first = number('seed', values.seed, 1);
+  return runOne(fault, Array.from({ length: number('seeds', values.seeds, 1) }, (_, n) => first + n), values.quick);
+}
+
+function list(): number {
+  for (const { id, title } of faults) {
+    const result = lastResult(id);
+    print(`${id.padEnd(5)}${title}`);
+    print(`     ${result ? `${result.verdict}: ${summary(result)}  (${result.date.slice(0, 10)}, ${result.commit.id.slice(0, 7)})` : 'no full run yet'}`);
+  }
+  return print(`\n${usage}`);
+}
+
+function summary({ rounds }: Result): string {
+  const sum = (figure: string) => rounds.reduce((total, round) => total + (round.figures[figure] ?? 0), 0).toLocaleString('en');
+  const seeds = rounds.length === 1 ? `seed ${rounds[0]?.seed}` : `${rounds.length} seeds`;
+  return `${sum('accidents')} accidents in ${sum('commands')} commands, ${rounds.flatMap(({ violations }) => violations).length} violations, ${seeds}`;
+}
+
+async function runOne(fault: Fault, seeds: number[], quick: boolean): Promise<number> {
+  const obstacle = (await noKafkaBecause()) ?? fault.obstacle?.();
+  if (obstacle !== undefined) throw new Obstacle(obstacle);
+  const result = await runFault({ fault, seeds, quick, say });
+  print(show(result));
+  // Nothing was found out where nothing can be told.
+  if (!quick && result.verdict !== 'cannot tell') {
+    keep(result);
+    print(`\n  written: practices/faults/results/${result.id}.json`);
+  }
+  return result.verdict === 'held' ? 0 : 1;
+}
+
+function number(name: string, text: string | undefined, otherwise: number): number {
+  const value = text === undefined ? otherwise : Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new Obstacle(`--${name} takes a whole number from 1 on, not "${text}".\n\n${usage}`);
+}
+
+async function mutants(patchesOnly: boolean, only?: string): Promise<number> {
+  const judged = await judgeMutants({ patchesOnly, only, say });
+  if (judged.length === 0) throw new Obstacle(`No patch has "${only}" in its name.`);
+  const missed = judged.filter(({ caught }) => !caught);
+  for (const { name, by } of missed) print(`MISSED  ${name}: ${by}`);
+  print(`\n  ${judged.length - missed.length} of ${judged.length} mutants caught`);
+  return missed.length === 0 ? 0 : 1;
+}
+
+/** On each push what is quick, at night the rest. Whatever becomes of one, the others are judged too. */
+async function check(): Promise<number> {
+  const nightly = process.env['CI_LEVEL'] === 'nightly';
+  const noKafka = await noKafkaBecause();
+  const skipped: { test: string; reason: string }[] = [];
+  const outcomes: { test: string; faults: string[] }[] = [];
+  if (noKafka === undefined) outcomes.push(...(await judgeMutants({ patchesOnly: !nightly, say })).map(({ name, caught, by }: Judged) => ({ test: `mutant ${name}`, faults: caught ? [] : [by] })));
+  for (const fault of nightly ? faults : faults.filter(({ id }) => id === 'F18')) {
+    const reason = noKafka ?? fault.obstacle?.();
+    if (reason === undefined) outcomes.push(...(await checkFault(fault, nightly)));
+    else skipped.push({ test: fault.id, reason });
+  }
+  for (const { test, faults: why } of outcomes) if (why.length > 0) print(`FAILED  ${test}: ${why.join('; ')}`);
+  for (const { test, reason } of skipped) print(`skipped ${test}: ${reason}`);
+  const failed = outcomes.filter(({ faults: why }) => why.length > 0).length;
+  report({ passed: outcomes.length - failed, failed, skipped });
+  return failed === 0 ? 0 : 1;
+}
+
+async function checkFault(fault: Fault, nightly: boolean): Promise<{ test: string; faults: string[] }[]> {
+  const seeds = fault.id !== 'F18' ? [1] : Array.from({ length: nightly ? 20 : 3 }, (_, n) => n + 1);
+  const result = await runFault({ fault, seeds, quick: !nightly, say });
+  print(show(result));
+  const why = ({ violations, broken, doubts }: Result['rounds'][number]) => [...violations.map(({ invariant, about, what }) => `${invariant} ${about}: ${what}`), ...broken, ...doubts];
+  return result.rounds.map((round) => ({ test: `${fault.id} seed ${round.seed}`, faults: why(round).slice(0, 5) }));
+}
+
+/** In the form in which tools/stages.ts adds up what was tested. */
+function report(outcome: { passed: number; failed: number; skipped: { test: string; reason: string }[] }): void {
+  const file = process.env['TEST_REPORT'];
+  if (file === undefined) return;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, JSON.stringify(outcome));
+}
+
+function print(line: string): 0 {
+  console.log(line);
+  return 0;
+}
+
+try {
+  process.exit(await main());
+} catch (error) {
+  // A sentence for what people can do something about; a stack for what is a bug of ours.
+  const expected = error instanceof Obstacle || String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
+  process.stderr.write(`${expected ? (error as Error).message : (error as Error).stack}\n`);
+  process.exit(1);
+}

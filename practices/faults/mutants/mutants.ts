@@ -1,0 +1,90 @@
+import { fileURLToPath } from 'node:url';
+import { startServers, type Servers } from '@shop/infra/servers';
+import { ids, load } from '../../lab/catalogue.ts';
+import { runExperiment } from '../../lab/run.ts';
+import { patches, type Patch } from './patches.ts';
+import { Scratch } from './scratch.ts';
+
+const state = fileURLToPath(new URL('../../../.state-tests/mutants', import.meta.url));
+/** Copies of the tree in which patches are tried side by side. */
+const COPIES = 2;
+
+/** What became of one mutant. */
+export interface Judged {
+  readonly name: string;
+  readonly caught: boolean;
+  /** The sentence that turned red, or why none did. */
+  readonly by: string;
+}
+
+interface Options {
+  /** Only one-line patches; naive variants are what `npm run practice check` shows the harm of. */
+  readonly patchesOnly: boolean;
+  /** Part of the names of the patches that are tried; all unless said. */
+  readonly only?: string | undefined;
+  readonly say: (line: string) => void;
+}
+
+/** Breaks the product on purpose, in a copy, in one way after another, and tells which were noticed. */
+export async function judgeMutants({ patchesOnly, only = '', say }: Options): Promise<Judged[]> {
+  const servers = await startServers({ state, need: ['postgres', 'kafka', 'redis'], mode: 'testcontainers', say });
+  const copies = Array.from({ length: COPIES }, () => Scratch.make());
+  try {
+    const env = environmentOf(servers);
+    const wanted = patches.filter(({ invariant, name }) => `${invariant} ${name}`.includes(only));
+    const sound = await soundness(wanted, copies, env);
+    if (sound.length > 0) return sound;
+    say('every spec is green without a mutant');
+    const waiting = wanted.values();
+    const judged: Judged[] = [];
+    const work = async (copy: Scratch) => {
+      for (const patch of waiting) {
+        const one = await judgePatch(copy, patch, env);
+        say(`${one.caught ? 'caught' : 'MISSED'}  ${one.name}: ${one.by}`);
+        judged.push(one);
+      }
+    };
+    await Promise.all(copies.map(work));
+    return patchesOnly ? judged : [...judged, ...(await judgeVariants(servers, say))];
+  } finally {
+    for (const copy of copies) copy.remove();
+    await servers.stop();
+  }
+}
+
+/** A spec that is red anyway catches nothing: empty when all are green. */
+async function soundness(wanted: readonly Patch[], copies: readonly Scratch[], env: Record<string, string>): Promise<Judged[]> {
+  const files = [...new Set(wanted.map(({ caughtBy }) => caughtBy))];
+  const isInt = (file: string) => file.endsWith('.int.spec.ts');
+  const kinds = [files.filter(isInt), files.filter((file) => !isInt(file))].filter((some) => some.length > 0);
+  const runs = await Promise.all(kinds.map((some, index) => copies[index % COPIES]!.specs(some, env)));
+  return runs.flatMap(({ red, trouble, green }) =>
+    red.length === 0 && trouble === undefined && green > 0 ? [] : [{ name: 'without any mutant', caught: false, by: `red already: ${red[0] ?? trouble ?? 'nothing ran'}` }],
+  );
+}
+
+async function judgePatch(copy: Scratch, patch: Patch, env: Record<string, string>): Promise<Judged> {
+  const name = `${patch.invariant} ${patch.name}`;
+  try {
+    const { red, trouble } = await copy.patched(patch, () => copy.specs([patch.caughtBy], env));
+    return { name, caught: red.length > 0, by: red[0] ?? trouble ?? `${patch.caughtBy} stays green` };
+  } catch (error) {
+    return { name, caught: false, by: (error as Error).message };
+  }
+}
+
+/** The naive variants beside each experiment: the checker of practices/ has to count harm. */
+async function judgeVariants(servers: Servers, say: (line: string) => void): Promise<Judged[]> {
+  const judged: Judged[] = [];
+  for (const id of ids) {
+    const experiment = await load(id);
+    const { rounds, harm } = await runExperiment({ id, experiment, servers, quick: true, say });
+    const naive = rounds.filter(({ variant }) => !variant.practice);
+    judged.push(...naive.map(({ variant, round }) => ({ name: `${id}: ${variant.name}`, caught: round.harm > 0, by: `${round.harm} ${harm}` })));
+  }
+  return judged;
+}
+
+function environmentOf({ postgres, kafka, redis }: Servers): Record<string, string> {
+  return { POSTGRES_URL: postgres.adminUrl, ...(kafka && { KAFKA_BROKERS: kafka.brokers }), ...(redis && { REDIS_URL: redis.url }), CI: 'true' };
+}

@@ -1,0 +1,200 @@
+import type { Invariant } from '../../checker/evidence.ts';
+
+/** The product's own code, made wrong in one place, and the cheapest spec that has to turn red. */
+export interface Patch {
+  /** What is wrong now. */
+  readonly name: string;
+  readonly invariant: Invariant;
+  readonly file: string;
+  /** Found exactly once; else the mutant is stale, which is a failure. */
+  readonly find: string;
+  readonly replace: string;
+  readonly caughtBy: string;
+}
+
+const eventStore = { file: 'libs/eventing/src/event-store.ts', caughtBy: 'libs/eventing/src/event-store.int.spec.ts' };
+const effect = { file: 'libs/eventing/src/effect.ts', caughtBy: 'libs/eventing/src/consumer-runtime.int.spec.ts' };
+const settling = { file: 'libs/eventing/src/settling.ts', caughtBy: 'libs/eventing/src/consumer-runtime.int.spec.ts' };
+const relay = { file: 'libs/eventing/src/queue-relay.ts', caughtBy: 'libs/eventing/src/relay.int.spec.ts' };
+const orders = { file: 'apps/orders/src/orders.ts', caughtBy: 'apps/orders/src/orders.int.spec.ts' };
+const listed = { file: 'apps/orders/src/listed-orders.ts', caughtBy: 'apps/orders/src/listed-orders.spec.ts' };
+const stock = { file: 'apps/catalog/src/stock/stock.ts', caughtBy: 'apps/catalog/src/stock/stock.int.spec.ts' };
+
+/** At least one for each invariant. */
+export const patches: readonly Patch[] = [
+  {
+    name: 'an answer is not kept under its Idempotency-Key',
+    invariant: 'I1',
+    ...eventStore,
+    find: 'FROM whole WHERE $16::text IS NOT NULL AND whole.appended > 0',
+    replace: 'FROM whole WHERE $16::text IS NOT NULL AND whole.appended > 999',
+  },
+  {
+    name: 'If-Match is not looked at',
+    invariant: 'I1',
+    file: 'libs/eventing/src/command-handler.ts',
+    caughtBy: 'libs/eventing/src/event-store.int.spec.ts',
+    find: 'if (options.ifVersion !== undefined && options.ifVersion !== recorded.length) throw new PreconditionFailed();',
+    replace: '',
+  },
+  {
+    name: 'what was appended is not announced',
+    invariant: 'I2',
+    ...eventStore,
+    find: 'WHERE whole.appended > 0) AS messages',
+    replace: 'WHERE whole.appended > 999) AS messages',
+  },
+  {
+    name: 'an event is announced under a new id each time',
+    invariant: 'I2',
+    ...eventStore,
+    find: 'ids[sequence - expectedVersion - 1], append.recordedAt',
+    replace: 'undefined, append.recordedAt',
+  },
+  {
+    name: 'the inbox row is not written with the effect',
+    invariant: 'I3',
+    ...effect,
+    find: 'INSERT INTO inbox (consumer, message_id) SELECT $1, $2 WHERE',
+    replace: 'INSERT INTO inbox (consumer, message_id) SELECT $1, $2 || clock_timestamp() WHERE',
+  },
+  {
+    name: 'an append does not note the message that caused it',
+    invariant: 'I3',
+    ...eventStore,
+    find: 'SELECT $11, $12 FROM whole WHERE $12::text IS NOT NULL AND whole.appended > 0',
+    replace: 'SELECT $11, $12 FROM whole WHERE $12::text IS NOT NULL AND whole.appended > 999',
+  },
+  {
+    name: 'the provider is asked under a new key each time',
+    invariant: 'I3',
+    file: 'apps/payments/src/http-payment-provider.ts',
+    caughtBy: 'apps/payments/src/payment-provider.int.spec.ts',
+    find: "'idempotency-key': idempotencyKey }",
+    replace: "'idempotency-key': idempotencyKey + Math.random() }",
+  },
+  {
+    name: 'an offset is committed before its effect',
+    invariant: 'I4',
+    file: 'libs/eventing/src/kafka/offsets.ts',
+    caughtBy: 'libs/eventing/src/kafka/offsets.spec.ts',
+    find: 'const entry = { offset, done: false };',
+    replace: 'const entry = { offset, done: true };',
+  },
+  {
+    name: 'the relay deletes before the broker has acknowledged',
+    invariant: 'I4',
+    ...relay,
+    find: "const refused = await this.publish(rows, () => void client.query('SELECT 1').catch(() => {}));",
+    replace: 'const refused: never[] = (void this.publish(rows, () => {}).catch(() => {}), []);',
+  },
+  {
+    name: 'the relay publishes the newest first',
+    invariant: 'I4',
+    ...relay,
+    find: 'ORDER BY shard, next.id`',
+    replace: 'ORDER BY shard, next.id DESC`',
+  },
+  {
+    name: 'the list takes any later version for the next',
+    invariant: 'I4',
+    ...listed,
+    find: 'if (version !== seen + 1) throw',
+    replace: 'if (version <= seen) throw',
+  },
+  {
+    name: 'stock that is given back goes nowhere',
+    invariant: 'I5',
+    ...stock,
+    find: 'FROM held WHERE id = product_id)\n  SELECT version FROM ended',
+    replace: 'FROM held WHERE id = product_id AND false)\n  SELECT version FROM ended',
+  },
+  {
+    name: 'stock is taken without looking whether it is there',
+    invariant: 'I5',
+    ...stock,
+    find: "CASE WHEN bool_and(available >= quantity) THEN 'reserved'",
+    replace: "CASE WHEN true THEN 'reserved'",
+  },
+  {
+    name: 'a cancelled order forgets to let go of the money',
+    invariant: 'I5',
+    file: 'apps/orders/src/domain/saga.ts',
+    caughtBy: 'apps/orders/src/domain/saga.spec.ts',
+    find: "return ['release-stock', 'void-payment'];",
+    replace: "return ['release-stock'];",
+  },
+  {
+    name: 'a deadline is not written down',
+    invariant: 'I6',
+    ...eventStore,
+    find: 'FROM whole WHERE $20::timestamptz IS NOT NULL AND whole.appended > 0',
+    replace: 'FROM whole WHERE $20::timestamptz IS NOT NULL AND whole.appended > 999',
+  },
+  {
+    name: 'a parked key is never tried again',
+    invariant: 'I6',
+    file: 'libs/eventing/src/parking.ts',
+    caughtBy: 'libs/eventing/src/consumer-runtime.int.spec.ts',
+    find: "kind = 'transient' AND next_attempt_at <= now()",
+    replace: "kind = 'transient' AND next_attempt_at <= now() - interval '1 day'",
+  },
+  {
+    name: 'the list does not hear of cancellations',
+    invariant: 'I7',
+    ...listed,
+    find: "  [orderCancelled.type]: 'cancelled',",
+    replace: '',
+  },
+  {
+    name: 'the shards of a dead relay are not taken over',
+    invariant: 'I8',
+    ...relay,
+    find: 'const REBALANCE_EVERY_MS = 1_000;',
+    replace: 'const REBALANCE_EVERY_MS = 3_600_000;',
+  },
+  {
+    name: 'whoever comes second under a key gets no answer',
+    invariant: 'I9',
+    ...orders,
+    find: 'const answer = error instanceof KeyUsed ? await this.answerTo(attempt) : undefined;',
+    replace: 'const answer = undefined;',
+  },
+  {
+    name: 'a refusal is not kept under its Idempotency-Key',
+    invariant: 'I9',
+    ...orders,
+    find: "if (error instanceof DomainError && error.kind !== 'unavailable') await this.store.remember(row(attempt, 422, refusal(error)));",
+    replace: '',
+  },
+  {
+    name: 'poison is passed over',
+    invariant: 'I10',
+    ...settling,
+    find: 'await bus.publish([',
+    replace: 'await Promise.all([',
+  },
+  {
+    name: 'a later message overtakes a parked one of its key',
+    invariant: 'I10',
+    ...effect,
+    find: 'WHERE NOT EXISTS (SELECT 1 FROM parked)',
+    replace: '',
+  },
+  {
+    name: 'a transaction keeps its connection',
+    invariant: 'I11',
+    file: 'libs/platform/src/data/database.ts',
+    caughtBy: 'libs/platform/src/data/database.int.spec.ts',
+    find: '      client.release(broken);',
+    replace: '      if (broken) client.release(broken);',
+  },
+  {
+    name: 'what is handled stays in hand',
+    invariant: 'I11',
+    file: 'libs/eventing/src/kafka/in-hand.ts',
+    caughtBy: 'libs/eventing/src/kafka/in-hand.spec.ts',
+    find: 'this.#work.delete(work);',
+    replace: '',
+  },
+];

@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { load as machineLoad, measuredOn, type MeasuredOn } from '@shop/infra/measured-on';
+import { collect } from '../checker/collect.ts';
+import type { Bounds, Gauges } from '../checker/evidence.ts';
+import { numbersFrom } from '../lab/seed.ts';
+import type { Fault } from './fault.ts';
+import { Load } from './load.ts';
+import { Site } from './site.ts';
+import { sumUp, type Round, type Verdict } from './verdict.ts';
+
+/** What results/<id>.json holds. */
+export interface Result extends MeasuredOn {
+  readonly id: string;
+  readonly title: string;
+  readonly verdict: Verdict;
+  readonly seconds: number;
+  readonly rounds: readonly Round[];
+}
+
+export interface RunOptions {
+  readonly fault: Fault;
+  readonly seeds: readonly number[];
+  readonly quick: boolean;
+  readonly say: (line: string) => void;
+}
+
+const RATE = { quick: 6, full: 10 };
+/** How long commands may take to know their outcome, and the shop to come to rest, after the last accident. */
+const [KNOWN_WITHIN_MS, QUIET_WITHIN_MS] = [60_000, 120_000];
+/** Twelve processes that have not been warm for long, and pools that grow to their bounds under load. */
+const bounds: Bounds = { stalenessMs: 60_000, memoryMiB: 12 * 60, sockets: 12 * 30 };
+
+/** Opens one shop and lets the fault happen to it under load, once for each seed; after each the shop comes to rest, and everything is checked. */
+export async function runFault(options: RunOptions): Promise<Result> {
+  const { fault, seeds, say } = options;
+  const [began, loadBefore] = [performance.now(), machineLoad()];
+  const site = await Site.open(say, fault);
+  try {
+    const load = await Load.prepare(site);
+    const before = await warm(site, load);
+    const rounds: Round[] = [];
+    for (const seed of seeds) {
+      rounds.push(await runRound({ ...options, site, load, before, seed }));
+      // What is broken stays so: the next seed would be judged for it, too.
+      if (rounds.at(-1)?.verdict === 'violated') break;
+    }
+    const verdict = rounds.map((round) => round.verdict).find((one) => one !== 'held') ?? 'held';
+    const seconds = Math.round((performance.now() - began) / 100) / 10;
+    return { id: fault.id, title: fault.title, verdict, rounds, seconds, ...(await measuredOn(site.servers, loadBefore)) };
+  } finally {
+    await site.close();
+  }
+}
+
+/** A few orders, so that what is measured before is not a shop that has never done anything. */
+async function warm(site: Site, load: Load): Promise<Gauges | undefined> {
+  load.start(numbersFrom(0), 10);
+  await sleep(2_000);
+  await load.stop(KNOWN_WITHIN_MS);
+  const moving = await site.quiet(QUIET_WITHIN_MS);
+  if (moving !== undefined) throw new Error(`The shop did not come to rest before anything was done to it: ${moving}`);
+  return site.gauges();
+}
+
+async function runRound({ fault, site, load, before, seed, quick, say }: RunOptions & { site: Site; load: Load; before: Gauges | undefined; seed: number }): Promise<Round> {
+  const next = numbersFrom(seed);
+  site.begin(load);
+  const since = performance.now();
+  const earlier = load.journal.length;
+  load.start(numbersFrom(seed ^ 0x10ad), fault.rate ?? (quick ? RATE.quick : RATE.full));
+  await sleep(1_000);
+  const struck = await fault.strike({ site, next, quick, say });
+  await load.stop(KNOWN_WITHIN_MS);
+  const arrivedMs = performance.now() - since;
+  const moving = await site.quiet(QUIET_WITHIN_MS);
+  const after = site.gauges();
+  const evidence = await collect(site.sources, {
+    journal: load.journal,
+    poison: site.poison,
+    gauges: before && after && { before, after },
+    bounds: { ...bounds, ...fault.bounds },
+  });
+  const judged = fault.judge?.(evidence, site);
+  const round = sumUp({ seed, evidence, accidents: [...site.accidents], findings: [struck, ...(judged ? [judged] : [])], earlier, moving });
+  say(`${fault.id} seed ${seed}: ${round.verdict} (${(arrivedMs / 1000).toFixed(0)} s of orders, ${((performance.now() - since) / 1000).toFixed(0)} s in all)`);
+  return round;
+}

@@ -1,0 +1,160 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { outcomeOf } from '../checker/commands.ts';
+import type { Evidence } from '../checker/evidence.ts';
+import type { Fault, Findings } from './fault.ts';
+import { serverKilled } from './kills.ts';
+import type { Site } from './site.ts';
+import { SmallDisk } from './small-disk.ts';
+
+/** Attempts that were not answered as if nothing had happened. */
+const failures = ({ journal }: Pick<Evidence, 'journal'>) => journal.flatMap(({ answers }) => answers.filter((answer) => outcomeOf({ answers: [answer] }) === 'unknown'));
+
+/** Longer than a process may be silent before it counts as stuck: a broker that is away must not count against anybody. */
+const AWAY_MS = { quick: 40_000, full: 150_000 };
+
+export const brokerAway: Fault = {
+  id: 'F5',
+  title: 'the broker is killed, and away for minutes',
+  bounds: { stalenessMs: AWAY_MS.full + 90_000 },
+  async strike({ site, quick, say }) {
+    const awayMs = quick ? AWAY_MS.quick : AWAY_MS.full;
+    const before = site.gauges();
+    const watched = watch(site);
+    await serverKilled({ site }, 'kafka', awayMs);
+    const unwell = await watched();
+    const waiting = (await site.inFlight()).outbox;
+    const after = site.gauges();
+    const drainedMs = await drained(site);
+    say(`Kafka is back; ${waiting} messages of orders waited`);
+    return {
+      figures: {
+        'away (s)': awayMs / 1_000,
+        'orders waiting at its return': waiting,
+        'drained (ms)': drainedMs,
+        'memory grew meanwhile (MiB)': Math.max(0, (after?.memoryMiB ?? 0) - (before?.memoryMiB ?? 0)),
+      },
+      broken: unwell.map((one) => `${one} while the broker was away: it is not their fault, and orders still go through`),
+    };
+  },
+  judge(evidence) {
+    const failed = failures(evidence).length;
+    return { figures: { 'requests that failed': failed }, broken: failed > 0 ? [`${failed} requests failed: the outbox is there so that none does`] : [] };
+  },
+};
+
+/** Asks every instance again and again whether it is live and ready; the answer: who was not, and why. */
+function watch(site: Site): () => Promise<string[]> {
+  const unwell = new Map<string, string>();
+  let over = false;
+  const asking = (async () => {
+    for (; !over; await sleep(1_000)) {
+      for (const [service, urls] of Object.entries(site.shop.instances)) {
+        for (const probe of ['live', 'ready']) await Promise.all(urls.map((url, index) => ask(`${url}/health/${probe}`).catch((error: Error) => unwell.set(`${service}-${index + 1} is not ${probe}`, error.message))));
+      }
+    }
+  })();
+  return async () => {
+    over = true;
+    await asking;
+    return [...unwell].map(([who, why]) => `${who} (${why})`);
+  };
+}
+
+async function ask(url: string): Promise<void> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(text);
+}
+
+async function drained(site: Site): Promise<number> {
+  const since = performance.now();
+  for (const until = since + 60_000; (await site.inFlight()).outbox > 20 && performance.now() < until; ) await sleep(20);
+  return Math.round(performance.now() - since);
+}
+
+export const databaseRestarted: Fault = {
+  id: 'F6',
+  title: 'Postgres is restarted, at once and without asking',
+  bounds: { stalenessMs: 90_000 },
+  async strike({ site, quick, next }) {
+    const backMs: number[] = [];
+    for (let n = 0; n < (quick ? 1 : 5); n++) {
+      await serverKilled({ site }, 'postgres', 300 + next() * 1_500);
+      backMs.push(await taken(site));
+      await sleep(3_000);
+    }
+    return { figures: { 'orders taken again after at most (ms)': Math.max(...backMs) }, broken: [] };
+  },
+  judge: databaseAway,
+};
+
+/** While the database is away, clients are told so: 503, and nothing else. */
+function databaseAway(evidence: Evidence): Findings {
+  const failed = failures(evidence);
+  const others = failed.filter(({ status, code }) => status !== 503 && code !== 'request-in-progress');
+  const named = [...new Set(others.map(({ status, code }) => `${status ?? 'no answer'} ${code ?? ''}`.trim()))];
+  return { figures: { 'answered 503': failed.length - others.length }, broken: named.map((one) => `a request got "${one}" while the database was away, not 503`) };
+}
+
+/** Milliseconds until the next order is acknowledged. */
+async function taken(site: Site): Promise<number> {
+  const since = performance.now();
+  const acknowledged = () => site.load?.journal.filter((command) => outcomeOf(command) === 'ok').length ?? 0;
+  const before = acknowledged();
+  for (const until = since + 60_000; acknowledged() === before && performance.now() < until; ) await sleep(10);
+  return Math.round(performance.now() - since);
+}
+
+const DISK_MIB = 600;
+const FULL_MS = { quick: 10_000, full: 30_000 };
+
+export const diskFull: Fault = {
+  id: 'F9',
+  title: "Postgres's disk is full, and is given room again",
+  diskMiB: DISK_MIB,
+  bounds: { stalenessMs: 120_000 },
+  obstacle: () => SmallDisk.obstacle(),
+  async strike({ site, quick, say }) {
+    const { disk } = site;
+    if (!disk) throw new Error('there is no small disk');
+    const keeper = keepRunning(site);
+    // Room that was made is used up again: a segment of the log that is recycled must not make it look survived.
+    const filling = setInterval(() => disk.fill(), 500);
+    await site.accident('the disk is full', async () => (disk.fill(), disk.freeBytes < 1 << 20));
+    const failing = await refused(site, 60_000);
+    await sleep(quick ? FULL_MS.quick : FULL_MS.full);
+    clearInterval(filling);
+    disk.relieve();
+    const backMs = await taken(site);
+    const starts = await keeper();
+    say(`the disk has room again; Postgres had to be started ${starts} times`);
+    return { figures: { 'Postgres started again': starts, 'orders taken again after (ms)': backMs }, broken: failing ? [] : ['the disk was full, and nobody noticed within a minute'] };
+  },
+  judge: databaseAway,
+};
+
+/** Starts Postgres again whenever it gives up, as whoever runs servers does. The answer ends that and says how often it was needed. */
+function keepRunning(site: Site): () => Promise<number> {
+  const server = site.server('postgres');
+  let [over, starts] = [false, 0];
+  const watching = (async () => {
+    for (; !over || !server.runs; await sleep(500)) {
+      if (server.runs) continue;
+      starts++;
+      await server.start().catch(() => undefined);
+    }
+  })();
+  return async () => {
+    over = true;
+    await watching;
+    return starts;
+  };
+}
+
+/** Whether a request is refused within so many milliseconds. */
+async function refused(site: Site, ms: number): Promise<boolean> {
+  const count = () => failures({ journal: site.load?.journal ?? [] }).length;
+  const before = count();
+  for (const until = performance.now() + ms; performance.now() < until; await sleep(50)) if (count() > before) return true;
+  return false;
+}

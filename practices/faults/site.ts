@@ -1,0 +1,188 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { ServiceName } from '@shop/infra/environment';
+import { breakable, startServers, type Breakable, type Servers } from '@shop/infra/servers';
+import type { State } from '@shop/infra/state';
+import { startShop, type Shop } from '@shop/infra/shop';
+import type { Admin } from 'kafkajs';
+import { clientOf } from '../checker/kafka.ts';
+import type { Sources } from '../checker/collect.ts';
+import type { Gauges } from '../checker/evidence.ts';
+import { lagOf } from '../checker/topic-dump.ts';
+import { gaugesOf } from './gauges.ts';
+import type { Load } from './load.ts';
+import { SmallDisk } from './small-disk.ts';
+import { Stores } from './stores.ts';
+
+const folder = fileURLToPath(new URL('../../.state-tests/faults', import.meta.url));
+type Say = (line: string) => void;
+
+/** What was under way when something was done to the shop. */
+export interface InFlight {
+  /** Requests of clients that wait for their answer. */
+  readonly requests: number;
+  /** Orders whose saga awaits a step. */
+  readonly sagas: number;
+  /** Messages that wait to be published. */
+  readonly outbox: number;
+}
+
+/** Something that was done to the shop, at which moment of the run. */
+export interface Accident {
+  readonly what: string;
+  readonly atMs: number;
+  readonly inFlight: InFlight;
+  /** Whether it hit somebody, while there was something to lose. */
+  readonly effective: boolean;
+}
+
+/** How long an accident waits for something to be under way, and how long for its victim. */
+const AIM_MS = 60_000;
+
+/** A whole shop on servers of its own, two instances of every service, and the hand that breaks it. */
+export class Site {
+  readonly accidents: Accident[] = [];
+  readonly poison: string[] = [];
+  readonly instances: readonly { service: ServiceName; instance: number }[];
+  /** Whose requests are in flight; set by the run. */
+  load: Load | undefined;
+  private began = performance.now();
+  readonly stores: Stores;
+
+  private constructor(
+    readonly servers: Servers,
+    readonly shop: Shop,
+    readonly admin: Admin,
+    private readonly failPoints: string,
+    readonly disk: SmallDisk | undefined,
+  ) {
+    this.stores = new Stores(shop.databases);
+    this.instances = (Object.keys(shop.instances) as ServiceName[]).flatMap((service) => shop.instances[service].map((_, index) => ({ service, instance: index + 1 })));
+  }
+
+  static async open(say: Say, { diskMiB }: { diskMiB?: number | undefined } = {}): Promise<Site> {
+    const began = performance.now();
+    let disk: SmallDisk | undefined;
+    const prepare = (state: State) => {
+      for (const name of ['postgres', 'kafka', 'provider', 'mail']) rmSync(join(state.folder, name), { recursive: true, force: true });
+      if (diskMiB === undefined) return;
+      const mounted = (disk = SmallDisk.mount(join(state.folder, 'postgres'), diskMiB));
+      state.defer(async () => mounted.remove());
+    };
+    const servers = await startServers({ state: folder, need: ['postgres', 'kafka', 'redis'], mode: 'native', say, prepare });
+    try {
+      const failPoints = mkdtempSync(join(servers.state.folder, 'fail-points-'));
+      const env = { FAIL_POINTS_DIR: failPoints };
+      const shop = await startShop({ servers, instances: 2, ports: 'free', say: () => {}, env: { catalog: env, orders: env, payments: env, notifications: env } });
+      const admin = clientOf(shop.brokers ?? '').admin();
+      await admin.connect();
+      say(`two instances of each service are up, on servers of their own (${((performance.now() - began) / 1000).toFixed(1)} s)`);
+      return new Site(servers, shop, admin, failPoints, disk);
+    } catch (error) {
+      await servers.stop();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.admin.disconnect().catch(() => undefined);
+    await this.stores.close();
+    await this.shop.stop();
+    await this.servers.stop();
+  }
+
+  /** A new run in the same shop: accidents are counted anew. */
+  begin(load: Load): void {
+    this.load = load;
+    this.began = performance.now();
+    this.accidents.length = 0;
+  }
+
+  get sources(): Sources {
+    const { databases, urls, providerKey, brokers = '' } = this.shop;
+    const { orders, catalog, payments, notifications } = databases;
+    const owners = { orders: orders.ownerUrl, catalog: catalog.ownerUrl, payments: payments.ownerUrl, notifications: notifications.ownerUrl };
+    return { databases: owners, brokers, admin: this.admin, provider: { url: urls.provider, key: providerKey }, mail: urls.mail };
+  }
+
+  server(name: 'postgres' | 'kafka'): Breakable {
+    return breakable(this.servers, name);
+  }
+
+  /** Waits until something is under way, does it, and notes what it hit. `act` answers whether it hit anybody. */
+  async accident(what: string, act: () => Promise<boolean>, wanted: (now: InFlight) => boolean = ({ requests, sagas, outbox }) => requests + sagas + outbox > 0): Promise<void> {
+    let inFlight = await this.inFlight();
+    for (const until = performance.now() + AIM_MS; !wanted(inFlight) && performance.now() < until; inFlight = await this.inFlight()) await sleep(2);
+    const atMs = Math.round(performance.now() - this.began);
+    const hit = await act();
+    this.accidents.push({ what, atMs, inFlight, effective: hit && wanted(inFlight) });
+  }
+
+  /** The same where nothing is to be under way. */
+  async again(what: string, act: () => Promise<unknown>): Promise<void> {
+    const [atMs, inFlight] = [Math.round(performance.now() - this.began), await this.inFlight()];
+    await act();
+    this.accidents.push({ what, atMs, inFlight, effective: true });
+  }
+
+  /** How the payment provider behaves from now on. */
+  async turnKnobs(knobs: object): Promise<void> {
+    const headers = { authorization: `Bearer ${this.shop.providerKey}`, 'content-type': 'application/json' };
+    const answer = await fetch(`${this.shop.urls.provider}/knobs`, { method: 'PUT', headers, body: JSON.stringify(knobs), signal: AbortSignal.timeout(10_000) });
+    if (!answer.ok) throw new Error(`the provider does not take its knobs: ${answer.status}`);
+  }
+
+  /** SIGKILL to one process, in the middle of things. */
+  kill(service: ServiceName, instance: number, wanted?: (now: InFlight) => boolean): Promise<void> {
+    const kill = async () => {
+      // It may just be starting again, because what it needs was killed before.
+      const pid = () => this.shop.processes.find((each) => each.service === service && each.instance === instance)?.pid;
+      for (const until = performance.now() + AIM_MS; !isAlive(pid()); await sleep(20)) if (performance.now() > until) return false;
+      await this.shop.kill(service, instance);
+      return true;
+    };
+    return this.accident(`kill -9 ${service}-${instance}`, kill, wanted);
+  }
+
+  /** Lets whoever passes a fail-point next die there. Its file is taken by the process that dies: gone is the proof. */
+  killAt(window: string): Promise<void> {
+    const armed = join(this.failPoints, window);
+    return this.accident(`kill -9 at ${window}`, async () => {
+      writeFileSync(armed, '');
+      for (const until = performance.now() + AIM_MS; existsSync(armed); await sleep(2)) if (performance.now() > until) break;
+      const hit = !existsSync(armed);
+      rmSync(armed, { force: true });
+      return hit;
+    });
+  }
+
+  /** What is under way now; a database that does not answer knows of nothing. */
+  async inFlight(): Promise<InFlight> {
+    const { sagas, outbox } = await this.stores.underWay().catch(() => ({ sagas: 0, outbox: 0 }));
+    return { requests: this.load?.inFlight ?? 0, sagas, outbox };
+  }
+
+  /** Resolves when nothing moves any more: every saga ended, every message handled, every mail sent. Answers what still moves after `deadlineMs`. */
+  async quiet(deadlineMs: number): Promise<string | undefined> {
+    let moving: string | undefined = 'nothing was looked at';
+    for (const until = performance.now() + deadlineMs; moving !== undefined && performance.now() < until; await sleep(200)) {
+      moving = await this.stores.moving(await lagOf(this.admin).catch(() => ({ unknown: 1 }))).catch((error: Error) => error.message);
+    }
+    return moving;
+  }
+
+  /** What the services hold now. */
+  gauges(): Gauges | undefined {
+    return gaugesOf(this.shop.processes.filter(({ service }) => service !== 'mail' && service !== 'provider').flatMap(({ pid }) => pid ?? []));
+  }
+}
+
+function isAlive(pid: number | undefined): boolean {
+  try {
+    return pid !== undefined && process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
