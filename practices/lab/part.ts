@@ -34,10 +34,7 @@ export function takePart(): Part {
   };
 }
 
-/**
- * Answers questions until this process is told to end, or the bench is gone. An error ends the process: the bench counts an accident, and
- * the round cannot tell.
- */
+/** Answers questions until this process is told to end, or the bench is gone. */
 export function serve<Question>(answer: (question: Question) => Promise<unknown>, close: () => Promise<unknown>): void {
   const end = () => {
     setTimeout(() => process.exit(1), CLOSE_DEADLINE_MS).unref();
@@ -45,6 +42,11 @@ export function serve<Question>(answer: (question: Question) => Promise<unknown>
   };
   process.once('SIGTERM', end);
   process.once('disconnect', end);
+  answerTo(answer);
+}
+
+/** Says that this process is ready, and answers questions. An error ends it: the bench counts an accident, and the round cannot tell. */
+export function answerTo<Question>(answer: (question: Question) => Promise<unknown>): void {
   process.on('message', ({ id, text }: { id: number; text: Question }) => {
     void answer(text).then(
       (value) => process.send?.({ id, answer: value }),

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** How long a process may take to load, or to end when asked, on a busy machine. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 interface Question {
   readonly text: unknown;
@@ -24,6 +24,7 @@ export class Victim {
   #child: ChildProcess | undefined;
   #ready = false;
   #stopping = false;
+  #stopped: Promise<void> | undefined;
   #late: NodeJS.Timeout | undefined;
   #asked = 0;
   #started: { resolve: () => void; reject: (error: Error) => void } | undefined;
@@ -58,20 +59,29 @@ export class Victim {
     });
   }
 
-  /** Asks it to end, and kills it when it does not. */
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    const child = this.#child;
-    if (child && child.exitCode === null && child.signalCode === null) await this.#end(child);
-    closeSync(this.#log);
+  /** Ends it as a deployment does, by SIGTERM, and starts it anew; resolves when it is ready again. */
+  async restart(): Promise<void> {
+    const ended = await this.#end();
+    this.#stopping = false;
+    if (ended?.exitCode !== 0 && ended?.signalCode !== 'SIGTERM') this.#failed(`did not end when asked to (${ended?.signalCode ?? `exit code ${ended?.exitCode}`})`);
+    else await this.start();
   }
 
-  async #end(child: ChildProcess): Promise<void> {
+  /** Asks it to end, and kills it when it does not. */
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#end().then(() => closeSync(this.#log)));
+  }
+
+  async #end(): Promise<ChildProcess | undefined> {
+    this.#stopping = true;
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return child;
     const gone = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGTERM');
     const late = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
     await gone;
     clearTimeout(late);
+    return child;
   }
 
   #send(id: number, text: unknown): void {
