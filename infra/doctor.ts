@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { promisify, stripVTControlCharacters } from 'node:util';
+import { parseArgs, promisify, stripVTControlCharacters } from 'node:util';
 import { onPath } from './cache.ts';
 import { outside, services } from './environment.ts';
 import { isFree, serverPorts } from './ports.ts';
@@ -25,7 +25,7 @@ interface Finding {
 /** `npm run doctor`: what is there, and what to do about what is not. Returns 1 when `npm start` could not work at all. */
 export async function doctorCommand(args: string[]): Promise<number> {
   const print = (line: string) => void process.stdout.write(`${line}\n`);
-  if (args.includes('--help')) {
+  if (parseArgs({ args, options: { help: { type: 'boolean' } } }).values.help) {
     print('npm run doctor\n\nShows what this machine has of what the shop can use, and what to do about what is missing.');
     return 0;
   }

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { addressOf, runningShop } from './running.ts';
+import { Obstacle } from './state.ts';
 import { tellStory, type Plot } from './story.ts';
 
 const usage = `npm run order -- [--decline | --out-of-stock | --repeat]
@@ -22,6 +23,7 @@ export async function orderCommand(args: string[]): Promise<number> {
     say(usage);
     return 0;
   }
-  const wished = Object.keys(plots).find((name) => values[name as keyof typeof values]);
+  const [wished, another] = Object.keys(plots).filter((name) => values[name as keyof typeof values]);
+  if (another !== undefined) throw new Obstacle(`One order has one fate: --${wished} or --${another}.`);
   return (await tellStory(addressOf(runningShop()), say, plots[wished ?? ''])) ? 0 : 1;
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import { isAlive } from './process-lock.mjs';
 import { unannounce } from './running.ts';
 import { removeCompose, stopCompose } from './servers/docker.ts';
@@ -8,19 +9,24 @@ const patience = 60_000;
 
 /** `npm stop`: ends a running shop, or what a killed start left of one. Returns the exit code. */
 export async function stopCommand(args: string[]): Promise<number> {
-  if (args.includes('--help')) return print('npm stop\n\nEnds the shop that runs from this clone, or what a killed "npm start" left running. Data stays.');
+  if (asksForHelp(args)) return print('npm stop\n\nEnds the shop that runs from this clone, or what a killed "npm start" left running. Data stays.');
   return print(await stopAll());
 }
 
 /** `npm run reset`: stops, and wipes data, logs, secrets and containers. Returns the exit code. */
 export async function resetCommand(args: string[]): Promise<number> {
-  if (args.includes('--help')) {
+  if (asksForHelp(args)) {
     return print('npm run reset\n\nStops the shop of this clone and wipes its data, logs and secrets. What was fetched (node_modules, Kafka, Redis) stays.');
   }
   print(await stopAll());
   await removeCompose(defaultState);
   wipeState(defaultState);
   return print('The data is gone; the next start begins anew.');
+}
+
+/** Throws for whatever else is asked: who mistypes an option of a command that ends or wipes things does not mean the command. */
+function asksForHelp(args: string[]): boolean {
+  return parseArgs({ args, options: { help: { type: 'boolean', default: false } } }).values.help;
 }
 
 async function stopAll(): Promise<string> {

@@ -22,8 +22,9 @@ const say = (line: string) => console.log(`  ${line}`);
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } });
-  const [what] = positionals;
+  const [what, ...more] = positionals;
   if (values.help) return print(usage);
+  if (more.length > 0) throw new Obstacle(`One at a time: "${what}" or "${more.join('" or "')}".\n\n${usage}`);
   if (what === undefined) return list();
   if (what === 'check') return check();
   if (!ids.includes(what)) throw new Obstacle(`There is no experiment "${what}": ${ids.join(', ')}.\n\n${usage}`);
