@@ -28,7 +28,7 @@ export const experiment: Experiment<ShutdownLoad> = {
     { name: 'drain', practice: true, what: 'not ready, serve until that is noticed, then finish, acknowledge, leave, exit' },
   ],
   load: {
-    full: { seed: 20, instances: 3, restarts: 6, clients: 12 },
+    full: { seed: 20, instances: 3, restarts: 4, clients: 12 },
     quick: { seed: 20, instances: 2, restarts: 2, clients: 8 },
   },
   tables: `
