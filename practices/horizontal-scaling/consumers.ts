@@ -52,6 +52,8 @@ interface Effect extends Fact {
 
 /** A member that was killed is missed only after its session's end, and on a busy machine everything takes longer. */
 const PATIENCE_MS = 60_000;
+/** Longer than it takes until every member has heard that another has come. */
+const SETTLED_AFTER_MS = 2_000;
 
 /** The instances of one consumer, as many as there are at the moment. */
 export class Consumers {
@@ -86,13 +88,17 @@ export class Consumers {
     await Promise.all(Array.from({ length: count - this.#present.length }, () => this.join()));
   }
 
-  /** Resolves when the broker has dealt out the lanes among so many; gives up after a while. */
+  /** Resolves when the broker has dealt out the lanes among so many, and has left it at that for a while; gives up after another while. */
   async dealtOut(): Promise<void> {
     const { admin } = this.#bench;
+    let [dealt, since] = ['', performance.now()];
     for (const until = performance.now() + PATIENCE_MS; performance.now() < until; await sleep(50)) {
       const answer = await admin.describeGroups([this.#bench.named(GROUP)]).catch(() => undefined);
       const [group] = answer?.groups ?? [];
-      if (group?.state === 'Stable' && group.members.length === this.#present.length) return;
+      const isStable = group?.state === 'Stable' && group.members.length === this.#present.length;
+      const now = isStable ? group.members.map(({ memberId, memberAssignment }) => memberId + memberAssignment.toString('base64')).join() : '';
+      if (now !== dealt) [dealt, since] = [now, performance.now()];
+      else if (now !== '' && performance.now() - since > SETTLED_AFTER_MS) return;
     }
   }
 

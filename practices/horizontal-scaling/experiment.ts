@@ -58,7 +58,8 @@ const counts = ({ instances }: ScalingLoad) => [1, 2, 4, 8].filter((count) => co
 function judged(through: Readonly<Record<string, WorkedOff>>, load: ScalingLoad, rest: { wrongPrices: number; accidents: readonly string[] }): Round {
   const all = Object.values(through).map(({ found }) => found);
   const sum = (count: 'inverted' | 'lost' | 'doubled' | 'invented') => all.reduce((total, found) => total + found[count], 0);
-  const idle = counts(load).filter((count) => through[`×${count}`]?.hands !== count);
+  // Not all: while lanes are dealt out anew, one may be worked off before its next owner comes to it.
+  const alone = counts(load).filter((count) => count > 1 && (through[`×${count}`]?.hands ?? 0) < 2);
   return {
     harm: sum('inverted'),
     figures: {
@@ -69,7 +70,7 @@ function judged(through: Readonly<Record<string, WorkedOff>>, load: ScalingLoad,
     cases: all.flatMap(({ cases }) => cases).slice(0, 5),
     doubts: [
       ...rest.accidents,
-      ...idle.map((count) => `of ${count} instances ${through[`×${count}`]?.hands ?? 0} had a part in the work`),
+      ...alone.map((count) => `of ${count} instances one did all the work`),
       ...(sum('lost') === 0 ? [] : [`${sum('lost')} messages had no effect`]),
       ...(sum('doubled') + sum('invented') === 0 ? [] : [`${sum('doubled')} effects happened twice, ${sum('invented')} come from nowhere`]),
     ],
