@@ -24,7 +24,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'int', include: specs('.int.spec.ts'), globalSetup: servers, testTimeout: 30_000, hookTimeout: 60_000, sequence: { groupOrder: 1 } },
+        test: { name: 'int', include: specs('.int.spec.ts'), globalSetup: servers, testTimeout: 120_000, hookTimeout: 120_000, sequence: { groupOrder: 1 } },
       },
       {
         extends: true,
@@ -32,8 +32,9 @@ export default defineConfig({
           name: 'e2e',
           include: specs('.e2e.spec.ts'),
           globalSetup: servers,
-          testTimeout: 180_000,
-          hookTimeout: 120_000,
+          // A limit for what hangs, not for a busy machine.
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
           // One shop at a time: each file starts all services.
           fileParallelism: false,
           sequence: { groupOrder: 2 },

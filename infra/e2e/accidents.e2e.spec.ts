@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { OrderView } from '@shop/contracts';
 import { describeWith } from '@shop/testing';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { cards, e2eShop, type Customer, type E2eShop } from './e2e-shop.fixture.ts';
+import { cards, e2eShop, PATIENCE_MS, type Customer, type E2eShop } from './e2e-shop.fixture.ts';
 import type { ServiceName } from '../environment.ts';
 
 /** Real kills, in the windows that matter. Two instances of every service; the supervisor starts again what dies. */
@@ -17,7 +17,7 @@ describeWith('kafka', 'when a process is killed', () => {
   });
   afterAll(() => shop?.stop());
 
-  const soon = <T>(assertion: () => Promise<T>) => vi.waitFor(assertion, { timeout: 90_000, interval: 200 });
+  const soon = <T>(assertion: () => Promise<T>) => vi.waitFor(assertion, { timeout: PATIENCE_MS, interval: 200 });
   const restarts = () => shop.shop.processes.reduce((sum, { restarts }) => sum + restarts, 0);
 
   /** A few orders of each fate, placed at once. */

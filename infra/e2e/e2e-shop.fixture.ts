@@ -1,5 +1,6 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { servers } from '@shop/testing';
 import { productPage, type OrderView, type Problem } from '@shop/contracts';
 import pg from 'pg';
@@ -16,6 +17,9 @@ export interface Answer<T> {
   readonly headers: Headers;
   readonly body: T & Pick<Problem, 'code' | 'errors' | 'traceId'>;
 }
+
+/** How long anything may take before it counts as never, also on a machine that is busy with other things. */
+export const PATIENCE_MS = 90_000;
 
 type Request = Omit<RequestInit, 'headers'> & { headers?: Record<string, string> };
 
@@ -68,12 +72,19 @@ export class E2eShop {
     return new Customer(this, subject, accessToken, async () => (await signIn(credentials)).accessToken);
   }
 
-  /** One request to a gateway, the two in turn; the answer, whatever it is. */
+  /**
+   * One request to a gateway, the two in turn; the answer, whatever it is. "Not at the moment" is no answer yet: a good client asks again, with
+   * the same Idempotency-Key, and so do we, since a busy machine is no fault of the shop's.
+   */
   async ask<T = unknown>(path: string, { method, headers, ...init }: Request = {}): Promise<Answer<T>> {
     const gateways = this.shop.instances.gateway;
-    const response = await fetch(gateways[this.asked++ % gateways.length] + path, { ...init, method: method ?? 'GET', headers: headers ?? {}, signal: AbortSignal.timeout(10_000) });
-    const text = await response.text();
-    return { status: response.status, headers: response.headers, body: (text === '' ? {} : JSON.parse(text)) as Answer<T>['body'] };
+    for (const until = Date.now() + PATIENCE_MS; ; await sleep(200)) {
+      const url = gateways[this.asked++ % gateways.length] + path;
+      const response = await fetch(url, { ...init, method: method ?? 'GET', headers: headers ?? {}, signal: AbortSignal.timeout(30_000) });
+      const text = await response.text();
+      if (response.status === 503 && Date.now() < until) continue;
+      return { status: response.status, headers: response.headers, body: (text === '' ? {} : JSON.parse(text)) as Answer<T>['body'] };
+    }
   }
   private asked = 0;
 
@@ -96,7 +107,7 @@ export class E2eShop {
         if (status !== 200) throw new Error(`GET products: ${status} ${body.code}`);
         return new Map(productPage.parse(body).items.map(({ sku, id }) => [sku, id]));
       },
-      { timeout: 30_000, interval: 200 },
+      { timeout: PATIENCE_MS, interval: 200 },
     );
   }
 
@@ -175,7 +186,7 @@ export class Customer {
         if (status !== 201) throw new Error(`${status} ${body.code}`);
         return body;
       },
-      { timeout: 30_000, interval: 200 },
+      { timeout: PATIENCE_MS, interval: 200 },
     );
   }
 
@@ -193,7 +204,7 @@ export class Customer {
         if (!states.includes(order.status)) throw new Error(`${id} is ${order.status}, not ${states.join(' or ')}`);
         return order;
       },
-      { timeout: 90_000, interval: 50 },
+      { timeout: PATIENCE_MS, interval: 50 },
     );
   }
 }

@@ -3,7 +3,7 @@ import type { OrderHistory, OrderView } from '@shop/contracts';
 import { describeWith } from '@shop/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ServiceName } from '../environment.ts';
-import { e2eShop, type Customer, type E2eShop } from './e2e-shop.fixture.ts';
+import { e2eShop, PATIENCE_MS, type Customer, type E2eShop } from './e2e-shop.fixture.ts';
 
 /** Ways out of the main job: given up at each point, and a payment provider that does not say what it did. Two instances of every service. */
 describeWith('kafka', 'the saga', () => {
@@ -17,7 +17,7 @@ describeWith('kafka', 'the saga', () => {
   });
   afterAll(() => shop?.stop());
 
-  const soon = <T>(assertion: () => Promise<T>) => vi.waitFor(assertion, { timeout: 90_000, interval: 100 });
+  const soon = <T>(assertion: () => Promise<T>) => vi.waitFor(assertion, { timeout: PATIENCE_MS, interval: 100 });
   const stockOf = async (sku: string) => (await shop.sql('catalog', 'SELECT free, reserved FROM products WHERE sku = $1', [sku]))[0];
   const reservationOf = async (id: string) => (await shop.sql<{ status: string }>('catalog', 'SELECT status FROM reservations WHERE order_id = $1', [id]))[0]?.status;
   const paymentOf = async (id: string) => (await shop.sql<{ status: string }>('payments', 'SELECT status FROM payments WHERE order_id = $1', [id]))[0]?.status;

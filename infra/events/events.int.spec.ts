@@ -18,7 +18,7 @@ const log = { info: () => {}, warn: () => {}, error: () => {} };
 afterAll(() => Promise.all([database.close(), orderRows.close()]));
 
 /** What a command says, line by line, and its exit code; where npm would show a sentence and exit 1, that sentence. */
-async function events(args: string[], shop: OperatedShop, patience = 5_000): Promise<{ code: number; said: string[] }> {
+async function events(args: string[], shop: OperatedShop, patience = 20_000): Promise<{ code: number; said: string[] }> {
   const said: string[] = [];
   try {
     return { code: await eventsCommand(args, { shop: () => shop, say: (line) => said.push(line), patience }), said };
@@ -26,7 +26,7 @@ async function events(args: string[], shop: OperatedShop, patience = 5_000): Pro
     return { code: 1, said: [...said, (error as Error).message] };
   }
 }
-const soon = (assertion: () => Promise<void> | void) => vi.waitFor(assertion, { timeout: 20_000, interval: 50 });
+const soon = (assertion: () => Promise<void> | void) => vi.waitFor(assertion, { timeout: 60_000, interval: 50 });
 const message = (key: string) => seal(event(releaseStock, { key, data: { orderId: key } })).payload;
 const read = (payload: string) => JSON.parse(payload) as CloudEvent;
 const idIn = (payload: string) => read(payload).id;
@@ -127,7 +127,7 @@ describeWith('kafka', 'an operator', ({ brokers }) => {
     it('is told when nobody works the key off', async () => {
       const text = `INSERT INTO parked_keys (consumer, key, kind, reason, next_attempt_at) VALUES ('orders.saga', 'k', 'poison', 'x', now())`;
       await orderRows.query(text);
-      const { code, said } = await events(['parked', 'release', '--consumer', 'orders.saga', '--key', 'k'], shop);
+      const { code, said } = await events(['parked', 'release', '--consumer', 'orders.saga', '--key', 'k'], shop, 2_000);
       expect([code, said]).toEqual([1, ['orders.saga k: asked for, but nobody has looked at it: does orders run?']]);
     });
   });

@@ -88,24 +88,24 @@ function suite({ broker, source, settings, portOf, makeTopic, forgetsOrder, sett
     const note = async ({ key = '', value }: Delivery) => void read.get(key)?.push(Number(value));
     for (let n = 0; n < 2; n++) await (await bus()).subscribe({ group, topics: [topic], maxInFlight: 16, handle: note });
     const publisher = publishing(await bus());
-    await vi.waitFor(() => expect(read.get('a')?.length).toBeGreaterThan(20), { timeout: 20_000 });
+    await vi.waitFor(() => expect(read.get('a')?.length).toBeGreaterThan(20), { timeout: 60_000 });
 
     const { pid } = state.processes.pids.find(({ name }) => name === broker)!;
     process.kill(pid, 'SIGKILL');
     while (state.processes.pids.some((one) => one.pid === pid)) await sleep(10);
     const before = publisher.acknowledged;
     await source(state, portOf(url)).start();
-    await vi.waitFor(() => expect(publisher.acknowledged).toBeGreaterThan(before + 20), { timeout: 30_000 });
+    await vi.waitFor(() => expect(publisher.acknowledged).toBeGreaterThan(before + 20), { timeout: 60_000 });
     const last = await publisher.stop();
 
     expect(publisher.failures).toBeGreaterThan(0);
     const everything = Array.from({ length: last }, (_, n) => n + 1);
-    await vi.waitFor(() => keys.forEach((key) => expect(new Set(read.get(key)).size).toBe(last)), { timeout: 30_000, interval: 50 });
+    await vi.waitFor(() => keys.forEach((key) => expect(new Set(read.get(key)).size).toBe(last)), { timeout: 60_000, interval: 50 });
     // What comes twice does so at the same place or later: each number is first seen in its turn.
     const seen = keys.map((key) => [...new Set(read.get(key))]);
     for (const values of seen) expect(forgetsOrder ? values.toSorted((a, b) => a - b) : values).toEqual(everything);
-    await vi.waitFor(() => settled?.(url, topic, group), { timeout: 20_000, interval: 200 });
-  }, 150_000);
+    await vi.waitFor(() => settled?.(url, topic, group), { timeout: 60_000, interval: 200 });
+  }, 240_000);
 
   /** Says the next number under every key, again and again; a batch that is not acknowledged is said again, as the relay does it. */
   function publishing(one: MessageBus) {
