@@ -105,16 +105,15 @@ async function restartUnderLoad(instances: readonly Victim[], { seed, clients, r
     }
   };
   const load = Promise.all(Array.from({ length: clients }, client));
-
   let noticedMs = 0;
+  await underWay.promise;
   try {
-    await underWay.promise;
     for (let turn = 0; turn < restarts; turn++) {
       const index = turn % instances.length;
-      const [instance, url] = [instances[index] as Victim, urls[index] as string];
+      const instance = instances[index] as Victim;
       const askedAt = performance.now();
       await instance.restart();
-      noticedMs = Math.max(noticedMs, (await balancer.remove(url)) - askedAt);
+      noticedMs = Math.max(noticedMs, (await balancer.remove(urls[index] ?? '')) - askedAt);
       urls[index] = await join(instance);
     }
   } finally {

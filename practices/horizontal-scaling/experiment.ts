@@ -21,7 +21,7 @@ export const experiment: Experiment<ScalingLoad> = {
     { name: 'lanes', practice: true, what: 'a key has its lane, and a lane one owner at a time' },
   ],
   load: {
-    full: { seed: 20, messages: 1_500, products: 100, instances: 4, kills: 2 },
+    full: { seed: 20, messages: 1_500, products: 60, instances: 4, kills: 2 },
     quick: { seed: 20, messages: 300, products: 20, instances: 2, kills: 0 },
   },
   tables: tables + queue,
