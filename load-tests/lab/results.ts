@@ -1,4 +1,4 @@
-import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Bench, Result } from './bench.ts';
@@ -22,6 +22,7 @@ export function lastResult(id: string): Result | undefined {
 
 /** Writes a measurement down, and into the pages that show it. */
 export function keep(result: Result, pages: Readonly<Record<string, string>> = {}): string[] {
+  mkdirSync(join(folder, 'results'), { recursive: true });
   writeFileSync(fileOf(result.id), `${JSON.stringify(result, undefined, 2)}\n`);
   for (const [page, text] of Object.entries(pages)) {
     const file = join(root, page);

@@ -20,9 +20,12 @@ export interface Park {
   readonly message?: ParkedMessage;
 }
 
-/** First wait before a parked key is tried again, in milliseconds; it doubles with each attempt up to the last. */
+/**
+ * First wait before a parked key is tried again, in milliseconds; it doubles with each attempt up to the last. That is how much longer than its
+ * cause a parked key can last, also when the instance that took it has been killed; what a long outage may cost is bounded by `due` instead.
+ */
 const FIRST_RETRY_MS = 2_000;
-const LAST_RETRY_MS = 60_000;
+const LAST_RETRY_MS = 15_000;
 
 /** The parked keys of one consumer, as rows in its own database (migrations/0003-parked.sql). */
 export class Parking {

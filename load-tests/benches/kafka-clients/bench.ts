@@ -6,7 +6,7 @@ import type { Cost, Task } from './client.ts';
 
 const LOADS = {
   full: { rounds: 4, messages: 60_000, warmUp: 5_000, perSecond: 500, seconds: 8 },
-  quick: { rounds: 1, messages: 10_000, warmUp: 1_000, perSecond: 500, seconds: 2 },
+  quick: { rounds: 1, messages: 40_000, warmUp: 1_000, perSecond: 500, seconds: 2 },
 } as const;
 type Load = (typeof LOADS)['full' | 'quick'];
 const PARTITIONS = 12;

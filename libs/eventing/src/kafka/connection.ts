@@ -16,3 +16,9 @@ export const connection = ({ brokers, clientId }: KafkaBusOptions) => ({
   connectTimeout: 5_000,
   requestTimeout: 10_000,
 });
+
+/**
+ * Of what lies on a topic so much is held at once, at most: with a backlog, a client's default of up to fifty times as much is what a consumer's
+ * memory goes into. A batch that is larger comes whole.
+ */
+export const FETCH_BYTES = 1_048_576;

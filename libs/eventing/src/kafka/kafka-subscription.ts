@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Consumer, MessagesStreamFallbackModes, MessagesStreamModes, stringDeserializers, type Message, type MessagesStream } from '@platformatic/kafka';
 import { atMost } from '../at-most.ts';
 import type { SubscribeOptions, Subscription } from '../bus.ts';
-import { connection, type KafkaBusOptions } from './connection.ts';
+import { connection, FETCH_BYTES, type KafkaBusOptions } from './connection.ts';
 import { InHand, type Position } from './in-hand.ts';
 
 const REOPEN_AFTER_MS = 500;
@@ -51,6 +51,7 @@ export class KafkaSubscription implements Subscription {
       heartbeatInterval: 1_500,
       maxWaitTime: 1_000,
       minBytes: 1,
+      maxBytes: FETCH_BYTES,
       // What does not mend itself in a few seconds is mended by a new member: see #reopen.
       retries: 10,
       retryDelay: 300,

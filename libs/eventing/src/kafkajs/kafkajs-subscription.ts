@@ -3,6 +3,7 @@ import type { Consumer, EachBatchPayload, IHeaders, Kafka, KafkaMessage } from '
 import { atMost } from '../at-most.ts';
 import type { SubscribeOptions, Subscription } from '../bus.ts';
 import type { Log } from '../consumer-runtime.ts';
+import { FETCH_BYTES } from '../kafka/connection.ts';
 import { InHand } from '../kafka/in-hand.ts';
 
 const REOPEN_AFTER_MS = 500;
@@ -49,6 +50,7 @@ export class KafkajsSubscription implements Subscription {
       rebalanceTimeout: 8_000,
       heartbeatInterval: HEARTBEAT_MS,
       maxWaitTimeInMs: 1_000,
+      maxBytes: FETCH_BYTES,
       allowAutoTopicCreation: false,
       // What kafkajs cannot mend by itself is mended here, by a new member.
       retry: { initialRetryTime: 200, maxRetryTime: 1_000, retries: 10, restartOnFailure: async () => false },
