@@ -12,7 +12,7 @@ const topology: Topology = {
     payments: database('payments'),
     notifications: database('notifications'),
   },
-  brokers: 'here:9092',
+  bus: { BUS: 'kafka', KAFKA_BROKERS: 'here:9092' },
   redis: 'redis://here',
   secret: (name) => `secret of ${name}`,
 };
@@ -38,10 +38,12 @@ describe('the environment of an instance', () => {
     expect(knowing).toEqual(['auth', 'notifications']);
   });
 
-  it('falls back to the bus in memory, and to no cache', () => {
-    const alone = environmentOf('catalog', 1, { ...topology, brokers: undefined, redis: undefined });
-    expect(alone).toMatchObject({ BUS: 'memory' });
+  it('names the bus to who speaks on it, and no cache where there is none', () => {
+    const alone = environmentOf('catalog', 1, { ...topology, bus: { BUS: 'rabbitmq', RABBITMQ_URL: 'amqp://here' }, redis: undefined });
+    expect(alone).toMatchObject({ BUS: 'rabbitmq', RABBITMQ_URL: 'amqp://here' });
+    expect(alone).not.toHaveProperty('KAFKA_BROKERS');
     expect(alone).not.toHaveProperty('REDIS_URL');
+    expect(environmentOf('gateway', 1, topology)).not.toHaveProperty('BUS');
   });
 });
 

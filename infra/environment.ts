@@ -1,3 +1,4 @@
+import type { BusEnvironment } from './bus.ts';
 import { freePorts } from './ports.ts';
 import type { DatabaseName, DatabaseUrls } from './databases.ts';
 
@@ -16,8 +17,7 @@ export interface Topology {
   ports: Record<ServiceName, number[]>;
   outside: Record<OutsideName, number>;
   databases: Record<DatabaseName, DatabaseUrls>;
-  /** undefined: the in-memory bus. */
-  brokers: string | undefined;
+  bus: BusEnvironment;
   redis: string | undefined;
   secret: (name: string) => string;
 }
@@ -27,10 +27,8 @@ export const urlOf = (port: number, scheme = 'http') => `${scheme}://127.0.0.1:$
 
 /** The whole environment of one instance: what its configuration reads, and nothing that is another's. */
 export function environmentOf(service: ServiceName, instance: number, topology: Topology): Record<string, string> {
-  const { ports, databases, brokers, redis, secret } = topology;
+  const { ports, databases, bus, redis, secret } = topology;
   const urls = (name: ServiceName) => ports[name].map((port) => urlOf(port)).join(',');
-  const client: Record<string, string> = process.env['KAFKA_CLIENT'] ? { KAFKA_CLIENT: process.env['KAFKA_CLIENT'] } : {};
-  const bus: Record<string, string> = brokers === undefined ? { BUS: 'memory' } : { BUS: 'kafka', KAFKA_BROKERS: brokers, ...client };
   const cache: Record<string, string> = redis === undefined ? {} : { REDIS_URL: redis };
   const data = (name: DatabaseName) => ({ DATABASE_URL: databases[name].url });
   const own: Record<ServiceName, () => Record<string, string>> = {

@@ -1,5 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BusEnvironment } from './bus.ts';
 import type { DatabaseName, DatabaseUrls } from './databases.ts';
 import type { ServiceName, OutsideName } from './environment.ts';
 import { defaultState, holderOfState, Obstacle } from './state.ts';
@@ -8,7 +9,9 @@ import type { ShopAddress } from './story.ts';
 /** What a running shop leaves for other commands and a second start: where it listens, and how an operator gets at its databases. */
 export interface RunningShop {
   urls: Record<ServiceName | OutsideName, string>;
-  /** undefined: the in-memory bus. */
+  /** What it speaks on; Kafka where only its brokers are known. */
+  bus?: BusEnvironment;
+  /** Kafka's, where it is the bus. */
   brokers?: string | undefined;
   providerKey: string;
   databases: Record<DatabaseName, DatabaseUrls>;
@@ -18,8 +21,8 @@ const fileIn = (folder: string) => join(folder, 'shop.json');
 
 /** Written when the shop is up. It holds secrets, so only its owner may read it. */
 export function announce(folder: string, shop: RunningShop): void {
-  const { urls, brokers, providerKey, databases } = shop;
-  writeFileSync(fileIn(folder), JSON.stringify({ urls, brokers, providerKey, databases }), { mode: 0o600 });
+  const { urls, bus, brokers, providerKey, databases } = shop;
+  writeFileSync(fileIn(folder), JSON.stringify({ urls, bus, brokers, providerKey, databases }), { mode: 0o600 });
 }
 
 export function unannounce(folder: string): void {
@@ -37,6 +40,6 @@ export function runningShop(folder = defaultState): RunningShop {
 }
 
 /** The same, as the story wants it. */
-export function addressOf({ urls: { gateway, provider, mail }, providerKey, brokers }: RunningShop): ShopAddress {
-  return { gateway, issuer: `${gateway}/oidc`, provider, providerKey, mail, ...(brokers !== undefined && { brokers }) };
+export function addressOf({ urls: { gateway, provider, mail }, providerKey, bus = { BUS: 'memory' } }: RunningShop): ShopAddress {
+  return { gateway, issuer: `${gateway}/oidc`, provider, providerKey, mail, bus };
 }

@@ -1,11 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { prepareBus, type BusEnvironment } from './bus.ts';
 import { provision, type DatabaseName, type DatabaseUrls } from './databases.ts';
 import { choosePorts, environmentOf, inherited, serviceNames, urlOf, type OutsideName, type ServiceName, type Topology } from './environment.ts';
 import type { Servers, StartingServers } from './servers/index.ts';
 import { isReady, Supervised } from './supervisor.ts';
-import { createTopics } from './topics.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -49,7 +49,7 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
   const ports = await choosePorts(options); // not earlier: Docker may have images to fetch first
   const { secret } = options.servers.state;
   const databases = await provision(adminUrl, { prefix: options.prefix ?? '', secret });
-  const shop = new Shop(options, { ...ports, databases, secret, brokers: undefined, redis: undefined });
+  const shop = new Shop(options, { ...ports, databases, secret, bus: { BUS: 'memory' }, redis: undefined });
   try {
     await shop.start();
     return shop;
@@ -77,9 +77,13 @@ export class Shop {
     this.urls = { ...each((name) => this.instances[name][0]!), provider: urlOf(provider), mail: urlOf(mail), smtp: urlOf(smtp, 'smtp') };
   }
 
-  /** undefined: the in-memory bus. */
+  get bus(): BusEnvironment {
+    return this.topology.bus;
+  }
+
+  /** Kafka's, where it is the bus. */
   get brokers(): string | undefined {
-    return this.topology.brokers;
+    return this.bus.BUS === 'kafka' ? this.bus.KAFKA_BROKERS : undefined;
   }
 
   get databases(): Record<DatabaseName, DatabaseUrls> {
@@ -132,14 +136,13 @@ export class Shop {
     await end(this.members.filter(outsiders));
   }
 
-  /** Each service in processes of its own; those that need no Kafka do not wait for it. */
+  /** Each service in processes of its own; those that need no broker do not wait for it. */
   private async startApart(): Promise<void> {
     const { servers, instances = 1 } = this.options;
     const start = (names: ServiceName[]) =>
       Promise.all(names.flatMap((service) => Array.from({ length: instances }, (_, index) => this.startService(service, index + 1))));
     const rest = async () => {
-      this.topology.brokers = (await servers.kafka)?.brokers;
-      if (this.topology.brokers) await createTopics(this.topology.brokers);
+      this.topology.bus = await prepareBus(servers);
       await start(['catalog', 'orders', 'payments', 'notifications']);
     };
     await Promise.all([start(['gateway', 'auth']), rest()]);

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
+import { wishedBus } from './bus.ts';
 import { memoryOf } from './memory.ts';
 import { addressOf, announce, runningShop, unannounce } from './running.ts';
-import { findServers, noKafkaBecause, type StartingServers } from './servers/index.ts';
+import { findServers, noBrokerBecause, type Broker, type StartingServers } from './servers/index.ts';
 import { startShop, type Shop } from './shop.ts';
 import { defaultState, holderOfState, Obstacle, openState, type State } from './state.ts';
 import { Steps } from './steps.ts';
@@ -15,6 +16,8 @@ six services, a simulated payment provider and a mail catcher. Then it places on
   --lite           one process, embedded Postgres, the in-memory bus: the smallest laptop, in seconds
   --instances <n>  so many of every service (also INSTANCES=n)
   --no-order       place no order at the end
+
+  BUS=rabbitmq, BUS=sqs in the environment: with another broker in the place of Kafka (docs/brokers.md); KAFKA_CLIENT=kafkajs: with its other client
 `;
 
 interface Options {
@@ -57,8 +60,9 @@ export async function startCommand(args: string[]): Promise<number> {
 }
 
 async function run(state: State, options: Options, steps: Steps): Promise<number> {
-  const lite = await withoutKafka(options.lite, steps);
-  const servers = await findServers(state, { need: lite ? ['postgres'] : ['postgres', 'kafka', 'redis'], say: steps.say, ports: 'fixed' });
+  const broker = await brokerFor(options.lite, steps);
+  const lite = broker === undefined;
+  const servers = await findServers(state, { need: lite ? ['postgres'] : ['postgres', broker, 'redis'], say: steps.say, ports: 'fixed' });
   showServers(servers, steps);
   const instances = lite ? 1 : options.instances;
   const shop = await steps.run('services', startShop({ servers, instances, ports: 'fixed', say: steps.say, lite }), () => 'All services are ready');
@@ -79,16 +83,19 @@ async function tell(shop: Shop, steps: Steps): Promise<boolean> {
   return confirmed;
 }
 
-/** Whether to do without Kafka, and why: by wish, or because it can be had in no way. */
-async function withoutKafka(wished: boolean, { print }: Steps): Promise<boolean> {
-  const obstacle = wished ? undefined : await noKafkaBecause();
-  if (!wished && obstacle === undefined) return false;
+/** The broker that is wished for; undefined when the shop does without, by wish or because Kafka can be had in no way. */
+async function brokerFor(lite: boolean, { print }: Steps): Promise<Broker | undefined> {
+  const bus = lite ? 'memory' : wishedBus();
+  const obstacle = bus === 'memory' ? undefined : await noBrokerBecause(bus);
+  if (bus !== 'memory' && obstacle === undefined) return bus;
+  // Who asks for another than the usual one does not want none.
+  if (obstacle !== undefined && bus !== 'kafka') throw new Obstacle(obstacle);
   if (obstacle !== undefined) print(obstacle);
   print(
-    'Lite: the same six services in one process, on embedded Postgres and an in-memory bus. Not shown then: Kafka, Redis, several instances,\n' +
+    'Lite: the same six services in one process, on embedded Postgres and an in-memory bus. Not shown then: a broker, Redis, several instances,\n' +
       'processes that die one at a time, and messages that outlive the process between outbox and consumer.',
   );
-  return true;
+  return undefined;
 }
 
 function showServers(servers: StartingServers, steps: Steps): void {
@@ -97,6 +104,8 @@ function showServers(servers: StartingServers, steps: Steps): void {
   const shown = [
     steps.run('Postgres', servers.postgres.then(({ adminUrl }) => host(adminUrl)), told('Postgres', () => servers.how.postgres)),
     steps.run('Kafka', servers.kafka.then((kafka) => kafka?.brokers), told('Kafka', () => servers.how.kafka)),
+    steps.run('RabbitMQ', servers.rabbitmq.then((rabbitmq) => rabbitmq && host(rabbitmq.url)), told('RabbitMQ', () => servers.how.rabbitmq)),
+    steps.run('SQS', servers.sqs.then((sqs) => sqs && host(sqs.url)), told('SQS', () => servers.how.sqs)),
     steps.run('Redis', servers.redis.then((redis) => redis && host(redis.url)), told('Redis', () => servers.how.redis)),
   ];
   for (const each of shown) each.catch(() => {}); // startShop waits for the same promises and fails with them

@@ -1,8 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Consumer, MessagesStreamModes, stringDeserializers } from '@platformatic/kafka';
-import { topics, type OrderHistory, type OrderView, type ProductPage } from '@shop/contracts';
+import type { OrderHistory, OrderView, ProductPage } from '@shop/contracts';
+import type { BusEnvironment } from './bus.ts';
 import { signIn } from './login.ts';
+import { observe } from './observer.ts';
 import { Obstacle } from './state.ts';
 
 /** Where the running shop is reached: all that the story knows of it. */
@@ -13,8 +14,8 @@ export interface ShopAddress {
   readonly providerKey: string;
   /** The mail catcher's web page. */
   readonly mail: string;
-  /** undefined: there are no topics to read, the bus is inside the process. */
-  readonly brokers?: string;
+  /** Where what services say to each other can be heard; not when that is inside one process. */
+  readonly bus: BusEnvironment;
 }
 
 interface Mail {
@@ -54,7 +55,7 @@ class Story {
   private began = performance.now();
   private orderId = '';
   private readonly trace = randomBytes(16).toString('hex');
-  private consumer: Consumer<string, string, string, string> | undefined;
+  private stopListening = async () => {};
   /** Messages that were on the bus before we knew the order's id. */
   private readonly early: Record<string, unknown>[] = [];
   private waited = false;
@@ -77,7 +78,7 @@ class Story {
     const mail = this.mail();
     const ended = await this.follow(accessToken);
     const delivered = await mail;
-    if (this.shop.brokers === undefined) await this.recount(accessToken);
+    if (this.shop.bus.BUS === 'memory') await this.recount(accessToken);
     this.say('');
     this.say(`  order  ${this.orderId}`);
     this.say(`  trace  ${this.trace}`);
@@ -87,7 +88,7 @@ class Story {
   }
 
   async close(): Promise<void> {
-    await this.consumer?.close(true).catch(() => {});
+    await this.stopListening();
   }
 
   /** Right after the very first start, orders has not heard of every product yet. Each attempt has a key of its own, which is answered. */
@@ -170,24 +171,12 @@ class Story {
     }
   }
 
-  /** Reads every topic from its end with a client and a group of its own. */
   private async listen(): Promise<void> {
-    if (this.shop.brokers === undefined) return;
-    this.consumer = new Consumer({
-      clientId: 'story',
-      groupId: `story-${randomUUID()}`,
-      bootstrapBrokers: this.shop.brokers.split(','),
-      deserializers: stringDeserializers,
-      autocommit: false,
-      maxWaitTime: 100,
-    });
-    const stream = await this.consumer.consume({ topics: Object.keys(topics), mode: MessagesStreamModes.LATEST });
-    stream.on('data', ({ value, topic }) => {
+    this.stopListening = await observe(this.shop.bus, ({ topic, value }) => {
       const message = { ...(JSON.parse(value) as object), topic };
       if (this.orderId === '') this.early.push(message);
       else this.heard(message);
     });
-    stream.on('error', () => {});
   }
 
   private heard(message: Record<string, unknown>): void {

@@ -2,12 +2,13 @@ import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { dirname, join } from 'node:path';
 import { asyncApi, breakingChanges, language, messageSchema, topology, type AsyncApi, type CloudEvent } from '@shop/contracts';
 import { gatewayOpenApi } from '@shop/infra/open-api';
+import { brokersPage } from './brokers-page.ts';
 
 /** Files that are made and committed, by their path in the tree. */
 export type Documents = ReadonlyMap<string, string>;
 
 const asyncApiFile = 'libs/contracts/generated/asyncapi.json';
-const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', 'docs/topology.md'];
+const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', 'docs/topology.md', 'docs/brokers.md'];
 const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
 
 /** The documents as the code now says they should be. */
@@ -19,6 +20,7 @@ export async function documents(root: string): Promise<Documents> {
     ...spoken.messages.map((contract): [string, string] => [`libs/contracts/generated/schemas/${contract.type}.json`, json(messageSchema(contract))]),
     ['apps/gateway/generated/openapi.json', json(await gatewayOpenApi())],
     ['docs/topology.md', note + topology(spoken)],
+    ['docs/brokers.md', '<!-- Made by "npm run generate": edit libs/eventing/src/bus-traits.ts instead. -->\n' + brokersPage()],
   ]);
 }
 

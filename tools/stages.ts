@@ -20,10 +20,10 @@ export interface Stage {
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const nx = (...args: string[]) => ['node_modules/nx/dist/bin/nx.js', ...args];
-const vitest = (project: string): Pick<Stage, 'args' | 'reports' | 'env'> => ({
+const vitest = (project: string, name = project, env = {}): Pick<Stage, 'args' | 'reports' | 'env'> => ({
   args: ['node_modules/vitest/vitest.mjs', 'run', '--project', project],
-  reports: `${reports}/${project}.json`,
-  env: { TEST_REPORT: `${reports}/${project}.json` },
+  reports: `${reports}/${name}.json`,
+  env: { TEST_REPORT: `${reports}/${name}.json`, ...env },
 });
 
 /** Set by Ctrl-C and the like: the stage that runs is asked to end, and is the last. */
@@ -34,6 +34,20 @@ export const testStages: Stage[] = [
   { name: 'unit', what: 'pure specs, cached by nx', args: nx('run-many', '-t', 'test'), reports: `${reports}/@shop/*.json`, minutesAtMost: 5 },
   { name: 'int', what: 'specs with real servers', ...vitest('int'), minutesAtMost: 10 },
   { name: 'e2e', what: 'the whole shop, two instances of each service', ...vitest('e2e'), minutesAtMost: 10 },
+];
+
+const shopOn = (bus: string, env: Record<string, string>): Stage => ({
+  name: `e2e-${bus}`,
+  what: `the whole shop with ${bus} in the place of its usual bus`,
+  ...vitest('e2e', `e2e-${bus}`, env),
+  minutesAtMost: 15,
+});
+
+/** What `npm run check` runs at night as well (CI_LEVEL=nightly), and `npm test` when it is asked to. */
+export const nightlyStages: Stage[] = [
+  shopOn('rabbitmq', { BUS: 'rabbitmq' }),
+  shopOn('sqs', { BUS: 'sqs' }),
+  shopOn('kafkajs', { KAFKA_CLIENT: 'kafkajs' }),
 ];
 
 /** What `npm run check` runs after the tests. */

@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { wishedBus } from '@shop/infra/bus';
 import { provision } from '@shop/infra/databases';
 import { brokerNames, noBrokerBecause, startServers, stopCompose, type Broker, type Servers } from '@shop/infra/servers';
 import { openState, wipeState } from '@shop/infra/state';
@@ -46,6 +47,7 @@ export async function setup(project: TestProject): Promise<void> {
 async function brokersFor(project: TestProject): Promise<Broker[]> {
   const { filenamePattern } = project.vitest as { filenamePattern?: string[] };
   const { testFiles } = await project.globTestFiles(filenamePattern);
+  if (project.name === 'e2e') return brokerNames.filter((name) => name === wishedBus());
   const texts = testFiles.map((file) => readFileSync(file, 'utf8'));
   return brokerNames.filter((name) => texts.some((text) => text.includes('describeWith(') && text.includes(`'${name}'`)));
 }

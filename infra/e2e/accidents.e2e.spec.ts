@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import type { OrderView } from '@shop/contracts';
 import { describeWith } from '@shop/testing';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { cards, e2eShop, PATIENCE_MS, type Customer, type E2eShop } from './e2e-shop.fixture.ts';
+import { cards, e2eBroker, e2eShop, PATIENCE_MS, type Customer, type E2eShop } from './e2e-shop.fixture.ts';
 import type { ServiceName } from '../environment.ts';
 
 /** Real kills, in the windows that matter. Two instances of every service; the supervisor starts again what dies. */
-describeWith('kafka', 'when a process is killed', () => {
+describeWith(e2eBroker, 'when a process is killed', () => {
   let shop: E2eShop;
   let alice: Customer;
   beforeAll(async () => {

@@ -7,7 +7,8 @@ import pg from 'pg';
 import { vi } from 'vitest';
 import type { DatabaseName } from '../databases.ts';
 import { register, signIn } from '../login.ts';
-import { startServers } from '../servers/index.ts';
+import { wishedBus } from '../bus.ts';
+import { startServers, type ServerName } from '../servers/index.ts';
 import { startShop, type Shop, type ShopOptions } from '../shop.ts';
 import { wipeState } from '../state.ts';
 
@@ -23,20 +24,24 @@ export const PATIENCE_MS = 90_000;
 
 type Request = Omit<RequestInit, 'headers'> & { headers?: Record<string, string> };
 
+/** The broker of this run: Kafka, or what $BUS says. */
+const bus = wishedBus();
+export const e2eBroker = bus === 'memory' ? 'kafka' : bus;
+
 /** The card numbers of the payment provider that the tests use. */
 export const cards = { good: '4242424242424242', declined: '4000000000000002' } as const;
 
 /**
  * A whole shop for one spec file: two instances of every service, with fail-points that can be armed. Databases of its own on the
- * Postgres of this run, and a Kafka of its own: what one file's shop still had under way must not reach the next one's. `settings` is more
+ * Postgres of this run, and a broker of its own: what one file's shop still had under way must not reach the next one's. `settings` is more
  * environment for a service's instances.
  */
 export async function e2eShop(name: string, settings: ShopOptions['env'] = {}): Promise<E2eShop> {
   const { postgres, redis, prefix } = servers();
   Object.assign(process.env, { POSTGRES_URL: postgres.adminUrl, ...(redis && { REDIS_URL: redis.url }) });
   const folder = join(import.meta.dirname, '../../.state-tests', `${name}-${process.pid}`);
-  const need = redis ? (['postgres', 'kafka', 'redis'] as const) : (['postgres', 'kafka'] as const);
-  const running = await startServers({ state: folder, need: [...need], mode: 'testcontainers', say: () => {} });
+  const need: ServerName[] = ['postgres', e2eBroker, ...(redis ? (['redis'] as const) : [])];
+  const running = await startServers({ state: folder, need, mode: 'testcontainers', say: () => {} });
   const failPoints = mkdtempSync(join(running.state.folder, 'fail-points-'));
   const env = { FAIL_POINTS_DIR: failPoints };
   const shop = await startShop({

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { OrderHistory, OrderPage } from '@shop/contracts';
 import { describeWith } from '@shop/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { cards, e2eShop, PATIENCE_MS, type Customer, type E2eShop } from './e2e-shop.fixture.ts';
+import { cards, e2eBroker, e2eShop, PATIENCE_MS, type Customer, type E2eShop } from './e2e-shop.fixture.ts';
 
 /** The main job through the gateway, with two instances of every service on real servers. */
-describeWith('kafka', 'the shop', () => {
+describeWith(e2eBroker, 'the shop', () => {
   let shop: E2eShop;
   let alice: Customer;
   let bob: Customer;

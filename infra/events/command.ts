@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import { messages } from '@shop/contracts';
-import { KafkaBus } from '@shop/eventing';
+import { openBus } from '@shop/eventing';
 import type { Compared } from '@shop/orders';
+import { settingsOf } from '../bus.ts';
 import { runningShop } from '../running.ts';
 import { Obstacle } from '../state.ts';
 import { deadLetterAt, deadLetters, refusal, replay, type DeadLetter } from './dead-letters.ts';
@@ -145,7 +146,8 @@ async function replayDeadLetters(options: Options, rest: string[], { shop, say }
   }
   let unsent = 0;
   const quiet = () => {};
-  const bus = new KafkaBus({ brokers: (running.brokers ?? '').split(','), clientId: 'operator', log: { info: quiet, warn: quiet, error: quiet } });
+  const settings = settingsOf(running.bus ?? { BUS: 'kafka', KAFKA_BROKERS: running.brokers ?? '' });
+  const bus = await openBus(settings, { clientId: 'operator', log: { info: quiet, warn: quiet, error: quiet } });
   const done = (letter: DeadLetter, outcome: string) => {
     told(letter, outcome);
     if (outcome.startsWith('not sent')) unsent++;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cloudEvent, deadLetterTopic, topics, type ConsumerName } from '@shop/contracts';
-import { idOf, replayWindowDays, type MessageBus } from '@shop/eventing';
+import { browse, busTraits, idOf, replayWindowDays, type MessageBus } from '@shop/eventing';
+import { settingsOf, type BusEnvironment } from '../bus.ts';
 import { Obstacle } from '../state.ts';
 import { readTopic, type Lying } from '../topic-reader.ts';
 import { audited, operator } from './audit.ts';
@@ -29,7 +30,7 @@ export async function deadLetters(shop: OperatedShop, filter: Filter): Promise<D
 
 /** The one at `consumer.dead-letters:partition:offset`. */
 export async function deadLetterAt(shop: OperatedShop, at: string): Promise<DeadLetter> {
-  const [, name] = /^(.+)\.dead-letters:\d+:\d+$/.exec(at) ?? [];
+  const [, name] = /^(.+)\.dead-letters:\d+:[\w-]+$/.exec(at) ?? [];
   if (!name) throw new Obstacle(`"${at}" is no dead letter: "dead-letters list" names them as <consumer>.dead-letters:<partition>:<offset>.`);
   const letter = (await ofConsumer(shop, asConsumer(name), {})).find((each) => each.at === at);
   if (!letter) throw new Obstacle(`There is no dead letter at ${at}.`);
@@ -43,12 +44,21 @@ async function ofConsumer(shop: OperatedShop, consumer: ConsumerName, filter: Fi
   return letters.map((each) => ({ ...each, handled: handled.has(each.messageId) }));
 }
 
-async function lyingOn({ brokers }: OperatedShop, topic: string): Promise<Lying[]> {
+async function lyingOn({ bus, brokers }: OperatedShop, topic: string): Promise<Lying[]> {
+  if (bus?.BUS === 'rabbitmq' || bus?.BUS === 'sqs') return lyingInQueue(bus, topic);
   if (brokers === undefined) throw new Obstacle('This shop runs without Kafka (--lite): it keeps no dead letters, only parked keys.');
   try {
     return await readTopic(brokers, topic);
   } catch (error) {
     throw new Obstacle(`${topic} cannot be read: Kafka at ${brokers} says ${(error as Error).message}`);
+  }
+}
+
+async function lyingInQueue(bus: BusEnvironment, topic: string): Promise<Lying[]> {
+  try {
+    return (await browse(settingsOf(bus), topic)).map(({ id, ...message }) => ({ ...message, at: id }));
+  } catch (error) {
+    throw new Obstacle(`${topic} cannot be read: ${busTraits[bus.BUS].title} says ${(error as Error).message}`);
   }
 }
 

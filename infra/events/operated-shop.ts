@@ -6,7 +6,7 @@ import type { RunningShop } from '../running.ts';
 import { Obstacle } from '../state.ts';
 
 /** As much of a running shop as an operator's commands need. */
-export type OperatedShop = Pick<RunningShop, 'brokers' | 'databases'>;
+export type OperatedShop = Pick<RunningShop, 'bus' | 'brokers' | 'databases'>;
 
 /** Services that send or take messages, each with its own database. */
 export const messagingServices = ['catalog', 'orders', 'payments', 'notifications'] as const satisfies DatabaseName[];

@@ -13,7 +13,7 @@ export { inboxKeptDays, replayWindowDays } from './inbox.ts';
 export { MessagingMetrics, Unmeasured, type Handling, type Waiting } from './metrics.ts';
 export { event, MAX_PAYLOAD_BYTES, seal, SHARDS, shardOf, type Outgoing } from './outgoing.ts';
 export { busTraits, type BusName, type BusTraits } from './bus-traits.ts';
-export { makeQueues, openBus, type BusSettings } from './open-bus.ts';
+export { browse, makeQueues, openBus, type BusSettings } from './open-bus.ts';
 export { leaveInLog, leaveInTable, Outbox, PostgresOutbox, type LeaveSql, type PostgresOutboxOptions } from './outbox.ts';
 export { Parking } from './parking.ts';
 export { idOf } from './read-message.ts';

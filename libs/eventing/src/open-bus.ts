@@ -1,6 +1,6 @@
 import { openKafka, type KafkaClient } from './kafka/open-kafka.ts';
 import { MemoryBus } from './memory/memory-bus.ts';
-import type { MessageBus } from './bus.ts';
+import type { Delivery, MessageBus } from './bus.ts';
 import type { BusName } from './bus-traits.ts';
 import type { Log } from './consumer-runtime.ts';
 
@@ -32,4 +32,11 @@ export async function openBus(settings: BusSettings, { clientId, log }: { client
 export async function makeQueues({ BUS, RABBITMQ_URL = '', SQS_URL = '' }: BusSettings, groups: Readonly<Record<string, readonly string[]>>): Promise<void> {
   if (BUS === 'rabbitmq') await (await import('./rabbitmq/topology.ts')).makeQueues(RABBITMQ_URL, groups);
   if (BUS === 'sqs') await (await import('./sqs/topology.ts')).makeQueues(SQS_URL, groups);
+}
+
+/** What waits in the queues of a group of one topic that bears its name and that nobody reads; it stays there. (Kafka's topics are read by their own tools.) */
+export async function browse({ BUS, RABBITMQ_URL = '', SQS_URL = '' }: BusSettings, group: string): Promise<Delivery[]> {
+  if (BUS === 'rabbitmq') return (await import('./rabbitmq/browse.ts')).browse(RABBITMQ_URL, group);
+  if (BUS === 'sqs') return (await import('./sqs/browse.ts')).browse(SQS_URL, group);
+  throw new Error(`${BUS} keeps no queues`);
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
+import type { Channel, ChannelModel, ConsumeMessage, Message } from 'amqplib';
 import { atMost } from '../at-most.ts';
 import type { Delivery, SubscribeOptions, Subscription } from '../bus.ts';
 import { connect, type RabbitBusOptions } from './connection.ts';
@@ -166,7 +166,8 @@ export class RabbitSubscription implements Subscription {
   }
 }
 
-function deliveryOf({ content, fields, properties }: ConsumeMessage): Delivery {
+/** A message as it arrived, whoever reads it. */
+export function deliveryOf({ content, fields, properties }: Message): Delivery {
   return {
     id: `${fields.exchange}:${fields.routingKey}:${properties.messageId}`,
     topic: fields.exchange,

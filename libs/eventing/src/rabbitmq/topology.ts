@@ -21,7 +21,7 @@ export const membersOf = (group: string): string => `${group}.members`;
  * each replicated and with one active consumer, so that a key's order holds however many instances there are.
  */
 export async function declareGroup(channel: Channel, group: string, topics: readonly string[]): Promise<void> {
-  for (const topic of topics) await channel.assertExchange(topic, 'direct', { durable: true });
+  for (const topic of topics) await channel.assertExchange(topic, 'topic', { durable: true });
   for (let lane = 0; lane < LANES; lane++) {
     await channel.assertQueue(queueOf(group, lane), { durable: true, arguments: { 'x-queue-type': 'quorum', 'x-single-active-consumer': true } });
     for (const topic of topics) await channel.bindQueue(queueOf(group, lane), topic, String(lane));

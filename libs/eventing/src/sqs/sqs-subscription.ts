@@ -112,8 +112,8 @@ class QueueReader {
   }
 
   #hand(queue: string, message: Message): void {
-    const { client, handle, log, group } = this.#options;
-    const work = handle(this.#deliveryOf(message))
+    const { client, handle, log, group, topic } = this.#options;
+    const work = handle(deliveryOf(topic, message))
       .then(
         () => client.send(new DeleteMessageCommand({ QueueUrl: queue, ReceiptHandle: message.ReceiptHandle })).then(() => {}),
         () => this.#hideFor(queue, message, AGAIN_AFTER_S),
@@ -141,15 +141,15 @@ class QueueReader {
       }
     }
   }
+}
 
-  #deliveryOf({ MessageId, Body, MessageAttributes = {} }: Message): Delivery {
-    const { topic } = this.#options;
-    return {
-      id: `${topic}:0:${MessageId}`,
-      topic,
-      key: MessageAttributes['key']?.StringValue,
-      value: Body,
-      headers: JSON.parse(MessageAttributes['headers']?.StringValue ?? '{}') as Record<string, string>,
-    };
-  }
+/** A message as it arrived, whoever reads it. */
+export function deliveryOf(topic: string, { MessageId, Body, MessageAttributes = {} }: Message): Delivery {
+  return {
+    id: `${topic}:0:${MessageId}`,
+    topic,
+    key: MessageAttributes['key']?.StringValue,
+    value: Body,
+    headers: JSON.parse(MessageAttributes['headers']?.StringValue ?? '{}') as Record<string, string>,
+  };
 }

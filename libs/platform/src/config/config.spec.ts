@@ -55,8 +55,11 @@ describe('the configuration of a service', () => {
     expect(faults).not.toContain('hunter2');
   });
 
-  it('wants brokers for Kafka, and none for the bus in memory', () => {
+  it('wants to know where the broker is, and nothing for the bus in memory', () => {
     expect(faultsOf({ ...complete, KAFKA_BROKERS: undefined })).toContain('KAFKA_BROKERS is missing');
+    expect(faultsOf({ ...complete, BUS: 'rabbitmq' })).toContain('RABBITMQ_URL is missing');
+    expect(faultsOf({ ...complete, BUS: 'rabbitmq', RABBITMQ_URL: 'amqp://shop:hunter2@here' })).toBe('');
+    expect(faultsOf({ ...complete, BUS: 'sqs' })).toContain('SQS_URL is missing');
     expect(faultsOf({ ...complete, KAFKA_BROKERS: undefined, BUS: 'memory' })).toBe('');
   });
 });

@@ -41,17 +41,23 @@ export const databaseSettings = {
 
 /** For a service that sends or takes messages. */
 export const busSettings = {
-  BUS: z.enum(['kafka', 'memory']).default('kafka'),
-  /** A comma list of host:port; required unless BUS is memory. */
+  BUS: z.enum(['kafka', 'rabbitmq', 'sqs', 'memory']).default('kafka'),
+  /** A comma list of host:port; required when BUS is kafka. */
   KAFKA_BROKERS: commaList.default([]),
   /** Which client speaks to Kafka (docs/adr/0005). */
   KAFKA_CLIENT: z.enum(['platformatic', 'kafkajs']).default('platformatic'),
+  /** amqp://user:password@host:port; required when BUS is rabbitmq. */
+  RABBITMQ_URL: z.url({ protocol: /^amqps?$/, error: 'must be an amqp URL' }).optional(),
+  /** https://sqs.<region>.amazonaws.com, or an emulator, with key id and secret as its user and password where the SDK finds none; required when BUS is sqs. */
+  SQS_URL: httpUrl.optional(),
   /** Where tests arm the kills of eventing's fail-points; never set in an ordinary run. */
   FAIL_POINTS_DIR: z.string().optional(),
 } satisfies z.ZodRawShape;
 
 /** What only several keys together can say. */
 export function incomplete(values: Record<string, unknown>): string[] {
-  const brokers = values.KAFKA_BROKERS;
-  return values.BUS === 'kafka' && Array.isArray(brokers) && brokers.length === 0 ? ['KAFKA_BROKERS is missing (or set BUS=memory)'] : [];
+  const place = { kafka: 'KAFKA_BROKERS', rabbitmq: 'RABBITMQ_URL', sqs: 'SQS_URL' }[String(values.BUS)];
+  const value = place && values[place];
+  const missing = place && (value === undefined || (Array.isArray(value) && value.length === 0));
+  return missing ? [`${place} is missing (or set BUS=memory)`] : [];
 }
