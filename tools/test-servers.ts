@@ -43,11 +43,11 @@ export async function setup(project: TestProject): Promise<void> {
   say(`Servers for ${project.name}: ${found.join(', ')}, ready in ${((performance.now() - began) / 1000).toFixed(1)} s`);
 }
 
-/** The brokers that a file of this run asks for: who works on one spec does not wait for all of them. */
+/** The brokers that a file of this run asks for (who works on one spec does not wait for all of them), or the one that the whole shop runs on. */
 async function brokersFor(project: TestProject): Promise<Broker[]> {
+  if (project.name === 'e2e') return brokerNames.filter((name) => name === wishedBus());
   const { filenamePattern } = project.vitest as { filenamePattern?: string[] };
   const { testFiles } = await project.globTestFiles(filenamePattern);
-  if (project.name === 'e2e') return brokerNames.filter((name) => name === wishedBus());
   const texts = testFiles.map((file) => readFileSync(file, 'utf8'));
   return brokerNames.filter((name) => texts.some((text) => text.includes('describeWith(') && text.includes(`'${name}'`)));
 }

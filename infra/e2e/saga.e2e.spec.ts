@@ -3,10 +3,10 @@ import type { OrderHistory, OrderView } from '@shop/contracts';
 import { describeWith } from '@shop/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ServiceName } from '../environment.ts';
-import { e2eShop, PATIENCE_MS, type Customer, type E2eShop } from './e2e-shop.fixture.ts';
+import { e2eBroker, e2eShop, PATIENCE_MS, type Customer, type E2eShop } from './e2e-shop.fixture.ts';
 
 /** Ways out of the main job: given up at each point, and a payment provider that does not say what it did. Two instances of every service. */
-describeWith('kafka', 'the saga', () => {
+describeWith(e2eBroker, 'the saga', () => {
   let shop: E2eShop;
   let alice: Customer;
   beforeAll(async () => {

@@ -4,6 +4,7 @@ import { describeWith } from '@shop/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { busTraits } from '../bus-traits.ts';
 import { messageBusContract } from '../message-bus.contract.ts';
+import { browse } from './browse.ts';
 import { RabbitBus } from './rabbit-bus.ts';
 import { LANES, laneOf, makeQueues } from './topology.ts';
 
@@ -32,6 +33,19 @@ describeWith('rabbitmq', 'RabbitMQ', ({ url }) => {
     await makeQueues(url, Object.fromEntries(groups.map((group) => [group, [topic]])));
     return topic;
   }
+
+  it('shows what waits where nobody reads, again and again, and it stays there', async () => {
+    const topic = `contract-${randomUUID().slice(0, 8)}.dead-letters`;
+    await makeQueues(url, { [topic]: [topic] });
+    const bus = open(url);
+    await bus.publish(Array.from({ length: 15 }, (_, n) => ({ topic, key: `k${n}`, value: String(n), headers: { why: 'because' } })));
+    const looks = [await browse(url, topic), await browse(url, topic)];
+    for (const look of looks) expect(look.map(({ value }) => Number(value)).toSorted((a, b) => a - b)).toEqual(Array.from({ length: 15 }, (_, n) => n));
+    expect(looks[0]).toContainEqual(expect.objectContaining({ topic, key: 'k3', value: '3', headers: expect.objectContaining({ why: 'because' }) }));
+    const ids = looks.map((look) => look.map(({ id }) => id).toSorted());
+    expect(ids[0]).toEqual(ids[1]);
+    await bus.close();
+  });
 
   it('shares the lanes of a group among its instances, and leaves none unread when one goes', async () => {
     const group = `g-${randomUUID().slice(0, 8)}`;
