@@ -72,7 +72,8 @@ async function bringUp(state: State, names: ServerName[], say: (line: string) =>
   const { folder } = state;
   const { whole, ports: kept } = noted(folder) ?? { whole: false };
   // Containers that a killed start left running are used again as they are.
-  const ports = whole && kept && (await compose(folder, ['ps', '--quiet'])) !== '' ? kept : await choosePorts();
+  const running = whole && kept && (await compose(folder, ['ps', '--quiet'])) !== '';
+  const ports = { ...(await choosePorts()), ...(running && kept) };
   // Written before anything runs, so that whatever a killed start leaves is found; passwords are not in it.
   note(folder, { whole, ports });
   state.defer(() => stopCompose(folder));

@@ -83,7 +83,8 @@ class QueueReader {
         this.#queue ??= await makeQueue(client, topic, group);
         await this.#receive(this.#queue);
       } catch (error) {
-        this.#queue = undefined;
+        // Deleted by somebody: then it is made again.
+        if ((error as Error).name.includes('QueueDoesNotExist')) this.#queue = undefined;
         log.warn({ err: error as Error, group, topic }, 'sqs does not answer; asking again');
         await sleep(RETRY_AFTER_MS, undefined, { signal: this.#closing.signal }).catch(() => {});
       }
