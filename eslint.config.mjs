@@ -30,7 +30,7 @@ const boundaries = {
     only('lib:eventing', 'lib:kernel', 'lib:contracts', 'lib:platform', 'lib:testing'),
     only('type:app', 'type:lib'),
     only('type:infra', 'type:lib', 'type:app'),
-    only('type:practice', 'type:lib', 'type:infra'),
+    only('type:practice', 'type:lib', 'type:app', 'type:infra'),
     only('type:load', 'type:lib', 'type:infra'),
     only('type:tool', 'type:lib', 'type:infra'),
   ],

@@ -8,3 +8,4 @@ export { order, type Order, type OrderCommand, type OrderEvent } from './domain/
 export { patience, steps, type SagaStep } from './domain/saga.ts';
 export { OrderListRebuild, type Compared, type Mended } from './order-list-rebuild.ts';
 export { orderUpcasters } from './domain/upcasters.ts';
+export { orderProcess } from './order-process.ts';
