@@ -30,7 +30,6 @@ const dependencies: Seed[] = [
   { at: 'apps/orders/src/a.ts', code: use('@shop/payments'), refused: tags('type:app', '"type:lib"') },
   { at: 'apps/gateway/src/a.ts', code: use('@shop/infra/servers'), refused: tags('type:app', '"type:lib"') },
   { at: 'tools/a.ts', code: use('@shop/catalog'), refused: tags('type:tool', '"type:lib", "type:infra"') },
-  { at: 'practices/a.ts', code: use('@shop/tools'), refused: tags('type:practice', '"type:lib", "type:app", "type:infra"') },
   { at: 'load-tests/a.ts', code: use('@shop/catalog'), refused: tags('type:load', '"type:lib", "type:infra"') },
   { at: 'practices/checker/a.ts', code: use('@shop/eventing'), refused: 'The checker shares nothing with what it judges' },
   { at: 'practices/checker/b.ts', code: use('../lab/bench.ts'), refused: 'The checker shares nothing with what it judges' },
