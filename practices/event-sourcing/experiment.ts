@@ -39,7 +39,7 @@ export const experiment: Experiment<HistoryLoad> = {
     { name: 'event sourcing', practice: true, what: 'what happened is what is stored; the state is its sum' },
   ],
   load: {
-    full: { seed: 20, orders: 1_000, clients: 8, kills: 10 },
+    full: { seed: 20, orders: 600, clients: 8, kills: 10 },
     quick: { seed: 20, orders: 60, clients: 4, kills: 2 },
   },
   tables: eventStoreTables + tables,

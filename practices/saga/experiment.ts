@@ -41,7 +41,7 @@ export const experiment: Experiment<SagaLoad> = {
     { name: 'saga', practice: true, what: 'each step noted in the order’s stream, with what it calls for' },
   ],
   load: {
-    full: { seed: 20, orders: 1_500, clients: 8, kills: 6 },
+    full: { seed: 20, orders: 800, clients: 8, kills: 4 },
     quick: { seed: 20, orders: 80, clients: 4, kills: 1 },
   },
   tables: eventStoreTables + tables + plainTables,
