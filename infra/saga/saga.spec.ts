@@ -3,7 +3,7 @@ import { rules, World, type Rules } from './world.fixture.ts';
 
 /** `SAGA_SEED=<n>` lives one seed and tells its story; `SAGA_SEEDS=<n>` lives so many. */
 const one = process.env['SAGA_SEED'];
-const many = Number(process.env['SAGA_SEEDS'] ?? 20_000);
+const many = Number(process.env['SAGA_SEEDS'] ?? (process.env['CI_LEVEL'] === 'nightly' ? 1_000_000 : 20_000));
 
 /** What goes wrong with a seed, if anything, and what happened before. */
 function fate(seed: number, by: Rules = rules): { wrong: string | undefined; story: string[] } {
