@@ -24,7 +24,7 @@ export const memories: Readonly<Record<string, Open>> = {
   },
 
   /** An audit log as an interceptor writes it: what was done, once it is done, and before anybody is told. */
-  'status column, audit log': (database, committed) => {
+  'audit log': (database, committed) => {
     const store = new (class extends StatusColumn {
       override async append(change: Append): Promise<void> {
         await super.append(change);
