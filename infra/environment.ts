@@ -39,7 +39,7 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
       ORDERS_URLS: urls('orders'),
       NOTIFICATIONS_URLS: urls('notifications'),
     }),
-    auth: () => ({ ...data('auth'), COOKIE_KEYS: secret('cookies'), NOTIFICATIONS_CLIENT_SECRET: secret('notifications client'), SEED_DEMO: 'true' }),
+    auth: () => ({ ...data('auth'), COOKIE_KEYS: secret('cookies'), NOTIFICATIONS_CLIENT_SECRET: secret('notifications client'), OPERATOR_CLIENT_SECRET: secret('operator client'), SEED_DEMO: 'true' }),
     catalog: () => ({ ...data('catalog'), ...bus, ...cache, SEED_DEMO: 'true' }),
     orders: () => ({ ...data('orders'), ...bus }),
     payments: () => ({ ...data('payments'), ...bus, PROVIDER_URL: urlOf(topology.outside.provider), PROVIDER_KEY: secret('provider key') }),

@@ -5,11 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { cloudEvent, topics, type CloudEvent } from '@shop/contracts';
+import { readTopic } from '@shop/eventing';
 import { fold, upcast, type StoredEvent } from '@shop/kernel';
 import { order, orderUpcasters, type OrderEvent } from '@shop/orders';
 import { runningShop, type RunningShop } from './running.ts';
 import { Obstacle } from './state.ts';
-import { readTopic } from './topic-reader.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const usage = `npm run golden

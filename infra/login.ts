@@ -28,6 +28,12 @@ export function register({ issuer, ...account }: { issuer: string; email: string
   return throughTheForm(issuer, '/registration', account);
 }
 
+/** The access token of the client `operator`, for /operations of every service. */
+export async function operatorToken(issuer: string, secret: string): Promise<string> {
+  const config = await discovered(issuer, 'operator', oauth.ClientSecretBasic(secret));
+  return (await oauth.clientCredentialsGrant(config, { scope: 'operations' })).access_token;
+}
+
 /** A new pair of tokens; the refresh token that was given is used up. */
 export async function refresh(issuer: string, refreshToken: string): Promise<Omit<SignedIn, 'subject'>> {
   return tokens(await oauth.refreshTokenGrant(await client(issuer), refreshToken));
@@ -63,11 +69,15 @@ const clients = new Map<string, Promise<oauth.Configuration>>();
 function client(issuer: string): Promise<oauth.Configuration> {
   const known = clients.get(issuer);
   if (known) return known;
-  const execute = new URL(issuer).protocol === 'http:' ? [oauth.allowInsecureRequests] : [];
-  const found = oauth.discovery(new URL(issuer), 'shop-cli', undefined, oauth.None(), { execute, timeout: patience / 1000 });
+  const found = discovered(issuer, 'shop-cli', oauth.None());
   clients.set(issuer, found);
   found.catch(() => clients.delete(issuer));
   return found;
+}
+
+function discovered(issuer: string, clientId: string, authentication: oauth.ClientAuth): Promise<oauth.Configuration> {
+  const execute = new URL(issuer).protocol === 'http:' ? [oauth.allowInsecureRequests] : [];
+  return oauth.discovery(new URL(issuer), clientId, undefined, authentication, { execute, timeout: patience / 1000 });
 }
 
 /** Where the browser stands: on a page of the issuer, or `left` to the application's own address, which nobody has to serve. */
@@ -108,20 +118,26 @@ function said(html: string): string | undefined {
   return reasons.length > 0 ? reasons.join(' ').replaceAll('&#39;', "'") : undefined;
 }
 
-const usage = `npm run login -- [--email <address>] [--password <password>] [--issuer <url>]
+const usage = `npm run login -- [--email <address>] [--password <password>] [--issuer <url>] | --operator
 
 Signs in at the running shop and prints the access token, alone, on stdout: TOKEN=$(npm run -s login)
 
   --email, --password  somebody else than the demo customer
   --issuer             another shop: the address of its gateway with /oidc
+  --operator           as the operator of the shop that runs here, for /operations of its services
 `;
 
 /** `npm run login`: the token alone on stdout, everything else on stderr. Returns the exit code. */
 export async function loginCommand(args: string[]): Promise<number> {
   const text = { type: 'string' } as const;
-  const { values } = parseArgs({ args, options: { email: text, password: text, issuer: text, help: { type: 'boolean' } } });
+  const { values } = parseArgs({ args, options: { email: text, password: text, issuer: text, operator: { type: 'boolean' }, help: { type: 'boolean' } } });
   if (values.help) {
     process.stderr.write(usage);
+    return 0;
+  }
+  if (values.operator) {
+    const shop = runningShop();
+    process.stdout.write(`${await operatorToken(addressOf(shop).issuer, shop.operatorSecret)}\n`);
     return 0;
   }
   const { email = 'demo@example.com', password = 'demo-password-1', issuer = addressOf(runningShop()).issuer } = values;

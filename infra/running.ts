@@ -14,6 +14,8 @@ export interface RunningShop {
   /** Kafka's, where it is the bus. */
   brokers?: string | undefined;
   providerKey: string;
+  /** Of the client `operator`. */
+  operatorSecret: string;
   databases: Record<DatabaseName, DatabaseUrls>;
 }
 
@@ -21,8 +23,8 @@ const fileIn = (folder: string) => join(folder, 'shop.json');
 
 /** Written when the shop is up. It holds secrets, so only its owner may read it. */
 export function announce(folder: string, shop: RunningShop): void {
-  const { urls, bus, brokers, providerKey, databases } = shop;
-  writeFileSync(fileIn(folder), JSON.stringify({ urls, bus, brokers, providerKey, databases }), { mode: 0o600 });
+  const { urls, bus, brokers, providerKey, operatorSecret, databases } = shop;
+  writeFileSync(fileIn(folder), JSON.stringify({ urls, bus, brokers, providerKey, operatorSecret, databases }), { mode: 0o600 });
 }
 
 export function unannounce(folder: string): void {

@@ -95,6 +95,11 @@ export class Shop {
     return this.topology.secret('provider key');
   }
 
+  /** With it the client `operator` asks auth for a token. */
+  get operatorSecret(): string {
+    return this.topology.secret('operator client');
+  }
+
   get processes(): { service: MemberName; instance: number; pid: number | undefined; restarts: number }[] {
     return this.members.map(({ service, instance, supervised: { pid, restarts } }) => ({ service, instance, pid, restarts }));
   }

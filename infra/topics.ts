@@ -8,15 +8,20 @@ const keepForEver = [{ name: 'retention.ms', value: '-1' }];
 export async function createTopics(brokers: string, prefix = ''): Promise<void> {
   const admin = new Admin({ clientId: 'launcher', bootstrapBrokers: brokers.split(','), retries: 5, retryDelay: 200, timeout: 10_000 });
   try {
-    const there = new Set(await admin.listTopics());
-    const missing = (wanted: string[]) => wanted.map((name) => prefix + name).filter((name) => !there.has(name));
-    for (const partitions of new Set(Object.values(topics).map((topic) => topic.partitions))) {
-      const wanted = missing(Object.entries(topics).flatMap(([name, topic]) => (topic.partitions === partitions ? [name] : [])));
-      if (wanted.length > 0) await admin.createTopics({ topics: wanted, partitions, replicas: -1, configs: keepForSomeDays });
-    }
-    const deadLetters = missing(Object.keys(consumers).map(deadLetterTopic));
-    if (deadLetters.length > 0) await admin.createTopics({ topics: deadLetters, partitions: deadLetterPartitions, replicas: -1, configs: keepForEver });
+    // Somebody else may be making them at the same moment: then what is missing is another list.
+    await createMissing(admin, prefix).catch(() => createMissing(admin, prefix));
   } finally {
     await admin.close();
   }
+}
+
+async function createMissing(admin: Admin, prefix: string): Promise<void> {
+  const there = new Set(await admin.listTopics());
+  const missing = (wanted: string[]) => wanted.map((name) => prefix + name).filter((name) => !there.has(name));
+  for (const partitions of new Set(Object.values(topics).map((topic) => topic.partitions))) {
+    const wanted = missing(Object.entries(topics).flatMap(([name, topic]) => (topic.partitions === partitions ? [name] : [])));
+    if (wanted.length > 0) await admin.createTopics({ topics: wanted, partitions, replicas: -1, configs: keepForSomeDays });
+  }
+  const deadLetters = missing(Object.keys(consumers).map(deadLetterTopic));
+  if (deadLetters.length > 0) await admin.createTopics({ topics: deadLetters, partitions: deadLetterPartitions, replicas: -1, configs: keepForEver });
 }

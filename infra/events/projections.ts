@@ -1,35 +1,37 @@
 import { EventStore, PostgresOutbox } from '@shop/eventing';
-import { OrderListRebuild, orderUpcasters, type Compared, type Mended } from '@shop/orders';
+import { agrees, OrderListRebuild, orderUpcasters, type Compared } from '@shop/orders';
 import type { Database } from '@shop/platform';
-import { audited } from './audit.ts';
-import { inDatabase, type OperatedShop } from './operated-shop.ts';
+import { Obstacle } from '../state.ts';
+import { nothingMore, type Command } from './arguments.ts';
+import { inDatabase, line, operator } from './operated-shop.ts';
 
-/** What a rebuild has done, and whether the list is now what the events make it. */
-export interface Rebuilt {
-  readonly mended: Mended;
-  readonly compared: Compared;
-}
+export const checkProjection: Command = async (_, rest, { shop, say, patience }) => {
+  assertOrders(rest);
+  return sayCompared(await inDatabase(shop(), 'orders', (database) => orderList(database).compare({ patience })), say);
+};
+
+export const rebuildProjection: Command = async (_, rest, { shop, say, patience }) => {
+  assertOrders(rest);
+  const { mended, compared } = await inDatabase(shop(), 'orders', (database) => orderList(database).run(operator(), { patience }));
+  const { orders, events, seconds, wrong, behind, differences } = mended;
+  say(`${orders} orders folded from ${events} events in ${seconds.toFixed(1)} s (${Math.round(events / seconds)} a second): ${wrong} rows were wrong, ${behind} behind`);
+  for (const { id, what } of differences) say(`  ${id}  ${line(what)}`);
+  return sayCompared(compared, say);
+};
 
 const orderList = (database: Database) => new OrderListRebuild(database, new EventStore(database, new PostgresOutbox(), orderUpcasters));
 
-/** Compares the list of orders with the orders' events, and changes nothing. `patience` is for messages under way, in ms. */
-export function checkOrders(shop: OperatedShop, patience?: number): Promise<Compared> {
-  return inDatabase(shop, 'orders', (_, database) => orderList(database).compare({ patience }));
+function assertOrders([name, ...rest]: string[]): void {
+  nothingMore(rest);
+  if (name !== 'orders') throw new Obstacle(`Which projection? There is one: orders${name === undefined ? '' : `, and no "${name}"`}.`);
 }
 
-/** Whether the list is what the events make it. */
-export const agrees = ({ projection, folded }: Compared) => projection === folded;
-
-/** Makes the list anew from the events, while orders flow, and compares. */
-export function rebuildOrders(shop: OperatedShop, patience?: number): Promise<Rebuilt> {
-  return inDatabase(shop, 'orders', async (sql, database) => {
-    const rebuild = orderList(database);
-    const done: { mended?: Mended; compared?: Compared } = {};
-    await audited(sql, { action: 'rebuild', consumer: 'orders.list' }, async () => {
-      done.mended = await rebuild.mend();
-      done.compared = await rebuild.compare({ patience });
-      return `${done.mended.wrong} of ${done.mended.orders} were wrong; the hashes ${agrees(done.compared) ? 'agree' : 'differ'}`;
-    });
-    return done as Rebuilt;
-  });
+function sayCompared(compared: Compared, say: (line: string) => void): number {
+  const { orders, events, wrong, differences, projection, folded } = compared;
+  say(`projection  sha256 ${projection}`);
+  say(`events      sha256 ${folded}`);
+  if (agrees(compared)) say(`The same, for ${orders} orders and ${events} events.`);
+  else say(`They differ: ${wrong} of ${orders} rows are not what the events make them.`);
+  for (const { id, what } of differences) say(`  ${id}  ${line(what)}`);
+  return agrees(compared) ? 0 : 1;
 }

@@ -11,6 +11,8 @@ export class AuthConfig extends Config(
     COOKIE_KEYS: z.string().transform((list) => list.split(',')).pipe(z.array(secret).min(1)),
     /** With it notifications asks for a token of its own (client credentials). */
     NOTIFICATIONS_CLIENT_SECRET: secret,
+    /** With it an operator asks for a token; absent: nobody gets one for `operations`. */
+    OPERATOR_CLIENT_SECRET: secret.optional(),
     /** Creates the demo customer of the README; never set where real people sign in. */
     SEED_DEMO: z.stringbool().default(false),
   }),

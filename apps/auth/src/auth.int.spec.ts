@@ -18,6 +18,7 @@ const issuer = 'https://shop.example/oidc';
 const redirectUri = 'http://127.0.0.1:47111/callback';
 const [customer, clientSecret] = [{ email: 'demo@example.com', password: 'demo-password-1' }, 'secret-of-notifications'];
 
+const operatorSecret = 'secret-of-the-operator';
 const { url: databaseUrl } = await freshDatabase('auth');
 const database = new Database(databaseUrl, { size: 2, application: 'spec' });
 const ports = [await freePort(), await freePort()] as const;
@@ -28,11 +29,12 @@ const environment = (port: number) => ({
   DATABASE_URL: databaseUrl,
   COOKIE_KEYS: 'a-cookie-key-of-this-year,a-cookie-key-of-last-year',
   NOTIFICATIONS_CLIENT_SECRET: clientSecret,
+  OPERATOR_CLIENT_SECRET: operatorSecret,
   SEED_DEMO: '1',
 });
 const printed: string[] = [];
 /** Whatever must never be printed: every token, code and password that went through here. */
-const secrets: string[] = [customer.email, customer.password, clientSecret];
+const secrets: string[] = [customer.email, customer.password, clientSecret, operatorSecret];
 const closing: (() => Promise<unknown>)[] = [() => database.close()];
 let shopCli: oauth.Configuration;
 let notifications: oauth.Configuration;
@@ -235,6 +237,18 @@ describe('auth, twice behind one address', () => {
     const guess = { method: 'POST', headers: { authorization: `Basic ${btoa('notifications:guessed')}` }, body: new URLSearchParams({ grant_type: 'client_credentials' }) };
     const answer = await balanced(`${issuer}/token`, guess);
     expect([answer.status, await answer.json()]).toMatchObject([401, { error: 'invalid_client' }]);
+  });
+
+  it('lets an operator operate, and nobody else', async () => {
+    const options = { [oauth.customFetch]: balanced as oauth.CustomFetch };
+    const operator = await oauth.discovery(new URL(issuer), 'operator', undefined, oauth.ClientSecretBasic(operatorSecret), options);
+    const { access_token } = await oauth.clientCredentialsGrant(operator, { scope: 'operations' });
+    secrets.push(access_token);
+    expect(decodeJwt(access_token)).toMatchObject({ sub: 'operator', aud: 'shop', scope: 'operations' });
+    expect(await outcome(oauth.clientCredentialsGrant(operator, { scope: 'accounts:read' }))).toBe('invalid_scope');
+    expect(await outcome(oauth.clientCredentialsGrant(notifications, { scope: 'operations' }))).toBe('invalid_scope');
+    const { visitor } = await atTheDoor({ scope: 'openid orders:read operations' });
+    expect(visitor.at.searchParams.get('error')).toBe('invalid_scope');
   });
 
   it('sends people away rather than let a storm of sign-ins take all there is', async () => {

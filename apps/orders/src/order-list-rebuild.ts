@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { EventStore, type RecordedEvent } from '@shop/eventing';
+import { audited, EventStore, type RecordedEvent } from '@shop/eventing';
 import { Database } from '@shop/platform';
 import type { OrderEvent } from './domain/order.ts';
 import { difference, listedFrom, listedRows, rowText, storeListed, type ListedOrder } from './listed-orders.ts';
@@ -27,6 +27,9 @@ export interface Compared extends Pass {
   readonly folded: string;
 }
 
+/** Whether the list is what the events make it. */
+export const agrees = ({ projection, folded }: Compared): boolean => projection === folded;
+
 export interface RebuildOptions {
   readonly signal?: AbortSignal | undefined;
   /** Orders at a time (200): so many rows are locked, for some milliseconds. */
@@ -49,6 +52,18 @@ export class OrderListRebuild {
     private readonly database: Database,
     private readonly store: EventStore,
   ) {}
+
+  /** Mends, then compares. It is written down who had it done, and what came of it. */
+  async run(operator: string, options: RebuildOptions = {}): Promise<{ mended: Mended; compared: Compared }> {
+    const done: { mended?: Mended; compared?: Compared } = {};
+    await audited(this.database, { operator, action: 'rebuild', consumer: 'orders.list' }, async () => {
+      const mended = (done.mended = await this.mend(options));
+      const compared = (done.compared = await this.compare(options));
+      const verdict = agrees(compared) ? 'the same' : `${compared.wrong} differ`;
+      return `${mended.wrong} of ${mended.orders} rows were wrong, ${mended.behind} behind; projection ${compared.projection}, events ${compared.folded}: ${verdict}`;
+    });
+    return done as Required<typeof done>;
+  }
 
   /** An order whose events cannot be folded keeps its row, and is told. */
   async mend({ signal, batch = 200 }: RebuildOptions = {}): Promise<Mended> {

@@ -6,6 +6,8 @@ import { Deadlines } from './deadlines.ts';
 import { orderUpcasters } from './domain/upcasters.ts';
 import { OrderList } from './order-list.ts';
 import { OrderListConsumer } from './order-list.consumer.ts';
+import { OrderListRebuild } from './order-list-rebuild.ts';
+import { OrderOperationsController } from './order-operations.controller.ts';
 import { Orders } from './orders.ts';
 import { OrdersController } from './orders.controller.ts';
 import { Prices, PricesConsumer } from './prices.ts';
@@ -21,7 +23,7 @@ import { SagaConsumer } from './saga.consumer.ts';
       upcasters: orderUpcasters,
     }),
   ],
-  controllers: [OrdersController],
-  providers: [Orders, OrderList, Prices, Deadlines, Reconciliation, SagaConsumer, PricesConsumer, OrderListConsumer, ReconcilerConsumer],
+  controllers: [OrdersController, OrderOperationsController],
+  providers: [Orders, OrderList, OrderListRebuild, Prices, Deadlines, Reconciliation, SagaConsumer, PricesConsumer, OrderListConsumer, ReconcilerConsumer],
 })
 export class OrdersModule {}

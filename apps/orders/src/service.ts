@@ -6,6 +6,7 @@ export const orders = defineService({ name: 'orders', config: OrdersConfig, modu
 
 export { order, type Order, type OrderCommand, type OrderEvent } from './domain/order.ts';
 export { patience, steps, type SagaStep } from './domain/saga.ts';
-export { OrderListRebuild, type Compared, type Mended } from './order-list-rebuild.ts';
+export { agrees, OrderListRebuild, type Compared } from './order-list-rebuild.ts';
+export { orderThen, type Moment } from './order-then.ts';
 export { orderUpcasters } from './domain/upcasters.ts';
 export { orderProcess } from './order-process.ts';

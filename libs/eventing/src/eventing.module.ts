@@ -10,6 +10,9 @@ import { EventStore } from './event-store.ts';
 import { MemoryBus } from './memory/memory-bus.ts';
 import { MessagingMetrics, Unmeasured } from './metrics.ts';
 import { openBus, type BusSettings } from './open-bus.ts';
+import { Background } from './operations/background.ts';
+import { DeadLetterTopics } from './operations/dead-letter-topics.ts';
+import { OperationsController, OwnConsumers } from './operations/operations.controller.ts';
 import { Outbox, PostgresOutbox } from './outbox.ts';
 import { QueueRelay } from './queue-relay.ts';
 import { Relay } from './relay.ts';
@@ -39,18 +42,22 @@ const NOTIFY_EVERY_MS = 10;
 /** The one bus of all services in this process when there is no broker. */
 let inProcess: MemoryBus | undefined;
 
-/** The messaging of one service from one call: bus, outbox and relay, event store, and a runtime for each of its consumers. */
+/** The messaging of one service from one call: bus, outbox and relay, event store, a runtime for each of its consumers, and what an operator can do with them. */
 @Module({})
 export class EventingModule {
   /** `config` is the service's own configuration class. */
   static forRoot(config: InjectionToken<EventingConfig>, options: EventingOptions): DynamicModule {
     return {
       module: EventingModule,
+      controllers: [OperationsController],
       providers: [
         { provide: MessageBus, inject: [config, Logger], useFactory: busOfService },
         { provide: Relay, inject: [config, MessageBus, Logger, MessagingMetrics], useFactory: openRelay },
         { provide: Outbox, inject: [Relay, Database, Logger], useFactory: openOutbox },
         { provide: EventStore, inject: [Database, Outbox], useFactory: (database: Database, outbox: PostgresOutbox) => new EventStore(database, outbox, options.upcasters) },
+        Background,
+        { provide: OwnConsumers, inject: [ModuleRef], useFactory: (modules: ModuleRef) => ownConsumers(modules, options) },
+        { provide: DeadLetterTopics, inject: [config], useFactory: (settings: EventingConfig) => new DeadLetterTopics(settings) },
         { provide: MessagingMetrics, useClass: options.metrics ?? Unmeasured },
         {
           provide: Messaging,
@@ -59,7 +66,7 @@ export class EventingModule {
             new Messaging(modules, bus, relay, health, options, FAIL_POINTS_DIR),
         },
       ],
-      exports: [MessageBus, Outbox, EventStore, MessagingMetrics],
+      exports: [MessageBus, Outbox, EventStore, MessagingMetrics, Background],
     };
   }
 }
@@ -98,6 +105,15 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
     await this.relay.stop();
     if (this.bus !== inProcess) await this.bus.close();
   }
+}
+
+/** Asked for when they are needed: consumers are made after the module that runs them. */
+function ownConsumers(modules: ModuleRef, { consumers }: EventingOptions): OwnConsumers {
+  return {
+    get names() {
+      return consumers.map((type) => modules.get(type, { strict: false }).name);
+    },
+  };
 }
 
 function busOfService(config: EventingConfig, log: Logger): Promise<MessageBus> | MessageBus {

@@ -9,7 +9,7 @@ export { DatabaseModule } from './data/database.module.ts';
 export { migrate, type MigrateOptions, type MigrationSet } from './data/migrate.ts';
 export { constraintOf, lockTimedOut } from './data/pg-errors.ts';
 export { failsLikeDatabase } from './data/prisma.ts';
-export { remainingBudget } from './telemetry/deadline.ts';
+export { remainingBudget, withoutDeadline } from './telemetry/deadline.ts';
 export { currentTraceparent, startTelemetry, withTraceparent } from './telemetry/tracing.ts';
 export { neverArrived } from './upstream/failures.ts';
 export { Instances } from './upstream/instances.ts';

@@ -2,9 +2,9 @@ import type { ClientMetadata } from 'oidc-provider';
 import type { AuthConfig } from '../auth.config.ts';
 
 /** What customers may let a program do, and what services may do of themselves. */
-export const shopScopes = ['orders:read', 'orders:write', 'accounts:read'] as const;
+export const shopScopes = ['orders:read', 'orders:write', 'accounts:read', 'operations'] as const;
 
-/** Every program that may ask for tokens. Both are our own, so nobody is asked whether they may. */
+/** Every program that may ask for tokens. All are our own, so nobody is asked whether they may. */
 export function clients(config: AuthConfig): ClientMetadata[] {
   return [
     {
@@ -28,5 +28,19 @@ export function clients(config: AuthConfig): ClientMetadata[] {
       response_types: [],
       scope: 'accounts:read',
     },
+    ...(config.OPERATOR_CLIENT_SECRET === undefined ? [] : [operator(config.OPERATOR_CLIENT_SECRET)]),
   ];
+}
+
+/** Whoever operates the services, at /operations of each: docs/operations.md. */
+function operator(secret: string): ClientMetadata {
+  return {
+    client_id: 'operator',
+    client_secret: secret,
+    token_endpoint_auth_method: 'client_secret_basic',
+    redirect_uris: [],
+    grant_types: ['client_credentials'],
+    response_types: [],
+    scope: 'operations',
+  };
 }

@@ -17,6 +17,11 @@ export function remainingBudget(within: Context = context.active()): number {
   return deadline === undefined ? Infinity : deadline - performance.now();
 }
 
+/** For work that is begun by a request and goes on without it. */
+export function withoutDeadline<T>(work: () => T): T {
+  return context.with(context.active().deleteValue(deadlineKey), work);
+}
+
 /** Throws `unavailable` when nobody waits any more: work begun now would be wasted. */
 export function assertWithinDeadline(): void {
   if (remainingBudget() <= 0) throw new DomainError('unavailable', 'deadline-exceeded', 'This took longer than the caller would wait.');

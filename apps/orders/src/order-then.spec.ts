@@ -1,12 +1,14 @@
+import type { RecordedEvent } from '@shop/eventing';
 import { describe, expect, it } from 'vitest';
-import { orderAt, withoutToken, type StoredEvent } from './history.ts';
+import type { OrderEvent } from './domain/order.ts';
+import { orderAt, withoutToken } from './order-then.ts';
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 31, 12, 0, second));
 const placed = { orderId: 'o1', customerId: 'c1', lines: [], total: { amount: 2500, currency: 'EUR' }, paymentToken: 'tok_1' };
-const events: StoredEvent[] = [
-  { version: 1, recordedAt: at(0), event: { type: 'OrderPlaced', ...placed } },
-  { version: 2, recordedAt: at(10), event: { type: 'StockReserved' } },
-  { version: 3, recordedAt: at(20), event: { type: 'OrderCancelled', reason: 'customer' } },
+const events: RecordedEvent<OrderEvent>[] = [
+  { version: 1, recordedAt: at(0).toISOString(), event: { type: 'OrderPlaced', ...placed } },
+  { version: 2, recordedAt: at(10).toISOString(), event: { type: 'StockReserved' } },
+  { version: 3, recordedAt: at(20).toISOString(), event: { type: 'OrderCancelled', reason: 'customer' } },
 ];
 
 describe('an order at a moment', () => {

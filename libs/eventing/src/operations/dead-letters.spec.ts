@@ -1,5 +1,5 @@
-import { replayWindowDays } from '@shop/eventing';
 import { describe, expect, it } from 'vitest';
+import { replayWindowDays } from '../inbox.ts';
 import { letter, refusal } from './dead-letters.ts';
 
 const now = Date.parse('2026-06-30T12:00:00Z');
