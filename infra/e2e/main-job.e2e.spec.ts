@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { OrderHistory, OrderPage } from '@shop/contracts';
 import { describeWith } from '@shop/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { operatorToken } from '../login.ts';
 import { cards, e2eBroker, e2eShop, PATIENCE_MS, type Customer, type E2eShop } from './e2e-shop.fixture.ts';
 
 /** The main job through the gateway, with two instances of every service on real servers. */
@@ -182,6 +183,21 @@ describeWith(e2eBroker, 'the shop', () => {
       const answers = [await bob.ask(`/v1/orders/${id}`), await bob.ask(`/v1/orders/${id}/history`), await bob.ask(`/v1/orders/${id}/cancellation`, post)];
       expect(answers.map((answer) => [answer.status, answer.body.code])).toEqual(Array(3).fill([404, 'order-not-found']));
       expect((await bob.ask<OrderPage>('/v1/orders?limit=100')).body.items.map((order) => order.id)).not.toContain(id);
+    });
+  });
+
+  describe('whoever operates it', () => {
+    it('finds at each instance that the list of orders is what its events make it, and nothing of that at the gateway', async () => {
+      const { instances, urls, operatorSecret } = shop.shop;
+      const headers = { authorization: `Bearer ${await operatorToken(`${urls.gateway}/oidc`, operatorSecret)}` };
+      for (const url of instances.orders) {
+        const answer = await fetch(`${url}/operations/projections/orders/check`, { method: 'POST', headers });
+        expect([answer.status, await answer.json()]).toMatchObject([200, { same: true, wrong: 0 }]);
+      }
+      const statuses = [];
+      for (const service of ['catalog', 'payments', 'notifications'] as const) statuses.push((await fetch(`${urls[service]}/operations/outbox`, { headers })).status);
+      expect(statuses).toEqual([200, 200, 200]);
+      expect((await shop.ask('/operations/outbox', { headers })).status).toBe(404);
     });
   });
 });

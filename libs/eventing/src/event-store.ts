@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { schemaVersionOf, upcast, type StoredEvent, type Upcasters } from '@shop/kernel';
 import { constraintOf, type Database, type Transaction } from '@shop/platform';
 import { AlreadyHandled, KeyParked, type InboxRow } from './effect.ts';
-import { seal, type Outgoing } from './outgoing.ts';
+import { seal, type Outgoing, type OutboxRow } from './outgoing.ts';
 import type { LeaveSql, PostgresOutbox } from './outbox.ts';
 
 /** An event as it stands in its stream. */
@@ -102,13 +102,9 @@ export class EventStore {
   /** Throws VersionConflict, AlreadyHandled, KeyParked or KeyUsed, each when its constraint says so; and what `Outbox.add` throws. */
   async append(append: Append): Promise<void> {
     this.#outbox.assertOpen();
-    const { stream, expectedVersion, events, messages, inbox, idempotency } = append;
+    const { stream, expectedVersion, events, inbox, idempotency } = append;
     const ids = events.map(() => randomUUIDv7());
-    const rows = messages.map((message) => {
-      const { sequence } = message;
-      if (sequence === undefined) return seal(message, inbox?.messageId);
-      return seal(message, inbox?.messageId, ids[sequence - expectedVersion - 1], append.recordedAt);
-    });
+    const rows = sealed(append, ids);
     try {
       const [result] = await this.#database.query<{ appended: number }>(
         this.#append,
@@ -194,6 +190,16 @@ export class EventStore {
   #recorded<E extends { type: string }>(row: EventRow): RecordedEvent<E> {
     return { version: row.version, recordedAt: row.recordedAt.toISOString(), event: upcast<E>(row, this.#upcasters) };
   }
+}
+
+/** A message that announces an event is the same message whenever it is announced: it bears the id and the time of the event. */
+function sealed(append: Append, ids: readonly string[]): OutboxRow[] {
+  const { messages, inbox, expectedVersion } = append;
+  return messages.map((message) => {
+    const { sequence } = message;
+    if (sequence === undefined) return seal(message, inbox?.messageId);
+    return seal(message, inbox?.messageId, ids[sequence - expectedVersion - 1], append.recordedAt);
+  });
 }
 
 /** The messages follow from `whole`, so that they are left after the events, and only with them. */
