@@ -9,6 +9,8 @@ import { outside, services } from './environment.ts';
 import { isFree, serverPorts } from './ports.ts';
 import { dockerObstacle } from './servers/docker.ts';
 import { kafkaObstacle } from './servers/kafka.ts';
+import { rabbitmqObstacle } from './servers/rabbitmq.ts';
+import { sqsObstacle } from './servers/sqs.ts';
 import { defaultState, holderOfState } from './state.ts';
 
 const exec = promisify(execFile);
@@ -76,6 +78,13 @@ function servers(): Promise<Finding>[] {
       const obstacle = given('KAFKA_BROKERS') || docker ? undefined : kafkaObstacle();
       return { what: 'Kafka', found: given('KAFKA_BROKERS') ?? (docker ? 'by Docker' : obstacle ? 'none: lite only' : 'native, by Maven'), advice: obstacle };
     }),
+    ...(['rabbitmq', 'sqs'] as const).map((name) =>
+      docker.then((docker) => {
+        const { what, variable, obstacle, way } = otherBrokers[name];
+        const none = given(variable) || docker ? undefined : obstacle();
+        return { what, found: `${given(variable) ?? (docker ? 'by Docker' : none === undefined ? way : 'none')}, for BUS=${name} only`, advice: none };
+      }),
+    ),
     docker.then((docker) => {
       const way = ['redis-server', 'valkey-server', 'apt-get', 'python3'].find(onPath);
       const found = given('REDIS_URL') ?? (docker ? 'by Docker' : way ? `native, by ${way}` : 'none');
@@ -84,6 +93,11 @@ function servers(): Promise<Finding>[] {
     }),
   ];
 }
+
+const otherBrokers = {
+  rabbitmq: { what: 'RabbitMQ', variable: 'RABBITMQ_URL', obstacle: rabbitmqObstacle, way: 'native, from Debian packages' },
+  sqs: { what: 'SQS', variable: 'SQS_URL', obstacle: sqsObstacle, way: 'native (ElasticMQ), by Maven' },
+};
 
 function machine(): Promise<Finding>[] {
   const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GB`;
