@@ -33,7 +33,7 @@ export async function goldenCommand(args: string[]): Promise<number> {
 
 /** Returns the files that were written. */
 export async function recordGolden({ brokers, databases }: Pick<RunningShop, 'brokers' | 'databases'>): Promise<string[]> {
-  if (brokers === undefined) throw new Obstacle('This shop runs without Kafka, so there are no topics to record from: start it without --lite.');
+  if (brokers === undefined) throw new Obstacle('This shop runs without Kafka, so there are no topics to record from: start it with neither --lite nor BUS.');
   return [...(await recordMessages(brokers)), ...(await recordOrders(databases.orders.ownerUrl))];
 }
 

@@ -11,6 +11,9 @@ const REOPEN_AFTER_MS = 500;
 const FINISH_DEADLINE_MS = 10_000;
 const LEAVE_DEADLINE_MS = 3_000;
 
+/** A header of the broker's own, which nobody has sent: how often the message has come before. */
+const DELIVERIES = 'x-delivery-count';
+
 /** A queue of the group that this instance reads, on a channel of its own: what is unacknowledged there goes back to its place when it closes. */
 interface Lane {
   readonly number: number;
@@ -173,6 +176,6 @@ export function deliveryOf({ content, fields, properties }: Message): Delivery {
     topic: fields.exchange,
     key: (properties.correlationId as string | undefined) ?? undefined,
     value: content.toString(),
-    headers: Object.fromEntries(Object.entries(properties.headers ?? {}).map(([name, value]) => [name, String(value)])),
+    headers: Object.fromEntries(Object.entries(properties.headers ?? {}).flatMap(([name, value]) => (name === DELIVERIES ? [] : [[name, String(value)]]))),
   };
 }
