@@ -1,9 +1,12 @@
+import type { SagaStep } from '@shop/orders';
 import type { Answer, MoneyMove, Standing } from '@shop/payments';
 
 /** What nobody may ever see: the message says what it was. */
 export class Violation extends Error {
   override readonly name = 'Violation';
 }
+
+export type StockStep = Extract<SagaStep, `${string}-stock`>;
 
 type Reservation = 'reserved' | 'refused' | 'released' | 'committed';
 
@@ -16,7 +19,7 @@ export class StockBooks {
   constructor(public free: number) {}
 
   /** Answers as catalog does; nothing to a step that was taken before. */
-  take(step: 'reserve-stock' | 'release-stock' | 'commit-stock', orderId: string): 'reserved' | 'refused' | undefined {
+  take(step: StockStep, orderId: string): 'reserved' | 'refused' | undefined {
     const before = this.reservations.get(orderId);
     if (step === 'reserve-stock') return before ? undefined : this.reserve(orderId);
     const to = step === 'release-stock' ? 'released' : 'committed';

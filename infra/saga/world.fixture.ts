@@ -1,8 +1,8 @@
 import { DomainError, fold } from '@shop/kernel';
-import { order, patience, steps, type OrderCommand, type OrderEvent, type SagaStep } from '@shop/orders';
+import { order, patience, steps, type OrderCommand, type OrderEvent } from '@shop/orders';
 import { isOpen, moneyMove, payment, type PaymentEvent } from '@shop/payments';
-import { commandOf, diceOf, lanesOf, newCase, placing, type Case, type Hand, type Lane } from './case.fixture.ts';
-import { ProviderBooks, SETTLES_WITHIN_MS, StockBooks, Violation } from './books.fixture.ts';
+import { commandOf, diceOf, isAboutStock, lanesOf, newCase, placing, type Case, type Hand, type Lane } from './case.fixture.ts';
+import { ProviderBooks, SETTLES_WITHIN_MS, StockBooks, Violation, type StockStep } from './books.fixture.ts';
 
 /** The product's own rules, each of which a test may replace by a wrong one to see that it is found. */
 export interface Rules {
@@ -151,7 +151,10 @@ export class World {
     for (const event of decided) {
       one.events.push(event);
       one.state = this.#rules.order.evolve(one.state, event);
-      for (const step of this.#rules.steps(event)) (step.endsWith('stock') ? one.toCatalog : one.toPayments).push(step);
+      for (const step of this.#rules.steps(event)) {
+        if (isAboutStock(step)) one.toCatalog.push(step);
+        else one.toPayments.push(step);
+      }
     }
     const ms = patience(one.state);
     one.dueAt = ms === undefined ? undefined : this.now + ms;
@@ -161,8 +164,8 @@ export class World {
     if (one.dueAt !== undefined && one.dueAt <= this.now) this.#tell(one, { type: 'ExpireOrder' });
   }
 
-  #catalog(one: Case, step: SagaStep): void {
-    const outcome = this.#stock.take(step as 'reserve-stock', one.id);
+  #catalog(one: Case, step: StockStep): void {
+    const outcome = this.#stock.take(step, one.id);
     this.#note(`${one.id}: catalog ${step} → ${outcome ?? 'done'}`);
     if (outcome === 'reserved') one.toOrders.catalog.push({ type: 'NoteStockReserved' });
     if (outcome === 'refused') one.toOrders.catalog.push({ type: 'NoteStockRefused', productIds: ['mug'] });

@@ -1,5 +1,5 @@
 import type { CancellationReason } from '@shop/contracts';
-import { EventStore, VersionConflict, type Append, type RecordedEvent } from '@shop/eventing';
+import { EventStore, VersionConflict, type Append, type PostgresOutbox, type RecordedEvent } from '@shop/eventing';
 import type { OrderEvent } from '@shop/orders';
 import type { Database } from '@shop/platform';
 
@@ -34,8 +34,8 @@ const statuses: Partial<Record<OrderEvent['type'], Status>> = {
 export class StatusColumn extends EventStore {
   readonly #database: Database;
 
-  constructor(database: Database, ...rest: ConstructorParameters<typeof EventStore> extends [Database, ...infer R] ? R : never) {
-    super(database, ...rest);
+  constructor(database: Database, outbox: PostgresOutbox) {
+    super(database, outbox);
     this.#database = database;
   }
 
