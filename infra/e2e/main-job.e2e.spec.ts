@@ -191,8 +191,10 @@ describeWith(e2eBroker, 'the shop', () => {
       const { instances, urls, operatorSecret } = shop.shop;
       const headers = { authorization: `Bearer ${await operatorToken(`${urls.gateway}/oidc`, operatorSecret)}` };
       for (const url of instances.orders) {
-        const answer = await fetch(`${url}/operations/projections/orders/check`, { method: 'POST', headers });
-        expect([answer.status, await answer.json()]).toMatchObject([200, { same: true, wrong: 0 }]);
+        await soon(async () => {
+          const answer = await fetch(`${url}/operations/projections/orders/check`, { method: 'POST', headers });
+          expect([answer.status, await answer.json()]).toMatchObject([200, { same: true, wrong: 0 }]);
+        });
       }
       const statuses = [];
       for (const service of ['catalog', 'payments', 'notifications'] as const) statuses.push((await fetch(`${urls[service]}/operations/outbox`, { headers })).status);

@@ -110,7 +110,7 @@ describeWith('kafka', 'an operator', ({ brokers }) => {
     it('releases a poisoned key in vain while its cause is there, and in order when it is gone', async () => {
       const { key, poison, behind } = await poisoned();
       const args = ['parked', 'release', '--consumer', 'catalog.stock', '--key', key];
-      expect(await events(args, shop)).toEqual({ code: 1, said: [expect.stringContaining('still poison: Poison: a bug of ours')] });
+      expect(await events(args, shop)).toEqual({ code: 1, said: [expect.stringMatching(/still poison: (Poison: )?a bug of ours/)] });
       expect(consumer.handled).toEqual([]);
       consumer.before = () => {};
       expect((await events(args, shop)).code).toBe(0);
