@@ -154,6 +154,13 @@ describe('the door', () => {
     expect([answer.status, answer.headers.get('retry-after'), await answer.text()]).toEqual([503, '1', expect.not.stringContaining('stack trace')]);
   });
 
+  it('leads to nothing that only operators may do, whoever asks', async () => {
+    const headers = { authorization: `Bearer ${await tokens.token('operations')}` };
+    const paths = ['/operations/outbox', '/v1/operations/outbox', '/orders/operations/outbox'];
+    expect(await Promise.all(paths.map(async (path) => (await get(path, headers)).status))).toEqual([404, 404, 404]);
+    expect(Object.values(services).flatMap(({ seen }) => seen)).toEqual([]);
+  });
+
   it('stays ready while everything behind it is silent', async () => {
     expect((await get('/health/ready')).status).toBe(200);
   });
