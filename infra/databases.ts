@@ -22,6 +22,8 @@ export interface ProvisionOptions {
   prefix?: string;
   /** The password of a role, always the same for the same name. */
   secret: (role: string) => string;
+  /** Make a role that may replicate, for the relays of OUTBOX_DRIVER=wal: only who may replicate, such as a superuser, may make one. */
+  replication?: boolean;
 }
 
 export interface DatabaseUrls {
@@ -29,15 +31,17 @@ export interface DatabaseUrls {
   url: string;
   /** The role that owns the tables and runs the migrations. */
   ownerUrl: string;
+  /** The role that may read the write-ahead log, and no row; where provision() was asked for it. */
+  replicationUrl?: string;
 }
 
 /** Makes every service's database, its two roles and its tables. What is there and unchanged is left alone. */
-export async function provision(adminUrl: string, { prefix = '', secret }: ProvisionOptions): Promise<Record<DatabaseName, DatabaseUrls>> {
+export async function provision(adminUrl: string, { prefix = '', secret, replication = false }: ProvisionOptions): Promise<Record<DatabaseName, DatabaseUrls>> {
   const admin = await connected(adminUrl);
   try {
     await admin.query(`SELECT pg_advisory_lock(hashtext('provision'))`);
     const known = await marks(admin);
-    const all = names.map((name) => new ServiceDatabase(name, prefix, adminUrl, secret));
+    const all = names.map((name) => new ServiceDatabase(name, prefix, adminUrl, secret, replication));
     const stale = all.filter(({ database, mark }) => known.get(database) !== mark);
     for (const each of stale) await each.create(admin, known.has(each.database));
     await Promise.all(stale.map((each) => each.fill()));
@@ -67,10 +71,11 @@ class ServiceDatabase {
     prefix: string,
     private readonly adminUrl: string,
     private readonly secret: (role: string) => string,
+    replication: boolean,
   ) {
     this.database = prefix + name;
     if (!/^[a-z][a-z0-9_]*$/.test(this.database)) throw new Error(`Not a plain database name: ${this.database}`);
-    this.urls = { url: this.urlAs(this.database), ownerUrl: this.urlAs(this.owner) };
+    this.urls = { url: this.urlAs(this.database), ownerUrl: this.urlAs(this.owner), ...(replication && { replicationUrl: this.urlAs(this.relay) }) };
     this.sets = databases[name].map((set) => ({ name: basename(set), dir: join(root, set, 'migrations') }));
     this.mark = `made from ${this.hash()}`;
   }
@@ -81,6 +86,7 @@ class ServiceDatabase {
     await admin.query([this.role(owner), this.role(database), `GRANT ${owner} TO CURRENT_USER`].join(';'));
     if (!exists) await admin.query(`CREATE DATABASE ${database} OWNER ${owner}`);
     await admin.query(`REVOKE ALL ON DATABASE ${database} FROM PUBLIC; GRANT CONNECT ON DATABASE ${database} TO ${database}`);
+    if (this.urls.replicationUrl) await admin.query(`${this.role(this.relay, 'REPLICATION')}; GRANT CONNECT ON DATABASE ${database} TO ${this.relay}`);
   }
 
   /** The tables, which the service's role may read and write, but not change. */
@@ -97,6 +103,10 @@ class ServiceDatabase {
     return `${this.database}_owner`;
   }
 
+  private get relay(): string {
+    return `${this.database}_relay`;
+  }
+
   private hash(): string {
     const hash = createHash('sha256').update(JSON.stringify(this.urls));
     for (const { name, dir } of this.sets) {
@@ -105,9 +115,9 @@ class ServiceDatabase {
     return hash.digest('hex');
   }
 
-  private role(name: string): string {
+  private role(name: string, right = ''): string {
     const password = this.secret(name);
-    const attributes = `LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '${password}'`;
+    const attributes = `LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE ${right} PASSWORD '${password}'`;
     return `DO $$ BEGIN CREATE ROLE ${name} ${attributes}; EXCEPTION WHEN duplicate_object THEN ALTER ROLE ${name} ${attributes}; END $$`;
   }
 

@@ -31,6 +31,10 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
   const urls = (name: ServiceName) => ports[name].map((port) => urlOf(port)).join(',');
   const cache: Record<string, string> = redis === undefined ? {} : { REDIS_URL: redis };
   const data = (name: DatabaseName) => ({ DATABASE_URL: databases[name].url });
+  const outbox = (name: DatabaseName): Record<string, string> => {
+    const { replicationUrl } = databases[name];
+    return replicationUrl === undefined ? {} : { OUTBOX_DRIVER: 'wal', REPLICATION_URL: replicationUrl };
+  };
   const own: Record<ServiceName, () => Record<string, string>> = {
     gateway: () => ({
       ...cache,
@@ -40,9 +44,9 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
       NOTIFICATIONS_URLS: urls('notifications'),
     }),
     auth: () => ({ ...data('auth'), COOKIE_KEYS: secret('cookies'), NOTIFICATIONS_CLIENT_SECRET: secret('notifications client'), OPERATOR_CLIENT_SECRET: secret('operator client'), SEED_DEMO: 'true' }),
-    catalog: () => ({ ...data('catalog'), ...bus, ...cache, SEED_DEMO: 'true' }),
-    orders: () => ({ ...data('orders'), ...bus }),
-    payments: () => ({ ...data('payments'), ...bus, PROVIDER_URL: urlOf(topology.outside.provider), PROVIDER_KEY: secret('provider key') }),
+    catalog: () => ({ ...data('catalog'), ...outbox('catalog'), ...bus, ...cache, SEED_DEMO: 'true' }),
+    orders: () => ({ ...data('orders'), ...outbox('orders'), ...bus }),
+    payments: () => ({ ...data('payments'), ...outbox('payments'), ...bus, PROVIDER_URL: urlOf(topology.outside.provider), PROVIDER_KEY: secret('provider key') }),
     notifications: () => ({
       ...data('notifications'),
       ...bus,

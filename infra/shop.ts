@@ -48,7 +48,7 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
   const { adminUrl } = await options.servers.postgres;
   const ports = await choosePorts(options); // not earlier: Docker may have images to fetch first
   const { secret } = options.servers.state;
-  const databases = await provision(adminUrl, { prefix: options.prefix ?? '', secret });
+  const databases = await provision(adminUrl, { prefix: options.prefix ?? '', secret, replication: process.env['OUTBOX_DRIVER'] === 'wal' });
   const shop = new Shop(options, { ...ports, databases, secret, bus: { BUS: 'memory' }, redis: undefined });
   try {
     await shop.start();

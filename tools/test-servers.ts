@@ -26,7 +26,7 @@ export async function setup(project: TestProject): Promise<void> {
   const brokers = wanted.filter((name) => missing[name] === undefined);
   servers = await startServers({ state: join(states, `${project.name}-${process.pid}`), need: ['postgres', 'redis', ...brokers], say, mode: 'testcontainers' });
   const { postgres, kafka, redis, rabbitmq, sqs, how } = servers;
-  const templates = await provision(postgres.adminUrl, { prefix, secret: passwords() });
+  const templates = await provision(postgres.adminUrl, { prefix, secret: passwords(), replication: true });
   project.provide('servers', {
     postgres,
     ...(kafka && { kafka }),

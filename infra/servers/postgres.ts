@@ -24,6 +24,8 @@ export function settings(port: number): string[] {
     fsync: 'on',
     synchronous_commit: 'on',
     wal_level: 'logical',
+    max_replication_slots: '40',
+    max_wal_senders: '40',
     max_wal_size: '1GB',
     timezone: 'UTC',
     log_timezone: 'UTC',

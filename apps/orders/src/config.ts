@@ -1,4 +1,4 @@
 import { z } from 'zod';
-import { busSettings, Config, databaseSettings } from '@shop/platform';
+import { busSettings, Config, databaseSettings, outboxSettings } from '@shop/platform';
 
-export class OrdersConfig extends Config(z.object({ ...databaseSettings, ...busSettings })) {}
+export class OrdersConfig extends Config(z.object({ ...databaseSettings, ...busSettings, ...outboxSettings })) {}

@@ -1,10 +1,11 @@
-import { busSettings, Config, databaseSettings, httpUrl } from '@shop/platform';
+import { busSettings, Config, databaseSettings, httpUrl, outboxSettings } from '@shop/platform';
 import { z } from 'zod';
 
 export class PaymentsConfig extends Config(
   z.object({
     ...databaseSettings,
     ...busSettings,
+    ...outboxSettings,
     /** Where the payment provider is. */
     PROVIDER_URL: httpUrl,
     /** Our secret with the payment provider. */

@@ -13,14 +13,17 @@ import { openBus, type BusSettings } from './open-bus.ts';
 import { Background } from './operations/background.ts';
 import { DeadLetterTopics } from './operations/dead-letter-topics.ts';
 import { OperationsController, OwnConsumers } from './operations/operations.controller.ts';
-import { Outbox, PostgresOutbox } from './outbox.ts';
+import { leaveInLog, Outbox, PostgresOutbox } from './outbox.ts';
 import { QueueRelay } from './queue-relay.ts';
 import { Relay } from './relay.ts';
 import { SHARDS } from './outgoing.ts';
+import { WalRelay } from './wal-relay.ts';
 
-/** What the module needs to know of a service's configuration: platform's databaseSettings and busSettings. */
+/** What the module needs to know of a service's configuration: platform's databaseSettings and busSettings, and outboxSettings where it produces. */
 interface EventingConfig extends BusSettings {
   readonly DATABASE_URL: string;
+  readonly OUTBOX_DRIVER?: 'queue' | 'wal';
+  readonly REPLICATION_URL?: string;
   readonly FAIL_POINTS_DIR?: string;
 }
 
@@ -71,7 +74,7 @@ export class EventingModule {
   }
 }
 
-/** Starts consumers, then the relay; stops them in the same order, so that what is in hand still finds its outbox. */
+/** Starts the relay, without which nothing may be written, then consumers; stops these first, so that what is in hand still finds its outbox. */
 class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #runtimes: ConsumerRuntime[] = [];
 
@@ -87,6 +90,14 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
   async onApplicationBootstrap(): Promise<void> {
     const find = <T>(type: Type<T> | (abstract new () => T)) => this.modules.get<T>(type as Type<T>, { strict: false });
     const [database, outbox, metrics, log] = [find(Database), this.modules.get(Outbox), this.modules.get(MessagingMetrics), find(Logger)];
+    if (this.options.produces) {
+      this.relay.start();
+      await this.relay.ready().catch(async (error: unknown) => {
+        await this.relay.stop();
+        throw error;
+      });
+      this.health.live('relay', () => this.relay.trouble ?? staleness(this.relay.idleMs()));
+    }
     for (const type of this.options.consumers) {
       const consumer = find(type);
       const afterEffect = () => failPoint(this.failPoints, `${consumer.name}-handled`);
@@ -95,9 +106,6 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
       this.health.live(`consumer ${consumer.name}`, () => staleness(runtime.idleMs()));
     }
     await Promise.all(this.#runtimes.map((runtime) => runtime.start()));
-    if (!this.options.produces) return;
-    this.health.live('relay', () => staleness(this.relay.idleMs()));
-    this.relay.start();
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -123,20 +131,27 @@ function busOfService(config: EventingConfig, log: Logger): Promise<MessageBus> 
 
 function openRelay(config: EventingConfig, bus: MessageBus, log: Logger, metrics: MessagingMetrics): Relay {
   const afterPublish = () => failPoint(config.FAIL_POINTS_DIR, 'relay-published');
-  return new QueueRelay({ connectionString: config.DATABASE_URL, bus, log, metrics, afterPublish });
+  const options = { connectionString: config.DATABASE_URL, bus, log, metrics, afterPublish };
+  return config.OUTBOX_DRIVER === 'wal' ? new WalRelay({ ...options, replicationUrl: config.REPLICATION_URL ?? '' }) : new QueueRelay(options);
+}
+
+/** Written for the relay that runs. */
+function openOutbox(relay: Relay, database: Database, log: Logger): PostgresOutbox {
+  if (relay instanceof QueueRelay) return new PostgresOutbox(waking(relay, database, log));
+  return new PostgresOutbox(() => {}, { leave: leaveInLog, trouble: () => relay.trouble });
 }
 
 /** Wakes the relay of this process at once, and those of others by one NOTIFY for everything committed within ten milliseconds. */
-function openOutbox(relay: Relay, database: Database, log: Logger): PostgresOutbox {
+function waking(relay: QueueRelay, database: Database, log: Logger): () => void {
   let soon: NodeJS.Timeout | undefined;
-  return new PostgresOutbox(() => {
+  return () => {
     relay.wake();
-    if (!(relay instanceof QueueRelay) || relay.owned.size === SHARDS) return;
+    if (relay.owned.size === SHARDS) return;
     soon ??= setTimeout(() => {
       soon = undefined;
       database.query('NOTIFY outbox').catch((error: unknown) => log.warn({ err: error }, 'relays were not woken; they poll anyway'));
     }, NOTIFY_EVERY_MS);
-  });
+  };
 }
 
 const staleness = (ms: number) => (ms > STALE_AFTER_MS ? `last poll ${ms} ms ago` : undefined);

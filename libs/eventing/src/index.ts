@@ -28,3 +28,4 @@ export { Reconciler, type Missing, type ReconcilerOptions } from './reconciler.t
 export { QueueRelay, SHARD_LOCK } from './queue-relay.ts';
 export { Relay, type RelayOptions } from './relay.ts';
 export type { Outcome } from './settling.ts';
+export { WalRelay, type WalRelayOptions } from './wal-relay.ts';

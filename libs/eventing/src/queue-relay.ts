@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { SHARDS } from './outgoing.ts';
-import { BATCH, BATCH_BYTES, Relay, SILENT_MS, type Refused, type OutboxMessage } from './relay.ts';
+import { BATCH, BATCH_BYTES, Relay, SILENT_MS, type OutboxMessage, type Refused } from './relay.ts';
+import { Settled } from './settled.ts';
 
 /** Advisory lock classes of the relay; the second key is the shard, or the member. */
 export const SHARD_LOCK = 0x0b0c;
@@ -23,6 +24,7 @@ const BY_KEY = '-c enable_seqscan=off -c enable_bitmapscan=off';
  * delete repeats a batch, which the inbox of each consumer absorbs.
  */
 export class QueueRelay extends Relay {
+  readonly #settled = new Settled();
   #owned = new Set<number>();
   #wake: (() => void) | undefined;
   #awake = false;
@@ -60,6 +62,7 @@ export class QueueRelay extends Relay {
       await this.#publishUntilStopped(client);
     } finally {
       this.#owned = new Set();
+      this.#settled.forget();
       await client.end().catch(() => {});
     }
   }
@@ -69,6 +72,7 @@ export class QueueRelay extends Relay {
     while (!this.stopping.aborted) {
       if (Date.now() - balancedAt >= REBALANCE_EVERY_MS) {
         await this.#balance(client);
+        await this.#settled.advance(client, this.#owned);
         balancedAt = Date.now();
       }
       if (this.measured && Date.now() - measuredAt >= MEASURE_EVERY_MS) {
@@ -123,6 +127,7 @@ export class QueueRelay extends Relay {
       const { rows: taken } = await client.query<{ got: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS got', [SHARD_LOCK, shard]);
       if (taken[0]?.got) this.#owned.add(shard);
     }
+    this.#settled.forget();
   }
 
   /** The first of every owned shard, then the second of each, as many as fit into a batch; in the order of each shard. */
@@ -134,10 +139,10 @@ export class QueueRelay extends Relay {
                    FROM unnest($1::smallint[]) AS owned(shard)
                    CROSS JOIN LATERAL (
                      SELECT *, octet_length(payload) AS size, row_number() OVER (ORDER BY id) AS place
-                     FROM outbox WHERE outbox.shard = owned.shard ORDER BY id LIMIT ${BATCH}) AS o) AS next
+                     FROM outbox WHERE outbox.shard = owned.shard AND id > $3 ORDER BY id LIMIT ${BATCH}) AS o) AS next
              WHERE total <= ${BATCH_BYTES} OR total = size
              ORDER BY shard, next.id`,
-      values: [[...this.#owned], this.#turn++ % SHARDS],
+      values: [[...this.#owned], this.#turn++ % SHARDS, this.#settled.upTo],
     });
     return rows;
   }

@@ -72,6 +72,11 @@ export abstract class Relay {
     this.#running ??= this.#run();
   }
 
+  /** Resolves when messages may be left in the outbox; rejects when they may not, and why. */
+  ready(): Promise<void> {
+    return Promise.resolve();
+  }
+
   /** Something was committed. */
   wake(): void {}
 

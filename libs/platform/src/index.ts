@@ -1,5 +1,5 @@
 export { Config, ConfigError, type ConfigClass } from './config/config.ts';
-export { busSettings, databaseSettings, httpUrl, httpUrls, serverSettings, type ServerSettings } from './config/settings.ts';
+export { busSettings, databaseSettings, httpUrl, httpUrls, outboxSettings, serverSettings, type ServerSettings } from './config/settings.ts';
 export { CurrentPrincipal, Public, publicKey, RequireScope, scopesKey, type Principal } from './auth/principal.ts';
 export { HttpProblem, PreconditionFailed } from './http/http-problem.ts';
 export { problemOf, type ProblemAnswer } from './http/problem-of.ts';

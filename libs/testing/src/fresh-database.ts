@@ -10,6 +10,8 @@ export interface FreshDatabase {
   readonly url: string;
   /** As its migrations run. */
   readonly ownerUrl: string;
+  /** As a relay reads the write-ahead log. */
+  readonly replicationUrl: string;
 }
 
 /**
@@ -25,11 +27,12 @@ export async function freshDatabase(service: DatabaseName): Promise<FreshDatabas
   try {
     await admin.query(`CREATE DATABASE ${name} TEMPLATE ${template} OWNER ${template}_owner`);
     // Rights on the database itself are not copied; those inside it are.
-    await admin.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC; GRANT CONNECT ON DATABASE ${name} TO ${template}`);
+    await admin.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC; GRANT CONNECT ON DATABASE ${name} TO ${template}, ${template}_relay`);
   } finally {
     await admin.end();
   }
-  return { url: inDatabase(templates[service].url, name), ownerUrl: inDatabase(templates[service].ownerUrl, name) };
+  const { url, ownerUrl, replicationUrl = '' } = templates[service];
+  return { url: inDatabase(url, name), ownerUrl: inDatabase(ownerUrl, name), replicationUrl: replicationUrl && inDatabase(replicationUrl, name) };
 }
 
 function inDatabase(url: string, name: string): string {

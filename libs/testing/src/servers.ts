@@ -16,7 +16,7 @@ export interface TestServers {
   /** Every database and role of this run starts with it; the global setup drops what does. */
   prefix: string;
   /** One migrated database per service, which freshDatabase() copies. Nobody connects to these. */
-  templates: Record<DatabaseName, { url: string; ownerUrl: string }>;
+  templates: Record<DatabaseName, { url: string; ownerUrl: string; replicationUrl?: string }>;
 }
 
 declare module 'vitest' {

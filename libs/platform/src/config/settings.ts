@@ -54,10 +54,21 @@ export const busSettings = {
   FAIL_POINTS_DIR: z.string().optional(),
 } satisfies z.ZodRawShape;
 
+/** For a service that has an outbox (docs/adr/0010). */
+export const outboxSettings = {
+  /** How its messages are left and found: all instances of a service the same. */
+  OUTBOX_DRIVER: z.enum(['queue', 'wal']).default('queue'),
+  /** For wal: the same database, directly, under a role that may replicate. */
+  REPLICATION_URL: databaseSettings.DATABASE_URL.optional(),
+} satisfies z.ZodRawShape;
+
 /** What only several keys together can say. */
 export function incomplete(values: Record<string, unknown>): string[] {
   const place = { kafka: 'KAFKA_BROKERS', rabbitmq: 'RABBITMQ_URL', sqs: 'SQS_URL' }[String(values.BUS)];
   const value = place && values[place];
   const missing = place && (value === undefined || (Array.isArray(value) && value.length === 0));
-  return missing ? [`${place} is missing (or set BUS=memory)`] : [];
+  return [
+    ...(missing ? [`${place} is missing (or set BUS=memory)`] : []),
+    ...(values.OUTBOX_DRIVER === 'wal' && values.REPLICATION_URL === undefined ? ['REPLICATION_URL is missing (or set OUTBOX_DRIVER=queue)'] : []),
+  ];
 }

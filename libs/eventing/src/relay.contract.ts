@@ -1,0 +1,246 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { releaseStock } from '@shop/contracts';
+import { Database, type Transaction } from '@shop/platform';
+import { servers } from '@shop/testing';
+import fc from 'fast-check';
+import pg from 'pg';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { event } from './outgoing.ts';
+import type { PostgresOutbox } from './outbox.ts';
+import { Broker, wayTo, type Way } from './relay.fixture.ts';
+import type { Relay, RelayOptions } from './relay.ts';
+
+export interface RelayUnderTest {
+  readonly name: string;
+  /** The service's database, and the same as its owner. */
+  readonly url: string;
+  readonly ownerUrl: string;
+  /** An outbox that is written for this driver. */
+  readonly outbox: PostgresOutbox;
+  /** Not started; everything it has to say to the database goes by `through`. */
+  open(options: Omit<RelayOptions, 'connectionString'>, through: (url: string) => string): Relay;
+  /** Whether this instance owns anything: whether messages may come by it. */
+  owns(relay: Relay): boolean;
+}
+
+const log = { info: () => {}, warn: () => {}, error: () => {} };
+
+/** What both drivers of the outbox promise. */
+export function relayContract({ name, url, ownerUrl, outbox, open, owns }: RelayUnderTest): void {
+  describe(`${name} as a relay of the outbox`, () => {
+    const database = new Database(url, { size: 16, application: 'spec' });
+    let [broker, key] = [new Broker(), randomUUIDv7()];
+    const [relays, ways]: [Relay[], Way[]] = [[], []];
+
+    const relay = async (options: Partial<RelayOptions> = {}, through = (to: string) => to) => {
+      const one = open({ bus: broker.bus, log, ...options }, through);
+      relays.push(one);
+      one.start();
+      await one.ready();
+      return one;
+    };
+    beforeEach(() => {
+      [broker, key] = [new Broker(), randomUUIDv7()];
+    });
+    afterEach(async () => {
+      for (const way of ways.splice(0)) way.end();
+      await Promise.all(relays.splice(0).map((one) => one.stop()));
+      await database.query('DELETE FROM outbox');
+    });
+    afterAll(() => database.close());
+
+    /** One message of a key's stream, written as a writer would: under the row lock of the key. */
+    const write = (of: string, sequence: number, { pad = '', rollBack = false } = {}) =>
+      database
+        .transaction(async (tx) => {
+          await tx.query('SELECT pg_advisory_xact_lock(hashtext($1))', [of]);
+          await outbox.add(tx, [event(releaseStock, { key: of, sequence, data: { orderId: of, pad } as { orderId: string } })]);
+          if (rollBack) throw new Error('rolled back');
+        })
+        .catch((error: Error) => {
+          if (error.message !== 'rolled back') throw error;
+        });
+    const writeAll = async (of: string, from: number, to: number) => {
+      for (let sequence = from; sequence <= to; sequence++) await write(of, sequence);
+    };
+    const to = (count: number) => Array.from({ length: count }, (_, n) => n + 1);
+    const arrived = (of: string, count: number) => vi.waitFor(() => expect(new Set(broker.sequence(of)).size).toBe(count), { timeout: 25_000, interval: 10 });
+
+    it('publishes everything that was committed, in the order of each key, and nothing that was rolled back', async () => {
+      await relay();
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.record({ key: fc.nat(4), rollBack: fc.boolean() }), { minLength: 1, maxLength: 60 }), async (changes) => {
+          const keys = Array.from({ length: 5 }, () => randomUUIDv7());
+          const counts = new Map<string, number>();
+          // Keys run side by side; within a key the writers queue for its lock, as the row lock of a stream makes them.
+          const tails = new Map<string, Promise<void>>();
+          for (const change of changes) {
+            const of = keys[change.key] as string;
+            const sequence = (counts.get(of) ?? 0) + 1;
+            if (!change.rollBack) counts.set(of, sequence);
+            tails.set(of, (tails.get(of) ?? Promise.resolve()).then(() => write(of, sequence, change)));
+          }
+          await Promise.all(tails.values());
+          for (const of of keys) {
+            await arrived(of, counts.get(of) ?? 0);
+            expect(broker.sequence(of)).toEqual(to(counts.get(of) ?? 0));
+          }
+        }),
+        { numRuns: 15 },
+      );
+    });
+
+    it('publishes the messages of one transaction in the order in which they were added', async () => {
+      await relay();
+      const batch = to(300).map((sequence) => event(releaseStock, { key, sequence, data: { orderId: key } }));
+      await database.transaction((tx) => outbox.add(tx, batch));
+      await arrived(key, 300);
+      expect(broker.sequence(key)).toEqual(to(300));
+    });
+
+    it('publishes what is committed late, however far all others are meanwhile', async () => {
+      await relay();
+      const [late, others] = [randomUUIDv7(), randomUUIDv7()];
+      const writer = await connected(url);
+      await writer.query('BEGIN');
+      await outbox.add(asTransaction(writer), [event(releaseStock, { key: late, sequence: 1, data: { orderId: late } })]);
+      for (let sequence = 1; sequence <= 40; sequence++) {
+        await write(others, sequence);
+        await sleep(100); // all in all longer than a relay takes to believe that the past is settled
+      }
+      await arrived(others, 40);
+      expect(broker.sequence(late)).toEqual([]);
+      await writer.query('COMMIT');
+      await arrived(late, 1);
+      await writer.end();
+    });
+
+    it('keeps messages while the broker is away, is alive meanwhile, and publishes them when it is back', async () => {
+      broker.down = true;
+      const one = await relay();
+      await writeAll(key, 1, 3);
+      await sleep(1_500);
+      expect(one.idleMs()).toBeLessThan(1_500);
+      expect(broker.received).toEqual([]);
+      broker.down = false;
+      await arrived(key, 3);
+      expect(broker.sequence(key)).toEqual([1, 2, 3]);
+    });
+
+    it('stops though the broker never answers, and whoever is next publishes again', async () => {
+      broker.answers = () => new Promise(() => {});
+      const one = await relay();
+      await write(key, 1);
+      await arrived(key, 1);
+      const began = performance.now();
+      await one.stop();
+      expect(performance.now() - began).toBeLessThan(12_000);
+      broker.answers = async () => {};
+      await relay();
+      await vi.waitFor(() => expect(broker.sequence(key)).toEqual([1, 1]), { timeout: 10_000 });
+    });
+
+    it('keeps what it owns while the broker is slow, so that it does not publish again and again', async () => {
+      broker.answers = () => sleep(7_000);
+      await relay();
+      await write(key, 1);
+      await arrived(key, 1);
+      broker.answers = async () => {};
+      await write(key, 2);
+      await arrived(key, 2);
+      expect(broker.sequence(key)).toEqual([1, 2]);
+    });
+
+    it('repeats a batch, and loses nothing, when it dies between the acknowledgement and the note of it', async () => {
+      broker.down = true;
+      await relay();
+      await writeAll(key, 1, 3);
+      let deaths = 0;
+      await relays[0]?.stop();
+      broker.down = false;
+      await relay({
+        afterPublish: () => {
+          if (deaths++ === 0) throw new Error('killed');
+        },
+      });
+      await vi.waitFor(() => expect(broker.sequence(key)).toEqual([1, 2, 3, 1, 2, 3]), { timeout: 15_000 });
+      await write(key, 4);
+      await arrived(key, 4);
+      expect(broker.sequence(key)).toEqual([1, 2, 3, 1, 2, 3, 4]);
+    });
+
+    it('sets aside what the broker will never take, once, and the rest flows', async () => {
+      broker.refuses = ({ value }) => value.includes('"sequence":"2"');
+      await relay();
+      await writeAll(key, 1, 5);
+      await arrived(key, 4);
+      expect(broker.sequence(key)).toEqual([1, 3, 4, 5]);
+      const rejected = await database.query<{ reason: string; topic: string; payload: string }>('SELECT topic, reason, payload FROM outbox_rejected WHERE key = $1', [key]);
+      expect(rejected).toMatchObject([{ topic: releaseStock.topic, reason: expect.stringContaining('too large'), payload: expect.stringContaining('"sequence":"2"') }]);
+    });
+
+    it('lets each message be published by one of several instances, also when one of them ends', async () => {
+      await Promise.all([relay(), relay(), relay()]);
+      await vi.waitFor(() => expect(relays.some(owns)).toBe(true), { timeout: 10_000 });
+      const keys = Array.from({ length: 8 }, () => randomUUIDv7());
+      const writing = Promise.all(keys.map((of) => writeAll(of, 1, 25)));
+      await relays.find(owns)?.stop();
+      await writing;
+      for (const of of keys) {
+        await arrived(of, 25);
+        expect(broker.sequence(of)).toEqual(to(25));
+      }
+    });
+
+    it('takes over from one that was stopped without dying, even with messages on their way to it', async () => {
+      const way = await wayTo(url);
+      ways.push(way);
+      const stopped = await relay({}, way.url);
+      await vi.waitFor(() => expect(owns(stopped)).toBe(true), { timeout: 10_000 });
+      await write(key, 1);
+      await arrived(key, 1);
+      way.stand();
+      for (let sequence = 2; sequence <= 40; sequence++) await write(key, sequence, { pad: 'x'.repeat(300_000) });
+      const next = await relay();
+      await vi.waitFor(() => expect(owns(next)).toBe(true), { timeout: 20_000 });
+      await arrived(key, 40);
+      const published = broker.sequence(key).filter((sequence, index, all) => all.indexOf(sequence) === index);
+      expect(published).toEqual(to(40));
+    });
+
+    it('comes back when its sessions are ended from outside', async () => {
+      const one = await relay();
+      await vi.waitFor(() => expect(owns(one)).toBe(true), { timeout: 10_000 });
+      const server = await connected(servers().postgres.adminUrl);
+      await server.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'relay' AND datname = $1`, [new URL(url).pathname.slice(1)]);
+      await server.end();
+      await writeAll(key, 1, 2);
+      await arrived(key, 2);
+      expect(broker.sequence(key)).toEqual([1, 2]);
+    });
+
+    it('neither stalls nor reorders behind transactions that others keep open, also when another instance takes over meanwhile', async () => {
+      const first = await relay();
+      const [reader, writer] = [await connected(ownerUrl), await connected(ownerUrl)];
+      await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
+      await writer.query('BEGIN; SELECT pg_current_xact_id()');
+      await writeAll(key, 1, 20);
+      await arrived(key, 20);
+      await first.stop();
+      await relay();
+      await writeAll(key, 21, 40);
+      await arrived(key, 40);
+      expect(broker.sequence(key)).toEqual(to(40));
+      for (const each of [reader, writer]) await each.end();
+    });
+  });
+}
+
+async function connected(connectionString: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  return client;
+}
+
+const asTransaction = (client: pg.Client): Transaction => ({ query: async <T extends object>(text: string, values?: unknown[]) => (await client.query<T>(text, values)).rows });

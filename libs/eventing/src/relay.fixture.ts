@@ -1,0 +1,73 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Unpublishable, type BusMessage, type MessageBus } from './bus.ts';
+
+/** A broker that keeps what it is given, batch by batch, and may be told to fail. */
+export class Broker {
+  readonly batches: (readonly BusMessage[])[] = [];
+  refuses: (message: BusMessage) => boolean = () => false;
+  down = false;
+  answers: () => Promise<unknown> = async () => {};
+  readonly bus = {
+    publish: async (messages: readonly BusMessage[]) => {
+      if (this.down) throw new Error('the broker is away');
+      if (messages.some(this.refuses)) throw new Unpublishable('too large');
+      this.batches.push(messages);
+      await this.answers();
+    },
+  } as unknown as MessageBus;
+
+  get received(): BusMessage[] {
+    return this.batches.flat();
+  }
+
+  /** The sequence numbers of a key's messages, as they came. */
+  sequence(key: string): number[] {
+    return this.received.filter((message) => message.key === key).map((message) => Number((JSON.parse(message.value) as { sequence: string }).sequence));
+  }
+}
+
+/** A way to the database. */
+export interface Way {
+  readonly url: (to: string) => string;
+  /** From now on nothing passes in either direction, as if whoever is at its end had been stopped. */
+  stand(): void;
+  end(): void;
+}
+
+/** A way that may be made to stand still; or does so by itself when so many bytes have passed from the database. */
+export async function wayTo(database: string, bytes = Infinity): Promise<Way> {
+  const [{ hostname, port }, sockets] = [new URL(database), new Set<Socket>()];
+  let [passed, still] = [0, false];
+  const stand = () => {
+    still = true;
+    for (const socket of sockets) socket.pause();
+  };
+  const pass = (from: Socket, to: Socket, size: (data: Buffer) => number) =>
+    from.on('data', (data: Buffer) => {
+      passed += size(data);
+      if (passed > bytes) stand();
+      else to.write(data);
+    });
+  const server = createServer((near) => {
+    const far = connect(Number(port), hostname);
+    pass(near, far, () => 0);
+    pass(far, near, (data) => data.length);
+    for (const socket of [near, far]) {
+      sockets.add(socket.on('error', () => {}));
+      socket.on('close', () => (near.destroy(), far.destroy()));
+      if (still) socket.pause();
+    }
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const url = (to: string) => {
+    const through = new URL(to);
+    through.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return through.href;
+  };
+  const end = () => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return { url, stand, end };
+}

@@ -1,0 +1,145 @@
+import pg from 'pg';
+import type { LoggedMessage } from './read-ahead.ts';
+import { Relay, SILENT_MS, type RelayOptions } from './relay.ts';
+import { lsnText, type Lsn } from './wal-protocol.ts';
+import { lookAtSlot, SlotLost, type Slot } from './wal-slot.ts';
+import { WalStream } from './wal-stream.ts';
+
+export interface WalRelayOptions extends RelayOptions {
+  /** The same database, directly, under a role that may replicate: more than a service may (docs/adr/0010). */
+  readonly replicationUrl: string;
+}
+
+/** How often one who waits looks whether the slot is free. */
+const LOOK_EVERY_MS = 250;
+const MEASURE_EVERY_MS = 5_000;
+/** The longest that a timer knows. */
+const FOR_GOOD_MS = 2 ** 31 - 1;
+/** Where the log holds nothing for us, the slot follows in such steps: what it keeps on the server's disk is bounded, and following makes no log of its own. */
+const IDLE_STEP_BYTES = 1_048_576n;
+
+/**
+ * Publishes the messages that transactions left in the write-ahead log, in commit order, from one replication slot. Who reads the slot
+ * owns it; others wait until it is free. It is moved only when the broker has everything up to there, and where it moves to is written
+ * down first. So a kill in between repeats a batch; and a slot that is missing, or stands where nobody left it, is known for what it is:
+ * messages are gone. That is an alarm: nothing more is accepted or published, and nobody makes a new slot but a person.
+ */
+export class WalRelay extends Relay {
+  readonly #replicationUrl: string;
+  readonly #firstLook = Promise.withResolvers<void>();
+  #trouble: string | undefined = 'Nobody has looked yet whether the log is read.';
+  #owns = false;
+  #log: WalStream | undefined;
+  #inHand: readonly LoggedMessage[] = [];
+
+  constructor({ replicationUrl, ...options }: WalRelayOptions) {
+    super(options);
+    this.#replicationUrl = replicationUrl;
+    this.#firstLook.promise.catch(() => {}); // whoever asks by ready() hears of it
+  }
+
+  /** Whether this instance reads the slot. */
+  get owns(): boolean {
+    return this.#owns;
+  }
+
+  override get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  /** What is committed before the slot has been made would never be read. */
+  override ready(): Promise<void> {
+    return this.#firstLook.promise;
+  }
+
+  override async stop(): Promise<void> {
+    await super.stop();
+    this.#firstLook.resolve();
+  }
+
+  protected override async session(): Promise<void> {
+    const books = new pg.Client({
+      connectionString: this.options.connectionString,
+      application_name: 'relay',
+      keepAlive: true,
+      connectionTimeoutMillis: 5_000,
+      query_timeout: 10_000,
+      options: `-c statement_timeout=10000 -c tcp_user_timeout=${SILENT_MS}`,
+    });
+    books.on('error', (error) => this.options.log.warn({ err: error }, 'relay connection failed'));
+    const measuring = this.measured ? setInterval(() => this.#measure(), MEASURE_EVERY_MS) : undefined;
+    try {
+      await books.connect();
+      this.#log = await WalStream.open({ replicationUrl: this.#replicationUrl, stopping: this.stopping, onHeard: () => this.heard() });
+      const slot = await this.#own(books, this.#log);
+      this.#owns = slot !== undefined;
+      if (slot) await this.#publishUntilStopped(books, this.#log, slot.position);
+    } catch (error) {
+      this.#firstLook.reject(error);
+      if (!(error instanceof SlotLost)) throw error;
+      await this.#alarm(error);
+    } finally {
+      clearInterval(measuring);
+      [this.#owns, this.#inHand] = [false, []];
+      await this.#log?.close();
+      this.#log = undefined;
+      await books.end().catch(() => {});
+    }
+  }
+
+  /** Waits until the slot is free, and begins to read it. */
+  async #own(books: pg.Client, log: WalStream): Promise<Slot | undefined> {
+    while (!this.stopping.aborted) {
+      const slot = await lookAtSlot(books, (name) => log.makeSlot(name));
+      this.heard();
+      if (slot) {
+        this.#trouble = undefined;
+        this.#firstLook.resolve();
+      }
+      if (slot?.free) {
+        log.start(slot.name);
+        return slot;
+      }
+      await this.pause(LOOK_EVERY_MS);
+    }
+    return undefined;
+  }
+
+  async #publishUntilStopped(books: pg.Client, log: WalStream, position: Lsn): Promise<void> {
+    let confirmed = position;
+    while (!this.stopping.aborted) {
+      const { messages, upTo } = await log.next();
+      this.#inHand = messages;
+      if (messages.length > 0) await this.#carry(books, messages);
+      this.#inHand = [];
+      if (upTo === undefined || (messages.length === 0 && upTo < confirmed + IDLE_STEP_BYTES)) continue;
+      await books.query({ name: 'slot-position', text: 'UPDATE outbox_slot SET position = greatest(position, $1)', values: [lsnText(upTo)] });
+      log.confirm((confirmed = upTo));
+    }
+  }
+
+  async #carry(books: pg.Client, messages: readonly LoggedMessage[]): Promise<void> {
+    const refused = await this.publish(messages, () => {}); // the stream has a heart of its own
+    for (const { message, reason } of refused) await this.#setAside(books, message, reason);
+  }
+
+  async #setAside(books: pg.Client, { shard, id, topic, key, payload, committedAt }: LoggedMessage, reason: string): Promise<void> {
+    await books.query(
+      `INSERT INTO outbox_rejected (shard, id, topic, key, payload, created_at, reason) VALUES ($1, $2, $3, $4, $5, $6, $7)
+       ON CONFLICT ON CONSTRAINT outbox_rejected_pkey DO NOTHING`,
+      [shard, id, topic, key, payload, new Date(committedAt), reason],
+    );
+  }
+
+  /** Stops for good: what is needed is a person. */
+  async #alarm(lost: SlotLost): Promise<void> {
+    this.#trouble = lost.message;
+    this.options.log.error({ err: lost }, 'the outbox is closed: nothing more is accepted or published');
+    await this.pause(FOR_GOOD_MS);
+  }
+
+  #measure(): void {
+    const waiting = [...this.#inHand, ...(this.#log?.ahead.messages ?? [])];
+    this.metrics.waiting({ messages: waiting.length, oldestMs: waiting[0] ? Date.now() - waiting[0].committedAt : 0 });
+  }
+}
