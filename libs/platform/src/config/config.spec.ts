@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { Config, ConfigError } from './config.ts';
-import { busSettings, databaseSettings, httpUrls } from './settings.ts';
+import { busSettings, databaseSettings, httpUrls, outboxSettings } from './settings.ts';
 
-class OrdersConfig extends Config(z.object({ ...databaseSettings, ...busSettings, CATALOG_URLS: httpUrls })) {}
+class OrdersConfig extends Config(z.object({ ...databaseSettings, ...busSettings, ...outboxSettings, CATALOG_URLS: httpUrls })) {}
 
 const complete = {
   ISSUER: 'http://127.0.0.1:3000/oidc/',
@@ -61,5 +61,10 @@ describe('the configuration of a service', () => {
     expect(faultsOf({ ...complete, BUS: 'rabbitmq', RABBITMQ_URL: 'amqp://shop:hunter2@here' })).toBe('');
     expect(faultsOf({ ...complete, BUS: 'sqs' })).toContain('SQS_URL is missing');
     expect(faultsOf({ ...complete, KAFKA_BROKERS: undefined, BUS: 'memory' })).toBe('');
+  });
+
+  it('wants a way to replicate for the outbox in the log, and none for the table', () => {
+    expect(faultsOf({ ...complete, OUTBOX_DRIVER: 'wal' })).toContain('REPLICATION_URL is missing');
+    expect(faultsOf({ ...complete, OUTBOX_DRIVER: 'wal', REPLICATION_URL: complete.DATABASE_URL })).toBe('');
   });
 });
