@@ -27,7 +27,7 @@ export type LeaveSql = (messages: string) => string;
 export const leaveInTable: LeaveSql = (messages) =>
   `INSERT INTO outbox (shard, topic, key, payload) SELECT shard, topic, key, payload FROM ${messages} ORDER BY position RETURNING 1`;
 
-/** The prefix of our messages in the write-ahead log, and the publication that the log is read by (migrations/0006-replication-slot.sql). */
+/** The prefix of our messages in the write-ahead log, and the publication that the log is read by (migrations/0007-replication-slot.sql). */
 export const LOG_PREFIX = 'outbox';
 export const PUBLICATION = 'outbox';
 

@@ -6,7 +6,7 @@ import { lookAtSlot, SlotLost, type Slot } from './wal-slot.ts';
 import { WalStream } from './wal-stream.ts';
 
 export interface WalRelayOptions extends RelayOptions {
-  /** The same database, directly, under a role that may replicate: more than a service may (docs/adr/0014). */
+  /** The same database, directly, under a role that may replicate: more than a service may (docs/adr/0015). */
   readonly replicationUrl: string;
 }
 

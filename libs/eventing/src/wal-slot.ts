@@ -60,7 +60,7 @@ async function read(books: pg.Client): Promise<Look> {
 }
 
 function lossOf({ name, left, stands, exists, active, invalid }: Look): string | undefined {
-  const then = 'Messages committed since may be lost: see docs/adr/0014, "When the slot is lost".';
+  const then = 'Messages committed since may be lost: see docs/adr/0015, "When the slot is lost".';
   if (!exists) return `The replication slot ${name} is missing; it was last at ${left}. ${then}`;
   if (invalid !== null) return `The replication slot ${name} can no longer be read: ${invalid}. ${then}`;
   if (!active && stands !== null && lsnOf(stands) > lsnOf(left ?? '0/0')) return `The replication slot ${name} is at ${stands}, but was left at ${left}: somebody has moved it or made it again. ${then}`;

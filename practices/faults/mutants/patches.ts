@@ -15,7 +15,7 @@ export interface Patch {
 const eventStore = { file: 'libs/eventing/src/event-store.ts', caughtBy: 'libs/eventing/src/event-store.int.spec.ts' };
 const effect = { file: 'libs/eventing/src/effect.ts', caughtBy: 'libs/eventing/src/consumer-runtime.int.spec.ts' };
 const settling = { file: 'libs/eventing/src/settling.ts', caughtBy: 'libs/eventing/src/consumer-runtime.int.spec.ts' };
-const relay = { file: 'libs/eventing/src/queue-relay.ts', caughtBy: 'libs/eventing/src/relay.int.spec.ts' };
+const relay = { file: 'libs/eventing/src/queue-relay.ts', caughtBy: 'libs/eventing/src/queue-relay.int.spec.ts' };
 const orders = { file: 'apps/orders/src/orders.ts', caughtBy: 'apps/orders/src/orders.int.spec.ts' };
 const listed = { file: 'apps/orders/src/listed-orders.ts', caughtBy: 'apps/orders/src/listed-orders.spec.ts' };
 const stock = { file: 'apps/catalog/src/stock/stock.ts', caughtBy: 'apps/catalog/src/stock/stock.int.spec.ts' };

@@ -54,7 +54,7 @@ export const busSettings = {
   FAIL_POINTS_DIR: z.string().optional(),
 } satisfies z.ZodRawShape;
 
-/** For a service that has an outbox (docs/adr/0014). */
+/** For a service that has an outbox (docs/adr/0015). */
 export const outboxSettings = {
   /** How its messages are left and found: all instances of a service the same. */
   OUTBOX_DRIVER: z.enum(['queue', 'wal']).default('queue'),

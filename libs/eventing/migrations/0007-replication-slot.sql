@@ -1,4 +1,4 @@
--- For OUTBOX_DRIVER=wal (docs/adr/0014): which replication slot reads the messages, and up to where they are on the bus, written down
+-- For OUTBOX_DRIVER=wal (docs/adr/0015): which replication slot reads the messages, and up to where they are on the bus, written down
 -- before the slot is moved. So a slot that is missing, or stands further, is not the one that was left: messages are gone, and the relay
 -- stops instead of making another. Without a row there has never been a slot, and the first relay makes it.
 CREATE TABLE outbox_slot (
