@@ -35,9 +35,11 @@ export function keep(result: Result): void {
 /** Without and with the practice, in a sentence each. */
 export function effect({ rounds, harm }: Pick<Result, 'rounds' | 'harm'>): { without: string; with: string } {
   const count = (value: number) => value.toLocaleString('en');
-  const naive = rounds.filter(({ variant }) => !variant.practice);
-  const told = naive.map(({ variant, round }) => (naive.length === 1 ? count(round.harm) : `${variant.name} ${count(round.harm)}`));
-  return { without: `${told.join(', ')} ${harm}`, with: rounds.filter(({ variant }) => variant.practice).map(({ round }) => count(round.harm)).join(', ') };
+  const told = (practice: boolean) => {
+    const those = rounds.filter(({ variant }) => variant.practice === practice);
+    return those.map(({ variant, round }) => (those.length === 1 ? count(round.harm) : `${variant.name} ${count(round.harm)}`)).join(', ');
+  };
+  return { without: `${told(false)} ${harm}`, with: told(true) };
 }
 
 /** What is wrong with the pages: the generated table is stale, a link leads nowhere, a page lacks one of its parts. */

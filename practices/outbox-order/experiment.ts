@@ -1,4 +1,5 @@
 import { findingsOf } from '../checker/findings.ts';
+import type { Bench } from '../lab/bench.ts';
 import type { Experiment, Load } from '../lab/experiment.ts';
 import { askAll, happened, plan, tables, topic } from '../lab/writer.ts';
 
@@ -25,6 +26,7 @@ export const experiment: Experiment<OrderLoad> = {
     { name: 'xmin', practice: false, what: 'a cursor over (transaction, id), behind the oldest transaction under way' },
     { name: 'SKIP LOCKED ×3', practice: false, what: 'three workers, each takes rows that no other holds' },
     { name: 'shards ×3', practice: true, what: 'three relays, each owns whole shards; a queue, no cursor' },
+    { name: 'WAL ×3', practice: true, what: 'three relays, one of which reads the write-ahead log from a replication slot' },
   ],
   load: {
     full: { seed: 20, changes: 6_000, keys: 16, clients: 16 },
@@ -38,14 +40,23 @@ export const experiment: Experiment<OrderLoad> = {
     const changes = await plan(bench, load);
     const [reader, service] = await Promise.all([bench.reader(topic), bench.start(import.meta.resolve('./service.ts'), name)]);
 
+    const logBefore = await logEnd(bench);
     const began = performance.now();
     const journal = await askAll(service, changes, load.clients);
     await reader.settled(load.changes, bench.patienceMs);
+    const logged = (await logEnd(bench)) - logBefore;
     const truth = await happened(bench);
     const { lost, inverted, doubled, invented, cases } = findingsOf(truth, reader.seen);
     return {
       harm: lost + inverted,
-      figures: { committed: truth.length, lost, inverted, doubled, 'events/s': Math.round(reader.seen.length / ((reader.lastAt - began) / 1000)) },
+      figures: {
+        committed: truth.length,
+        lost,
+        inverted,
+        doubled,
+        'events/s': Math.round(reader.seen.length / ((reader.lastAt - began) / 1000)),
+        'log B/event': Math.round(logged / truth.length),
+      },
       cases,
       doubts: [
         ...bench.doubts(service),
@@ -56,3 +67,9 @@ export const experiment: Experiment<OrderLoad> = {
     };
   },
 };
+
+/** How long the write-ahead log is by now, in bytes: what writing, and reading, has cost the database's disk. */
+async function logEnd(bench: Bench): Promise<number> {
+  const [row] = await bench.query<{ bytes: number }>(`SELECT (pg_current_wal_lsn() - '0/0')::float8 AS bytes`);
+  return row?.bytes ?? 0;
+}

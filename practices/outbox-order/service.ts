@@ -1,4 +1,4 @@
-import { PostgresOutbox, QueueRelay } from '@shop/eventing';
+import { leaveInLog, PostgresOutbox, QueueRelay, WalRelay, type MessageBus } from '@shop/eventing';
 import { log, serve, takePart } from '../lab/part.ts';
 import { writer } from '../lab/writer.ts';
 import { CursorRelay, SkipLockedRelay, XminRelay, type Carrier } from './naive-relays.ts';
@@ -7,20 +7,41 @@ import { CursorRelay, SkipLockedRelay, XminRelay, type Carrier } from './naive-r
 const part = takePart();
 const { databaseUrl } = part;
 const buses = [part.bus(), part.bus(), part.bus()];
-const [bus] = buses as [(typeof buses)[0]];
 
-const carriers: Record<string, () => Carrier[]> = {
-  'id > last': () => [new CursorRelay(databaseUrl, bus)],
-  xmin: () => [new XminRelay(databaseUrl, bus)],
-  'SKIP LOCKED ×3': () => buses.map((own) => new SkipLockedRelay(databaseUrl, own)),
-  'shards ×3': () => buses.map((own) => new QueueRelay({ connectionString: databaseUrl, bus: own, log })),
-};
-const relays = carriers[part.variant]?.() ?? [];
+/** What carries messages, and the outbox that is written for it. */
+interface Way {
+  readonly relays: readonly Carrier[];
+  readonly outbox: PostgresOutbox;
+  /** Resolves when something may be written. */
+  readonly ready?: Promise<unknown>;
+}
+
+function way(variant: string, [bus, ...more]: readonly MessageBus[]): Way {
+  if (bus === undefined) throw new Error('there is no bus');
+  const table = new PostgresOutbox();
+  switch (variant) {
+    case 'id > last':
+      return { relays: [new CursorRelay(databaseUrl, bus)], outbox: table };
+    case 'xmin':
+      return { relays: [new XminRelay(databaseUrl, bus)], outbox: table };
+    case 'SKIP LOCKED ×3':
+      return { relays: [bus, ...more].map((own) => new SkipLockedRelay(databaseUrl, own)), outbox: table };
+    case 'shards ×3': {
+      const relays = [bus, ...more].map((own) => new QueueRelay({ connectionString: databaseUrl, bus: own, log }));
+      return { relays, outbox: new PostgresOutbox(() => relays.forEach((relay) => relay.wake())) };
+    }
+    case 'WAL ×3': {
+      const relays = [bus, ...more].map((own) => new WalRelay({ connectionString: databaseUrl, replicationUrl: databaseUrl, bus: own, log }));
+      return { relays, outbox: new PostgresOutbox(() => {}, { leave: leaveInLog }), ready: Promise.all(relays.map((relay) => relay.ready())) };
+    }
+    default:
+      throw new Error(`there is no variant ${variant}`);
+  }
+}
+
+const { relays, outbox, ready } = way(part.variant, buses);
 for (const relay of relays) relay.start();
-
-const outbox = new PostgresOutbox(() => {
-  for (const relay of relays) if (relay instanceof QueueRelay) relay.wake();
-});
+await ready;
 serve(
   writer(part, () => ({ outbox })),
   async () => {
