@@ -57,6 +57,7 @@ export class QueueRelay extends Relay {
     client.on('notification', () => this.wake());
     try {
       await client.connect();
+      await this.#warnOfSlot(client);
       await client.query('LISTEN outbox');
       await client.query('SELECT pg_advisory_lock_shared($1, $2)', [MEMBER_LOCK, process.pid & 0x7fff]);
       await this.#publishUntilStopped(client);
@@ -65,6 +66,12 @@ export class QueueRelay extends Relay {
       this.#settled.forget();
       await client.end().catch(() => {});
     }
+  }
+
+  /** Whoever changed drivers and left the slot behind would find the disk full some day. */
+  async #warnOfSlot(client: pg.Client): Promise<void> {
+    const { rows } = await client.query<{ slot: string }>('SELECT slot FROM outbox_slot');
+    if (rows[0]) this.options.log.error(rows[0], 'this outbox was left in the write-ahead log before, and its slot keeps the log for ever: see docs/adr/0015');
   }
 
   async #publishUntilStopped(client: pg.Client): Promise<void> {
