@@ -25,13 +25,16 @@ const MOST_BYTES = 4 * BATCH_BYTES;
 export class ReadAhead {
   readonly #entries: Entry[] = [];
   #bytes = 0;
+  /** Entries that end something whole. */
+  #whole = 0;
 
   get isFull(): boolean {
     return this.#bytes >= MOST_BYTES;
   }
 
-  get isEmpty(): boolean {
-    return this.#entries.length === 0;
+  /** Whether there is something whole to take, or as much as a batch may hold of a long transaction. */
+  get isReady(): boolean {
+    return this.#whole > 0 || this.#entries.length >= BATCH || this.#bytes >= BATCH_BYTES;
   }
 
   get messages(): LoggedMessage[] {
@@ -47,16 +50,19 @@ export class ReadAhead {
   /** Everything that has been added so far lies before this place, and nothing that has not. */
   reached(place: Lsn): void {
     const last = this.#entries.at(-1);
+    if (last?.upTo === undefined) this.#whole++;
     if (last) last.upTo = place;
     else this.#entries.push({ bytes: 0, upTo: place });
   }
 
-  /** As much as a batch may hold; at least one message, if there is any. */
+  /** As much as a batch may hold, at least one message if there is any; not the beginning of a transaction behind the end of another. */
   take(): LogBatch {
     const messages: LoggedMessage[] = [];
     let [upTo, bytes]: [Lsn | undefined, number] = [undefined, 0];
     for (let entry = this.#entries[0]; entry && messages.length < BATCH; entry = this.#entries[0]) {
       if (messages.length > 0 && bytes + entry.bytes > BATCH_BYTES) break;
+      if (upTo !== undefined && this.#whole === 0) break;
+      if (entry.upTo !== undefined) this.#whole--;
       this.#entries.shift();
       bytes += entry.bytes;
       if (entry.message) messages.push(entry.message);

@@ -27,27 +27,25 @@ export class Broker {
   }
 }
 
-/** A way to the database. */
+/** A way to the database, and its end. */
 export interface Way {
   readonly url: (to: string) => string;
-  /** From now on nothing passes in either direction, as if whoever is at its end had been stopped. */
-  stand(): void;
+  /** Resolves when it stands still. */
+  readonly stands: Promise<void>;
   end(): void;
 }
 
-/** A way that may be made to stand still; or does so by itself when so many bytes have passed from the database. */
-export async function wayTo(database: string, bytes = Infinity): Promise<Way> {
+/** A way that stands still for good, in both directions, after so many bytes from the database: as if whoever reads there had been stopped. */
+export async function wayTo(database: string, bytes: number): Promise<Way> {
   const [{ hostname, port }, sockets] = [new URL(database), new Set<Socket>()];
-  let [passed, still] = [0, false];
-  const stand = () => {
-    still = true;
-    for (const socket of sockets) socket.pause();
-  };
+  const stands = Promise.withResolvers<void>();
+  let passed = 0;
   const pass = (from: Socket, to: Socket, size: (data: Buffer) => number) =>
     from.on('data', (data: Buffer) => {
       passed += size(data);
-      if (passed > bytes) stand();
-      else to.write(data);
+      if (passed <= bytes) return void to.write(data);
+      for (const socket of sockets) socket.pause();
+      stands.resolve();
     });
   const server = createServer((near) => {
     const far = connect(Number(port), hostname);
@@ -56,7 +54,6 @@ export async function wayTo(database: string, bytes = Infinity): Promise<Way> {
     for (const socket of [near, far]) {
       sockets.add(socket.on('error', () => {}));
       socket.on('close', () => (near.destroy(), far.destroy()));
-      if (still) socket.pause();
     }
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -69,5 +66,5 @@ export async function wayTo(database: string, bytes = Infinity): Promise<Way> {
     server.close();
     for (const socket of sockets) socket.destroy();
   };
-  return { url, stand, end };
+  return { url, stands: stands.promise, end };
 }

@@ -3,7 +3,7 @@ import { Unpublishable, type MessageBus } from './bus.ts';
 import { Unmeasured, type MessagingMetrics } from './metrics.ts';
 import { MAX_PAYLOAD_BYTES, type OutboxRow } from './outgoing.ts';
 
-/** Messages of one key's queue, or of the log, published together; a kill in between repeats at most one batch. */
+/** Messages of one shard, or of the log, published together; a kill in between repeats at most one batch. */
 export const BATCH = 128;
 /** All messages of a batch together are no larger than one may be; one always fits. What a relay holds in memory is bounded by it, too. */
 export const BATCH_BYTES = MAX_PAYLOAD_BYTES;

@@ -69,7 +69,7 @@ describe('the slot of the wal relay', () => {
     await first.stop();
     await drop(fresh);
     const second = open(fresh);
-    await expect(second.ready()).rejects.toThrow(/slot outbox_\w+ is missing; it was last at [0-9A-F/]+\. .*docs\/adr\/0010/);
+    await expect(second.ready()).rejects.toThrow(/slot outbox_\w+ is missing; it was last at [0-9A-F/]+\. .*docs\/adr\/0015/);
     await expect(leave(fresh, 1, () => second.trouble)).rejects.toMatchObject({ kind: 'unavailable', code: 'outbox-closed' });
     expect(log.error).toHaveBeenCalledOnce();
     expect(await slotsOf(fresh)).toEqual([]);

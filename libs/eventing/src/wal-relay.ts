@@ -58,6 +58,17 @@ export class WalRelay extends Relay {
   }
 
   protected override async session(): Promise<void> {
+    try {
+      await this.#read();
+    } catch (error) {
+      this.#firstLook.reject(error);
+      if (!(error instanceof SlotLost)) throw error;
+      await this.#alarm(error);
+    }
+  }
+
+  /** On one connection the log is read, on the other it is written down how far: the first can do nothing else meanwhile. */
+  async #read(): Promise<void> {
     const books = new pg.Client({
       connectionString: this.options.connectionString,
       application_name: 'relay',
@@ -74,10 +85,6 @@ export class WalRelay extends Relay {
       const slot = await this.#own(books, this.#log);
       this.#owns = slot !== undefined;
       if (slot) await this.#publishUntilStopped(books, this.#log, slot.position);
-    } catch (error) {
-      this.#firstLook.reject(error);
-      if (!(error instanceof SlotLost)) throw error;
-      await this.#alarm(error);
     } finally {
       clearInterval(measuring);
       [this.#owns, this.#inHand] = [false, []];

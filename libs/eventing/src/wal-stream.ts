@@ -5,7 +5,7 @@ import { LOG_PREFIX, PUBLICATION } from './outbox.ts';
 import { shardOf } from './outgoing.ts';
 import { ReadAhead, type LogBatch } from './read-ahead.ts';
 import { HEARTBEAT_MS, SILENT_MS } from './relay.ts';
-import { decode, encodeStatus, type Lsn } from './wal-protocol.ts';
+import { decode, encodeStatus, lsnText, type Lsn } from './wal-protocol.ts';
 
 export interface WalStreamOptions {
   /** A direct connection under a role that may replicate. */
@@ -97,7 +97,7 @@ export class WalStream {
 
   /** The next messages, or a place that was reached without any. Resolves with nothing when told to stop; throws when the stream is broken. */
   async next(): Promise<LogBatch> {
-    while (this.ahead.isEmpty && !this.#stopping.aborted && !this.#failure) await new Promise<void>((resolve) => (this.#news = resolve));
+    while (!this.ahead.isReady && !this.#stopping.aborted && !this.#failure) await new Promise<void>((resolve) => (this.#news = resolve));
     if (this.#stoodStill()) this.#fail(stoodStill());
     if (this.#failure) throw this.#failure;
     const batch = this.#stopping.aborted ? { messages: [], upTo: undefined } : this.ahead.take();
@@ -135,12 +135,13 @@ export class WalStream {
     // The server may say that it lives amid a transaction, of which then more is to come.
     if ((frame?.kind === 'commit' || frame?.kind === 'alive') && this.#committedAt === undefined) this.ahead.reached(frame.end);
     if (frame?.kind === 'alive' && frame.answer) this.#say();
-    if (!this.ahead.isEmpty) this.#news?.();
+    if (this.ahead.isReady) this.#news?.();
   }
 
   #keep(place: Lsn, content: string): void {
     const line = content.indexOf('\n');
-    const [topic, key] = JSON.parse(content.slice(0, line)) as [string, string];
+    const [topic, key] = addressOf(content.slice(0, line));
+    if (topic === undefined || key === undefined) return this.#fail(new Error(`the message at ${lsnText(place)} of the log has our prefix, but was not left by our outbox`));
     this.ahead.add({ shard: shardOf(key), id: String(place), topic, key, payload: content.slice(line + 1), committedAt: this.#committedAt ?? Date.now() });
     if (this.ahead.isFull) this.#connection.stream.pause();
   }
@@ -170,3 +171,12 @@ export class WalStream {
 }
 
 const stoodStill = () => new Error('this process stood still for so long that its slot may be another one\'s');
+
+/** What leaveInLog has written before the payload. */
+function addressOf(line: string): string[] {
+  try {
+    return JSON.parse(line) as string[];
+  } catch {
+    return [];
+  }
+}
