@@ -7,12 +7,14 @@ import { Obstacle } from '@shop/infra/state';
 import { faults, keep, lastResult } from './catalogue.ts';
 import type { Fault } from './fault.ts';
 import { judgeMutants, type Judged } from './mutants/mutants.ts';
-import { runFault, type Result } from './run.ts';
+import { runFaults, type Result } from './run.ts';
 import { show } from './show.ts';
+import type { Round } from './verdict.ts';
 
 const usage = `npm run fault                         lists the faults with what their last full run came to
-npm run fault <id> [-- --quick]       lets it happen to a whole shop under load, two instances of each service on real servers, and checks
-                                      every invariant; a full run writes practices/faults/results/<id>.json, a quick one writes nothing
+npm run fault <id> … [-- --quick]     lets it happen to a whole shop under load, two instances of each service on real servers, and checks
+                                      every invariant; several happen to one shop, one after the other; a full run writes
+                                      practices/faults/results/<id>.json, a quick one writes nothing
     --seed <n>    where chance begins: the same seed makes the same load and the same accidents
     --seeds <n>   so many seeds, one after the other, in one shop
 npm run fault mutants [-- --patches]  breaks the product on purpose, in a copy, in one way after another: each has to be noticed by a spec, and
@@ -33,10 +35,13 @@ async function main(): Promise<number> {
   if (what === undefined) return list();
   if (what === 'mutants') return mutants(values.patches || values.only !== undefined, values.only);
   if (what === 'check') return check();
-  const fault = faults.find(({ id }) => id.toLowerCase() === what.toLowerCase());
-  if (!fault) throw new Obstacle(`There is no fault "${what}": ${faults.map(({ id }) => id).join(', ')}, mutants, check.\n\n${usage}`);
+  const wanted = positionals.map((name) => faults.find(({ id }) => id.toLowerCase() === name.toLowerCase()) ?? unknown(name));
   const first = number('seed', values.seed, 1);
-  return runOne(fault, Array.from({ length: number('seeds', values.seeds, 1) }, (_, n) => first + n), values.quick);
+  return runSome(wanted, Array.from({ length: number('seeds', values.seeds, 1) }, (_, n) => first + n), values.quick);
+}
+
+function unknown(name: string): never {
+  throw new Obstacle(`There is no fault "${name}": ${faults.map(({ id }) => id).join(', ')}, mutants, check.\n\n${usage}`);
 }
 
 function list(): number {
@@ -54,17 +59,18 @@ function summary({ rounds }: Result): string {
   return `${sum('accidents')} accidents in ${sum('commands')} commands, ${rounds.flatMap(({ violations }) => violations).length} violations, ${seeds}`;
 }
 
-async function runOne(fault: Fault, seeds: number[], quick: boolean): Promise<number> {
-  const obstacle = (await noKafkaBecause()) ?? fault.obstacle?.();
+async function runSome(wanted: readonly Fault[], seeds: number[], quick: boolean): Promise<number> {
+  const obstacle = (await noKafkaBecause()) ?? wanted.map((fault) => fault.obstacle?.()).find((one) => one !== undefined);
   if (obstacle !== undefined) throw new Obstacle(obstacle);
-  const result = await runFault({ fault, seeds, quick, say });
-  print(show(result));
-  // Nothing was found out where nothing can be told.
-  if (!quick && result.verdict !== 'cannot tell') {
+  const tell = (result: Result) => {
+    print(show(result));
+    // Nothing was found out where nothing can be told.
+    if (quick || result.verdict === 'cannot tell') return;
     keep(result);
     print(`\n  written: practices/faults/results/${result.id}.json`);
-  }
-  return result.verdict === 'held' ? 0 : 1;
+  };
+  const results = await runFaults({ faults: wanted, seeds, quick, say, tell });
+  return results.length === wanted.length && results.every(({ verdict }) => verdict === 'held') ? 0 : 1;
 }
 
 function number(name: string, text: string | undefined, otherwise: number): number {
@@ -103,10 +109,9 @@ async function check(): Promise<number> {
 
 async function checkFault(fault: Fault, nightly: boolean): Promise<{ test: string; faults: string[] }[]> {
   const seeds = fault.id !== 'F18' ? [1] : Array.from({ length: nightly ? 20 : 3 }, (_, n) => n + 1);
-  const result = await runFault({ fault, seeds, quick: !nightly, say });
-  print(show(result));
-  const why = ({ violations, broken, doubts }: Result['rounds'][number]) => [...violations.map(({ invariant, about, what }) => `${invariant} ${about}: ${what}`), ...broken, ...doubts];
-  return result.rounds.map((round) => ({ test: `${fault.id} seed ${round.seed}`, faults: why(round).slice(0, 5) }));
+  const [result] = await runFaults({ faults: [fault], seeds, quick: !nightly, say, tell: (one) => print(show(one)) });
+  const why = ({ violations, broken, doubts }: Round) => [...violations.map(({ invariant, about, what }) => `${invariant} ${about}: ${what}`), ...broken, ...doubts];
+  return result?.rounds.map((round) => ({ test: `${fault.id} seed ${round.seed}`, faults: why(round).slice(0, 5) })) ?? [];
 }
 
 /** In the form in which tools/stages.ts adds up what was tested. */

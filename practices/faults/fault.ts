@@ -1,5 +1,5 @@
-import type { Bounds, Evidence } from '../checker/evidence.ts';
-import type { Site } from './site.ts';
+import type { Bounds, Command, Evidence } from '../checker/evidence.ts';
+import type { Accident, Site } from './site.ts';
 
 /** What a run is given: the shop under load, and chance that a seed fixes. */
 export interface Trial {
@@ -19,6 +19,15 @@ export interface Findings {
   readonly broken: readonly string[];
 }
 
+/** What a fault is judged by. */
+export interface Seen {
+  /** Of everything since the shop's beginning. */
+  readonly evidence: Evidence;
+  /** Of this run of it alone. */
+  readonly accidents: readonly Accident[];
+  readonly commands: readonly Command[];
+}
+
 /** Something that happens to a shop under steady load, after which every invariant must hold. */
 export interface Fault {
   readonly id: string;
@@ -34,7 +43,7 @@ export interface Fault {
   /** Lets it happen while orders arrive. */
   strike(trial: Trial): Promise<Findings>;
   /** What the evidence shows beyond the invariants. */
-  judge?(evidence: Evidence, site: Site): Findings;
+  judge?(seen: Seen): Findings;
 }
 
 export const times = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1);

@@ -50,7 +50,7 @@ export const poison: Fault = {
     await producer.disconnect();
     return { figures: { 'poison messages': site.poison.length }, broken: [] };
   },
-  judge: (evidence) => ({
+  judge: ({ evidence }) => ({
     figures: { 'dead letters': evidence.published.filter(({ topic }) => topic.endsWith('.dead-letters')).length, messages: evidence.published.filter(({ topic }) => topic in topics).length },
     broken: [],
   }),

@@ -18,10 +18,13 @@ export interface Result extends MeasuredOn {
 }
 
 export interface RunOptions {
-  readonly fault: Fault;
+  /** One after the other, in one shop. */
+  readonly faults: readonly Fault[];
   readonly seeds: readonly number[];
   readonly quick: boolean;
   readonly say: (line: string) => void;
+  /** Called with each result as it comes. */
+  readonly tell: (result: Result) => void;
 }
 
 const RATE = { quick: 6, full: 10 };
@@ -30,26 +33,43 @@ const [KNOWN_WITHIN_MS, QUIET_WITHIN_MS] = [60_000, 120_000];
 /** Twelve processes that have not been warm for long, and pools that grow to their bounds under load. */
 const bounds: Bounds = { stalenessMs: 60_000, memoryMiB: 12 * 60, sockets: 12 * 30 };
 
-/** Opens one shop and lets the fault happen to it under load, once for each seed; after each the shop comes to rest, and everything is checked. */
-export async function runFault(options: RunOptions): Promise<Result> {
-  const { fault, seeds, say } = options;
-  const [began, loadBefore] = [performance.now(), machineLoad()];
-  const site = await Site.open(say, fault);
+/**
+ * Opens one shop and lets each fault happen to it under load, once for each seed; after each the shop comes to rest, and everything since its
+ * beginning is checked. What is broken stays so, and would be counted against what comes next: a violation ends the run.
+ */
+export async function runFaults({ faults, seeds, quick, say, tell }: RunOptions): Promise<Result[]> {
+  const loadBefore = machineLoad();
+  const site = await Site.open(say, { diskMiB: faults.find(({ diskMiB }) => diskMiB !== undefined)?.diskMiB });
+  const results: Result[] = [];
   try {
     const load = await Load.prepare(site);
     const before = await warm(site, load);
-    const rounds: Round[] = [];
-    for (const seed of seeds) {
-      rounds.push(await runRound({ ...options, site, load, before, seed }));
-      // What is broken stays so: the next seed would be judged for it, too.
-      if (rounds.at(-1)?.verdict === 'violated') break;
+    let allowed = bounds;
+    for (const fault of faults) {
+      const began = performance.now();
+      allowed = wider(allowed, fault.bounds);
+      const rounds: Round[] = [];
+      for (const seed of seeds) {
+        rounds.push(await runRound({ fault, site, load, before, allowed, seed, quick, say }));
+        if (rounds.at(-1)?.verdict === 'violated') break;
+      }
+      const verdict = rounds.map((round) => round.verdict).find((one) => one !== 'held') ?? 'held';
+      const seconds = Math.round((performance.now() - began) / 100) / 10;
+      const result: Result = { id: fault.id, title: fault.title, verdict, rounds, seconds, ...(await measuredOn(site.servers, loadBefore)) };
+      tell(result);
+      results.push(result);
+      if (verdict === 'violated') break;
     }
-    const verdict = rounds.map((round) => round.verdict).find((one) => one !== 'held') ?? 'held';
-    const seconds = Math.round((performance.now() - began) / 100) / 10;
-    return { id: fault.id, title: fault.title, verdict, rounds, seconds, ...(await measuredOn(site.servers, loadBefore)) };
+    return results;
   } finally {
     await site.close();
   }
+}
+
+/** What was allowed to an earlier fault is still to be seen in the evidence of a later one. */
+function wider(one: Bounds, other: Partial<Bounds> = {}): Bounds {
+  const most = (name: keyof Bounds) => Math.max(one[name], other[name] ?? 0);
+  return { stalenessMs: most('stalenessMs'), memoryMiB: most('memoryMiB'), sockets: most('sockets') };
 }
 
 /** A few orders, so that what is measured before is not a shop that has never done anything. */
@@ -62,7 +82,16 @@ async function warm(site: Site, load: Load): Promise<Gauges | undefined> {
   return site.gauges();
 }
 
-async function runRound({ fault, site, load, before, seed, quick, say }: RunOptions & { site: Site; load: Load; before: Gauges | undefined; seed: number }): Promise<Round> {
+interface RoundOptions extends Pick<RunOptions, 'quick' | 'say'> {
+  readonly fault: Fault;
+  readonly site: Site;
+  readonly load: Load;
+  readonly before: Gauges | undefined;
+  readonly allowed: Bounds;
+  readonly seed: number;
+}
+
+async function runRound({ fault, site, load, before, allowed, seed, quick, say }: RoundOptions): Promise<Round> {
   const next = numbersFrom(seed);
   site.begin(load);
   const since = performance.now();
@@ -78,9 +107,9 @@ async function runRound({ fault, site, load, before, seed, quick, say }: RunOpti
     journal: load.journal,
     poison: site.poison,
     gauges: before && after && { before, after },
-    bounds: { ...bounds, ...fault.bounds },
+    bounds: allowed,
   });
-  const judged = fault.judge?.(evidence, site);
+  const judged = fault.judge?.({ evidence, accidents: site.accidents, commands: load.journal.slice(earlier) });
   const round = sumUp({ seed, evidence, accidents: [...site.accidents], findings: [struck, ...(judged ? [judged] : [])], earlier, moving });
   say(`${fault.id} seed ${seed}: ${round.verdict} (${(arrivedMs / 1000).toFixed(0)} s of orders, ${((performance.now() - since) / 1000).toFixed(0)} s in all)`);
   return round;

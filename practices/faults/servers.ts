@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { outcomeOf } from '../checker/commands.ts';
-import type { Evidence } from '../checker/evidence.ts';
-import type { Fault, Findings } from './fault.ts';
+import type { Command } from '../checker/evidence.ts';
+import type { Fault, Findings, Seen } from './fault.ts';
 import { serverKilled } from './kills.ts';
 import type { Site } from './site.ts';
 import { SmallDisk } from './small-disk.ts';
 
 /** Attempts that were not answered as if nothing had happened. */
-const failures = ({ journal }: Pick<Evidence, 'journal'>) => journal.flatMap(({ answers }) => answers.filter((answer) => outcomeOf({ answers: [answer] }) === 'unknown'));
+const failures = (commands: readonly Command[]) => commands.flatMap(({ answers }) => answers.filter((answer) => outcomeOf({ answers: [answer] }) === 'unknown'));
 
 /** Longer than a process may be silent before it counts as stuck: a broker that is away must not count against anybody. */
 const AWAY_MS = { quick: 40_000, full: 150_000 };
@@ -36,8 +36,8 @@ export const brokerAway: Fault = {
       broken: unwell.map((one) => `${one} while the broker was away: it is not their fault, and orders still go through`),
     };
   },
-  judge(evidence) {
-    const failed = failures(evidence).length;
+  judge({ commands }) {
+    const failed = failures(commands).length;
     return { figures: { 'requests that failed': failed }, broken: failed > 0 ? [`${failed} requests failed: the outbox is there so that none does`] : [] };
   },
 };
@@ -89,8 +89,8 @@ export const databaseRestarted: Fault = {
 };
 
 /** While the database is away, clients are told so: 503, and nothing else. */
-function databaseAway(evidence: Evidence): Findings {
-  const failed = failures(evidence);
+function databaseAway({ commands }: Seen): Findings {
+  const failed = failures(commands);
   const others = failed.filter(({ status, code }) => status !== 503 && code !== 'request-in-progress');
   const named = [...new Set(others.map(({ status, code }) => `${status ?? 'no answer'} ${code ?? ''}`.trim()))];
   return { figures: { 'answered 503': failed.length - others.length }, broken: named.map((one) => `a request got "${one}" while the database was away, not 503`) };
@@ -153,7 +153,7 @@ function keepRunning(site: Site): () => Promise<number> {
 
 /** Whether a request is refused within so many milliseconds. */
 async function refused(site: Site, ms: number): Promise<boolean> {
-  const count = () => failures({ journal: site.load?.journal ?? [] }).length;
+  const count = () => failures(site.load?.journal ?? []).length;
   const before = count();
   for (const until = performance.now() + ms; performance.now() < until; await sleep(50)) if (count() > before) return true;
   return false;
