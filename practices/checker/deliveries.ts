@@ -1,6 +1,22 @@
 import {
-  authorisePayment, capturePayment, commitStock, orderCancelled, orderConfirmed, paymentAuthorised, paymentDeclined,
-  productChanged, releaseStock, reserveStock, stockRefused, stockReserved, voidPayment, consumers, topics, type CloudEvent, type ConsumerName, type Topic,
+  authorisePayment,
+  capturePayment,
+  commitStock,
+  consumers,
+  orderCancelled,
+  orderConfirmed,
+  paymentAuthorised,
+  paymentDeclined,
+  productChanged,
+  releaseStock,
+  reserveStock,
+  stockRefused,
+  stockReserved,
+  topics,
+  voidPayment,
+  type CloudEvent,
+  type ConsumerName,
+  type Topic,
 } from '@shop/contracts';
 import type { Evidence, Messaging, Published, ServiceName, Violation } from './evidence.ts';
 import { findingsOf } from './findings.ts';
