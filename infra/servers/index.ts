@@ -9,6 +9,7 @@ import { nativeSqs, sqsAnswers, sqsObstacle } from './sqs.ts';
 
 export { breakable, type Breakable } from './accident.ts';
 export { stopCompose } from './docker.ts';
+export { kafkaObstacle } from './kafka.ts';
 export type ServerName = 'postgres' | 'kafka' | 'redis' | 'rabbitmq' | 'sqs';
 const variables: Record<ServerName, string> = {
   postgres: 'POSTGRES_URL',

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { noKafkaBecause } from '@shop/infra/servers';
+import { kafkaObstacle, noKafkaBecause } from '@shop/infra/servers';
 import { Obstacle } from '@shop/infra/state';
 import { faults, keep, lastResult } from './catalogue.ts';
 import type { Fault } from './fault.ts';
@@ -60,7 +60,7 @@ function summary({ rounds }: Result): string {
 }
 
 async function runSome(wanted: readonly Fault[], seeds: number[], quick: boolean): Promise<number> {
-  const obstacle = (await noKafkaBecause()) ?? wanted.map((fault) => fault.obstacle?.()).find((one) => one !== undefined);
+  const obstacle = wanted.map(obstacleOf).find((one) => one !== undefined);
   if (obstacle !== undefined) throw new Obstacle(obstacle);
   const tell = (result: Result) => {
     print(show(result));
@@ -79,6 +79,9 @@ function number(name: string, text: string | undefined, otherwise: number): numb
   throw new Obstacle(`--${name} takes a whole number from 1 on, not "${text}".\n\n${usage}`);
 }
 
+/** Faults kill servers, so they have to be natively started ones, Docker or not. */
+const obstacleOf = (fault: Fault) => kafkaObstacle() ?? fault.obstacle?.();
+
 async function mutants(patchesOnly: boolean, only?: string): Promise<number> {
   const judged = await judgeMutants({ patchesOnly, only, say });
   if (judged.length === 0) throw new Obstacle(`No patch has "${only}" in its name.`);
@@ -92,11 +95,11 @@ async function mutants(patchesOnly: boolean, only?: string): Promise<number> {
 async function check(): Promise<number> {
   const nightly = process.env['CI_LEVEL'] === 'nightly';
   const noKafka = await noKafkaBecause();
-  const skipped: { test: string; reason: string }[] = [];
+  const skipped = noKafka === undefined ? [] : [{ test: 'mutants', reason: noKafka }];
   const outcomes: { test: string; faults: string[] }[] = [];
   if (noKafka === undefined) outcomes.push(...(await judgeMutants({ patchesOnly: !nightly, say })).map(({ name, caught, by }: Judged) => ({ test: `mutant ${name}`, faults: caught ? [] : [by] })));
   for (const fault of nightly ? faults : faults.filter(({ id }) => id === 'F18')) {
-    const reason = noKafka ?? fault.obstacle?.();
+    const reason = obstacleOf(fault);
     if (reason === undefined) outcomes.push(...(await checkFault(fault, nightly)));
     else skipped.push({ test: fault.id, reason });
   }
