@@ -100,7 +100,7 @@ async function check(): Promise<number> {
   if (noKafka === undefined) outcomes.push(...(await judgeMutants({ patchesOnly: !nightly, say })).map(({ name, caught, by }: Judged) => ({ test: `mutant ${name}`, faults: caught ? [] : [by] })));
   for (const fault of nightly ? faults : faults.filter(({ id }) => id === 'F18')) {
     const reason = obstacleOf(fault);
-    if (reason === undefined) outcomes.push(...(await checkFault(fault, nightly)));
+    if (reason === undefined) outcomes.push(...(await checkFault(fault, nightly).catch((error: Error) => [{ test: fault.id, faults: [error.message] }])));
     else skipped.push({ test: fault.id, reason });
   }
   for (const { test, faults: why } of outcomes) if (why.length > 0) print(`FAILED  ${test}: ${why.join('; ')}`);
