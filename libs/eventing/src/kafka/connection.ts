@@ -4,6 +4,8 @@ export interface KafkaBusOptions {
   readonly brokers: readonly string[];
   readonly clientId: string;
   readonly log: Log;
+  /** How long the broker may take to acknowledge a commit, in ms, before the member that asked is replaced by a new one. */
+  readonly commitDeadlineMs?: number;
 }
 
 /**

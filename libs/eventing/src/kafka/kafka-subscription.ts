@@ -9,6 +9,8 @@ const REOPEN_AFTER_MS = 500;
 /** How long closing waits for what is in hand and its commit, and how long for the broker to be told. */
 const FINISH_DEADLINE_MS = 10_000;
 const LEAVE_DEADLINE_MS = 3_000;
+/** Longer than the client asks again by itself. */
+const COMMIT_DEADLINE_MS = 20_000;
 
 type Text = string;
 
@@ -29,7 +31,7 @@ export class KafkaSubscription implements Subscription {
       subscribed: options,
       log: kafka.log,
       isMine: (topic, partition) => this.#consumer?.assignments?.some((mine) => mine.topic === topic && mine.partitions.includes(partition)) ?? false,
-      commit: (positions: readonly Position[]) => this.#consumer?.commit({ offsets: [...positions] }) ?? Promise.resolve(),
+      commit: (positions) => this.#commit(positions),
     });
   }
 
@@ -90,6 +92,16 @@ export class KafkaSubscription implements Subscription {
     this.#stream?.pause();
     await atMost(FINISH_DEADLINE_MS, this.#inHand.finish());
     await atMost(LEAVE_DEADLINE_MS, this.#consumer?.close(true));
+  }
+
+  /** A commit that is asked for while its group finds together may never be answered (seen after a broker was away); then nothing would be committed any more. */
+  async #commit(positions: readonly Position[]): Promise<void> {
+    const consumer = this.#consumer;
+    if (!consumer) throw new Error('there is no member at the moment');
+    const late = sleep(this.#kafka.commitDeadlineMs ?? COMMIT_DEADLINE_MS, 'late' as const, { ref: false });
+    if ((await Promise.race([consumer.commit({ offsets: [...positions] }), late])) !== 'late') return;
+    void this.#reopen(consumer);
+    throw new Error('a commit was never answered; joining anew');
   }
 
   async #reopen(consumer: Consumer<Text, Text, Text, Text>): Promise<void> {
