@@ -1,5 +1,6 @@
 import { failPoint, KafkaBus, type MessageBus } from '@shop/eventing';
 import { Database } from '@shop/platform';
+import pg from 'pg';
 import { NamespacedBus } from './namespaced-bus.ts';
 
 /** Logs go to the round's file; what is expected when processes are killed is only noise there. */
@@ -45,10 +46,13 @@ export function serve<Question>(answer: (question: Question) => Promise<unknown>
   answerTo(answer);
 }
 
+/** How long a busy machine may keep statements from being through in time. */
+const BUSY_MS = 30_000;
+
 /** Says that this process is ready, and answers questions. An error ends it: the bench counts an accident, and the round cannot tell. */
 export function answerTo<Question>(answer: (question: Question) => Promise<unknown>): void {
   process.on('message', ({ id, text }: { id: number; text: Question }) => {
-    void answer(text).then(
+    void patiently(() => answer(text)).then(
       (value) => process.send?.({ id, answer: value }),
       (error: unknown) => {
         console.error(error);
@@ -57,4 +61,17 @@ export function answerTo<Question>(answer: (question: Question) => Promise<unkno
     );
   });
   process.send?.({ ready: true });
+}
+
+/** Tries again what Postgres took back because it was not through in time: nothing has happened, and a busy machine is no variant's fault. */
+async function patiently<T>(work: () => Promise<T>): Promise<T> {
+  for (const until = Date.now() + BUSY_MS; ; ) {
+    try {
+      return await work();
+    } catch (error) {
+      // The server's own word, as the cause of an "unavailable".
+      const takenBack = error instanceof Error && error.cause instanceof pg.DatabaseError;
+      if (!takenBack || Date.now() > until) throw error;
+    }
+  }
 }
