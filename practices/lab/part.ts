@@ -15,6 +15,9 @@ export interface Part {
   readonly variant: string;
   readonly databaseUrl: string;
   readonly database: Database;
+  readonly brokers: readonly string[];
+  /** The name that a topic, or a group, of the product has on the broker in this round: for whoever does not go by `bus`. */
+  named(name: string): string;
   /** Another connection to the round's own topics. */
   bus(): MessageBus;
   /** A place where the kill schedule may end this process. */
@@ -25,12 +28,15 @@ const CLOSE_DEADLINE_MS = 10_000;
 
 /** Takes part in the round that started this process. */
 export function takePart(): Part {
-  const { VARIANT: variant = '', DATABASE_URL: databaseUrl = '', KAFKA_BROKERS: brokers = '', NAMESPACE: prefix = '', FAIL_POINTS_DIR: folder } = process.env;
+  const { VARIANT: variant = '', DATABASE_URL: databaseUrl = '', KAFKA_BROKERS: kafka = '', NAMESPACE: prefix = '', FAIL_POINTS_DIR: folder } = process.env;
+  const brokers = kafka.split(',');
   return {
     variant,
     databaseUrl,
+    brokers,
+    named: (name) => prefix + name,
     database: new Database(databaseUrl, { size: 16, application: 'practice' }),
-    bus: () => new NamespacedBus(new KafkaBus({ brokers: brokers.split(','), clientId: `practice-${process.pid}`, log }), prefix),
+    bus: () => new NamespacedBus(new KafkaBus({ brokers, clientId: `practice-${process.pid}`, log }), prefix),
     failPoint: (name) => failPoint(folder, name),
   };
 }
