@@ -10,3 +10,7 @@ export { agrees, OrderListRebuild, type Compared } from './order-list-rebuild.ts
 export { orderThen, type Moment } from './order-then.ts';
 export { orderUpcasters } from './domain/upcasters.ts';
 export { orderProcess } from './order-process.ts';
+export { OrderList } from './order-list.ts';
+export { OrderListConsumer } from './order-list.consumer.ts';
+export { Orders } from './orders.ts';
+export { Prices } from './prices.ts';

@@ -1,0 +1,13 @@
+import type { OrderQuery } from '@shop/contracts';
+import { OrderList } from '@shop/orders';
+import { serve, takePart } from '../lab/part.ts';
+import { FoldedList } from './folded-list.ts';
+
+/** A process that answers lists and does nothing else, so that what the database reads meanwhile is read for them. */
+const { variant, database } = takePart();
+const list = new (variant === 'read model' ? OrderList : FoldedList)(database);
+
+serve<OrderQuery & { customer: string }>(
+  ({ customer, ...query }) => list.page(customer, query),
+  () => database.close(),
+);
