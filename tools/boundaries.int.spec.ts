@@ -31,7 +31,6 @@ const dependencies: Seed[] = [
   { at: 'apps/gateway/src/a.ts', code: use('@shop/infra/servers'), refused: tags('type:app', '"type:lib"') },
   { at: 'tools/a.ts', code: use('@shop/catalog'), refused: tags('type:tool', '"type:lib", "type:infra"') },
   { at: 'load-tests/a.ts', code: use('@shop/catalog'), refused: tags('type:load', '"type:lib", "type:infra"') },
-  { at: 'practices/a.ts', code: use('@shop/tools'), refused: tags('type:practice', '"type:lib", "type:app", "type:infra"') },
   { at: 'practices/c.ts', code: use('@nestjs/microservices'), refused: 'One bad message blocks its partition' },
   { at: 'practices/dead-letters/nest-consumer.ts', code: use('@nestjs/cqrs'), refused: 'Wiring mistakes would show only at run time' },
   { at: 'practices/checker/a.ts', code: use('@shop/eventing'), refused: 'The checker shares nothing with what it judges' },
