@@ -5,8 +5,9 @@ import { Database } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { OrderListConsumer } from './order-list.consumer.ts';
+import { OrderList } from './order-list.ts';
 
-const { url } = await freshDatabase('orders');
+const { url, ownerUrl } = await freshDatabase('orders');
 const database = new Database(url, { size: 8, application: 'spec' });
 const bus = new MemoryBus();
 const log = { info: () => {}, warn: () => {}, error: () => {} };
@@ -54,5 +55,31 @@ describe('the list of orders', () => {
     await say(reserved);
     await database.query('UPDATE parked_keys SET next_attempt_at = now()');
     await vi.waitFor(async () => expect(await row(id)).toEqual({ status: 'cancelled', version: 3 }), { timeout: 10_000, interval: 20 });
+  });
+});
+
+describe('a list of many pages', () => {
+  it('reads little more than it shows, on its last page as on its first', async () => {
+    const [owner, beside] = [new Database(ownerUrl, { size: 1, application: 'spec' }), new Database(url, { size: 1, application: 'pages' })];
+    const [customer, list] = [randomUUIDv7(), new OrderList(beside)];
+    await owner.query(`INSERT INTO order_list SELECT uuidv7(), $1, 'placed', 1200, 'EUR', now(), 1 FROM generate_series(1, 1000)`, [customer]);
+    await owner.query('ANALYZE order_list');
+    const read = async () =>
+      (await owner.query<{ rows: number }>(`SELECT (seq_tup_read + idx_tup_fetch)::int AS rows FROM pg_stat_user_tables WHERE relname = 'order_list'`))[0]?.rows ?? 0;
+    const before = await read();
+
+    const ids = new Set<string>();
+    for (let cursor: string | undefined; ; ) {
+      const { items, nextCursor } = await list.page(customer, { limit: 20, cursor });
+      for (const { id } of items) ids.add(id);
+      if (nextCursor === undefined) break;
+      cursor = nextCursor;
+    }
+    expect(ids.size).toBe(1000);
+    // A connection tells what it has read when it ends.
+    await beside.close();
+    await vi.waitFor(async () => expect(await read()).toBeGreaterThanOrEqual(before + 1000), { timeout: 10_000, interval: 20 });
+    expect(await read()).toBeLessThan(before + 2000);
+    await owner.close();
   });
 });
