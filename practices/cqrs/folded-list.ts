@@ -9,6 +9,9 @@ interface Row extends StoredEvent {
   readonly recordedAt: Date;
 }
 
+/** Larger than every id. */
+const BEYOND = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
 /**
  * The list without a read model: finds the customer's newest orders in the event store, reads their streams and folds them, as GET of one
  * order does. As careful as it can be: one statement, only the streams of the page, never behind.
@@ -25,11 +28,11 @@ export class FoldedList extends OrderList {
     const rows = await this.#events.query<Row>(
       `WITH page AS (
          SELECT stream FROM events
-         WHERE type = 'OrderPlaced' AND data ->> 'customerId' = $1 AND stream < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+         WHERE type = 'OrderPlaced' AND data ->> 'customerId' = $1 AND stream < $2
          ORDER BY stream DESC LIMIT $3)
        SELECT stream, version, type, schema_version AS "schemaVersion", data, recorded_at AS "recordedAt"
        FROM page JOIN events USING (stream) ORDER BY stream DESC, version`,
-      [customer, cursor, limit + 1],
+      [customer, cursor ?? BEYOND, limit + 1],
       'folded-list-page',
     );
     const found = [...Map.groupBy(rows, ({ stream }) => stream).values()];
