@@ -25,7 +25,8 @@ export class NestConsumer implements Pick<ConsumerRuntime, 'start' | 'stop'> {
 
   async start(): Promise<void> {
     const { brokers, group, deadLetters } = this.#options;
-    const client = { clientId: 'points', brokers: [...brokers] };
+    // By itself kafkajs waits longer and longer, up to half a minute: here it is quick to find that the cause is gone.
+    const client = { clientId: 'points', brokers: [...brokers], retry: { maxRetryTime: 2_000 } };
     this.#app = await NestFactory.createMicroservice<MicroserviceOptions>(moduleFor(this.#options), {
       transport: Transport.KAFKA,
       options: { client, consumer: { groupId: group }, subscribe: { fromBeginning: true }, postfixId: '' },
