@@ -58,8 +58,11 @@ const sqs: Killed = {
   makeTopic: (SQS_URL, topic, group) => makeQueues({ BUS: 'sqs', SQS_URL }, { [group]: [topic] }),
 };
 
-/** The second client of the same broker at night only. */
-const all = [kafka('platformatic'), rabbitmq, sqs, ...(process.env['CI_LEVEL'] === 'nightly' ? [kafka('kafkajs')] : [])];
+/**
+ * At night also the second client of Kafka, and RabbitMQ: once in a while, killed soon after its queues were made, it took no message for a
+ * minute after it was back (ADR 13), and whether that is the broker's or the adapter's is still to be found.
+ */
+const all = [kafka('platformatic'), sqs, ...(process.env['CI_LEVEL'] === 'nightly' ? [kafka('kafkajs'), rabbitmq] : [])];
 
 for (const killed of all) {
   describeWith(killed.broker, `${killed.name} killed and started again`, () => suite(killed));
