@@ -98,8 +98,9 @@ function report(outcome: { passed: number; failed: number; skipped: { test: stri
 /** Servers of their own, so that experiments run beside `npm start`. */
 async function withServers<T>(work: (servers: Servers) => Promise<T>): Promise<T> {
   const began = performance.now();
-  const servers = await startServers({ state, need: ['postgres', 'kafka'], say });
-  say(`Postgres (${servers.how.postgres}) and Kafka (${servers.how.kafka}) are up (${((performance.now() - began) / 1000).toFixed(1)} s)`);
+  const servers = await startServers({ state, need: ['postgres', 'kafka', 'redis'], say });
+  const { postgres, kafka, redis } = servers.how;
+  say(`Postgres (${postgres}), Kafka (${kafka}) and Redis (${redis}) are up (${((performance.now() - began) / 1000).toFixed(1)} s)`);
   // Logs of a round stay until the next run, to be read.
   for (const old of globSync('practice_*', { cwd: servers.state.folder })) rmSync(join(servers.state.folder, old), { recursive: true });
   try {

@@ -35,6 +35,8 @@ export class Bench {
   readonly #armed: string[] = [];
   readonly databaseUrl: string;
   readonly brokers: string;
+  /** One Redis for all rounds: what a round keeps there begins with its `named('')`. */
+  readonly redisUrl: string;
   readonly admin: Admin;
 
   private constructor(options: BenchOptions) {
@@ -46,6 +48,7 @@ export class Bench {
     url.pathname = `/${namespace}`;
     this.databaseUrl = url.href;
     this.brokers = servers.kafka?.brokers ?? '';
+    this.redisUrl = servers.redis?.url ?? '';
     this.#pool = new pg.Pool({ connectionString: this.databaseUrl, max: 4, connectionTimeoutMillis: 10_000 });
     this.#pool.on('error', () => undefined);
     this.admin = clientOf(this.brokers).admin();
@@ -94,7 +97,8 @@ export class Bench {
 
   /** Starts a process of this round; it is restarted whenever it is killed, and ends with the round. */
   async start(main: string, variant: string): Promise<Victim> {
-    const env = { VARIANT: variant, DATABASE_URL: this.databaseUrl, KAFKA_BROKERS: this.brokers, NAMESPACE: this.named(''), FAIL_POINTS_DIR: this.#failPoints };
+    const servers = { DATABASE_URL: this.databaseUrl, KAFKA_BROKERS: this.brokers, REDIS_URL: this.redisUrl };
+    const env = { VARIANT: variant, ...servers, NAMESPACE: this.named(''), FAIL_POINTS_DIR: this.#failPoints };
     const victim = new Victim(fileURLToPath(main), env, this.#logs);
     this.#closing.push(() => victim.stop());
     await victim.start();
