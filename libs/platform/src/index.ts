@@ -1,5 +1,5 @@
 export { Config, ConfigError, type ConfigClass } from './config/config.ts';
-export { busSettings, databaseSettings, httpUrl, httpUrls, outboxSettings, serverSettings, type ServerSettings } from './config/settings.ts';
+export { busSettings, databaseSettings, httpUrl, httpUrls, outboxSettings, serverSettings, type ServerSettings, type TelemetrySettings } from './config/settings.ts';
 export { CurrentPrincipal, Public, publicKey, RequireScope, scopesKey, type Principal } from './auth/principal.ts';
 export { HttpProblem, PreconditionFailed } from './http/http-problem.ts';
 export { problemOf, type ProblemAnswer } from './http/problem-of.ts';
@@ -10,7 +10,8 @@ export { migrate, type MigrateOptions, type MigrationSet } from './data/migrate.
 export { constraintOf, lockTimedOut } from './data/pg-errors.ts';
 export { failsLikeDatabase } from './data/prisma.ts';
 export { remainingBudget, withoutDeadline } from './telemetry/deadline.ts';
-export { currentTraceparent, startTelemetry, withTraceparent } from './telemetry/tracing.ts';
+export { durationBuckets, meter } from './telemetry/metrics.ts';
+export { currentTraceparent, withTraceparent } from './telemetry/tracing.ts';
 export { neverArrived } from './upstream/failures.ts';
 export { Instances } from './upstream/instances.ts';
 export { Upstream, type UpstreamOptions, type UpstreamRequest, type UpstreamResponse } from './upstream/upstream.ts';
