@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { EventingModule } from '@shop/eventing';
-import { DatabaseModule } from '@shop/platform';
+import { DatabaseModule, RedisModule } from '@shop/platform';
 import { CatalogConfig } from './catalog.config.ts';
 import { DemoSeed } from './products/demo-seed.ts';
 import { ProductCache } from './products/product-cache.ts';
@@ -11,7 +11,11 @@ import { Stock } from './stock/stock.ts';
 import { StockConsumer } from './stock/stock.consumer.ts';
 
 @Module({
-  imports: [DatabaseModule.forRoot(CatalogConfig), EventingModule.forRoot(CatalogConfig, { consumers: [StockConsumer], produces: true })],
+  imports: [
+    DatabaseModule.forRoot(CatalogConfig),
+    RedisModule.forRoot(CatalogConfig),
+    EventingModule.forRoot(CatalogConfig, { consumers: [StockConsumer], produces: true }),
+  ],
   controllers: [ProductsController],
   providers: [ProductCache, ProductQueries, ProductStore, DemoSeed, Stock, StockConsumer],
 })

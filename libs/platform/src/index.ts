@@ -1,5 +1,5 @@
 export { Config, ConfigError, type ConfigClass } from './config/config.ts';
-export { busSettings, databaseSettings, httpUrl, httpUrls, outboxSettings, serverSettings, type ServerSettings, type TelemetrySettings } from './config/settings.ts';
+export { busSettings, databaseSettings, httpUrl, httpUrls, outboxSettings, redisSettings, serverSettings, type ServerSettings, type TelemetrySettings } from './config/settings.ts';
 export { CurrentPrincipal, Public, publicKey, RequireScope, scopesKey, type Principal } from './auth/principal.ts';
 export { HttpProblem, PreconditionFailed } from './http/http-problem.ts';
 export { problemOf, type ProblemAnswer } from './http/problem-of.ts';
@@ -9,6 +9,8 @@ export { DatabaseModule } from './data/database.module.ts';
 export { migrate, type MigrateOptions, type MigrationSet } from './data/migrate.ts';
 export { constraintOf, lockTimedOut } from './data/pg-errors.ts';
 export { failsLikeDatabase } from './data/prisma.ts';
+export { RedisConnection, RedisUnavailable, type RedisOptions } from './redis/redis-connection.ts';
+export { RedisModule } from './redis/redis.module.ts';
 export { remainingBudget, withoutDeadline } from './telemetry/deadline.ts';
 export { durationBuckets, meter } from './telemetry/metrics.ts';
 export { currentTraceparent, withTraceparent } from './telemetry/tracing.ts';

@@ -60,6 +60,13 @@ export const databaseSettings = {
   DATABASE_POOL_SIZE: integer(1, 200).default(10),
 } satisfies z.ZodRawShape;
 
+/** For a service that uses Redis, where there is one; nothing needs it to be correct. */
+export const redisSettings = {
+  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis URL' }).optional(),
+  /** Set before every key, so that several shops can share one server. */
+  REDIS_KEY_PREFIX: z.string().max(64).default('shop:'),
+} satisfies z.ZodRawShape;
+
 /** For a service that sends or takes messages. */
 export const busSettings = {
   BUS: z.enum(['kafka', 'rabbitmq', 'sqs', 'memory']).default('kafka'),
