@@ -19,6 +19,8 @@ export interface Topology {
   databases: Record<DatabaseName, DatabaseUrls>;
   bus: BusEnvironment;
   redis: string | undefined;
+  /** Set before every key in Redis, so that several shops can share one. */
+  keyPrefix: string;
   secret: (name: string) => string;
 }
 
@@ -27,9 +29,9 @@ export const urlOf = (port: number, scheme = 'http') => `${scheme}://127.0.0.1:$
 
 /** The whole environment of one instance: what its configuration reads, and nothing that is another's. */
 export function environmentOf(service: ServiceName, instance: number, topology: Topology): Record<string, string> {
-  const { ports, databases, bus, redis, secret } = topology;
+  const { ports, databases, bus, redis, keyPrefix, secret } = topology;
   const urls = (name: ServiceName) => ports[name].map((port) => urlOf(port)).join(',');
-  const cache: Record<string, string> = redis === undefined ? {} : { REDIS_URL: redis };
+  const cache: Record<string, string> = redis === undefined ? {} : { REDIS_URL: redis, REDIS_KEY_PREFIX: keyPrefix };
   const data = (name: DatabaseName) => ({ DATABASE_URL: databases[name].url });
   const outbox = (name: DatabaseName): Record<string, string> => {
     const { replicationUrl } = databases[name];

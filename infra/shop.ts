@@ -19,7 +19,7 @@ export interface ShopOptions {
   say: (line: string) => void;
   /** All services in one process, on the in-memory bus. */
   lite?: boolean;
-  /** Set before every database and role, so that several shops can share one Postgres. */
+  /** Set before every database, role and key, so that several shops can share one Postgres and one Redis. */
   prefix?: string;
   /** More environment for every instance of a service: settings, fail-points. */
   env?: Partial<Record<ServiceName, Record<string, string>>>;
@@ -49,7 +49,7 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
   const ports = await choosePorts(options); // not earlier: Docker may have images to fetch first
   const { secret } = options.servers.state;
   const databases = await provision(adminUrl, { prefix: options.prefix ?? '', secret, replication: process.env['OUTBOX_DRIVER'] === 'wal' });
-  const shop = new Shop(options, { ...ports, databases, secret, bus: { BUS: 'memory' }, redis: undefined });
+  const shop = new Shop(options, { ...ports, databases, secret, bus: { BUS: 'memory' }, redis: undefined, keyPrefix: `shop:${options.prefix ?? ''}` });
   try {
     await shop.start();
     return shop;

@@ -1,4 +1,4 @@
-import { busSettings, Config, databaseSettings, outboxSettings } from '@shop/platform';
+import { busSettings, Config, databaseSettings, outboxSettings, redisSettings } from '@shop/platform';
 import { z } from 'zod';
 
 export class CatalogConfig extends Config(
@@ -6,8 +6,7 @@ export class CatalogConfig extends Config(
     ...databaseSettings,
     ...busSettings,
     ...outboxSettings,
-    /** Where product reads are cached; without it they all go to the database. */
-    REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+    ...redisSettings,
     /** Fill an empty shop with the demo's thousand products. */
     SEED_DEMO: z.stringbool().default(false),
   }),

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { EventingModule } from '@shop/eventing';
-import { DatabaseModule } from '@shop/platform';
+import { DatabaseModule, RedisModule } from '@shop/platform';
 import { CatalogConfig } from './catalog.config.ts';
 import { DemoSeed } from './products/demo-seed.ts';
 import { KeyPurge } from './products/key-purge.ts';
@@ -14,7 +14,11 @@ import { Stock } from './stock/stock.ts';
 import { StockConsumer } from './stock/stock.consumer.ts';
 
 @Module({
-  imports: [DatabaseModule.forRoot(CatalogConfig), EventingModule.forRoot(CatalogConfig, { consumers: [StockConsumer], produces: true })],
+  imports: [
+    DatabaseModule.forRoot(CatalogConfig),
+    RedisModule.forRoot(CatalogConfig),
+    EventingModule.forRoot(CatalogConfig, { consumers: [StockConsumer], produces: true }),
+  ],
   controllers: [ProductsController, ProductAdministrationController],
   providers: [ProductCache, ProductQueries, ProductStore, ProductAdministration, KeyPurge, DemoSeed, Stock, StockConsumer],
 })

@@ -1,13 +1,14 @@
 import { Module, type DynamicModule, type InjectionToken, type OnApplicationBootstrap, type OnApplicationShutdown, type Type } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import type { Upcasters } from '@shop/kernel';
-import { Database, Health, Logger } from '@shop/platform';
+import { Database, Health, Logger, type TelemetrySettings } from '@shop/platform';
 import { MessageBus } from './bus.ts';
 import type { Consumer } from './consumer.ts';
 import { ConsumerRuntime } from './consumer-runtime.ts';
 import { failPoint } from './fail-point.ts';
 import { EventStore } from './event-store.ts';
 import { MemoryBus } from './memory/memory-bus.ts';
+import { MeasuredMessaging } from './measured.ts';
 import { MessagingMetrics, Unmeasured } from './metrics.ts';
 import { openBus, type BusSettings } from './open-bus.ts';
 import { Background } from './operations/background.ts';
@@ -25,6 +26,7 @@ interface EventingConfig extends BusSettings {
   readonly OUTBOX_DRIVER?: 'queue' | 'wal';
   readonly REPLICATION_URL?: string;
   readonly FAIL_POINTS_DIR?: string;
+  readonly OTEL_METRICS_EXPORTER: TelemetrySettings['OTEL_METRICS_EXPORTER'];
 }
 
 export interface EventingOptions {
@@ -34,8 +36,6 @@ export interface EventingOptions {
   readonly produces: boolean;
   /** What the events in its store once looked like, if it has any. */
   readonly upcasters?: Upcasters;
-  /** Who is told what messaging does; nobody by default. */
-  readonly metrics?: Type<MessagingMetrics>;
 }
 
 /** A poll or a batch older than this means that the process does nothing any more, whatever it answers over HTTP. */
@@ -61,7 +61,8 @@ export class EventingModule {
         Background,
         { provide: OwnConsumers, inject: [ModuleRef], useFactory: (modules: ModuleRef) => ownConsumers(modules, options) },
         { provide: DeadLetterTopics, inject: [config], useFactory: (settings: EventingConfig) => new DeadLetterTopics(settings) },
-        { provide: MessagingMetrics, useClass: options.metrics ?? Unmeasured },
+        // Levels cost a query each: they are asked for only where somebody reads them.
+        { provide: MessagingMetrics, inject: [config], useFactory: ({ OTEL_METRICS_EXPORTER: to }: EventingConfig) => (to === 'none' ? new Unmeasured() : new MeasuredMessaging()) },
         {
           provide: Messaging,
           inject: [ModuleRef, MessageBus, Relay, Health, config],

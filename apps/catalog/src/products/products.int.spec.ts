@@ -1,10 +1,9 @@
 import { productChanged, type ProductPage, type ProductView } from '@shop/contracts';
 import { PostgresOutbox } from '@shop/eventing';
-import { Database } from '@shop/platform';
+import { Database, RedisConnection } from '@shop/platform';
 import { describeWith, freshDatabase } from '@shop/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CatalogConfig } from '../catalog.config.ts';
 import { demoProducts } from './demo-products.ts';
 import { pageCursor } from './page-cursor.ts';
 import { ProductCache } from './product-cache.ts';
@@ -16,9 +15,7 @@ const database = new Database(url, { size: 8, application: 'spec' });
 const store = new ProductStore(database, new PostgresOutbox());
 const products = demoProducts();
 
-const config = (more: Record<string, string> = {}) =>
-  CatalogConfig.parse({ ISSUER: 'http://shop.example/oidc', JWKS_URL: 'http://shop.example/jwks', DATABASE_URL: url, BUS: 'memory', ...more });
-const queries = new ProductQueries(database, new ProductCache(config()));
+const queries = new ProductQueries(database, new ProductCache(new RedisConnection(undefined)));
 
 /** Adds the demo in batches, as an instance does at its start. */
 async function seed(): Promise<number> {
@@ -91,11 +88,14 @@ describe('products', () => {
 });
 
 describeWith('redis', 'the cache', ({ url: redisUrl }) => {
-  const open = () => new ProductCache(config({ REDIS_URL: redisUrl }));
+  const keyPrefix = `spec-${process.pid}:`;
+  const connections = [1, 2].map(() => new RedisConnection(redisUrl, { keyPrefix }));
+  const [here, there] = connections.map((connection) => new ProductCache(connection)) as [ProductCache, ProductCache];
+  beforeAll(() => connections.forEach((connection) => connection.onModuleInit()));
+  afterAll(() => connections.forEach((connection) => connection.close()));
 
   it('lets one instance load for all of them, for about two seconds', async () => {
-    const [here, there] = [open(), open()];
-    const redis = new Redis(redisUrl);
+    const redis = new Redis(redisUrl, { keyPrefix });
     let key = '';
     const loadsOfThree = async () => {
       let loads = 0;
@@ -108,14 +108,11 @@ describeWith('redis', 'the cache', ({ url: redisUrl }) => {
     expect(await redis.pttl(`catalog:products:1:${key}`)).toBeLessThanOrEqual(2_500);
     await expect.poll(() => redis.exists(`catalog:products:1:${key}`), { timeout: 5_000 }).toBe(0);
     redis.disconnect();
-    for (const cache of [here, there]) cache.onApplicationShutdown();
   });
 
   it('lets what cannot be loaded fail, and keeps nothing of it', async () => {
-    const cache = open();
-    const failing = () => cache.through('spec:failing', () => Promise.reject(new Error('not there')));
+    const failing = () => here.through('spec:failing', () => Promise.reject(new Error('not there')));
     await expect(failing()).rejects.toThrow('not there');
     await expect(failing()).rejects.toThrow('not there');
-    cache.onApplicationShutdown();
   });
 });

@@ -11,8 +11,29 @@ export const httpUrl = z
 /** A comma list of at least one such URL, one per instance. */
 export const httpUrls = commaList.pipe(z.array(httpUrl).min(1));
 
+/** Where telemetry goes; the names and their meaning are OpenTelemetry's own. Nowhere by default: then nothing is recorded, and its code is not loaded. */
+const telemetrySettings = {
+  /** Whose telemetry it is; the service's name by default. */
+  OTEL_SERVICE_NAME: z.string().min(1).optional(),
+  OTEL_TRACES_EXPORTER: z.enum(['none', 'otlp', 'zipkin']).default('none'),
+  /** Which share of traces is kept, decided at the edge for the whole of each. */
+  OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
+  OTEL_METRICS_EXPORTER: z.enum(['none', 'otlp', 'prometheus']).default('none'),
+  /** A collector that takes OTLP over HTTP. */
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.default('http://127.0.0.1:4318'),
+  OTEL_EXPORTER_ZIPKIN_ENDPOINT: httpUrl.default('http://127.0.0.1:9411/api/v2/spans'),
+  /** Where Prometheus fetches metrics from (/metrics): an address of its own, since a public service must not show them. */
+  OTEL_EXPORTER_PROMETHEUS_HOST: z.string().default('127.0.0.1'),
+  OTEL_EXPORTER_PROMETHEUS_PORT: integer(0, 65_535).default(9_464),
+  /** Milliseconds between two reports of metrics by OTLP. */
+  OTEL_METRIC_EXPORT_INTERVAL: integer(100, 600_000).default(15_000),
+} satisfies z.ZodRawShape;
+
+export type TelemetrySettings = z.output<z.ZodObject<typeof telemetrySettings>>;
+
 /** What every service has; `Config` adds it by itself. */
 export const serverSettings = {
+  ...telemetrySettings,
   /** 0: any free port. */
   PORT: integer(0, 65_535).default(0),
   HOST: z.string().default('127.0.0.1'),
@@ -37,6 +58,13 @@ export type ServerSettings = z.output<z.ZodObject<typeof serverSettings>>;
 export const databaseSettings = {
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres URL' }),
   DATABASE_POOL_SIZE: integer(1, 200).default(10),
+} satisfies z.ZodRawShape;
+
+/** For a service that uses Redis, where there is one; nothing needs it to be correct. */
+export const redisSettings = {
+  REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis URL' }).optional(),
+  /** Set before every key, so that several shops can share one server. */
+  REDIS_KEY_PREFIX: z.string().max(64).default('shop:'),
 } satisfies z.ZodRawShape;
 
 /** For a service that sends or takes messages. */

@@ -5,7 +5,7 @@ import { servers } from '@shop/testing';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { withDeadline } from '../telemetry/deadline.ts';
-import { startTelemetry } from '../telemetry/tracing.ts';
+import { startTracing } from '../telemetry/tracing.ts';
 import { Database } from './database.ts';
 import { constraintOf } from './pg-errors.ts';
 
@@ -16,7 +16,7 @@ const open = (size = 4) => new Database(url.href, { size, application: 'spec' })
 let database: Database;
 
 beforeAll(async () => {
-  startTelemetry();
+  startTracing();
   await admin.connect();
   await admin.query(`CREATE DATABASE ${url.pathname.slice(1)}`);
   database = open();

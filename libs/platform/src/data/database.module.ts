@@ -4,6 +4,7 @@ import type { ConfigClass } from '../config/config.ts';
 import type { databaseSettings, ServerSettings } from '../config/settings.ts';
 import { Health } from '../service/health.ts';
 import { Database } from './database.ts';
+import { observePool } from './pool-metrics.ts';
 
 type DatabaseConfig = z.output<z.ZodObject<typeof databaseSettings>>;
 
@@ -14,6 +15,7 @@ export class DatabaseModule {
     const open = ({ DATABASE_URL, DATABASE_POOL_SIZE, INSTANCE }: DatabaseConfig & ServerSettings, health: Health) => {
       const database = new Database(DATABASE_URL, { size: DATABASE_POOL_SIZE, application: `shop-${INSTANCE}` });
       health.ready('database', () => database.trouble);
+      observePool(database.pool);
       return database;
     };
     return {

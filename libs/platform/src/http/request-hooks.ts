@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Principal } from '../auth/principal.ts';
 import type { Logger } from '../service/logger.ts';
 import { budgetHeader, withDeadline } from '../telemetry/deadline.ts';
+import { durationBuckets, meter } from '../telemetry/metrics.ts';
 import { startIncoming, type Work } from '../telemetry/tracing.ts';
 import { HttpProblem } from './http-problem.ts';
 import { KnownPaths } from './known-paths.ts';
@@ -28,6 +29,7 @@ interface HookOptions {
 /** What happens around every request: trace and deadline begin, one line is logged, an unknown path is told from a wrong method. */
 export function addRequestHooks(fastify: FastifyInstance, options: HookOptions): void {
   const paths = new KnownPaths();
+  const finish = finisher(options.logger);
   fastify.decorateRequest('work', undefined);
   fastify.decorateRequest('principal', undefined);
   fastify.addHook('onRoute', ({ url, method }) => paths.add(url, [method].flat()));
@@ -48,12 +50,12 @@ export function addRequestHooks(fastify: FastifyInstance, options: HookOptions):
     done();
   });
   fastify.addHook('onResponse', (request, reply, done) => {
-    finish(request, reply.statusCode, options.logger);
+    finish(request, reply.statusCode);
     done();
   });
   // The caller hung up, so there is no response: 499, as nginx calls it.
   fastify.addHook('onRequestAbort', (request, done) => {
-    finish(request, 499, options.logger);
+    finish(request, 499);
     done();
   });
 }
@@ -80,17 +82,28 @@ function refusal(request: FastifyRequest, paths: KnownPaths): HttpProblem {
   return new HttpProblem(405, 'method-not-allowed', `This path takes ${allow}.`, { headers: { allow } });
 }
 
-function finish(request: FastifyRequest, status: number, logger: Logger): void {
-  if (!request.work) return;
-  const { span, startedAt } = request.work;
-  const route = routeOf(request);
-  span.setAttributes({ 'http.request.method': request.method, 'http.route': route, 'http.response.status_code': status });
-  if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
-  span.end();
-  request.work = undefined;
-  if (route.startsWith('/health/')) return;
-  const ms = Math.round((performance.now() - startedAt) * 10) / 10;
-  logger.request({ method: request.method, route, status, ms, traceId: span.spanContext().traceId });
+/** Ends a request once: its span, its one log line, and its place among the rates, errors and durations of its route. */
+function finisher(logger: Logger): (request: FastifyRequest, status: number) => void {
+  const durations = meter().createHistogram('http.server.request.duration', {
+    unit: 's',
+    description: 'How long requests took, by route and status',
+    advice: { explicitBucketBoundaries: durationBuckets },
+  });
+  return (request, status) => {
+    if (!request.work) return;
+    const { span, startedAt } = request.work;
+    const { method } = request;
+    const route = routeOf(request);
+    const attributes = { 'http.request.method': method, 'http.route': route, 'http.response.status_code': status };
+    span.setAttributes(attributes);
+    if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+    span.end();
+    request.work = undefined;
+    if (route.startsWith('/health/')) return;
+    const ms = performance.now() - startedAt;
+    durations.record(ms / 1e3, attributes);
+    logger.request({ method, route, status, ms: Math.round(ms * 10) / 10, traceId: span.spanContext().traceId });
+  };
 }
 
 /** The pattern, never the path: a path may name a person, and a dashboard wants one line per route. */

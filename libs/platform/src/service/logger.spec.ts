@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { startTelemetry, withTraceparent } from '../telemetry/tracing.ts';
+import { startTracing, withTraceparent } from '../telemetry/tracing.ts';
 import { Logger } from './logger.ts';
 
 const written = () => {
@@ -15,7 +15,7 @@ it('writes one JSON line with service, instance and time', () => {
 });
 
 it('carries the id of the trace it belongs to', async () => {
-  startTelemetry();
+  startTracing();
   const { logger, last } = written();
   const traceId = '0af7651916cd43dd8448eb211c80319c';
   await withTraceparent(`00-${traceId}-b7ad6b7169203331-01`, 'test', async () => logger.info({}, 'inside'));

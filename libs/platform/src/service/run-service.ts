@@ -6,7 +6,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { ServerSettings } from '../config/settings.ts';
 import { addRequestHooks } from '../http/request-hooks.ts';
 import { createAdapter } from '../http/server.ts';
-import { startTelemetry } from '../telemetry/tracing.ts';
+import { flushTelemetry, startTelemetry } from '../telemetry/telemetry.ts';
 import type { ServiceDefinition } from './define-service.ts';
 import { Health } from './health.ts';
 import { Logger } from './logger.ts';
@@ -18,7 +18,7 @@ import { StartupFailure } from './startup-failure.ts';
 export interface RunningService {
   readonly name: string;
   readonly url: string;
-  /** Not ready → serve what is under way → Nest's shutdown hooks. Safe to call twice. */
+  /** Not ready → serve what is under way → Nest's shutdown hooks → telemetry handed over. Safe to call twice. */
   close(): Promise<void>;
 }
 
@@ -36,7 +36,7 @@ async function start(definition: ServiceDefinition, env: NodeJS.ProcessEnv): Pro
   let app: NestFastifyApplication | undefined;
   try {
     const settings = definition.config.parse(env) as ServerSettings;
-    startTelemetry();
+    await startTelemetry({ service: definition.name, instance: settings.INSTANCE, edge: definition.public ?? false }, settings);
     app = await create(definition, settings);
     await app.listen(settings.PORT, settings.HOST);
     return running(definition.name, app, settings);
@@ -77,6 +77,7 @@ function running(name: string, app: NestFastifyApplication, settings: ServerSett
     health.drain();
     await sleep(settings.SHUTDOWN_DELAY_MS);
     await app.close();
+    await flushTelemetry();
     logger.info({}, 'stopped');
   };
   health.started();

@@ -2,10 +2,10 @@ import { context } from '@opentelemetry/api';
 import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { assertWithinDeadline, remainingBudget, withDeadline } from './deadline.ts';
-import { currentTraceId, currentTraceparent, startTelemetry, withTraceparent } from './tracing.ts';
+import { currentTraceId, currentTraceparent, startTracing, withTraceparent } from './tracing.ts';
 
 const spans = new InMemorySpanExporter();
-beforeAll(() => startTelemetry([new SimpleSpanProcessor(spans)]));
+beforeAll(() => startTracing({ processors: [new SimpleSpanProcessor(spans)] }));
 afterEach(() => spans.reset());
 
 const traceId = '0af7651916cd43dd8448eb211c80319c';

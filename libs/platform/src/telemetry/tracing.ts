@@ -1,26 +1,51 @@
 import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Attributes, type Context, type Span } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
-import { AlwaysOffSampler, BasicTracerProvider, ParentBasedSampler, AlwaysOnSampler, type SpanProcessor } from '@opentelemetry/sdk-trace-base';
+import type { Resource } from '@opentelemetry/resources';
+import { AlwaysOffSampler, BasicTracerProvider, ParentBasedSampler, TraceIdRatioBasedSampler, type Sampler, type SpanProcessor } from '@opentelemetry/sdk-trace-base';
 
 const propagator = new W3CTraceContextPropagator();
 const tracer = trace.getTracer('@shop/platform');
 const carrierKeys = { get: (carrier: Carrier, key: string) => carrier[key], keys: (carrier: Carrier) => Object.keys(carrier) };
 type Carrier = Record<string, string | string[] | undefined>;
 
-let started = false;
+let provider: BasicTracerProvider | undefined;
+
+export interface TracingOptions {
+  /** Where spans go; with none nothing is recorded. */
+  readonly processors?: SpanProcessor[];
+  readonly resource?: Resource;
+  /** Which share of traces is kept (1). */
+  readonly ratio?: number;
+  /** Strangers talk to this process: whether a trace is kept is for us to say, not for them. */
+  readonly edge?: boolean;
+}
 
 /**
  * Traces for this process: once, however many services run in it. Without processors nothing is recorded or sampled, but
  * every request still has a trace id that crosses HTTP and messages, for a few microseconds.
  */
-export function startTelemetry(processors: SpanProcessor[] = []): void {
-  if (started) return;
-  started = true;
+export function startTracing({ processors = [], resource, ratio = 1, edge = false }: TracingOptions = {}): void {
+  if (provider) return;
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   propagation.setGlobalPropagator(propagator);
-  const sampler = processors.length > 0 ? new ParentBasedSampler({ root: new AlwaysOnSampler() }) : new AlwaysOffSampler();
-  trace.setGlobalTracerProvider(new BasicTracerProvider({ sampler, spanProcessors: processors }));
+  const sampler = processors.length > 0 ? wholeTraces(ratio, edge) : new AlwaysOffSampler();
+  provider = new BasicTracerProvider({ sampler, spanProcessors: processors, ...(resource && { resource }) });
+  trace.setGlobalTracerProvider(provider);
+}
+
+/** Hands over what has been recorded so far. */
+export async function flushSpans(): Promise<void> {
+  await provider?.forceFlush();
+}
+
+/**
+ * Who begins a trace decides for all of it, by its id; everybody after that goes by the flag it travels with. At the edge the flag is a
+ * stranger's: it may leave its trace out, but not have more kept than our share.
+ */
+function wholeTraces(ratio: number, edge: boolean): Sampler {
+  const root = new TraceIdRatioBasedSampler(ratio);
+  return new ParentBasedSampler({ root, ...(edge && { remoteParentSampled: root }) });
 }
 
 /** The trace of the work at hand, for log lines and problem details. */

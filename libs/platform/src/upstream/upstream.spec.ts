@@ -4,11 +4,11 @@ import { context } from '@opentelemetry/api';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { withDeadline } from '../telemetry/deadline.ts';
-import { startTelemetry, withTraceparent } from '../telemetry/tracing.ts';
+import { startTracing, withTraceparent } from '../telemetry/tracing.ts';
 import { Upstream, type UpstreamOptions } from './upstream.ts';
 
 const stops: (() => unknown)[] = [];
-beforeAll(() => startTelemetry());
+beforeAll(() => startTracing());
 afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
 });

@@ -1,0 +1,61 @@
+import { durationBuckets, meter } from '@shop/platform';
+import type { ConsumerName } from '@shop/contracts';
+import { MessagingMetrics, type Handling, type Waiting } from './metrics.ts';
+
+/** From a few milliseconds, as it should be, to the minutes of a broker that is away; in seconds. */
+const lagBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+const histogram = (name: string, description: string, explicitBucketBoundaries = durationBuckets) =>
+  meter().createHistogram(name, { unit: 's', description, advice: { explicitBucketBoundaries } });
+const counter = (name: string, unit: string, description: string) => meter().createCounter(name, { unit, description });
+const gauge = (name: string, unit: string, description: string) => meter().createGauge(name, { unit, description });
+
+/** Messaging's port filled with OpenTelemetry's instruments. */
+export class MeasuredMessaging extends MessagingMetrics {
+  readonly #published = counter('messaging.outbox.published', '{message}', 'Messages that the broker has for good');
+  readonly #publishDuration = histogram('messaging.outbox.publish.duration', 'How long the broker took to acknowledge a batch');
+  readonly #publishFailures = counter('messaging.outbox.publish.failures', '{batch}', 'Batches that the broker did not take; they are tried again');
+  readonly #rejected = counter('messaging.outbox.rejected', '{message}', 'Messages that the broker will never take: set aside for a person');
+  readonly #waiting = gauge('messaging.outbox.waiting', '{message}', 'Messages that wait to be published');
+  readonly #age = gauge('messaging.outbox.age', 's', 'How long the oldest of them has waited');
+  readonly #handling = histogram('messaging.process.duration', 'How long a message took at its consumer, by outcome');
+  readonly #lag = histogram('messaging.consumer.lag', 'From the writing of a message to the end of its handling', lagBuckets);
+  readonly #parked = gauge('messaging.consumer.parked_keys', '{key}', 'Keys that wait for a message that fails');
+  readonly #reemitted = counter('messaging.reconciler.reemitted', '{event}', 'Events that never came to a consumer and were sent again: stays 0');
+  readonly #pauses = counter('messaging.consumer.pauses', '{pause}', 'How often a consumer paused because too many messages failed');
+
+  override published({ messages, durationMs }: { messages: number; bytes: number; durationMs: number }): void {
+    this.#published.add(messages);
+    this.#publishDuration.record(durationMs / 1e3);
+  }
+
+  override publishFailed(): void {
+    this.#publishFailures.add(1);
+  }
+
+  override rejected(topic: string): void {
+    this.#rejected.add(1, { 'messaging.destination.name': topic });
+  }
+
+  override waiting({ messages, oldestMs }: Waiting): void {
+    this.#waiting.record(messages);
+    this.#age.record(oldestMs / 1e3);
+  }
+
+  override handled({ consumer, outcome, durationMs, lagMs }: Handling): void {
+    this.#handling.record(durationMs / 1e3, { consumer, outcome });
+    if (lagMs !== undefined) this.#lag.record(lagMs / 1e3, { consumer });
+  }
+
+  override parkedKeys(consumer: ConsumerName, keys: number): void {
+    this.#parked.record(keys, { consumer });
+  }
+
+  override reemitted(consumer: string, events: number): void {
+    this.#reemitted.add(events, { consumer });
+  }
+
+  override paused(consumer: ConsumerName): void {
+    this.#pauses.add(1, { consumer });
+  }
+}
