@@ -1,5 +1,7 @@
 export { Config, ConfigError, type ConfigClass } from './config/config.ts';
 export { busSettings, databaseSettings, httpUrl, httpUrls, outboxSettings, redisSettings, serverSettings, type ServerSettings, type TelemetrySettings } from './config/settings.ts';
+export { TokenVerifier, InvalidToken, type VerifierOptions } from './auth/token-verifier.ts';
+export type { Route } from './http/known-paths.ts';
 export { CurrentPrincipal, Public, publicKey, RequireRole, RequireScope, rolesKey, scopesKey, type Principal } from './auth/principal.ts';
 export { HttpProblem, PreconditionFailed } from './http/http-problem.ts';
 export { problemOf, type ProblemAnswer } from './http/problem-of.ts';
