@@ -64,6 +64,16 @@ describe('npm run login', () => {
     expect(err).toMatch(/^Signed in as .*300 s\.\n$/);
   });
 
+  it('signs in as whom it is told, and lets them do what their role may and no more', async () => {
+    const scopes = 'orders:read orders:write products:write accounts:write';
+    const tokens: string[] = [];
+    for (const who of ['customer', 'support', 'admin']) tokens.push((await writtenBy(() => loginCommand(['--issuer', issuer, '--as', who]))).out);
+    const said = tokens.map((token) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { roles: string[]; scope: string });
+    expect(said.map(({ roles }) => roles)).toEqual([['customer'], ['customer', 'support'], ['customer', 'admin']]);
+    expect(said.map(({ scope }) => scope === scopes)).toEqual([false, false, true]);
+    await expect(loginCommand(['--issuer', issuer, '--as', 'root'])).rejects.toThrow('There is no demo account "root": customer, support, admin.');
+  });
+
   it('explains itself', async () => {
     expect(await writtenBy(() => loginCommand(['--help']))).toMatchObject({ code: 0, out: '', err: expect.stringContaining('--password') });
   });

@@ -3,6 +3,9 @@ import { EventingModule } from '@shop/eventing';
 import { DatabaseModule, RedisModule } from '@shop/platform';
 import { CatalogConfig } from './catalog.config.ts';
 import { DemoSeed } from './products/demo-seed.ts';
+import { KeyPurge } from './products/key-purge.ts';
+import { ProductAdministration } from './products/product-administration.ts';
+import { ProductAdministrationController } from './products/product-administration.controller.ts';
 import { ProductCache } from './products/product-cache.ts';
 import { ProductsController } from './products/products.controller.ts';
 import { ProductQueries } from './products/products.queries.ts';
@@ -16,7 +19,7 @@ import { StockConsumer } from './stock/stock.consumer.ts';
     RedisModule.forRoot(CatalogConfig),
     EventingModule.forRoot(CatalogConfig, { consumers: [StockConsumer], produces: true }),
   ],
-  controllers: [ProductsController],
-  providers: [ProductCache, ProductQueries, ProductStore, DemoSeed, Stock, StockConsumer],
+  controllers: [ProductsController, ProductAdministrationController],
+  providers: [ProductCache, ProductQueries, ProductStore, ProductAdministration, KeyPurge, DemoSeed, Stock, StockConsumer],
 })
 export class CatalogModule {}

@@ -1,13 +1,27 @@
-import type { UpstreamResponse } from '@shop/platform';
+import { isNamed, type UpstreamResponse } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
 
 /** What of an upstream's headers is meant for the client; everything else stays inside. */
 const passed = ['etag', 'location', 'retry-after', 'idempotency-replayed'] as const;
 
-/** Gives the client an upstream's answer: its status, the headers meant for it, and the body as the contract shaped it. */
+/**
+ * Gives the client an upstream's answer: its status, the headers meant for it, and the body as the contract shaped it; or 304 without a
+ * body where the client has read just this (If-None-Match).
+ */
 export async function answer<T>(reply: FastifyReply, upstream: Promise<UpstreamResponse<T>>): Promise<T> {
   const { status, headers, body } = await upstream;
   void reply.status(status);
   for (const name of passed) if (headers[name] !== undefined) void reply.header(name, headers[name]);
-  return body;
+  return isKnown(reply, headers['etag']) ? (reply.status(304), undefined as T) : body;
+}
+
+/** The header by which a service is told of the version that a client saw, if any; `otherwise` for one that saw none. */
+export function ifMatch(version: number | undefined, otherwise?: '*'): { 'if-match'?: string } {
+  const tag = version === undefined ? otherwise : `"${version}"`;
+  return tag === undefined ? {} : { 'if-match': tag };
+}
+
+function isKnown({ request }: FastifyReply, tag: string | undefined): boolean {
+  const known = request.headers['if-none-match'];
+  return tag !== undefined && known !== undefined && request.method === 'GET' && isNamed(tag, known);
 }

@@ -6,11 +6,12 @@ import { IndexController } from './index.controller.ts';
 import { NotificationsController } from './notifications.controller.ts';
 import { OidcProxy } from './oidc/oidc-proxy.ts';
 import { OrdersController } from './orders.controller.ts';
+import { ProductAdministrationController } from './product-administration.controller.ts';
 import { ProductsController } from './products.controller.ts';
 import { upstreams } from './upstreams.ts';
 
 @Module({
-  controllers: [IndexController, ProductsController, OrdersController, NotificationsController, AccountsController, DocsController],
+  controllers: [IndexController, ProductsController, ProductAdministrationController, OrdersController, NotificationsController, AccountsController, DocsController],
   providers: [...upstreams, OidcProxy, OpenApi],
 })
 export class GatewayModule {}

@@ -169,3 +169,61 @@ describe('the door', () => {
     expect(await (await get('/')).json()).toMatchObject({ openapi: '/openapi.json', products: '/v1/products' });
   });
 });
+
+describe('what has been read already', () => {
+  it.each([
+    ['the very tag', '"3-abc"', 304],
+    ['one of several', '"1", W/"3-abc"', 304],
+    ['whatever there is', '*', 304],
+    ['another version', '"2-abc"', 200],
+  ])('is not sent again to who has %s', async (_what, known, status) => {
+    services.catalog.says(200, product, { etag: '"3-abc"' });
+    const answer = await get(`/v1/products/${id}`, { 'if-none-match': known });
+    expect([answer.status, answer.headers.get('etag'), await answer.text()]).toEqual([status, '"3-abc"', status === 304 ? '' : JSON.stringify(product)]);
+  });
+});
+
+describe('running the shop', () => {
+  const record = { id, sku: 'MUG', name: 'Mug', description: '', price: 1, currency: 'EUR', active: true, version: 2, stock: { initial: 1, free: 1, reserved: 0, sold: 0 } };
+  const lamp = { sku: 'LAMP', name: 'Lamp', description: '', price: 4900, currency: 'EUR', stock: 5 };
+  const admin = async () => ({ authorization: `Bearer ${await tokens.token('products:write', ['customer', 'admin'])}` });
+  const patch = (body: unknown, headers: Record<string, string>) =>
+    fetch(`${running.url}/v1/products/${id}`, { method: 'PATCH', headers: { 'content-type': 'application/merge-patch+json', ...headers }, body: JSON.stringify(body) });
+
+  it.each([
+    ['products:write', ['customer', 'support'], 'role-missing'],
+    ['orders:write', ['customer', 'admin'], 'insufficient-scope'],
+  ])('is for admins, by a program that they let do it: not by %s of %j', async (scope, roles, code) => {
+    const asker = { authorization: `Bearer ${await tokens.token(scope, roles)}` };
+    const once = { ...asker, 'idempotency-key': 'attempt-0001' };
+    const asked = [post('/v1/products', lamp, once), patch({ price: 1 }, { ...asker, 'if-match': '"1"' }), post(`/v1/products/${id}/restock`, { quantity: 1 }, once), get(`/v1/products/${id}/record`, asker)];
+    for (const answer of await Promise.all(asked)) expect([answer.status, await answer.json()]).toEqual([403, expect.objectContaining({ code })]);
+    expect((await post('/v1/products', lamp)).status).toBe(401);
+    expect(services.catalog.seen).toEqual([]);
+  });
+
+  it('adds a product: its place and its tag come back', async () => {
+    services.catalog.says(201, record, { location: `/v1/products/${id}`, etag: '"1-x"' });
+    const answer = await post('/v1/products', lamp, { ...(await admin()), 'idempotency-key': 'attempt-0002' });
+    expect([answer.status, answer.headers.get('location'), answer.headers.get('etag')]).toEqual([201, `/v1/products/${id}`, '"1-x"']);
+    expect(JSON.parse(services.catalog.last.body)).toEqual(lamp);
+  });
+
+  it('changes one by a merge patch of the version that was seen', async () => {
+    services.catalog.says(200, record, { etag: '"3-x"' });
+    expect((await patch({ price: 5 }, { ...(await admin()), 'if-match': '"2-abc"' })).status).toBe(200);
+    expect(services.catalog.last).toMatchObject({ method: 'PATCH', body: '{"price":5}', headers: { 'if-match': '"2"', 'content-type': 'application/merge-patch+json' } });
+  });
+
+  it.each<[string, unknown, Record<string, string>, number, string]>([
+    ['without If-Match', { price: 5 }, {}, 428, 'if-match-required'],
+    ['with a weak tag', { price: 5 }, { 'if-match': 'W/"2"' }, 400, 'validation-failed'],
+    ['that removes what there has to be', { price: null }, { 'if-match': '"2"' }, 400, 'validation-failed'],
+    ['of its sku', { sku: 'X' }, { 'if-match': '"2"' }, 400, 'validation-failed'],
+    ['in plain JSON', { price: 5 }, { 'if-match': '"2"', 'content-type': 'application/json' }, 415, 'unsupported-media-type'],
+  ])('refuses a change %s', async (_what, body, headers, status, code) => {
+    const answer = await patch(body, { ...(await admin()), ...headers });
+    expect([answer.status, await answer.json()]).toEqual([status, expect.objectContaining({ code })]);
+    expect(services.catalog.seen).toEqual([]);
+  });
+});

@@ -15,7 +15,7 @@ import {
 import { CurrentPrincipal, IdempotencyKey, IfMatch, RequireScope, type Principal } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { answer } from './answer.ts';
+import { answer, ifMatch } from './answer.ts';
 import { Operation } from './docs/operation.ts';
 import { strict } from './strict.ts';
 import { Orders } from './upstreams.ts';
@@ -62,7 +62,7 @@ export class OrdersController {
 
   @Get(':id')
   @RequireScope('orders:read')
-  @Operation({ summary: 'One order as it is now', answer: orderView, sends: ['ETag'], refuses: [404] })
+  @Operation({ summary: 'One order as it is now', answer: orderView, sends: ['ETag'], takes: ['If-None-Match'], refuses: [304, 404] })
   get(
     @CurrentPrincipal() { token }: Principal,
     @Param('id', { schema: id }) order: string,
@@ -101,7 +101,6 @@ export class OrdersController {
     @IfMatch() version: number | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OrderView> {
-    const headers = version === undefined ? {} : { 'if-match': `"${version}"` };
-    return answer(reply, this.orders.request({ method: 'POST', path: `/orders/${order}/cancellation`, body: {}, headers, token, schema: orderView }));
+    return answer(reply, this.orders.request({ method: 'POST', path: `/orders/${order}/cancellation`, body: {}, headers: ifMatch(version), token, schema: orderView }));
   }
 }

@@ -21,7 +21,7 @@ export class ProductsController {
   }
 
   @Get(':id')
-  @Operation({ summary: 'One product', answer: productView, refuses: [404] })
+  @Operation({ summary: 'One product', answer: productView, sends: ['ETag'], takes: ['If-None-Match'], refuses: [304, 404] })
   get(@Param('id', { schema: id }) product: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<ProductView> {
     return answer(reply, this.catalog.request({ method: 'GET', path: `/products/${product}`, schema: productView, idempotent: true }));
   }

@@ -60,8 +60,8 @@ export async function fakeIssuer(issuer: string) {
   return {
     jwksUrl: keys.url,
     stop: () => keys.stop(),
-    token: (scope: string) =>
-      new SignJWT({ client_id: 'shop-cli', scope, roles: ['customer'] })
+    token: (scope: string, roles: readonly string[] = ['customer']) =>
+      new SignJWT({ client_id: 'shop-cli', scope, roles })
         .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'spec' })
         .setIssuer(issuer)
         .setAudience('shop')

@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { DomainError } from '@shop/kernel';
-import { EventStore } from '@shop/eventing';
+import { EventStore, forgetKeys } from '@shop/eventing';
 import { Database, Health, Logger } from '@shop/platform';
 import { Orders } from './orders.ts';
 
 const EVERY_MS = 1_000;
-/** Keys forgotten at one look: more than come in that time, few enough for one statement. */
-const PURGED_AT_ONCE = 5_000;
 const STALE_AFTER_MS = 15_000;
 
 /**
@@ -49,10 +47,7 @@ export class Deadlines implements OnApplicationBootstrap, OnApplicationShutdown 
         if (this.#stopping.signal.aborted) return;
         await this.expire(stream, version);
       }
-      await this.database.query(
-        `DELETE FROM idempotency WHERE ctid = ANY (ARRAY(
-           SELECT ctid FROM idempotency WHERE created_at < now() - interval '24 hours' LIMIT ${PURGED_AT_ONCE}))`,
-      );
+      await forgetKeys(this.database);
       this.#lastTick = Date.now();
     } catch (error) {
       this.log.warn({ err: error }, 'deadlines could not be looked at; trying again');

@@ -6,7 +6,10 @@ export interface Money {
   readonly currency: string;
 }
 
-/** The sum of prices times quantities. Throws `invalid` when currencies differ or the sum leaves the safe integers. */
+/** The most that can be charged at once, in minor units: a thousand million of the currency, far within the safe integers. */
+export const largestAmount = 1_000_000_000_00;
+
+/** The sum of prices times quantities. Throws `invalid` when currencies differ or the sum is beyond `largestAmount`. */
 export function total(lines: Iterable<{ unitPrice: Money; quantity: number }>): Money {
   let sum: Money | undefined;
   for (const { unitPrice, quantity } of lines) {
@@ -14,7 +17,7 @@ export function total(lines: Iterable<{ unitPrice: Money; quantity: number }>): 
       throw new DomainError('invalid', 'mixed-currencies', `An order is paid in one currency, not in ${sum.currency} and ${unitPrice.currency}.`);
     }
     sum = { amount: (sum?.amount ?? 0) + unitPrice.amount * quantity, currency: unitPrice.currency };
-    if (!Number.isSafeInteger(sum.amount)) throw new DomainError('invalid', 'amount-too-large', 'The order is worth more than can be charged.');
+    if (sum.amount > largestAmount) throw new DomainError('invalid', 'amount-too-large', 'The order is worth more than can be charged.');
   }
   if (!sum) throw new DomainError('invalid', 'no-lines', 'Nothing to add up.');
   return sum;

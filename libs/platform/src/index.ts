@@ -1,8 +1,10 @@
 export { Config, ConfigError, type ConfigClass } from './config/config.ts';
 export { busSettings, databaseSettings, httpUrl, httpUrls, outboxSettings, redisSettings, serverSettings, type ServerSettings, type TelemetrySettings } from './config/settings.ts';
-export { CurrentPrincipal, Public, publicKey, RequireScope, scopesKey, type Principal } from './auth/principal.ts';
+export { CurrentPrincipal, Public, publicKey, RequireRole, RequireScope, rolesKey, scopesKey, type Principal } from './auth/principal.ts';
 export { HttpProblem, PreconditionFailed } from './http/http-problem.ts';
 export { problemOf, type ProblemAnswer } from './http/problem-of.ts';
+export { entityTag, isNamed } from './http/entity-tags.ts';
+export { mergePatch } from './http/media-types.ts';
 export { IdempotencyKey, IfMatch } from './http/request-headers.ts';
 export { Database, type DatabaseOptions, type Transaction } from './data/database.ts';
 export { DatabaseModule } from './data/database.module.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { NewProduct } from './product-store.ts';
+import type { NewProduct } from '@shop/contracts';
 
 const materials = ['Ash', 'Birch', 'Brass', 'Ceramic', 'Copper', 'Cork', 'Glass', 'Linen', 'Oak', 'Wool'];
 const colours = ['Chalk', 'Clay', 'Fern', 'Ink', 'Sand'];
@@ -12,13 +12,13 @@ const things: readonly (readonly [string, number])[] = [
 ];
 
 /** The two that the story needs come first by name, so that they are on the first page. */
-const special: readonly Omit<NewProduct, 'id'>[] = [
+const special: readonly NewProduct[] = [
   { sku: 'DEMO-MUG', name: 'Ablation Mug', description: 'Holds coffee as long as every practice is on.', price: 1_250, currency: 'EUR', stock: 1_000_000 },
   { sku: 'SOLD-OUT', name: 'Ablation Poster', description: 'There was one. It is gone.', price: 2_500, currency: 'EUR', stock: 0 },
 ];
 
 /** The demo's thousand products, always the same ones, in id order. */
-export function demoProducts(): NewProduct[] {
+export function demoProducts(): (NewProduct & { id: string })[] {
   const plain = materials.flatMap((material, m) =>
     things.flatMap(([thing, price], t) =>
       colours.map((colour, c) => ({

@@ -1,23 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import { productChanged } from '@shop/contracts';
-import { event, Outbox } from '@shop/eventing';
+import { productChanged, type NewProduct, type ProductRecord } from '@shop/contracts';
+import { event, Outbox, type Outgoing } from '@shop/eventing';
 import { Database } from '@shop/platform';
 
-/** A product that is to be sold, and how many of it there are. */
-export interface NewProduct {
-  readonly id: string;
-  readonly sku: string;
-  readonly name: string;
-  readonly description: string;
-  /** Integer minor units. */
-  readonly price: number;
-  readonly currency: string;
-  readonly stock: number;
-}
+/** As much of a product as is announced. */
+type Announced = Pick<ProductRecord, 'id' | 'name' | 'price' | 'currency' | 'active' | 'version'>;
 
-type Added = { id: string; name: string; price: number; currency: string; active: boolean; version: number };
+/** The whole product as it now is, for its other readers: orders prices by its own copy of these announcements. */
+export const changed = ({ id, version, name, price, currency, active }: Announced): Outgoing =>
+  event(productChanged, { key: id, sequence: version, data: { productId: id, name, price, currency, active } });
 
-/** Product writes. Every change is announced in the transaction that makes it: orders prices by its own copy of these announcements. */
+/** Products as a shop is filled with them. Every change is announced in the transaction that makes it. */
 @Injectable()
 export class ProductStore {
   constructor(
@@ -29,9 +22,9 @@ export class ProductStore {
    * Adds the products that are not there yet and leaves the others as they are; answers how many were added. Rows are taken in id order,
    * so that two writers of the same products wait for each other instead of for ever.
    */
-  async add(products: readonly NewProduct[]): Promise<number> {
+  async add(products: readonly (NewProduct & { id: string })[]): Promise<number> {
     const added = await this.database.transaction(async (tx) => {
-      const rows = await tx.query<Added>(
+      const rows = await tx.query<Announced>(
         `INSERT INTO products (id, sku, name, description, price, currency, initial, free)
          SELECT id, sku, name, description, price, currency, stock, stock
          FROM json_to_recordset($1) AS p(id uuid, sku text, name text, description text, price int, currency text, stock int)
@@ -40,8 +33,7 @@ export class ProductStore {
          RETURNING id, name, price, currency, active, version`,
         [JSON.stringify(products)],
       );
-      const changes = rows.map(({ id, version, ...rest }) => event(productChanged, { key: id, sequence: version, data: { productId: id, ...rest } }));
-      await this.outbox.add(tx, changes);
+      await this.outbox.add(tx, rows.map(changed));
       return rows.length;
     });
     this.outbox.wake();

@@ -1,6 +1,7 @@
-import { Controller, Get, Param, Query } from '@nestjs/common';
-import { Public } from '@shop/platform';
+import { Controller, Get, Param, Query, Res } from '@nestjs/common';
+import { entityTag, Public } from '@shop/platform';
 import { id, productQuery, type ProductPage, type ProductView } from '@shop/contracts';
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { pageCursor } from './page-cursor.ts';
 import { ProductQueries } from './products.queries.ts';
@@ -18,7 +19,9 @@ export class ProductsController {
   }
 
   @Get(':id')
-  get(@Param('id', { schema: id }) product: string): Promise<ProductView> {
-    return this.products.one(product);
+  async get(@Param('id', { schema: id }) wanted: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<ProductView> {
+    const { product, version } = await this.products.one(wanted);
+    reply.header('etag', entityTag(version, product));
+    return product;
   }
 }

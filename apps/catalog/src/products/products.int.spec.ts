@@ -74,7 +74,7 @@ describe('products', () => {
   it('show one with what is free of it', async () => {
     const mug = products.find(({ sku }) => sku === 'DEMO-MUG');
     const { stock, ...rest } = mug as NonNullable<typeof mug>;
-    expect(await queries.one(rest.id)).toEqual({ ...rest, available: stock });
+    expect(await queries.one(rest.id)).toEqual({ product: { ...rest, available: stock }, version: 1 });
   });
 
   it('that are off sale are not there', async () => {

@@ -44,12 +44,13 @@ export class ProductQueries {
     });
   }
 
-  /** One product on sale. Throws not-found for any other. */
-  one(id: string): Promise<ProductView> {
-    return this.cache.through(`one:${id}`, async () => {
-      const row = await this.prisma.product.findFirst({ select: view, where: { id, active: true } });
+  /** One product on sale, with its version. Throws not-found for any other. */
+  one(id: string): Promise<{ product: ProductView; version: number }> {
+    return this.cache.through(`versioned:${id}`, async () => {
+      const row = await this.prisma.product.findFirst({ select: { ...view, version: true }, where: { id, active: true } });
       if (!row) throw new DomainError('not-found', 'product-not-found', 'There is no such product.');
-      return toView(row);
+      const { version, ...rest } = row;
+      return { product: toView(rest), version };
     });
   }
 }

@@ -1,5 +1,6 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { problem } from '@shop/contracts';
+import { mergePatch } from '@shop/platform';
 import { toJsonSchema } from './json-schema.ts';
 import { refusals, sentHeaders, takenHeaders, type OperationNotes } from './operation.ts';
 
@@ -20,15 +21,15 @@ export function complete(document: OpenAPIObject, published: ReadonlyMap<string,
   for (const [path, item] of Object.entries(document.paths)) {
     for (const [verb, scanned] of Object.entries(item) as [string, Scanned][]) {
       const found = published.get(scanned.operationId ?? '');
-      if (found) paths[path] = { ...paths[path], [verb]: operation(scanned, found, schemas) };
+      if (found) paths[path] = { ...paths[path], [verb]: operation(verb, scanned, found, schemas) };
     }
   }
   return { ...document, paths, components: { ...document.components, schemas: schemas as never } };
 }
 
-function operation(scanned: Scanned, { notes, scopes }: Published, schemas: Schemas): Scanned {
-  const { summary, description, takes = [] } = notes;
-  const parameters = [...(scanned.parameters ?? []), ...takes.map(taken)];
+function operation(verb: string, scanned: Scanned, { notes, scopes }: Published, schemas: Schemas): Scanned {
+  const { summary, description, takes = [], needs } = notes;
+  const parameters = [...(scanned.parameters ?? []), ...takes.map((name) => taken(name, needs))];
   const refuses = [
     ...(scanned.requestBody || parameters.length > 0 ? ([400] as const) : []),
     ...(scopes ? ([401, 403] as const) : []),
@@ -40,15 +41,21 @@ function operation(scanned: Scanned, { notes, scopes }: Published, schemas: Sche
     summary,
     ...(description && { description }),
     parameters,
-    ...(scanned.requestBody && { requestBody: { ...scanned.requestBody, required: notes.body !== 'optional' } as never }),
+    ...(scanned.requestBody && { requestBody: { ...inItsLanguage(scanned.requestBody, verb), required: notes.body !== 'optional' } as never }),
     responses: { [notes.status ?? 200]: success(notes, schemas), ...Object.fromEntries(refuses.map((status) => [status, refusal(status)])) },
     security: scopes ? [{ signIn: [...scopes] }, { token: [...scopes] }] : [],
   };
 }
 
-function taken(name: keyof typeof takenHeaders) {
+/** A PATCH is a JSON Merge Patch; the scanner takes every body for JSON. */
+function inItsLanguage(body: NonNullable<Scanned['requestBody']>, verb: string): object {
+  if (verb !== 'patch' || !('content' in body)) return body;
+  return { ...body, content: { [mergePatch]: body.content['application/json'] } };
+}
+
+function taken(name: keyof typeof takenHeaders, needed: string | undefined) {
   const { schema, required, description } = takenHeaders[name];
-  return { name, in: 'header' as const, required, description, schema: toJsonSchema(schema, 'input').schema };
+  return { name, in: 'header' as const, required: required || name === needed, description, schema: toJsonSchema(schema, 'input').schema };
 }
 
 function success({ answer, sends = [] }: OperationNotes, schemas: Schemas) {
@@ -59,5 +66,6 @@ function success({ answer, sends = [] }: OperationNotes, schemas: Schemas) {
 }
 
 function refusal(status: keyof typeof refusals) {
+  if (status === 304) return { description: refusals[304] };
   return { description: refusals[status], content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } };
 }

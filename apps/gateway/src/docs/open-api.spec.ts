@@ -38,9 +38,13 @@ describe('the OpenAPI document', () => {
       'GET /v1/orders/{id}/history',
       'GET /v1/products',
       'GET /v1/products/{id}',
+      'GET /v1/products/{id}/record',
+      'PATCH /v1/products/{id}',
       'POST /v1/accounts',
       'POST /v1/orders',
       'POST /v1/orders/{id}/cancellation',
+      'POST /v1/products',
+      'POST /v1/products/{id}/restock',
     ]);
   });
 

@@ -13,6 +13,8 @@ export interface OperationNotes {
   readonly sends?: readonly (keyof typeof sentHeaders)[];
   /** Headers of the request that carry meaning. */
   readonly takes?: readonly (keyof typeof takenHeaders)[];
+  /** One of them without which it is refused, though it is optional elsewhere. */
+  readonly needs?: 'If-Match';
   /** Where no service behind the door is asked, none can be away. */
   readonly asks?: 'nobody';
   readonly body?: 'optional';
@@ -21,7 +23,7 @@ export interface OperationNotes {
 }
 
 export const sentHeaders = {
-  ETag: 'The version of what is answered, as `"n"`.',
+  ETag: 'What is answered, by its version: for If-Match and If-None-Match.',
   Location: 'Where the new resource is.',
   'Idempotency-Replayed': '`true` when this is the stored answer to an earlier request with the same key.',
 } as const;
@@ -34,21 +36,28 @@ export const takenHeaders = {
   },
   'If-Match': {
     required: false,
-    schema: z.string().regex(/^(\*|"[1-9]\d{0,14}")$/),
+    schema: z.string().regex(/^(\*|"[1-9]\d{0,8}(-[\w-]+)?")$/),
     description: 'The ETag that you have seen: if the resource has changed since, nothing happens (412).',
+  },
+  'If-None-Match': {
+    required: false,
+    schema: z.string(),
+    description: 'ETags that you have: if one of them is still right, the answer is 304 and has no body.',
   },
 } as const;
 
 export const refusals = {
+  304: 'You have it already.',
   400: 'The input breaks its schema; `errors` says where.',
   401: 'The access token is missing, expired or not valid.',
-  403: 'The access token lacks a scope.',
+  403: 'The access token lacks a scope, or its owner the role.',
   404: 'There is no such thing, or it is not yours.',
   409: 'It contradicts the present state, or the same key is being worked on.',
   412: 'The resource is no longer at the version of If-Match.',
   413: 'The body is too large.',
-  415: 'The body is not JSON.',
+  415: 'The body is in another language than is asked for.',
   422: 'Well-formed, but a rule says no; `code` says which.',
+  428: 'If-Match is missing: say which version you have seen.',
   503: 'A service behind the door is away; try again after Retry-After.',
   504: 'A service behind the door did not answer in time; whether it acted is unknown.',
 } as const;

@@ -1,3 +1,4 @@
+import { largestAmount } from '@shop/kernel';
 import { z } from 'zod';
 
 /** An opaque id; in fact a UUIDv7, on which no client may rely. */
@@ -5,7 +6,7 @@ export const id = z.uuid();
 /** ISO 4217. */
 export const currency = z.string().regex(/^[A-Z]{3}$/);
 /** Integer minor units, never negative. */
-export const amount = z.int().min(0).max(1_000_000_000_00);
+export const amount = z.int().min(0).max(largestAmount);
 /** How many of one product; a shop for people, not for wholesalers. */
 export const quantity = z.int().min(1).max(1000);
 /** ISO 8601 UTC. */
@@ -14,3 +15,6 @@ export const instant = z.iso.datetime();
 export const limit = z.coerce.number().int().min(1).max(100).default(20);
 /** Where the page before ended; opaque. */
 export const cursor = z.string().max(256).optional();
+
+/** Text that Postgres keeps as it is: no control characters, which it or a mail header would choke on, and no half of a surrogate pair. */
+export const plainText = z.string().regex(/^[^\p{Cc}\p{Cs}]*$/u, 'Plain text, without control characters.');

@@ -2,7 +2,7 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { HttpProblem } from '../http/http-problem.ts';
-import { publicKey, scopesKey, type Principal } from './principal.ts';
+import { publicKey, rolesKey, scopesKey, type Principal } from './principal.ts';
 import { InvalidToken, TokenVerifier } from './token-verifier.ts';
 
 /** Closed unless opened: every route wants a valid access token, except where `@Public()` says otherwise. */
@@ -20,6 +20,7 @@ export class AccessGuard implements CanActivate {
     request.principal = await this.#authenticate(request.headers.authorization);
     const needed = this.reflector.getAllAndOverride<string[] | undefined>(scopesKey, where) ?? [];
     assertScopes(request.principal, needed);
+    assertRole(request.principal, this.reflector.getAllAndOverride<string[] | undefined>(rolesKey, where) ?? []);
     return true;
   }
 
@@ -41,6 +42,11 @@ function assertScopes({ scopes }: Principal, needed: readonly string[]): void {
   const list = needed.join(' ');
   const headers = { 'www-authenticate': `Bearer error="insufficient_scope", scope="${list}"` };
   throw new HttpProblem(403, 'insufficient-scope', `This needs the scope ${list}.`, { headers });
+}
+
+function assertRole({ roles }: Principal, allowed: readonly string[]): void {
+  if (allowed.length === 0 || allowed.some((role) => roles.has(role))) return;
+  throw new HttpProblem(403, 'role-missing', `This is for the role ${allowed.join(' or ')}.`);
 }
 
 function unauthorized(code: string, detail: string, challenge: string): HttpProblem {

@@ -14,12 +14,16 @@ export interface Principal {
 
 export const publicKey = 'shop:public';
 export const scopesKey = 'shop:scopes';
+export const rolesKey = 'shop:roles';
 
 /** Opens a route, or a controller, to callers without a token. */
 export const Public = (): CustomDecorator => SetMetadata(publicKey, true);
 
 /** The scopes a token needs for a route, all of them; 403 otherwise. */
 export const RequireScope = (...scopes: string[]): CustomDecorator => SetMetadata(scopesKey, scopes);
+
+/** The roles of which the caller must have one; 403 otherwise. */
+export const RequireRole = (...roles: string[]): CustomDecorator => SetMetadata(rolesKey, roles);
 
 /** The caller, on a route that is not public. */
 export const CurrentPrincipal = createParamDecorator((_: unknown, execution: ExecutionContext): Principal => {

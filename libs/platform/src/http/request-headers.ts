@@ -1,6 +1,7 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { idempotencyKey } from '@shop/contracts';
 import type { FastifyRequest } from 'fastify';
+import { HttpProblem } from './http-problem.ts';
 import { validationFailed } from './validation.pipe.ts';
 
 const header = (execution: ExecutionContext, name: string): string | undefined => {
@@ -19,13 +20,16 @@ export const IdempotencyKey = createParamDecorator((_: unknown, execution: Execu
 });
 
 /**
- * The version in the optional header `If-Match: "3"`, as an ETag named it; undefined when absent or `*`, 400 when malformed.
- * A weak tag is malformed: RFC 9110 compares If-Match strongly.
+ * The version in the header `If-Match: "3"`, as an ETag named it, with or without the digest behind it (`"3-…"`, entity-tags.ts); undefined
+ * for `*`, or when absent. 400 when malformed: a weak tag is, since RFC 9110 compares If-Match strongly. `@IfMatch('required')`: 428 when absent.
  */
-export const IfMatch = createParamDecorator((_: unknown, execution: ExecutionContext): number | undefined => {
+export const IfMatch = createParamDecorator((need: 'required' | undefined, execution: ExecutionContext): number | undefined => {
   const tag = header(execution, 'if-match');
+  if (tag === undefined && need === 'required') {
+    throw new HttpProblem(428, 'if-match-required', 'Send the ETag of the resource as you read it in If-Match, so that no change of somebody else is overwritten.');
+  }
   if (tag === undefined || tag === '*') return undefined;
-  const version = /^"([1-9]\d{0,14})"$/.exec(tag)?.[1];
+  const version = /^"([1-9]\d{0,8})(?:-[\w-]+)?"$/.exec(tag)?.[1];
   if (version === undefined) throw validationFailed([{ message: 'Send the ETag of the resource as you read it, for example "3".' }], '/headers/if-match');
   return Number(version);
 });

@@ -7,6 +7,7 @@ import { durationBuckets, meter } from '../telemetry/metrics.ts';
 import { startIncoming, type Work } from '../telemetry/tracing.ts';
 import { HttpProblem } from './http-problem.ts';
 import { KnownPaths } from './known-paths.ts';
+import { languageRefusal } from './media-types.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -37,7 +38,8 @@ export function addRequestHooks(fastify: FastifyInstance, options: HookOptions):
     const budget = options.public ? options.budget : grantedBudget(request.headers[budgetHeader], options.budget);
     begin(request, budget);
     if (request.is404) return done(refusal(request, paths));
-    done(budget > 0 ? undefined : new HttpProblem(503, 'deadline-exceeded', 'The caller has no time left to wait.'));
+    if (budget <= 0) return done(new HttpProblem(503, 'deadline-exceeded', 'The caller has no time left to wait.'));
+    done(languageRefusal(request.method, request.headers['content-type']));
   });
   // Not before: the events of reading a body run in the socket's context, so the request's would be lost there.
   fastify.addHook('preValidation', (request, _reply, done) => context.with(contextOf(request), done));

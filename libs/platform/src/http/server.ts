@@ -2,6 +2,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ServerSettings } from '../config/settings.ts';
 import { answerBrokenRequest } from './broken-request.ts';
+import { mergePatch } from './media-types.ts';
 import { problemOf } from './problem-of.ts';
 
 const bodyLimit = 64 * 1024;
@@ -29,6 +30,7 @@ export function createAdapter(settings: ServerSettings): FastifyAdapter {
   fastify.server.maxConnections = maxConnections;
   // JSON is the only body we read; anything else is 415. Also keeps HTML forms of other sites out.
   fastify.removeContentTypeParser('text/plain');
+  fastify.addContentTypeParser(mergePatch, { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'));
   return adapter;
 }
 

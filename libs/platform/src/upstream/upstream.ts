@@ -5,6 +5,7 @@ import { DomainError } from '@shop/kernel';
 import { handleWhen, retry, wrap, type IPolicy } from 'cockatiel';
 import type { Dispatcher } from 'undici';
 import type { ZodType } from 'zod';
+import { mergePatch } from '../http/media-types.ts';
 import { typeOf } from '../http/problem-of.ts';
 import { budgetHeader, remainingBudget } from '../telemetry/deadline.ts';
 import { inSpan, startWork, traceHeaders } from '../telemetry/tracing.ts';
@@ -23,7 +24,7 @@ export interface UpstreamRequest<T> {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
-  /** Sent as JSON; URLSearchParams as a form. */
+  /** Sent as JSON, with PATCH as a JSON Merge Patch; URLSearchParams as a form. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string | undefined>>;
   /** An access token, sent as Bearer. */
@@ -106,7 +107,7 @@ function optionsOf<T>({ method, path, query, body, headers, token }: UpstreamReq
   all[budgetHeader] = String(Math.max(1, Math.floor(deadline - performance.now())));
   if (token !== undefined) all.authorization = `Bearer ${token}`;
   const isForm = body instanceof URLSearchParams;
-  if (body !== undefined) all['content-type'] = isForm ? 'application/x-www-form-urlencoded' : 'application/json';
+  if (body !== undefined) all['content-type'] = isForm ? 'application/x-www-form-urlencoded' : method === 'PATCH' ? mergePatch : 'application/json';
   const wanted = Object.fromEntries(Object.entries(query ?? {}).filter(([, value]) => value !== undefined));
   return { method, path, query: wanted, headers: all, body: body === undefined ? null : isForm ? body.toString() : JSON.stringify(body) };
 }
