@@ -12,6 +12,7 @@ import {
   type IPolicy,
 } from 'cockatiel';
 import { DomainError, type Money } from '@shop/kernel';
+import { calling, currentTraceparent } from '@shop/platform';
 import { Pool } from 'undici';
 import { z } from 'zod';
 import type { Authorisation, Standing } from './domain/payment.ts';
@@ -100,18 +101,21 @@ export class HttpPaymentProvider extends PaymentProvider {
     return this.#ask(this.#moves, { method: 'POST', path, headers, body: JSON.stringify(body) }, schema);
   }
 
-  async #ask<T>(policy: IPolicy, { path, headers, ...request }: Ask, schema: z.ZodType<T>): Promise<T> {
+  async #ask<T>(policy: IPolicy, ask: Ask, schema: z.ZodType<T>): Promise<T> {
     try {
-      return await policy.execute(async ({ signal }) => {
-        const authorization = `Bearer ${this.#key}`;
-        const answer = await this.#pool.request({ ...request, path: new URL(path, this.#base).pathname, headers: { authorization, ...headers }, signal });
-        const text = await answer.body.text();
-        const ok = answer.statusCode < 300 || answer.statusCode === 402;
-        return ok ? schema.parse(JSON.parse(text)) : refuse(answer.statusCode);
-      });
+      const told = { 'http.request.method': ask.method, 'peer.service': 'payment-provider' };
+      return await policy.execute(({ signal }) => calling(`${ask.method} payment provider`, told, () => this.#attempt(ask, schema, signal)));
     } catch (error) {
       throw isTransient(error) ? unavailable(error) : error;
     }
+  }
+
+  async #attempt<T>({ path, headers, ...request }: Ask, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
+    const ours = { authorization: `Bearer ${this.#key}`, traceparent: currentTraceparent() };
+    const answer = await this.#pool.request({ ...request, path: new URL(path, this.#base).pathname, headers: { ...ours, ...headers }, signal });
+    const text = await answer.body.text();
+    const ok = answer.statusCode < 300 || answer.statusCode === 402;
+    return ok ? schema.parse(JSON.parse(text)) : refuse(answer.statusCode);
   }
 }
 
