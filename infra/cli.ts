@@ -11,6 +11,7 @@ const commands: Record<string, () => Promise<Run>> = {
   doctor: async () => (await import('./doctor.ts')).doctorCommand,
   order: async () => (await import('./order.ts')).orderCommand,
   login: async () => (await import('./login.ts')).loginCommand,
+  trace: async () => (await import('./trace.ts')).traceCommand,
   events: async () => (await import('./events/command.ts')).eventsCommand,
   golden: async () => (await import('./golden.ts')).goldenCommand,
 };

@@ -14,6 +14,7 @@ const topology: Topology = {
   },
   bus: { BUS: 'kafka', KAFKA_BROKERS: 'here:9092' },
   redis: 'redis://here',
+  traces: undefined,
   keyPrefix: 'shop:',
   secret: (name) => `secret of ${name}`,
 };

@@ -19,6 +19,8 @@ export interface Topology {
   databases: Record<DatabaseName, DatabaseUrls>;
   bus: BusEnvironment;
   redis: string | undefined;
+  /** Zipkin. */
+  traces: string | undefined;
   /** Set before every key in Redis, so that several shops can share one. */
   keyPrefix: string;
   secret: (name: string) => string;
@@ -29,7 +31,7 @@ export const urlOf = (port: number, scheme = 'http') => `${scheme}://127.0.0.1:$
 
 /** The whole environment of one instance: what its configuration reads, and nothing that is another's. */
 export function environmentOf(service: ServiceName, instance: number, topology: Topology): Record<string, string> {
-  const { ports, databases, bus, redis, keyPrefix, secret } = topology;
+  const { ports, databases, bus, redis, keyPrefix, traces, secret } = topology;
   const urls = (name: ServiceName) => ports[name].map((port) => urlOf(port)).join(',');
   const cache: Record<string, string> = redis === undefined ? {} : { REDIS_URL: redis, REDIS_KEY_PREFIX: keyPrefix };
   const data = (name: DatabaseName) => ({ DATABASE_URL: databases[name].url });
@@ -37,6 +39,7 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
     const { replicationUrl } = databases[name];
     return replicationUrl === undefined ? {} : { OUTBOX_DRIVER: 'wal', REPLICATION_URL: replicationUrl };
   };
+  const telemetry: Record<string, string> = traces === undefined ? {} : { OTEL_TRACES_EXPORTER: 'zipkin', OTEL_EXPORTER_ZIPKIN_ENDPOINT: `${traces}/api/v2/spans` };
   const own: Record<ServiceName, () => Record<string, string>> = {
     gateway: () => ({
       ...cache,
@@ -64,14 +67,15 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
     LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'info',
     ISSUER: `${urlOf(ports.gateway[0]!)}/oidc`,
     JWKS_URL: `${urlOf(ports.auth[0]!)}/oidc/jwks`,
+    ...telemetry,
     ...own[service](),
   };
 }
 
-/** What a process needs of the machine; everything else it is told explicitly. */
+/** What a process needs of the machine, and where whoever starts it wants its telemetry; everything else it is told explicitly. */
 export function inherited(): Record<string, string> {
   const wanted = ['PATH', 'HOME', 'TMPDIR', 'TZ', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS'];
-  return Object.fromEntries(wanted.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+  return Object.fromEntries(Object.entries(process.env).flatMap(([name, value]) => (value !== undefined && (wanted.includes(name) || name.startsWith('OTEL_')) ? [[name, value]] : [])));
 }
 
 export interface PortOptions {

@@ -37,7 +37,7 @@ async function writtenBy(command: () => Promise<number>): Promise<{ code: number
 describe('the sign-in driver', () => {
   it('signs in as a person would, and stays signed in by refreshing', async () => {
     const first = await signIn({ issuer, ...demo });
-    expect(first).toEqual({ accessToken: expect.any(String), refreshToken: expect.any(String), expiresIn: 300, subject: expect.any(String) });
+    expect(first).toEqual({ accessToken: expect.any(String), refreshToken: expect.any(String), idToken: expect.any(String), expiresIn: 300, subject: expect.any(String) });
     const second = await refresh(issuer, first.refreshToken);
     expect(second.refreshToken).not.toBe(first.refreshToken);
     await expect(refresh(issuer, first.refreshToken)).rejects.toMatchObject({ error: 'invalid_grant' });
@@ -62,6 +62,16 @@ describe('npm run login', () => {
     expect(code).toBe(0);
     expect(out).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
     expect(err).toMatch(/^Signed in as .*300 s\.\n$/);
+  });
+
+  it('signs in as whom it is told, and lets them do what their role may and no more', async () => {
+    const scopes = 'orders:read orders:write products:write accounts:write';
+    const tokens: string[] = [];
+    for (const who of ['customer', 'support', 'admin']) tokens.push((await writtenBy(() => loginCommand(['--issuer', issuer, '--as', who]))).out);
+    const said = tokens.map((token) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { roles: string[]; scope: string });
+    expect(said.map(({ roles }) => roles)).toEqual([['customer'], ['customer', 'support'], ['customer', 'admin']]);
+    expect(said.map(({ scope }) => scope === scopes)).toEqual([false, false, true]);
+    await expect(loginCommand(['--issuer', issuer, '--as', 'root'])).rejects.toThrow('There is no demo account "root": customer, support, admin.');
   });
 
   it('explains itself', async () => {

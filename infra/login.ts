@@ -8,6 +8,7 @@ import { Obstacle } from './state.ts';
 export interface SignedIn {
   readonly accessToken: string;
   readonly refreshToken: string;
+  readonly idToken: string;
   readonly expiresIn: number;
   /** The account's id. */
   readonly subject: string;
@@ -17,6 +18,10 @@ export interface SignedIn {
 const patience = 30_000;
 const redirectUri = 'http://127.0.0.1/callback';
 const scope = 'openid offline_access orders:read orders:write';
+/** What an admin asks for beyond that; granted to nobody else. */
+const administration = 'products:write accounts:write';
+/** The accounts that a shop with SEED_DEMO begins with. */
+const demo = { customer: 'demo@example.com', support: 'support@example.com', admin: 'admin@example.com' };
 
 /** Signs in as a browser would: discovery, code + PKCE, the form, the redirects. Throws an Obstacle that repeats what the page says. */
 export function signIn({ issuer, email, password }: { issuer: string; email: string; password: string }): Promise<SignedIn> {
@@ -46,7 +51,7 @@ async function throughTheForm(issuer: string, page: string, fields: Record<strin
   const state = oauth.randomState();
   const start = oauth.buildAuthorizationUrl(config, {
     redirect_uri: redirectUri,
-    scope,
+    scope: `${scope} ${administration}`,
     state,
     code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
     code_challenge_method: 'S256',
@@ -60,7 +65,7 @@ async function throughTheForm(issuer: string, page: string, fields: Record<strin
 }
 
 function tokens(granted: oauth.TokenEndpointResponse): Omit<SignedIn, 'subject'> {
-  return { accessToken: granted.access_token, refreshToken: granted.refresh_token!, expiresIn: granted.expires_in! };
+  return { accessToken: granted.access_token, refreshToken: granted.refresh_token!, idToken: granted.id_token!, expiresIn: granted.expires_in! };
 }
 
 const clients = new Map<string, Promise<oauth.Configuration>>();
@@ -118,10 +123,11 @@ function said(html: string): string | undefined {
   return reasons.length > 0 ? reasons.join(' ').replaceAll('&#39;', "'") : undefined;
 }
 
-const usage = `npm run login -- [--email <address>] [--password <password>] [--issuer <url>] | --operator
+const usage = `npm run login -- [--as admin|support] [--email <address>] [--password <password>] [--issuer <url>] | --operator
 
 Signs in at the running shop and prints the access token, alone, on stdout: TOKEN=$(npm run -s login)
 
+  --as                 another demo account: support reads every customer's orders, admin runs the shop too
   --email, --password  somebody else than the demo customer
   --issuer             another shop: the address of its gateway with /oidc
   --operator           as the operator of the shop that runs here, for /operations of its services
@@ -130,7 +136,7 @@ Signs in at the running shop and prints the access token, alone, on stdout: TOKE
 /** `npm run login`: the token alone on stdout, everything else on stderr. Returns the exit code. */
 export async function loginCommand(args: string[]): Promise<number> {
   const text = { type: 'string' } as const;
-  const { values } = parseArgs({ args, options: { email: text, password: text, issuer: text, operator: { type: 'boolean' }, help: { type: 'boolean' } } });
+  const { values } = parseArgs({ args, options: { as: text, email: text, password: text, issuer: text, operator: { type: 'boolean' }, help: { type: 'boolean' } } });
   if (values.help) {
     process.stderr.write(usage);
     return 0;
@@ -140,7 +146,9 @@ export async function loginCommand(args: string[]): Promise<number> {
     process.stdout.write(`${await operatorToken(addressOf(shop).issuer, shop.operatorSecret)}\n`);
     return 0;
   }
-  const { email = 'demo@example.com', password = 'demo-password-1', issuer = addressOf(runningShop()).issuer } = values;
+  const who = values.as ?? 'customer';
+  if (!(who in demo)) throw new Obstacle(`There is no demo account "${who}": ${Object.keys(demo).join(', ')}.`);
+  const { email = demo[who as keyof typeof demo], password = 'demo-password-1', issuer = addressOf(runningShop()).issuer } = values;
   const { accessToken, expiresIn, subject } = await signIn({ issuer, email, password });
   process.stderr.write(`Signed in as ${subject}; the token is good for ${expiresIn} s.\n`);
   process.stdout.write(`${accessToken}\n`);

@@ -5,7 +5,7 @@ import { cacheFolder } from './cache.ts';
 import { takeLock } from './process-lock.mjs';
 
 /** Where the servers listen unless somebody else does: not the usual ports, which a developer's own servers may want. */
-export const serverPorts = { postgres: 15432, kafka: 19092, redis: 16379, rabbitmq: 15673, sqs: 19324 } as const;
+export const serverPorts = { postgres: 15432, kafka: 19092, redis: 16379, rabbitmq: 15673, sqs: 19324, zipkin: 19411 } as const;
 
 /**
  * Finds a free loopback port for each wish: the wished one where it is free and not wished twice, else any. A wish of 0 is "any".

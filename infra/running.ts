@@ -13,6 +13,8 @@ export interface RunningShop {
   bus?: BusEnvironment;
   /** Kafka's, where it is the bus. */
   brokers?: string | undefined;
+  /** Zipkin, where traces go to it. */
+  traces?: string | undefined;
   providerKey: string;
   /** Of the client `operator`. */
   operatorSecret: string;
@@ -23,8 +25,8 @@ const fileIn = (folder: string) => join(folder, 'shop.json');
 
 /** Written when the shop is up. It holds secrets, so only its owner may read it. */
 export function announce(folder: string, shop: RunningShop): void {
-  const { urls, bus, brokers, providerKey, operatorSecret, databases } = shop;
-  writeFileSync(fileIn(folder), JSON.stringify({ urls, bus, brokers, providerKey, operatorSecret, databases }), { mode: 0o600 });
+  const { urls, bus, brokers, traces, providerKey, operatorSecret, databases } = shop;
+  writeFileSync(fileIn(folder), JSON.stringify({ urls, bus, brokers, traces, providerKey, operatorSecret, databases }), { mode: 0o600 });
 }
 
 export function unannounce(folder: string): void {
@@ -42,6 +44,6 @@ export function runningShop(folder = defaultState): RunningShop {
 }
 
 /** The same, as the story wants it. */
-export function addressOf({ urls: { gateway, provider, mail }, providerKey, bus = { BUS: 'memory' } }: RunningShop): ShopAddress {
-  return { gateway, issuer: `${gateway}/oidc`, provider, providerKey, mail, bus };
+export function addressOf({ urls: { gateway, provider, mail }, providerKey, traces, bus = { BUS: 'memory' } }: RunningShop): ShopAddress {
+  return { gateway, issuer: `${gateway}/oidc`, provider, providerKey, mail, traces, bus };
 }

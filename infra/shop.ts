@@ -49,7 +49,7 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
   const ports = await choosePorts(options); // not earlier: Docker may have images to fetch first
   const { secret } = options.servers.state;
   const databases = await provision(adminUrl, { prefix: options.prefix ?? '', secret, replication: process.env['OUTBOX_DRIVER'] === 'wal' });
-  const shop = new Shop(options, { ...ports, databases, secret, bus: { BUS: 'memory' }, redis: undefined, keyPrefix: `shop:${options.prefix ?? ''}` });
+  const shop = new Shop(options, { ...ports, databases, secret, bus: { BUS: 'memory' }, redis: undefined, traces: undefined, keyPrefix: `shop:${options.prefix ?? ''}` });
   try {
     await shop.start();
     return shop;
@@ -86,6 +86,11 @@ export class Shop {
     return this.bus.BUS === 'kafka' ? this.bus.KAFKA_BROKERS : undefined;
   }
 
+  /** Zipkin, where traces go to it. */
+  get traces(): string | undefined {
+    return this.topology.traces;
+  }
+
   get databases(): Record<DatabaseName, DatabaseUrls> {
     return this.topology.databases;
   }
@@ -107,6 +112,7 @@ export class Shop {
   async start(): Promise<void> {
     const { servers, lite } = this.options;
     this.topology.redis = (await servers.redis)?.url;
+    this.topology.traces = (await servers.zipkin)?.url;
     await Promise.all([this.startOutside(), lite ? this.startTogether() : this.startApart()]);
   }
 

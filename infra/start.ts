@@ -2,12 +2,13 @@ import { parseArgs } from 'node:util';
 import { wishedBus } from './bus.ts';
 import { memoryOf } from './memory.ts';
 import { addressOf, announce, runningShop, unannounce } from './running.ts';
-import { findServers, noBrokerBecause, type Broker, type StartingServers } from './servers/index.ts';
+import { findServers, noBrokerBecause, type Broker, type ServerName, type StartingServers } from './servers/index.ts';
+import { untilZipkin } from './servers/zipkin.ts';
 import { startShop, type Shop } from './shop.ts';
 import { defaultState, holderOfState, Obstacle, openState, type State } from './state.ts';
 import { Steps } from './steps.ts';
 
-const usage = `npm start -- [--once] [--lite] [--instances <n>] [--no-order]
+const usage = `npm start -- [--once] [--lite] [--instances <n>] [--no-order] [--no-traces]
 
 Starts the real system: Postgres, Kafka and Redis (from POSTGRES_URL, KAFKA_BROKERS, REDIS_URL; else Docker; else native, from packages),
 six services, a simulated payment provider and a mail catcher. Then it places one real order and tells its story. Ctrl-C stops it all.
@@ -16,6 +17,7 @@ six services, a simulated payment provider and a mail catcher. Then it places on
   --lite           one process, embedded Postgres, the in-memory bus: the smallest laptop, in seconds
   --instances <n>  so many of every service (also INSTANCES=n)
   --no-order       place no order at the end
+  --no-traces      without Zipkin, which keeps and shows traces (also when OTEL_TRACES_EXPORTER says where they go)
 
   BUS=rabbitmq, BUS=sqs in the environment: with another broker in the place of Kafka (docs/brokers.md); KAFKA_CLIENT=kafkajs: with its other client
 `;
@@ -25,16 +27,17 @@ interface Options {
   lite: boolean;
   instances: number;
   order: boolean;
+  traces: boolean;
 }
 
 function parse(args: string[]): Options | undefined {
   const flag = { type: 'boolean', default: false } as const;
   const instances = { type: 'string', default: process.env['INSTANCES'] ?? '1' } as const;
-  const { values } = parseArgs({ args, options: { once: flag, lite: flag, instances, 'no-order': flag, help: flag } });
+  const { values } = parseArgs({ args, options: { once: flag, lite: flag, instances, 'no-order': flag, 'no-traces': flag, help: flag } });
   if (values.help) return undefined;
   const count = Number(values.instances);
   if (!Number.isInteger(count) || count < 1 || count > 9) throw new Obstacle(`--instances is a number from 1 to 9, not "${values.instances}".`);
-  return { once: values.once, lite: values.lite, instances: count, order: !values['no-order'] };
+  return { once: values.once, lite: values.lite, instances: count, order: !values['no-order'], traces: !values['no-traces'] && process.env['OTEL_TRACES_EXPORTER'] === undefined };
 }
 
 /** `npm start`. Whatever ends it, everything it started is stopped first. Returns the exit code. */
@@ -62,11 +65,13 @@ export async function startCommand(args: string[]): Promise<number> {
 async function run(state: State, options: Options, steps: Steps): Promise<number> {
   const broker = await brokerFor(options.lite, steps);
   const lite = broker === undefined;
-  const servers = await findServers(state, { need: lite ? ['postgres'] : ['postgres', broker, 'redis'], say: steps.say, ports: 'fixed' });
+  const need: ServerName[] = lite ? ['postgres'] : ['postgres', broker, 'redis', ...(options.traces ? (['zipkin'] as const) : [])];
+  const servers = await findServers(state, { need, say: steps.say, ports: 'fixed' });
   showServers(servers, steps);
   const instances = lite ? 1 : options.instances;
   const shop = await steps.run('services', startShop({ servers, instances, ports: 'fixed', say: steps.say, lite }), () => 'All services are ready');
   announce(state.folder, shop);
+  if (shop.traces !== undefined) await steps.run('Zipkin', untilZipkin(shop.traces), (ready) => (ready ? `Zipkin (${servers.how.zipkin}) on ${shop.traces}` : 'Zipkin is not up yet: it will miss this order'));
   const confirmed = options.order ? await tell(shop, steps) : true;
   showMemory(state, steps);
   if (options.once) return confirmed ? 0 : 1;
@@ -111,13 +116,17 @@ function showServers(servers: StartingServers, steps: Steps): void {
   for (const each of shown) each.catch(() => {}); // startShop waits for the same promises and fails with them
 }
 
+/** What only looks on. */
+const beside = ['zipkin', 'maven'];
+
 /** Memory by process: PSS, so that pages shared by several count once in all. */
 function showMemory({ processes }: State, { print }: Steps): void {
   const sizes = processes.pids.map(({ name, pid }) => ({ name, size: memoryOf(pid) }));
   const known = sizes.flatMap(({ name, size }) => (size === undefined ? [] : [{ name, megabytes: Math.round(size / 2 ** 20) }]));
   if (known.length === 0) return;
-  const total = known.reduce((sum, { megabytes }) => sum + megabytes, 0);
-  print(`\nMemory (PSS, MB): ${known.map(({ name, megabytes }) => `${name} ${megabytes}`).join(' · ')} · together ${total}`);
+  const total = known.reduce((sum, { name, megabytes }) => sum + (beside.includes(name) ? 0 : megabytes), 0);
+  const without = known.some(({ name }) => beside.includes(name)) ? ` without ${beside.join(' and ')}` : '';
+  print(`\nMemory (PSS, MB): ${known.map(({ name, megabytes }) => `${name} ${megabytes}`).join(' · ')} · together${without} ${total}`);
 }
 
 /**

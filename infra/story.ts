@@ -14,6 +14,8 @@ export interface ShopAddress {
   readonly providerKey: string;
   /** The mail catcher's web page. */
   readonly mail: string;
+  /** Zipkin, where traces go to it. */
+  readonly traces?: string | undefined;
   /** Where what services say to each other can be heard; not when that is inside one process. */
   readonly bus: BusEnvironment;
 }
@@ -81,7 +83,7 @@ class Story {
     if (this.shop.bus.BUS === 'memory') await this.recount(accessToken);
     this.say('');
     this.say(`  order  ${this.orderId}`);
-    this.say(`  trace  ${this.trace}`);
+    this.say(`  trace  ${this.shop.traces === undefined ? this.trace : `${this.shop.traces}/zipkin/traces/${this.trace}`}`);
     if (ended === status && delivered) return true;
     this.say(`  The story should have ended ${status} with a mail; it ended ${ended ?? 'nowhere'} ${delivered ? 'with' : 'without'} one.`);
     return false;
@@ -226,6 +228,7 @@ export function whatNext(shop: ShopAddress): string[] {
     `    Mail      ${shop.mail}`,
     `    Payments  ${shop.provider}`,
     `    Health    ${shop.gateway}/health/ready`,
+    ...(shop.traces === undefined ? [] : [`    Traces    ${shop.traces}/zipkin/`]),
     '',
     '  Try',
     `    TOKEN=$(npm run -s login)`,
@@ -234,5 +237,6 @@ export function whatNext(shop: ShopAddress): string[] {
     `    npm run order -- --decline        a card that is refused: stock goes back`,
     `    npm run order -- --out-of-stock   nothing left: nothing is charged`,
     `    npm run order -- --repeat         the same Idempotency-Key twice: one order`,
+    ...(shop.traces === undefined ? [] : ['    npm run trace <order>             one trace, from the request to the mail']),
   ];
 }

@@ -32,11 +32,11 @@ export const e2eBroker = bus === 'memory' ? 'kafka' : bus;
 export const cards = { good: '4242424242424242', declined: '4000000000000002' } as const;
 
 /**
- * A whole shop for one spec file: two instances of every service, with fail-points that can be armed. Databases of its own on the
+ * A whole shop for one spec file: two instances of every service unless said, with fail-points that can be armed. Databases of its own on the
  * Postgres of this run, and a broker of its own: what one file's shop still had under way must not reach the next one's. `settings` is more
  * environment for a service's instances.
  */
-export async function e2eShop(name: string, settings: ShopOptions['env'] = {}): Promise<E2eShop> {
+export async function e2eShop(name: string, settings: ShopOptions['env'] = {}, instances = 2): Promise<E2eShop> {
   const { postgres, redis, prefix } = servers();
   Object.assign(process.env, { POSTGRES_URL: postgres.adminUrl, ...(redis && { REDIS_URL: redis.url }) });
   const folder = join(import.meta.dirname, '../../.state-tests', `${name}-${process.pid}`);
@@ -46,7 +46,7 @@ export async function e2eShop(name: string, settings: ShopOptions['env'] = {}): 
   const env = { FAIL_POINTS_DIR: failPoints };
   const shop = await startShop({
     servers: running,
-    instances: 2,
+    instances,
     ports: 'free',
     prefix: `${prefix}${name}_`,
     say: () => {},

@@ -121,7 +121,7 @@ describe('containers', () => {
 
   it('of a test run that was killed are removed with their data', async () => {
     const state = await open();
-    passing(state.folder, { postgres: 1, kafka: 2, redis: 3, rabbitmq: 4, sqs: 5 });
+    passing(state.folder, { postgres: 1, kafka: 2, redis: 3, rabbitmq: 4, sqs: 5, zipkin: 6 });
     put('running');
     put('volume');
     await state.close();

@@ -51,6 +51,7 @@ export function inContainers(state: State, bringUp: () => Promise<Record<ServerN
     redis: source('redis', (port) => `redis://127.0.0.1:${port}`),
     rabbitmq: source('rabbitmq', (port) => rabbitmqUrl(port, state)),
     sqs: source('sqs', sqsUrl),
+    zipkin: source('zipkin', (port) => `http://127.0.0.1:${port}`),
   };
 }
 

@@ -6,17 +6,19 @@ import { answers, nativePostgres } from './postgres.ts';
 import { nativeRabbitmq, rabbitmqAnswers, rabbitmqObstacle } from './rabbitmq.ts';
 import { nativeRedis, redisAnswers } from './redis.ts';
 import { nativeSqs, sqsAnswers, sqsObstacle } from './sqs.ts';
+import { nativeZipkin, zipkinAnswers } from './zipkin.ts';
 
 export { breakable, type Breakable } from './accident.ts';
 export { stopCompose } from './docker.ts';
 export { kafkaObstacle } from './kafka.ts';
-export type ServerName = 'postgres' | 'kafka' | 'redis' | 'rabbitmq' | 'sqs';
+export type ServerName = 'postgres' | 'kafka' | 'redis' | 'rabbitmq' | 'sqs' | 'zipkin';
 const variables: Record<ServerName, string> = {
   postgres: 'POSTGRES_URL',
   kafka: 'KAFKA_BROKERS',
   redis: 'REDIS_URL',
   rabbitmq: 'RABBITMQ_URL',
   sqs: 'SQS_URL',
+  zipkin: 'ZIPKIN_URL',
 };
 /** What can carry the messages. */
 export const brokerNames = ['kafka', 'rabbitmq', 'sqs'] as const;
@@ -36,6 +38,8 @@ export interface Servers {
   rabbitmq?: { url: string } | undefined;
   /** What speaks SQS: ElasticMQ, or Amazon's own endpoint. */
   sqs?: { url: string } | undefined;
+  /** Keeps and shows traces. */
+  zipkin?: { url: string } | undefined;
   how: Record<ServerName, How>;
   state: State;
   stop(): Promise<void>;
@@ -48,6 +52,8 @@ export interface StartingServers {
   redis: Promise<{ url: string } | undefined>;
   rabbitmq: Promise<{ url: string } | undefined>;
   sqs: Promise<{ url: string } | undefined>;
+  /** Its address; it may not answer there yet. */
+  zipkin: Promise<{ url: string } | undefined>;
   how: Record<ServerName, How>;
   state: State;
 }
@@ -72,9 +78,9 @@ export async function startServers({ state: folder, prepare, ...options }: Serve
   const state = await openState(folder, options.say);
   try {
     prepare?.(state);
-    const { postgres, kafka, redis, rabbitmq, sqs, how } = await findServers(state, options);
-    const found = await Promise.all([postgres, kafka, redis, rabbitmq, sqs]);
-    return { postgres: found[0], kafka: found[1], redis: found[2], rabbitmq: found[3], sqs: found[4], how, state, stop: () => state.close() };
+    const { postgres, kafka, redis, rabbitmq, sqs, zipkin, how } = await findServers(state, options);
+    const found = await Promise.all([postgres, kafka, redis, rabbitmq, sqs, zipkin]);
+    return { postgres: found[0], kafka: found[1], redis: found[2], rabbitmq: found[3], sqs: found[4], zipkin: found[5], how, state, stop: () => state.close() };
   } catch (error) {
     await state.close();
     throw error;
@@ -93,13 +99,15 @@ export async function findServers(state: State, { need, say, mode = 'compose', p
     redis: nativeRedis(state, port('redis'), say),
     rabbitmq: nativeRabbitmq(state, port('rabbitmq'), say),
     sqs: nativeSqs(state, port('sqs'), say),
+    zipkin: nativeZipkin(state, port('zipkin'), say),
   };
   const source = (name: ServerName): Source => {
     if (!need.includes(name)) return { how: 'none', start: () => Promise.resolve(undefined) };
     return given[name] ? fromEnvironment(name, given[name]) : (docker ?? native)[name];
   };
-  const sources = { postgres: source('postgres'), kafka: source('kafka'), redis: source('redis'), rabbitmq: source('rabbitmq'), sqs: source('sqs') };
-  const how = Object.fromEntries(Object.entries(sources).map(([name, { how }]) => [name, how])) as Record<ServerName, How>;
+  const names = Object.keys(variables) as ServerName[];
+  const sources = Object.fromEntries(names.map((name) => [name, source(name)])) as Record<ServerName, Source>;
+  const how = Object.fromEntries(names.map((name) => [name, sources[name].how])) as Record<ServerName, How>;
   const url = (name: ServerName) =>
     sources[name].start().then((url) => {
       if (url === undefined) how[name] = 'none';
@@ -111,6 +119,7 @@ export async function findServers(state: State, { need, say, mode = 'compose', p
     redis: url('redis'),
     rabbitmq: url('rabbitmq'),
     sqs: url('sqs'),
+    zipkin: url('zipkin'),
   };
   // Whoever awaits one of them sees its failure; none may be an unhandled rejection meanwhile.
   for (const each of Object.values(starting)) each.catch(() => {});
@@ -136,7 +145,7 @@ export async function noBrokerBecause(name: Broker): Promise<string | undefined>
 export const noKafkaBecause = () => noBrokerBecause('kafka');
 
 function fromEnvironment(name: ServerName, url: string): Source {
-  const ask = { postgres: answers, kafka: brokerAnswers, redis: redisAnswers, rabbitmq: rabbitmqAnswers, sqs: sqsAnswers }[name];
+  const ask = { postgres: answers, kafka: brokerAnswers, redis: redisAnswers, rabbitmq: rabbitmqAnswers, sqs: sqsAnswers, zipkin: zipkinAnswers }[name];
   return {
     how: 'environment',
     async start() {

@@ -4,7 +4,7 @@ import { Database, DatabaseModule, Logger } from '@shop/platform';
 import { Provider } from 'oidc-provider';
 import { Accounts } from './accounts/accounts.ts';
 import { AccountsController } from './accounts/accounts.controller.ts';
-import { DemoCustomer } from './accounts/demo-customer.ts';
+import { DemoAccounts } from './accounts/demo-accounts.ts';
 import { Passwords } from './accounts/passwords.ts';
 import { AuthConfig } from './auth.config.ts';
 import { mount } from './oidc/mount.ts';
@@ -18,7 +18,7 @@ import { SignInController } from './sign-in/sign-in.controller.ts';
   providers: [
     Accounts,
     Passwords,
-    DemoCustomer,
+    DemoAccounts,
     Purge,
     { provide: Provider, useFactory: openIdProvider, inject: [AuthConfig, Database, Accounts, Logger] },
   ],

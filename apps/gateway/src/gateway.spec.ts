@@ -186,13 +186,18 @@ describe('what has been read already', () => {
 describe('running the shop', () => {
   const record = { id, sku: 'MUG', name: 'Mug', description: '', price: 1, currency: 'EUR', active: true, version: 2, stock: { initial: 1, free: 1, reserved: 0, sold: 0 } };
   const lamp = { sku: 'LAMP', name: 'Lamp', description: '', price: 4900, currency: 'EUR', stock: 5 };
-  const admin = async () => ({ authorization: `Bearer ${await tokens.token('orders:read', ['customer', 'admin'])}` });
+  const admin = async () => ({ authorization: `Bearer ${await tokens.token('products:write', ['customer', 'admin'])}` });
   const patch = (body: unknown, headers: Record<string, string>) =>
     fetch(`${running.url}/v1/products/${id}`, { method: 'PATCH', headers: { 'content-type': 'application/merge-patch+json', ...headers }, body: JSON.stringify(body) });
 
-  it('is for admins', async () => {
-    const asked = [post('/v1/products', lamp, keyed()), patch({ price: 1 }, { ...signedIn(), 'if-match': '"1"' }), post(`/v1/products/${id}/restock`, { quantity: 1 }, keyed()), get(`/v1/products/${id}/record`, signedIn())];
-    for (const answer of await Promise.all(asked)) expect([answer.status, await answer.json()]).toEqual([403, expect.objectContaining({ code: 'role-missing' })]);
+  it.each([
+    ['products:write', ['customer', 'support'], 'role-missing'],
+    ['orders:write', ['customer', 'admin'], 'insufficient-scope'],
+  ])('is for admins, by a program that they let do it: not by %s of %j', async (scope, roles, code) => {
+    const asker = { authorization: `Bearer ${await tokens.token(scope, roles)}` };
+    const once = { ...asker, 'idempotency-key': 'attempt-0001' };
+    const asked = [post('/v1/products', lamp, once), patch({ price: 1 }, { ...asker, 'if-match': '"1"' }), post(`/v1/products/${id}/restock`, { quantity: 1 }, once), get(`/v1/products/${id}/record`, asker)];
+    for (const answer of await Promise.all(asked)) expect([answer.status, await answer.json()]).toEqual([403, expect.objectContaining({ code })]);
     expect((await post('/v1/products', lamp)).status).toBe(401);
     expect(services.catalog.seen).toEqual([]);
   });

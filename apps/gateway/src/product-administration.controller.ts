@@ -1,6 +1,6 @@
 import { Body, Controller, Get, HttpCode, Param, Patch, Post, Res } from '@nestjs/common';
 import { id, newProduct, productPatch, productRecord, restock, type NewProduct, type ProductPatch, type ProductRecord, type Restock } from '@shop/contracts';
-import { CurrentPrincipal, IdempotencyKey, IfMatch, RequireRole, type Principal } from '@shop/platform';
+import { CurrentPrincipal, IdempotencyKey, IfMatch, RequireRole, RequireScope, type Principal } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
 import { answer, ifMatch } from './answer.ts';
 import { Operation } from './docs/operation.ts';
@@ -13,6 +13,7 @@ const delivery = strict(restock);
 
 @Controller('v1/products')
 @RequireRole('admin')
+@RequireScope('products:write')
 export class ProductAdministrationController {
   constructor(private readonly catalog: Catalog) {}
 

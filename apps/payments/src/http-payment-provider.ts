@@ -1,5 +1,5 @@
 import { DomainError, type Money } from '@shop/kernel';
-import { NotCalled, ResilientCalls, type CallPolicy } from '@shop/platform';
+import { calling, currentTraceparent, NotCalled, ResilientCalls, type CallPolicy } from '@shop/platform';
 import { TaskCancelledError } from 'cockatiel';
 import { Pool } from 'undici';
 import { z } from 'zod';
@@ -96,19 +96,22 @@ export class HttpPaymentProvider extends PaymentProvider {
     return this.#ask(this.#moves, { method: 'POST', path, headers, body: JSON.stringify(body) }, schema);
   }
 
-  async #ask<T>(policy: CallPolicy, { path, headers, ...request }: Ask, schema: z.ZodType<T>): Promise<T> {
+  async #ask<T>(policy: CallPolicy, ask: Ask, schema: z.ZodType<T>): Promise<T> {
     try {
-      const call = async (signal: AbortSignal) => {
-        const authorization = `Bearer ${this.#key}`;
-        const answer = await this.#pool.request({ ...request, path: new URL(path, this.#base).pathname, headers: { authorization, ...headers }, signal });
-        const text = await answer.body.text();
-        const ok = answer.statusCode < 300 || answer.statusCode === 402;
-        return ok ? schema.parse(JSON.parse(text)) : refuse(answer.statusCode);
-      };
+      const told = { 'http.request.method': ask.method, 'peer.service': 'payment-provider' };
+      const call = (signal: AbortSignal) => calling(`${ask.method} payment provider`, told, () => this.#attempt(ask, schema, signal));
       return await policy.execute(call, { signal: AbortSignal.timeout(this.#deadlineMs), repeatable: true });
     } catch (error) {
       throw isTransient(error) ? unavailable(error) : error;
     }
+  }
+
+  async #attempt<T>({ path, headers, ...request }: Ask, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
+    const ours = { authorization: `Bearer ${this.#key}`, traceparent: currentTraceparent() };
+    const answer = await this.#pool.request({ ...request, path: new URL(path, this.#base).pathname, headers: { ...ours, ...headers }, signal });
+    const text = await answer.body.text();
+    const ok = answer.statusCode < 300 || answer.statusCode === 402;
+    return ok ? schema.parse(JSON.parse(text)) : refuse(answer.statusCode);
   }
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Unpublishable, type MessageBus } from './bus.ts';
 import { Unmeasured, type MessagingMetrics } from './metrics.ts';
 import { MAX_PAYLOAD_BYTES, type OutboxRow } from './outgoing.ts';
+import { tellOfPublishing } from './publishing-span.ts';
 
 /** Messages of one shard, or of the log, published together; a kill in between repeats at most one batch. */
 export const BATCH = 128;
@@ -136,6 +137,7 @@ export abstract class Relay {
   async #publish<M extends OutboxMessage>(messages: readonly M[]): Promise<Refused<M>[]> {
     try {
       await this.options.bus.publish(messages.map(({ topic, key, payload }) => ({ topic, key, value: payload })));
+      for (const message of messages) tellOfPublishing(message);
       return [];
     } catch (error) {
       const [message] = messages;

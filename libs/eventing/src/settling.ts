@@ -63,7 +63,7 @@ export class Settling {
       const delivery = { id: next.messageId, topic: next.topic, key, value: next.payload, headers: {} };
       try {
         const message = parse(delivery);
-        await withTraceparent(message.traceparent, `${consumer.name} ${message.type} (parked)`, () => this.#handle(message, undefined));
+        await this.#traced(delivery, message, `${consumer.name} ${message.type} (parked)`, () => this.#handle(message, undefined));
       } catch (error) {
         return this.#stillParked(delivery, next.dead, error);
       }
@@ -76,7 +76,7 @@ export class Settling {
     const { consumer, stopping, afterEffect } = this.#options;
     const key = delivery.key ?? message.subject;
     try {
-      const outcome = await withTraceparent(message.traceparent, `${consumer.name} ${message.type}`, () => this.#attempt(message, key));
+      const outcome = await this.#traced(delivery, message, `${consumer.name} ${message.type}`, () => this.#attempt(message, key));
       await afterEffect?.(message);
       return outcome;
     } catch (error) {
@@ -84,6 +84,17 @@ export class Settling {
       if (stopping.aborted && !(error instanceof KeyParked)) throw error;
       return this.#park(delivery, message, key, error);
     }
+  }
+
+  /** In the trace of what caused the message. */
+  #traced<T>({ topic }: Delivery, { traceparent, id, subject }: CloudEvent, name: string, work: () => Promise<T>): Promise<T> {
+    return withTraceparent(traceparent, name, work, {
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': topic,
+      'messaging.consumer.group.name': this.#options.consumer.name,
+      'messaging.message.id': id,
+      'messaging.message.key': subject,
+    });
   }
 
   /** The handler, tried again while its failure may pass. */

@@ -1,5 +1,7 @@
 export { Config, ConfigError, type ConfigClass } from './config/config.ts';
 export { busSettings, databaseSettings, httpUrl, httpUrls, outboxSettings, redisSettings, serverSettings, type ServerSettings, type TelemetrySettings } from './config/settings.ts';
+export { TokenVerifier, InvalidToken, type VerifierOptions } from './auth/token-verifier.ts';
+export type { Route } from './http/known-paths.ts';
 export { CurrentPrincipal, Public, publicKey, RequireRole, RequireScope, rolesKey, scopesKey, type Principal } from './auth/principal.ts';
 export { HttpProblem, PreconditionFailed } from './http/http-problem.ts';
 export { problemOf, type ProblemAnswer } from './http/problem-of.ts';
@@ -15,7 +17,7 @@ export { RedisConnection, RedisUnavailable, type RedisOptions } from './redis/re
 export { RedisModule } from './redis/redis.module.ts';
 export { remainingBudget, withoutDeadline } from './telemetry/deadline.ts';
 export { durationBuckets, meter } from './telemetry/metrics.ts';
-export { currentTraceparent, withTraceparent } from './telemetry/tracing.ts';
+export { calling, currentTraceparent, startTracing, tellOfSending, withTraceparent } from './telemetry/tracing.ts';
 export { neverArrived } from './upstream/failures.ts';
 export { Instances } from './upstream/instances.ts';
 export { Upstream, type UpstreamOptions, type UpstreamRequest, type UpstreamResponse } from './upstream/upstream.ts';

@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { registerAccount, type AccountView, type RegisterAccount } from '@shop/contracts';
+import { registerAccount, type AccountView, type RegisterAccount, type Role } from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
 import { Database, failsLikeDatabase } from '@shop/platform';
 import { PrismaClient } from '../generated/prisma/client.ts';
@@ -31,10 +31,10 @@ export class Accounts {
    * said openly here, and signing in itself tells nothing. The password is hashed first in any case, so the answer takes the same
    * time either way.
    */
-  async register({ email, name, password }: RegisterAccount): Promise<AccountView> {
+  async register({ email, name, password }: RegisterAccount, roles: readonly Role[] = ['customer']): Promise<AccountView> {
     const account = { id: randomUUIDv7(), email: email.toLowerCase(), name };
     const passwordHash = await this.passwords.hash(password);
-    const { count } = await this.prisma.account.createMany({ data: { ...account, passwordHash, roles: ['customer'] }, skipDuplicates: true });
+    const { count } = await this.prisma.account.createMany({ data: { ...account, passwordHash, roles: [...roles] }, skipDuplicates: true });
     if (count === 0) throw new DomainError('conflict', 'email-taken', 'There is an account with this email address already. Sign in instead.');
     return account;
   }

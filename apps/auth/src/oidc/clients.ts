@@ -1,8 +1,12 @@
+import type { Role } from '@shop/contracts';
 import type { ClientMetadata } from 'oidc-provider';
 import type { AuthConfig } from '../auth.config.ts';
 
 /** What customers may let a program do, and what services may do of themselves. */
-export const shopScopes = ['orders:read', 'orders:write', 'accounts:read', 'operations'] as const;
+export const shopScopes = ['orders:read', 'orders:write', 'products:write', 'accounts:write', 'accounts:read', 'operations'] as const;
+
+/** What only some people can let a program do; whoever else asks for it signs in without it. */
+export const scopesOfRoles: Readonly<Record<string, Role>> = { 'products:write': 'admin', 'accounts:write': 'admin' };
 
 /** Every program that may ask for tokens. All are our own, so nobody is asked whether they may. */
 export function clients(config: AuthConfig): ClientMetadata[] {
@@ -17,7 +21,7 @@ export function clients(config: AuthConfig): ClientMetadata[] {
       redirect_uris: ['http://127.0.0.1/callback'],
       grant_types: ['authorization_code', 'refresh_token'],
       response_types: ['code'],
-      scope: 'openid offline_access orders:read orders:write',
+      scope: 'openid offline_access orders:read orders:write products:write accounts:write',
     },
     {
       client_id: 'notifications',

@@ -6,7 +6,7 @@ import type { Accounts, Identity } from '../accounts/accounts.ts';
 import type { AuthConfig } from '../auth.config.ts';
 import { renderFailure } from '../sign-in/pages.ts';
 import { ArtifactStore } from './artifact-store.ts';
-import { clients, shopScopes } from './clients.ts';
+import { clients, scopesOfRoles, shopScopes } from './clients.ts';
 import { signingAlgorithm, signingKeys } from './signing-keys.ts';
 
 /** What tokens are for (RFC 8707): the one resource there is, whether or not a client names it. In a token it reads `aud: 'shop'`. */
@@ -46,7 +46,7 @@ export async function openIdProvider(config: AuthConfig, database: Database, acc
     scopes: ['openid', 'offline_access', ...shopScopes],
     pkce: { required: () => true },
     interactions: { policy: firstPartyPolicy(), url: (_ctx, { uid }) => `${config.ISSUER}/interaction/${uid}` },
-    loadExistingGrant: grantAll,
+    loadExistingGrant: (ctx) => grantAll(ctx, accounts),
     findAccount: (_ctx, id) => account(accounts, id),
     extraTokenClaims: (ctx) => ({ roles: (ctx.oidc.entities.Account as ShopAccount | undefined)?.roles ?? [] }),
     // Our own clients may all be refreshed; offline_access, which OpenID ties to a consent screen, is accepted and adds nothing.
@@ -125,12 +125,20 @@ function firstPartyPolicy() {
 }
 
 /** Grants what was asked for to whoever has just signed in: one sign-in, one grant, one family of refresh tokens. */
-async function grantAll({ oidc }: KoaContextWithOIDC) {
+async function grantAll({ oidc }: KoaContextWithOIDC, accounts: Accounts) {
   if (!oidc.result?.login || !oidc.client) return undefined;
-  const grant = new oidc.provider.Grant({ clientId: oidc.client.clientId, accountId: oidc.result.login.accountId });
-  const scope = String(oidc.params?.['scope'] ?? '');
+  const accountId = String(oidc.result.login.accountId);
+  const roles = (await accounts.identity(accountId))?.roles ?? [];
+  const grant = new oidc.provider.Grant({ clientId: oidc.client.clientId, accountId });
+  const asked = String(oidc.params?.['scope'] ?? '').split(' ');
+  const beyond = asked.filter((scope) => scopesOfRoles[scope] !== undefined && !roles.includes(scopesOfRoles[scope]));
+  const scope = asked.filter((one) => !beyond.includes(one)).join(' ');
   grant.addOIDCScope(scope);
   grant.addResourceScope(shop.indicator, scope);
+  if (beyond.length > 0) {
+    grant.rejectOIDCScope(beyond.join(' '));
+    grant.rejectResourceScope(shop.indicator, beyond.join(' '));
+  }
   await grant.save();
   return grant;
 }

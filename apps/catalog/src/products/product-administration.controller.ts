@@ -1,13 +1,14 @@
 import { Body, Controller, Get, HttpCode, Param, Patch, Post, Res } from '@nestjs/common';
 import { id, newProduct, productPatch, productRecord, restock, type NewProduct, type ProductPatch, type ProductRecord, type Restock } from '@shop/contracts';
 import type { Once } from '@shop/eventing';
-import { CurrentPrincipal, entityTag, IdempotencyKey, IfMatch, RequireRole, type Principal } from '@shop/platform';
+import { CurrentPrincipal, entityTag, IdempotencyKey, IfMatch, RequireRole, RequireScope, type Principal } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
 import { ProductAdministration } from './product-administration.ts';
 
 /** What only the people who run the shop may do to products. */
 @Controller('products')
 @RequireRole('admin')
+@RequireScope('products:write')
 export class ProductAdministrationController {
   constructor(private readonly products: ProductAdministration) {}
 

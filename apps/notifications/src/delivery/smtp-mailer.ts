@@ -1,3 +1,4 @@
+import { calling } from '@shop/platform';
 import { createTransport } from 'nodemailer';
 import { Mailer, Undeliverable, type Envelope } from './mailer.ts';
 
@@ -32,7 +33,8 @@ export class SmtpMailer extends Mailer {
   override async send({ to, messageId, subject, text, html }: Envelope): Promise<void> {
     const headers = { 'Auto-Submitted': 'auto-generated' };
     try {
-      await this.#transport.sendMail({ from: this.#from, to, messageId, subject, text, html, headers });
+      // Whom it goes to and what it says stay out of the trace.
+      await calling('SMTP send', { 'peer.service': 'mail' }, () => this.#transport.sendMail({ from: this.#from, to, messageId, subject, text, html, headers }));
     } catch (error) {
       throw refusedForGood(error) ?? error;
     }

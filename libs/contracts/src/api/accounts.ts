@@ -9,5 +9,9 @@ export const registerAccount = z
   .meta({ id: 'RegisterAccount' });
 export type RegisterAccount = z.infer<typeof registerAccount>;
 
+/** What somebody may do beyond their own things: support reads every customer's orders, admin runs the shop. */
+export const role = z.enum(['customer', 'support', 'admin']);
+export type Role = z.infer<typeof role>;
+
 export const accountView = z.object({ id, email: z.email(), name: z.string() }).meta({ id: 'Account' });
 export type AccountView = z.infer<typeof accountView>;

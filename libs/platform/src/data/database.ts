@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import pg from 'pg';
 import { assertWithinDeadline } from '../telemetry/deadline.ts';
+import { calling } from '../telemetry/tracing.ts';
 import { isLost, translated } from './pg-errors.ts';
 
 /** SQL inside one transaction. */
@@ -93,7 +94,7 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
     };
     try {
       await run({ text: 'BEGIN' });
-      const result = await work({ query: async <R>(text: string, values?: unknown[], name?: string) => (await run({ text, values, name })).rows as R[] });
+      const result = await work({ query: async <R>(text: string, values?: unknown[], name?: string) => (await asked({ text, values, name }, run)).rows as R[] });
       const { command } = await run({ text: 'COMMIT' });
       // Postgres answers COMMIT with ROLLBACK, and no error, when a statement had failed and `work` went on all the same.
       if (command !== 'COMMIT') throw new Error('A statement of this transaction failed and was ignored: nothing was written.');
@@ -129,7 +130,7 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
     const client = await this.#connect();
     let failure: unknown;
     try {
-      return await client.query(...query);
+      return await asked(query[0], () => client.query(...query));
     } catch (error) {
       failure = error;
       throw translated(error);
@@ -158,3 +159,11 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
     this.#trouble = trouble && `the database ${pathname.slice(1)} at ${host} cannot be used: ${trouble}`;
   }
 }
+
+/** One statement in the trace: by its name, or by its first word, never by its text or values. */
+function asked(query: pg.QueryConfig, ask: (query: pg.QueryConfig) => Promise<pg.QueryResult>): Promise<pg.QueryResult> {
+  const name = query.name ?? firstWord(query.text);
+  return calling(name, { 'db.system.name': 'postgresql', 'db.query.summary': name }, () => ask(query));
+}
+
+const firstWord = (text: string) => /[A-Za-z]+/.exec(text)?.[0].toUpperCase() ?? 'SQL';

@@ -96,7 +96,22 @@ export async function inSpan<T>({ span, within }: Work, work: () => Promise<T>):
   }
 }
 
+/** What may be said about a span, under OpenTelemetry's names. */
+export type SpanAttributes = Attributes;
+
+/** A call to something outside this process: a span of its own where the work at hand is recorded, only the call where it is not. */
+export function calling<T>(name: string, attributes: SpanAttributes, call: () => Promise<T>): Promise<T> {
+  if (trace.getActiveSpan()?.isRecording() !== true) return call();
+  return inSpan(startWork(SpanKind.CLIENT, name, context.active(), attributes), call);
+}
+
+/** Something that lay between two times, told afterwards: below the trace that `traceparent` names, and only if that one is kept. */
+export function tellOfSending(traceparent: string, name: string, { since, attributes }: { since: Date; attributes: SpanAttributes }): void {
+  const parent = propagator.extract(ROOT_CONTEXT, { traceparent }, carrierKeys);
+  tracer.startSpan(name, { kind: SpanKind.PRODUCER, attributes, startTime: since }, parent).end();
+}
+
 /** Continues the trace a message came with: `work` and all it calls belong to it. Without one, a new trace begins. */
-export function withTraceparent<T>(traceparent: string | undefined, name: string, work: () => Promise<T>): Promise<T> {
-  return inSpan(startIncoming(SpanKind.CONSUMER, name, { traceparent }), work);
+export function withTraceparent<T>(traceparent: string | undefined, name: string, work: () => Promise<T>, attributes: SpanAttributes = {}): Promise<T> {
+  return inSpan(startIncoming(SpanKind.CONSUMER, name, { traceparent }, attributes), work);
 }
