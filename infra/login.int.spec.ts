@@ -37,7 +37,7 @@ async function writtenBy(command: () => Promise<number>): Promise<{ code: number
 describe('the sign-in driver', () => {
   it('signs in as a person would, and stays signed in by refreshing', async () => {
     const first = await signIn({ issuer, ...demo });
-    expect(first).toEqual({ accessToken: expect.any(String), refreshToken: expect.any(String), expiresIn: 300, subject: expect.any(String) });
+    expect(first).toEqual({ accessToken: expect.any(String), refreshToken: expect.any(String), idToken: expect.any(String), expiresIn: 300, subject: expect.any(String) });
     const second = await refresh(issuer, first.refreshToken);
     expect(second.refreshToken).not.toBe(first.refreshToken);
     await expect(refresh(issuer, first.refreshToken)).rejects.toMatchObject({ error: 'invalid_grant' });

@@ -8,6 +8,7 @@ import { Obstacle } from './state.ts';
 export interface SignedIn {
   readonly accessToken: string;
   readonly refreshToken: string;
+  readonly idToken: string;
   readonly expiresIn: number;
   /** The account's id. */
   readonly subject: string;
@@ -64,7 +65,7 @@ async function throughTheForm(issuer: string, page: string, fields: Record<strin
 }
 
 function tokens(granted: oauth.TokenEndpointResponse): Omit<SignedIn, 'subject'> {
-  return { accessToken: granted.access_token, refreshToken: granted.refresh_token!, expiresIn: granted.expires_in! };
+  return { accessToken: granted.access_token, refreshToken: granted.refresh_token!, idToken: granted.id_token!, expiresIn: granted.expires_in! };
 }
 
 const clients = new Map<string, Promise<oauth.Configuration>>();

@@ -1,7 +1,7 @@
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { asyncApi, breakingChanges, language, messageSchema, topology, type AsyncApi, type CloudEvent } from '@shop/contracts';
-import { objectiveDocuments } from '@shop/infra/objectives';
+import { objectiveDocuments } from '@shop/infra/objective-documents';
 import { gatewayOpenApi } from '@shop/infra/open-api';
 import { brokersPage } from './brokers-page.ts';
 

@@ -60,6 +60,16 @@ export const practiceStage: Stage = {
   minutesAtMost: 5,
 };
 
+/** What strangers try: tokens that nobody may take, every operation as everybody. */
+export const securityStage: Stage = {
+  name: 'security',
+  what: 'forged, stolen and misused tokens, at the gateway and at every service',
+  args: ['--import', './tools/ts.mjs', 'practices/security/cli.ts', 'check'],
+  reports: `${reports}/security.json`,
+  env: { TEST_REPORT: `${reports}/security.json` },
+  minutesAtMost: 3,
+};
+
 /** The last of `npm run check`: what is broken on purpose has to be noticed, and what must hold has to hold. At night all faults, in full. */
 export const faultStage: Stage = {
   name: 'fault',

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { alarms } from './alarms.ts';
 import { dashboards, grafana } from './dashboards.ts';
-import { objectives, type Objective } from './objectives.ts';
+import { objectives, windowDays, type Objective } from './objectives.ts';
 import { ruleGroups } from './rules.ts';
 
 const from = 'Made by "npm run generate": edit infra/objectives instead.';
@@ -17,9 +17,9 @@ export function objectiveDocuments(): [file: string, text: string][] {
 
 function page(): string {
   const row = (objective: Objective) => {
-    const { title, target } = objective;
-    const about = 'requests' in objective ? `\`${objective.requests.method} ${objective.requests.route.replaceAll('|', '\\|')}\` at the gateway` : `\`${objective.consumer}\``;
-    return `| ${title} | ${about} | ${(target * 100).toFixed(target >= 0.999 ? 1 : 0)} % | ${budget(target)} |`;
+    const about = 'routes' in objective ? objective.routes.map(({ method, route }) => `\`${method} ${route}\``).join(', ') : `\`${objective.consumer}\``;
+    const { id, promise, target } = objective;
+    return `| ${id} | ${promise} | ${about} | ${(target * 100).toFixed(target >= 0.999 ? 1 : 0)} % |`;
   };
   const alarm = ({ alert = '', annotations = {}, labels = {} }: (typeof alarms)[number]) =>
     `| [${alert}](${(annotations['runbook'] ?? '').replace('docs/', '')}) | ${labels['severity'] ?? ''} | ${inWords(annotations['summary'] ?? '')} |`;
@@ -27,10 +27,10 @@ function page(): string {
     `<!-- ${from} -->`,
     '# Objectives',
     '',
-    'What the shop promises over thirty days, and when somebody is told that it will not keep it. The numbers stand in one place',
-    '([infra/objectives/objectives.ts](../infra/objectives/objectives.ts)); Prometheus’ rules, the thresholds of load tests and this page are made from it.',
+    `What the shop promises over ${windowDays} days, and when somebody is told that it will not keep it. The numbers stand in one place`,
+    '([infra/objectives/objectives.ts](../infra/objectives/objectives.ts)); Prometheus’ rules, the thresholds of load tests and this page are made from it. At the gateway every version of a route counts.',
     '',
-    '| promise | of | kept for | budget |',
+    '| objective | promise | of | kept |',
     '|---|---|---|---|',
     ...objectives.map(row),
     '',
@@ -50,6 +50,3 @@ function page(): string {
 /** What stands in the place of an alarm's labels and value, before there are any. */
 const words: Readonly<Record<string, string>> = { job: 'a service', instance: 'an instance', consumer: 'a consumer', value: '…' };
 const inWords = (summary: string) => summary.replaceAll(/\{\{ \$(?:labels\.)?(\w+)[^}]*\}\}/g, (_, name: string) => words[name] ?? name);
-
-/** How much may go wrong in thirty days. */
-const budget = (target: number) => `1 in ${Math.round(1 / (1 - target)).toLocaleString('en')}`;

@@ -1,54 +1,59 @@
 import type { ConsumerName } from '@shop/contracts';
 
-/** Requests to the gateway that an objective is about, by method and by the pattern of their route (a regular expression, the whole of it). */
-export interface Requests {
-  readonly method: 'GET' | 'POST';
+/** A request as the gateway's histogram knows it. */
+export interface Route {
+  readonly method: string;
+  /** The pattern of its path, as in `http_route`. */
   readonly route: string;
 }
 
-interface Aim {
-  /** The name in rules, alerts and reports. */
+interface Promised {
   readonly id: string;
-  /** What is promised, to a person. */
-  readonly title: string;
-  /** Share of good ones over thirty days: 0.999 leaves 43 minutes of a whole outage. */
+  /** What a customer is promised, as a sentence. */
+  readonly promise: string;
+  /** The share of events that has to be good, below 1: the rest is the error budget. */
   readonly target: number;
 }
 
-/** A request is good when it is answered, whatever the answer, unless that is a 5xx. */
-export interface Availability extends Aim {
+/** Good: answered by anything but 5xx. What a client did wrong (4xx) is no failure of ours, and neither is a limit (429) that is written down. */
+export interface Availability extends Promised {
   readonly kind: 'availability';
-  readonly requests: Requests;
+  readonly routes: readonly Route[];
 }
 
-/** A request is good when its answer, of whatever kind, is there in time. `withinMs` is a bound of the histogram (durationBuckets). */
-export interface Latency extends Aim {
+/** Good: answered without failing (not 5xx) within so many seconds, at the gateway. One of `durationBuckets`, so that a histogram can tell. */
+export interface Latency extends Promised {
   readonly kind: 'latency';
-  readonly requests: Requests;
-  readonly withinMs: number;
+  readonly routes: readonly Route[];
+  readonly withinSeconds: number;
 }
 
-/** A message is good when its consumer has had its effect in time, from the moment it was written. `withinMs` is a bound of the histogram. */
-export interface Freshness extends Aim {
+/** Good: so many seconds after a change was recorded, `consumer` has made it visible. One of the bounds of `messaging.consumer.lag`. */
+export interface Freshness extends Promised {
   readonly kind: 'freshness';
   readonly consumer: ConsumerName;
-  readonly withinMs: number;
+  readonly withinSeconds: number;
 }
 
 export type Objective = Availability | Latency | Freshness;
 
-const placing: Requests = { method: 'POST', route: '/v[12]/orders' };
-const reading: Requests = { method: 'GET', route: '/v[12]/(products|orders)(/:id)?' };
+/** Over how long an objective is kept, in days. */
+export const windowDays = 30;
 
-/**
- * What the shop promises, over thirty days. The one place for these numbers: Prometheus' rules and alerts, the thresholds of load tests and
- * the page of objectives are made from it.
- */
+const placing: readonly Route[] = [{ method: 'POST', route: '/v1/orders' }];
+const reading: readonly Route[] = [
+  { method: 'GET', route: '/v1/products' },
+  { method: 'GET', route: '/v1/products/:id' },
+  { method: 'GET', route: '/v1/orders' },
+  { method: 'GET', route: '/v1/orders/:id' },
+];
+
+/** What the shop promises: the thresholds of load tests, the recording rules and the alerts are made from this. */
 export const objectives: readonly Objective[] = [
-  { kind: 'availability', id: 'place-order-availability', title: 'An order can be placed', requests: placing, target: 0.999 },
-  { kind: 'latency', id: 'place-order-latency', title: 'Placing an order is answered within half a second', requests: placing, withinMs: 500, target: 0.99 },
-  { kind: 'availability', id: 'read-availability', title: 'Products and orders can be read', requests: reading, target: 0.999 },
-  { kind: 'latency', id: 'read-latency', title: 'Reading is answered within a quarter of a second', requests: reading, withinMs: 250, target: 0.99 },
-  { kind: 'freshness', id: 'order-list-freshness', title: 'The list of orders shows a change within a second', consumer: 'orders.list', withinMs: 1_000, target: 0.99 },
-  { kind: 'freshness', id: 'saga-freshness', title: 'An order goes on within a second of an answer', consumer: 'orders.saga', withinMs: 1_000, target: 0.99 },
+  { id: 'place-order-availability', kind: 'availability', target: 0.999, routes: placing, promise: 'Of a thousand orders, 999 are taken or refused for a reason' },
+  { id: 'place-order-latency', kind: 'latency', target: 0.99, withinSeconds: 0.5, routes: placing, promise: 'Of a hundred orders, 99 are answered within 500 ms' },
+  { id: 'read-availability', kind: 'availability', target: 0.999, routes: reading, promise: 'Of a thousand looks at products and orders, 999 are answered' },
+  { id: 'read-latency', kind: 'latency', target: 0.99, withinSeconds: 0.25, routes: reading, promise: 'Of a hundred looks at products and orders, 99 are answered within 250 ms' },
+  { id: 'order-freshness', kind: 'freshness', target: 0.99, withinSeconds: 1, consumer: 'orders.list', promise: 'Of a hundred changes of an order, 99 stand in the list of orders within a second' },
+  { id: 'saga-freshness', kind: 'freshness', target: 0.99, withinSeconds: 1, consumer: 'orders.saga', promise: 'Of a hundred answers to an order, 99 move it on within a second' },
 ];

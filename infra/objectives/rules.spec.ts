@@ -1,10 +1,8 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { durationBuckets } from '@shop/platform';
 import { expect, it } from 'vitest';
 import { runbookOf } from './alarms.ts';
 import { dashboards } from './dashboards.ts';
-import { objectives } from './objectives.ts';
 import { metricName, ruleGroups } from './rules.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -24,11 +22,6 @@ const made = new Set(
 /** Names before `{`, `[` or the end that are no function, keyword or label. */
 const namesIn = (expr: string) =>
   [...expr.replaceAll(/\{[^}]*\}|by \([^)]*\)/g, '').matchAll(/[a-z][a-z0-9_:]*_[a-z0-9_:]+/g)].map(([name]) => name).filter((name) => !['histogram_quantile'].includes(name) && !name.startsWith('slo:'));
-
-it('a promise is measured at a bound of its histogram, or it could not be', () => {
-  const bounds = objectives.flatMap((objective) => ('withinMs' in objective ? [objective.withinMs / 1_000] : []));
-  expect(durationBuckets).toEqual(expect.arrayContaining(bounds));
-});
 
 it('rules and dashboards speak of nothing that the shop does not measure', () => {
   const spoken = [...rules.map(({ expr }) => expr), ...dashboards.flatMap(({ panels }) => panels.flatMap(({ queries }) => queries.map(([expr]) => expr)))].flatMap(namesIn);

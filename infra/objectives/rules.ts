@@ -1,5 +1,5 @@
 import { alarms } from './alarms.ts';
-import { objectives, type Objective, type Requests } from './objectives.ts';
+import { objectives, windowDays, type Objective, type Route } from './objectives.ts';
 
 export interface Rule {
   readonly record?: string;
@@ -31,7 +31,7 @@ const burns = [
   { severity: 'ticket', factor: 3, long: '1d', short: '2h', for: '1h' },
   { severity: 'ticket', factor: 1, long: '3d', short: '6h', for: '3h' },
 ] as const;
-const windows = ['5m', '30m', '1h', '2h', '6h', '1d', '3d', '30d'] as const;
+const windows = ['5m', '30m', '1h', '2h', '6h', '1d', '3d', `${windowDays}d`] as const;
 
 /** Everything that Prometheus is to work out and to tell of. */
 export function ruleGroups(): Group[] {
@@ -51,16 +51,16 @@ function badRatio(objective: Objective, window: string): string {
   const rate = (metric: string, ...labels: string[]) => `sum(rate(${metric}{${labels.join(', ')}}[${window}]))`;
   switch (objective.kind) {
     case 'availability': {
-      const of = labelsOf(objective.requests);
+      const of = labelsOf(objective.routes);
       return share(rate(`${REQUESTS}_count`, ...of, 'http_response_status_code=~"5.."'), rate(`${REQUESTS}_count`, ...of));
     }
     case 'latency': {
-      const of = labelsOf(objective.requests);
-      return late(rate(`${REQUESTS}_bucket`, ...of, bound(objective.withinMs)), rate(`${REQUESTS}_count`, ...of));
+      const of = labelsOf(objective.routes);
+      return late(rate(`${REQUESTS}_bucket`, ...of, 'http_response_status_code!~"5.."', bound(objective.withinSeconds)), rate(`${REQUESTS}_count`, ...of));
     }
     case 'freshness': {
       const of = `consumer="${objective.consumer}"`;
-      return late(rate(`${LAG}_bucket`, of, bound(objective.withinMs)), rate(`${LAG}_count`, of));
+      return late(rate(`${LAG}_bucket`, of, bound(objective.withinSeconds)), rate(`${LAG}_count`, of));
     }
   }
 }
@@ -68,10 +68,15 @@ function badRatio(objective: Objective, window: string): string {
 /** Bad by all; no bad ones at all make no series, but a share of 0. */
 const share = (bad: string, all: string) => `(${bad} or 0 * ${all}) / ${all}`;
 const late = (inTime: string, all: string) => `1 - ${inTime} / ${all}`;
-const bound = (ms: number) => `le="${ms / 1_000}"`;
-const labelsOf = ({ method, route }: Requests) => ['job="gateway"', `http_request_method="${method}"`, `http_route=~"${route}"`];
+const bound = (seconds: number) => `le="${seconds}"`;
 
-function alertsOf({ id, title, target }: Objective): Rule[] {
+/** Of these routes, in every version of them. */
+function labelsOf(routes: readonly Route[]): string[] {
+  const [methods, patterns] = [new Set(routes.map(({ method }) => method)), routes.map(({ route }) => route.replace('/v1/', '/v[0-9]+/'))];
+  return ['job="gateway"', `http_request_method=~"${[...methods].join('|')}"`, `http_route=~"${patterns.join('|')}"`];
+}
+
+function alertsOf({ id, promise, target }: Objective): Rule[] {
   const budget = Number((1 - target).toFixed(6));
   return burns.map(({ severity, factor, long, short, for: pending }) => {
     const limit = Number((factor * budget).toFixed(6));
@@ -82,7 +87,7 @@ function alertsOf({ id, title, target }: Objective): Rule[] {
       for: pending,
       labels: { severity, slo: id, window: long },
       annotations: {
-        summary: `${title}: the budget of thirty days burns ${factor} times too fast`,
+        summary: `${promise}: the budget of ${windowDays} days burns ${factor} times too fast`,
         description: `{{ $value | humanizePercentage }} were bad over ${long}; promised are ${budget * 100} % at most.`,
         runbook: 'docs/runbooks/budget-burns.md',
       },

@@ -31,6 +31,8 @@ const effective: Record<ConsumerName, readonly { type: string }[] | 'all'> = {
   // Notes about messages, which change nothing.
   'orders.reconciler': [],
   'catalog.stock': [reserveStock, releaseStock, commitStock],
+  // Forgetting twice is forgetting once.
+  'catalog.cache': [],
   'payments.commands': [authorisePayment, capturePayment, voidPayment],
   'notifications.mail': [orderConfirmed, orderCancelled],
 };

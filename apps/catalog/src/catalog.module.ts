@@ -1,12 +1,13 @@
 import { Module } from '@nestjs/common';
 import { EventingModule } from '@shop/eventing';
-import { DatabaseModule, RedisModule } from '@shop/platform';
+import { CacheModule, DatabaseModule, RedisModule } from '@shop/platform';
 import { CatalogConfig } from './catalog.config.ts';
 import { DemoSeed } from './products/demo-seed.ts';
 import { KeyPurge } from './products/key-purge.ts';
 import { ProductAdministration } from './products/product-administration.ts';
 import { ProductAdministrationController } from './products/product-administration.controller.ts';
 import { ProductCache } from './products/product-cache.ts';
+import { ProductCacheConsumer } from './products/product-cache.consumer.ts';
 import { ProductsController } from './products/products.controller.ts';
 import { ProductQueries } from './products/products.queries.ts';
 import { ProductStore } from './products/product-store.ts';
@@ -17,9 +18,10 @@ import { StockConsumer } from './stock/stock.consumer.ts';
   imports: [
     DatabaseModule.forRoot(CatalogConfig),
     RedisModule.forRoot(CatalogConfig),
-    EventingModule.forRoot(CatalogConfig, { consumers: [StockConsumer], produces: true }),
+    CacheModule,
+    EventingModule.forRoot(CatalogConfig, { consumers: [StockConsumer, ProductCacheConsumer], produces: true }),
   ],
   controllers: [ProductsController, ProductAdministrationController],
-  providers: [ProductCache, ProductQueries, ProductStore, ProductAdministration, KeyPurge, DemoSeed, Stock, StockConsumer],
+  providers: [ProductCache, ProductCacheConsumer, ProductQueries, ProductStore, ProductAdministration, KeyPurge, DemoSeed, Stock, StockConsumer],
 })
 export class CatalogModule {}

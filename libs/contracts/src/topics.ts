@@ -39,6 +39,8 @@ export const consumers = {
   /** What readers of the orders' events say they have seen, to be compared with what happened. */
   'orders.reconciler': ['orders.checkpoints'],
   'catalog.stock': ['catalog.commands'],
+  /** Outdates what is cached of a product. */
+  'catalog.cache': ['catalog.products'],
   'payments.commands': ['payments.commands'],
   'notifications.mail': ['orders.events'],
 } as const satisfies Record<string, readonly Topic[]>;

@@ -4,7 +4,7 @@ import { id, productQuery, type ProductPage, type ProductView } from '@shop/cont
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { pageCursor } from './page-cursor.ts';
-import { ProductQueries } from './products.queries.ts';
+import { ProductQueries, type Aged } from './products.queries.ts';
 
 const byPage = productQuery.extend({ cursor: pageCursor.optional() });
 
@@ -14,14 +14,20 @@ export class ProductsController {
   constructor(private readonly products: ProductQueries) {}
 
   @Get()
-  list(@Query({ schema: byPage }) query: z.infer<typeof byPage>): Promise<ProductPage> {
-    return this.products.page(query);
+  async list(@Query({ schema: byPage }) query: z.infer<typeof byPage>, @Res({ passthrough: true }) reply: FastifyReply): Promise<ProductPage> {
+    return aged(reply, await this.products.page(query));
   }
 
   @Get(':id')
   async get(@Param('id', { schema: id }) wanted: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<ProductView> {
-    const { product, version } = await this.products.one(wanted);
+    const { product, version } = aged(reply, await this.products.one(wanted));
     reply.header('etag', entityTag(version, product));
     return product;
   }
+}
+
+/** RFC 9111: whoever keeps it on has to know how old it already is, in seconds. */
+function aged<T>(reply: FastifyReply, { value, ageMs }: Aged<T>): T {
+  reply.header('age', String(Math.floor(ageMs / 1_000)));
+  return value;
 }

@@ -1,8 +1,7 @@
-import { productChanged, type ProductPage, type ProductView } from '@shop/contracts';
+import { productChanged, type ProductView } from '@shop/contracts';
 import { PostgresOutbox } from '@shop/eventing';
-import { Database, RedisConnection } from '@shop/platform';
-import { describeWith, freshDatabase } from '@shop/testing';
-import { Redis } from 'ioredis';
+import { Database, RedisCacheStore, RedisConnection } from '@shop/platform';
+import { freshDatabase } from '@shop/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { demoProducts } from './demo-products.ts';
 import { pageCursor } from './page-cursor.ts';
@@ -15,7 +14,7 @@ const database = new Database(url, { size: 8, application: 'spec' });
 const store = new ProductStore(database, new PostgresOutbox());
 const products = demoProducts();
 
-const queries = new ProductQueries(database, new ProductCache(new RedisConnection(undefined)));
+const queries = new ProductQueries(database, new ProductCache(new RedisCacheStore(new RedisConnection(undefined))));
 
 /** Adds the demo in batches, as an instance does at its start. */
 async function seed(): Promise<number> {
@@ -54,7 +53,7 @@ describe('products', () => {
   it('come page by page, by name, each once', async () => {
     const seen: ProductView[] = [];
     for (let cursor: string | undefined; ; ) {
-      const page: ProductPage = await queries.page({ limit: 70, cursor: cursor === undefined ? undefined : pageCursor.parse(cursor) });
+      const { value: page } = await queries.page({ limit: 70, cursor: cursor === undefined ? undefined : pageCursor.parse(cursor) });
       seen.push(...page.items);
       cursor = page.nextCursor;
       if (cursor === undefined) break;
@@ -74,45 +73,15 @@ describe('products', () => {
   it('show one with what is free of it', async () => {
     const mug = products.find(({ sku }) => sku === 'DEMO-MUG');
     const { stock, ...rest } = mug as NonNullable<typeof mug>;
-    expect(await queries.one(rest.id)).toEqual({ product: { ...rest, available: stock }, version: 1 });
+    expect((await queries.one(rest.id)).value).toEqual({ product: { ...rest, available: stock }, version: 1 });
   });
 
   it('that are off sale are not there', async () => {
     const { id, name } = products[5] as (typeof products)[number];
     await database.query('UPDATE products SET active = false WHERE id = $1', [id]);
     await expect(queries.one(id)).rejects.toMatchObject({ kind: 'not-found', code: 'product-not-found' });
-    const { items } = await queries.page({ limit: 100, cursor: { name, id: '00000000-0000-0000-0000-000000000000' } });
+    const { value: { items } } = await queries.page({ limit: 100, cursor: { name, id: '00000000-0000-0000-0000-000000000000' } });
     expect(items.map((item) => item.id)).not.toContain(id);
     await database.query('UPDATE products SET active = true WHERE id = $1', [id]);
-  });
-});
-
-describeWith('redis', 'the cache', ({ url: redisUrl }) => {
-  const keyPrefix = `spec-${process.pid}:`;
-  const connections = [1, 2].map(() => new RedisConnection(redisUrl, { keyPrefix }));
-  const [here, there] = connections.map((connection) => new ProductCache(connection)) as [ProductCache, ProductCache];
-  beforeAll(() => connections.forEach((connection) => connection.onModuleInit()));
-  afterAll(() => connections.forEach((connection) => connection.close()));
-
-  it('lets one instance load for all of them, for about two seconds', async () => {
-    const redis = new Redis(redisUrl, { keyPrefix });
-    let key = '';
-    const loadsOfThree = async () => {
-      let loads = 0;
-      key = `spec:${performance.now()}`;
-      for (const cache of [here, there, here]) await cache.through(key, async () => ({ load: ++loads }));
-      return loads;
-    };
-    // Tried until it holds: before Redis is connected, or while the machine is too busy to answer in time, each read is a load.
-    await expect.poll(loadsOfThree, { timeout: 10_000 }).toBe(1);
-    expect(await redis.pttl(`catalog:products:1:${key}`)).toBeLessThanOrEqual(2_500);
-    await expect.poll(() => redis.exists(`catalog:products:1:${key}`), { timeout: 5_000 }).toBe(0);
-    redis.disconnect();
-  });
-
-  it('lets what cannot be loaded fail, and keeps nothing of it', async () => {
-    const failing = () => here.through('spec:failing', () => Promise.reject(new Error('not there')));
-    await expect(failing()).rejects.toThrow('not there');
-    await expect(failing()).rejects.toThrow('not there');
   });
 });

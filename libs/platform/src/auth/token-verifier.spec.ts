@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT, type CryptoKey, type JWTHeaderParameters } from 'jose';
+import { CompactSign, exportJWK, generateKeyPair, SignJWT, UnsecuredJWT, type CryptoKey, type JWTHeaderParameters } from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { InvalidToken, TokenVerifier } from './token-verifier.ts';
 
@@ -58,7 +58,9 @@ describe('a valid access token', () => {
     const verifier = new TokenVerifier(issuer, keysUrl);
     const raw = await token({ expires: '5m' });
     expect(await verifier.verify(raw)).toBe(await verifier.verify(raw));
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 301_000 });
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 329_000 });
+    expect(await verifier.verify(raw)).toMatchObject({ subject: 'customer-1' });
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_000 });
     await expect(verifier.verify(raw)).rejects.toBeInstanceOf(InvalidToken);
   });
 
@@ -69,6 +71,12 @@ describe('a valid access token', () => {
 });
 
 describe('a token is refused', () => {
+  let twice: string;
+  beforeAll(async () => {
+    const now = Math.floor(Date.now() / 1000);
+    const body = JSON.stringify({ ...claims, sub: 'somebody', iat: now, exp: now + 60 }).replace('{', '{"sub":"somebody else",');
+    twice = await new CompactSign(Buffer.from(body)).setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'one' }).sign(ours);
+  });
   const unsigned = () => new UnsecuredJWT(claims).setIssuedAt().setExpirationTime('5m').encode();
   const byHmac = () =>
     new SignJWT(claims)
@@ -79,7 +87,11 @@ describe('a token is refused', () => {
   it.each<[string, () => Promise<string> | string]>([
     ['meant for another API', () => token({ claims: { aud: 'another' } })],
     ['of another issuer', () => token({ claims: { iss: 'http://evil.test/oidc' } })],
-    ['that has expired', () => token({ expires: Math.floor(Date.now() / 1000) - 10 })],
+    ['that has expired', () => token({ expires: Math.floor(Date.now() / 1000) - 31 })],
+    ['that is not valid yet', () => token({ claims: { nbf: Math.floor(Date.now() / 1000) + 40 } })],
+    ['with a claim twice', () => twice],
+    ['that is huge', () => token({ claims: { x: 'x'.repeat(5_000) } })],
+    ['meant for another service', () => token({ claims: { aud: 'auth' } })],
     ['that is an ID token', () => token({ header: { typ: 'JWT' } })],
     ['of an unknown key', () => token({ header: { kid: 'two' } })],
     ['signed by somebody else under our key id', () => token({ key: theirs })],
@@ -90,6 +102,14 @@ describe('a token is refused', () => {
     ['that is none at all', () => 'a.b.c'],
   ])('%s', async (_what, forge) => {
     await expect(new TokenVerifier(issuer, keysUrl).verify(await forge())).rejects.toBeInstanceOf(InvalidToken);
+  });
+});
+
+describe('a token for one service', () => {
+  it('is taken by it, beside those of the whole shop', async () => {
+    const verifier = new TokenVerifier(issuer, keysUrl, { audiences: ['shop', 'auth'] });
+    for (const aud of ['shop', 'auth']) expect(await verifier.verify(await token({ claims: { aud } }))).toMatchObject({ subject: 'customer-1' });
+    await expect(verifier.verify(await token({ claims: { aud: 'orders' } }))).rejects.toBeInstanceOf(InvalidToken);
   });
 });
 

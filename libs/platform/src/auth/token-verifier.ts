@@ -1,13 +1,25 @@
 import { hash } from 'node:crypto';
 import { DomainError } from '@shop/kernel';
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
+import { saysTwice } from './json-members.ts';
 import type { Principal } from './principal.ts';
 
-/** The name of this API in every token's `aud`. */
+/** The name of the shop's API in the `aud` of people's tokens. */
 export const audience = 'shop';
 
 const cacheSize = 10_000;
 const algorithms = ['ES256', 'RS256'];
+/** A token is a few hundred bytes; who sends more wants us to work. */
+const longestToken = 4_096;
+
+export interface VerifierOptions {
+  /** Whom a token may be meant for: the shop's API; a service takes what is meant for it alone, too. */
+  readonly audiences?: readonly string[];
+  /** Seconds by which clocks may differ: a token is good that much longer, and earlier. */
+  readonly leeway?: number;
+  /** Milliseconds before the keys are fetched again for an unknown key id. */
+  readonly cooldown?: number;
+}
 
 /** The token proves nothing: forged, expired, or meant for somebody else. Says no more than that to the caller. */
 export class InvalidToken extends Error {
@@ -27,12 +39,17 @@ interface Verified {
 export class TokenVerifier {
   readonly #known = new Map<string, Verified>();
   readonly #keys: JWTVerifyGetKey;
+  readonly #audiences: string[];
+  readonly #leeway: number;
 
   constructor(
     private readonly issuer: string,
     keysUrl: string,
+    { audiences = [audience], leeway = 30, cooldown = 5_000 }: VerifierOptions = {},
   ) {
-    this.#keys = remoteKeys(keysUrl);
+    this.#keys = remoteKeys(keysUrl, cooldown);
+    this.#audiences = [...audiences];
+    this.#leeway = leeway;
   }
 
   /** Throws InvalidToken, or `unavailable` when the keys cannot be had: that is no fault of the token. */
@@ -43,19 +60,23 @@ export class TokenVerifier {
     this.#known.delete(key);
     const payload = await this.#check(token);
     const principal = principalOf(payload, token);
-    this.#remember(key, { principal, expiresAt: (payload.exp ?? 0) * 1000 });
+    this.#remember(key, { principal, expiresAt: ((payload.exp ?? 0) + this.#leeway) * 1000 });
     return principal;
   }
 
   async #check(token: string): Promise<JWTPayload> {
+    if (token.length > longestToken) throw new InvalidToken('The access token is not valid.');
     try {
       const { payload } = await jwtVerify(token, this.#keys, {
         issuer: this.issuer,
-        audience,
+        audience: this.#audiences,
         algorithms,
         typ: 'at+jwt',
+        clockTolerance: this.#leeway,
         requiredClaims: ['exp', 'sub', 'client_id'],
       });
+      // RFC 7519 §4: parsers that disagree about which of two claims counts can be played off against each other.
+      if (token.split('.', 2).some((part) => saysTwice(Buffer.from(part, 'base64url').toString()))) throw new errors.JWTInvalid('a member is there twice');
       return payload;
     } catch (error) {
       if (error instanceof errors.JOSEError) throw new InvalidToken('The access token is not valid.', { cause: error });
@@ -84,9 +105,9 @@ function principalOf({ sub = '', client_id: clientId, scope, roles }: JWTPayload
 /** How long a failed fetch of the keys is believed, in ms: requests meanwhile fail at once instead of each trying again. */
 const failureMemory = 1_000;
 
-function remoteKeys(url: string): JWTVerifyGetKey {
+function remoteKeys(url: string, cooldownDuration: number): JWTVerifyGetKey {
   // A token with a made-up key id makes us fetch again, at most once per cooldown.
-  const keys = createRemoteJWKSet(new URL(url), { timeoutDuration: 2_000, cooldownDuration: 5_000, cacheMaxAge: 600_000 });
+  const keys = createRemoteJWKSet(new URL(url), { timeoutDuration: 2_000, cooldownDuration, cacheMaxAge: 600_000 });
   let failedAt = -Infinity;
   return async (header, input) => {
     // Keys that are there are used: a made-up key id must not turn the tokens of others away while the keys cannot be fetched.

@@ -1,3 +1,10 @@
+/** Something that a running service answers. */
+export interface Route {
+  readonly method: string;
+  /** A pattern of the router: `/orders/:id`, `/oidc/*`. */
+  readonly url: string;
+}
+
 /** Which methods each path takes, so that a wrong method is answered with 405 and `Allow`, not with 404. */
 export class KnownPaths {
   readonly #methods = new Map<string, { pattern: RegExp; methods: Set<string> }>();
@@ -7,6 +14,11 @@ export class KnownPaths {
     const known = this.#methods.get(url) ?? { pattern: patternOf(url), methods: new Set<string>() };
     for (const method of methods) known.methods.add(method);
     this.#methods.set(url, known);
+  }
+
+  /** Everything that was added; HEAD goes with GET. */
+  get routes(): Route[] {
+    return [...this.#methods].flatMap(([url, { methods }]) => [...methods].filter((method) => method !== 'HEAD').map((method) => ({ method, url })));
   }
 
   /** Sorted; none when nothing is at that path. Slow, and only asked for what is refused anyway. */

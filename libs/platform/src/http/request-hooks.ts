@@ -26,8 +26,8 @@ interface HookOptions {
   readonly draining: () => boolean;
 }
 
-/** What happens around every request: trace and deadline begin, one line is logged, an unknown path is told from a wrong method. */
-export function addRequestHooks(fastify: FastifyInstance, options: HookOptions): void {
+/** What happens around every request: trace and deadline begin, one line is logged, an unknown path is told from a wrong method. Returns what is routed. */
+export function addRequestHooks(fastify: FastifyInstance, options: HookOptions): KnownPaths {
   const paths = new KnownPaths();
   const finish = finisher(options.logger);
   fastify.decorateRequest('work', undefined);
@@ -58,6 +58,7 @@ export function addRequestHooks(fastify: FastifyInstance, options: HookOptions):
     finish(request, 499);
     done();
   });
+  return paths;
 }
 
 /** The context of a request's work; the ambient one where the router refused the URL before any hook ran. */

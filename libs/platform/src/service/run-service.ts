@@ -5,6 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { ServerSettings } from '../config/settings.ts';
 import { addRequestHooks } from '../http/request-hooks.ts';
+import type { KnownPaths, Route } from '../http/known-paths.ts';
 import { createAdapter } from '../http/server.ts';
 import { flushTelemetry, startTelemetry } from '../telemetry/telemetry.ts';
 import type { ServiceDefinition } from './define-service.ts';
@@ -18,6 +19,8 @@ import { StartupFailure } from './startup-failure.ts';
 export interface RunningService {
   readonly name: string;
   readonly url: string;
+  /** Its route table, as the router has it. */
+  readonly routes: readonly Route[];
   /** Not ready → serve what is under way → Nest's shutdown hooks → telemetry handed over. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -34,12 +37,13 @@ export async function runService(definition: ServiceDefinition, env?: NodeJS.Pro
 
 async function start(definition: ServiceDefinition, env: NodeJS.ProcessEnv): Promise<RunningService> {
   let app: NestFastifyApplication | undefined;
+  let paths: KnownPaths;
   try {
     const settings = definition.config.parse(env) as ServerSettings;
     await startTelemetry({ service: definition.name, instance: settings.INSTANCE, edge: definition.public ?? false }, settings);
-    app = await create(definition, settings);
+    ({ app, paths } = await create(definition, settings));
     await app.listen(settings.PORT, settings.HOST);
-    return running(definition.name, app, settings);
+    return running(definition.name, app, { settings, routes: paths.routes });
   } catch (error) {
     // What did start is stopped again, but nothing that hangs may keep the reason from being told.
     await Promise.race([app?.close().catch(() => undefined), sleep(3_000, undefined, { ref: false })]);
@@ -47,7 +51,7 @@ async function start(definition: ServiceDefinition, env: NodeJS.ProcessEnv): Pro
   }
 }
 
-async function create(definition: ServiceDefinition, settings: ServerSettings): Promise<NestFastifyApplication> {
+async function create(definition: ServiceDefinition, settings: ServerSettings): Promise<{ app: NestFastifyApplication; paths: KnownPaths }> {
   const adapter = createAdapter(settings);
   const app = await NestFactory.create<NestFastifyApplication>(ServiceModule.around(definition, settings), adapter, {
     logger: new NestLogs(settings),
@@ -57,9 +61,9 @@ async function create(definition: ServiceDefinition, settings: ServerSettings): 
   });
   const health = app.get(Health);
   const isPublic = definition.public ?? false;
-  addRequestHooks(adapter.getInstance(), { logger: app.get(Logger), public: isPublic, budget: settings.REQUEST_BUDGET_MS, draining: () => health.draining });
+  const paths = addRequestHooks(adapter.getInstance(), { logger: app.get(Logger), public: isPublic, budget: settings.REQUEST_BUDGET_MS, draining: () => health.draining });
   if (isPublic) secureHeaders(app);
-  return app;
+  return { app, paths };
 }
 
 /** The headers browsers heed, where browsers come. TLS ends before us, so it is not ours to promise: on plain http it breaks the docs page. */
@@ -67,7 +71,7 @@ function secureHeaders(app: NestFastifyApplication): void {
   app.useSecurityHeaders({ contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } }, strictTransportSecurity: false });
 }
 
-function running(name: string, app: NestFastifyApplication, settings: ServerSettings): RunningService {
+function running(name: string, app: NestFastifyApplication, { settings, routes }: { settings: ServerSettings; routes: readonly Route[] }): RunningService {
   const health = app.get(Health);
   const logger = app.get(Logger);
   const { port } = app.getHttpServer().address() as AddressInfo;
@@ -82,5 +86,5 @@ function running(name: string, app: NestFastifyApplication, settings: ServerSett
   };
   health.started();
   logger.info({ url }, 'started');
-  return { name, url, close: () => (closed ??= close()) };
+  return { name, url, routes, close: () => (closed ??= close()) };
 }

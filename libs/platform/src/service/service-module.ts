@@ -1,7 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { AccessGuard } from '../auth/access.guard.ts';
-import { TokenVerifier } from '../auth/token-verifier.ts';
+import { audience, TokenVerifier } from '../auth/token-verifier.ts';
 import { Health } from './health.ts';
 import { HealthController } from './health.controller.ts';
 import { Logger } from './logger.ts';
@@ -23,7 +23,7 @@ export class ServiceModule {
         Health,
         { provide: config, useValue: settings },
         { provide: Logger, useValue: new Logger(name, settings) },
-        { provide: TokenVerifier, useValue: new TokenVerifier(settings.ISSUER, settings.JWKS_URL) },
+        { provide: TokenVerifier, useValue: new TokenVerifier(settings.ISSUER, settings.JWKS_URL, { audiences: [audience, name] }) },
         { provide: APP_GUARD, useClass: AccessGuard },
         { provide: APP_PIPE, useClass: ValidationPipe },
         { provide: APP_FILTER, useClass: ProblemFilter },

@@ -24,5 +24,24 @@ export function withoutDeadline<T>(work: () => T): T {
 
 /** Throws `unavailable` when nobody waits any more: work begun now would be wasted. */
 export function assertWithinDeadline(): void {
-  if (remainingBudget() <= 0) throw new DomainError('unavailable', 'deadline-exceeded', 'This took longer than the caller would wait.');
+  if (remainingBudget() <= 0) throw deadlineExceeded();
+}
+
+/** Waits for work that others wait for too, no longer than the request at hand has time; the work goes on. */
+export async function withinDeadline<T>(work: Promise<T>): Promise<T> {
+  const left = remainingBudget();
+  if (left === Infinity) return work;
+  let late: NodeJS.Timeout | undefined;
+  const over = new Promise<never>((_, reject) => {
+    late = setTimeout(() => reject(deadlineExceeded()), Math.max(0, left));
+  });
+  try {
+    return await Promise.race([work, over]);
+  } finally {
+    clearTimeout(late);
+  }
+}
+
+function deadlineExceeded(): DomainError {
+  return new DomainError('unavailable', 'deadline-exceeded', 'This took longer than the caller would wait.');
 }

@@ -1,0 +1,72 @@
+/** What `npm run security` does: tools/run.mjs prepares the tree and comes here. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Obstacle } from '@shop/infra/state';
+import type { Command, Outcome } from './command.ts';
+import { openShop } from './shop.ts';
+
+// Each is loaded only when it is asked for.
+const commands: Record<string, () => Promise<Command>> = {
+  tokens: async () => (await import('./tokens.ts')).tokens,
+};
+/** What CI runs on each push, against one shop. */
+const checked = ['tokens'];
+
+const say = (line: string) => console.log(`  ${line}`);
+
+async function usage(): Promise<string> {
+  const lines = await Promise.all(Object.entries(commands).map(async ([name, load]) => `npm run security ${name.padEnd(10)}${(await load()).what}`));
+  return [...lines, `npm run security ${'check'.padEnd(10)}what CI runs: ${checked.join(', ')}`, '', 'Each tries a whole shop that it starts on a Postgres of its own, and ends it.'].join('\n');
+}
+
+async function main([name, ...args]: string[]): Promise<number> {
+  if (name === undefined || name === '--help' || args.includes('--help')) return print(await usage());
+  if (name === 'check') return check();
+  const command = await commands[name]?.();
+  if (!command) throw new Obstacle(`There is no "${name}": ${[...Object.keys(commands), 'check'].join(', ')}.\n\n${await usage()}`);
+  return tell(await tried([command], args));
+}
+
+async function check(): Promise<number> {
+  const outcomes = await tried(await Promise.all(checked.map((name) => commands[name]!())), ['--check']);
+  const failed = outcomes.filter(({ faults }) => faults.length > 0).length;
+  const file = process.env['TEST_REPORT'];
+  if (file !== undefined) {
+    // In the form in which tools/stages.ts adds up what was tested.
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, JSON.stringify({ passed: outcomes.length - failed, failed, skipped: [] }));
+  }
+  return tell(outcomes);
+}
+
+async function tried(wanted: readonly Command[], args: readonly string[]): Promise<Outcome[]> {
+  const shop = await openShop(say);
+  try {
+    const outcomes: Outcome[] = [];
+    for (const command of wanted) outcomes.push(...(await command.run(shop, { args, say })));
+    return outcomes;
+  } finally {
+    await shop.close();
+  }
+}
+
+function tell(outcomes: readonly Outcome[]): number {
+  const failed = outcomes.filter(({ faults }) => faults.length > 0);
+  for (const { test, faults } of failed) for (const fault of faults) print(`FAILED  ${test}: ${fault}`);
+  print(`\n  ${outcomes.length - failed.length} of ${outcomes.length} held`);
+  return failed.length === 0 && outcomes.length > 0 ? 0 : 1;
+}
+
+function print(line: string): 0 {
+  console.log(line);
+  return 0;
+}
+
+try {
+  process.exit(await main(process.argv.slice(2)));
+} catch (error) {
+  // A sentence for what people can do something about; a stack for what is a bug of ours.
+  const expected = error instanceof Obstacle || String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
+  process.stderr.write(`${expected ? (error as Error).message : (error as Error).stack}\n`);
+  process.exit(1);
+}
