@@ -2,7 +2,7 @@ import { Controller, Get, Param, Query, Res } from '@nestjs/common';
 import { id, productPage, productQuery, productView, type ProductPage, type ProductQuery, type ProductView } from '@shop/contracts';
 import { Public } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
-import { answer } from './answer.ts';
+import { answer, answerPage } from './answer.ts';
 import { Operation } from './docs/operation.ts';
 import { strict } from './strict.ts';
 import { Catalog } from './upstreams.ts';
@@ -15,9 +15,9 @@ export class ProductsController {
   constructor(private readonly catalog: Catalog) {}
 
   @Get()
-  @Operation({ summary: 'Products on sale, by name', answer: productPage })
+  @Operation({ summary: 'Products on sale', answer: productPage, sends: ['Link'] })
   list(@Query({ schema: query }) query: ProductQuery, @Res({ passthrough: true }) reply: FastifyReply): Promise<ProductPage> {
-    return answer(reply, this.catalog.request({ method: 'GET', path: '/products', query, schema: productPage, idempotent: true }));
+    return answerPage(reply, this.catalog.request({ method: 'GET', path: '/products', query, schema: productPage, idempotent: true }));
   }
 
   @Get(':id')

@@ -24,6 +24,7 @@ export interface OperationNotes {
 
 export const sentHeaders = {
   ETag: 'What is answered, by its version: for If-Match and If-None-Match.',
+  Link: 'Where the list goes on (`rel="next"`); absent on the last page.',
   Location: 'Where the new resource is.',
   'Idempotency-Replayed': '`true` when this is the stored answer to an earlier request with the same key.',
 } as const;
