@@ -15,11 +15,11 @@ export async function answer<T>(reply: FastifyReply, upstream: Promise<UpstreamR
   return isKnown(reply, headers['etag']) ? (reply.status(304), undefined as T) : body;
 }
 
-/** The same for a page of a list, with a `Link` (RFC 8288) to the next one where there is one: the same question, from the next cursor on. */
-export async function answerPage<T extends { nextCursor?: string | undefined }>(reply: FastifyReply, upstream: Promise<UpstreamResponse<T>>): Promise<T> {
-  const page = await answer(reply, upstream);
-  if (page.nextCursor !== undefined) void reply.header('link', `<${nextPage(reply, page.nextCursor)}>; rel="next"`);
-  return page;
+/** A page of a list, with a `Link` (RFC 8288) to the next one where there is one: the same question, from the next cursor on. */
+export async function linked<T extends { nextCursor?: string | undefined }>(reply: FastifyReply, asked: Promise<T>): Promise<T> {
+  const page = (await asked) as T | undefined;
+  if (page?.nextCursor !== undefined) void reply.header('link', `<${nextPage(reply, page.nextCursor)}>; rel="next"`);
+  return page as T;
 }
 
 /** Where a list goes on. */

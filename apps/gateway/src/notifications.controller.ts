@@ -2,7 +2,7 @@ import { Controller, Get, Query, Res } from '@nestjs/common';
 import { messagePage, messageQuery, type MessagePage, type MessageQuery } from '@shop/contracts';
 import { CurrentPrincipal, RequireScope, type Principal } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
-import { answerPage } from './answer.ts';
+import { answer, linked } from './answer.ts';
 import { Operation } from './docs/operation.ts';
 import { strict } from './strict.ts';
 import { Notifications } from './upstreams.ts';
@@ -21,6 +21,6 @@ export class NotificationsController {
     @Query({ schema: query }) query: MessageQuery,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<MessagePage> {
-    return answerPage(reply, this.notifications.request({ method: 'GET', path: '/messages', query, token, schema: messagePage }));
+    return linked(reply, answer(reply, this.notifications.request({ method: 'GET', path: '/messages', query, token, schema: messagePage })));
   }
 }

@@ -15,7 +15,7 @@ import {
 import { CurrentPrincipal, IdempotencyKey, IfMatch, RequireScope, type Principal } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { answer, answerPage, ifMatch } from './answer.ts';
+import { answer, ifMatch, linked } from './answer.ts';
 import { Operation } from './docs/operation.ts';
 import { strict } from './strict.ts';
 import { Orders } from './upstreams.ts';
@@ -57,7 +57,7 @@ export class OrdersController {
     @Query({ schema: query }) query: OrderQuery,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OrderPage> {
-    return answerPage(reply, this.orders.request({ method: 'GET', path: '/orders', query, token, schema: orderPage, idempotent: true }));
+    return linked(reply, answer(reply, this.orders.request({ method: 'GET', path: '/orders', query, token, schema: orderPage, idempotent: true })));
   }
 
   @Get(':id')
