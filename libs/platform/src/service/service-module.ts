@@ -28,7 +28,7 @@ export class ServiceModule {
         { provide: APP_PIPE, useClass: ValidationPipe },
         { provide: APP_FILTER, useClass: ProblemFilter },
       ],
-      exports: [Health, Logger, config],
+      exports: [Health, Logger, TokenVerifier, config],
     };
   }
 }
