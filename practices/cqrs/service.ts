@@ -36,7 +36,7 @@ serve<Wish>(
     await orders.note(view.id, { type: 'NoteStockReserved' }, outcome());
     await orders.note(view.id, { type: 'NotePaymentAuthorised', paymentId: `payment of ${view.id}` }, outcome());
     const { version } = await orders.get(customer, view.id);
-    const { items } = await list.page(customer, { limit: 20 });
+    const { items } = await list.page(customer, { limit: 20, sort: '-placedAt' });
     return { version, listed: items.find(({ id }) => id === view.id)?.version ?? 0 };
   },
   async () => {
