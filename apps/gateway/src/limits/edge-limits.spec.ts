@@ -45,7 +45,7 @@ describe('the limits of the door', () => {
     const ask = await door('*.address=1/60');
     expect(await statuses(() => ask('/v1/products'), 2)).toEqual([200, 429]);
     expect(await statuses(() => ask('/oidc/token', { method: 'POST' }), 2)).toEqual([200, 429]);
-    expect(await statuses(() => ask('/v1/accounts', { method: 'POST' }), 2)).toEqual([415, 429].map((status, n) => (n === 0 ? expect.any(Number) : status)) as number[]);
+    expect(await statuses(() => ask('/v1/accounts', { method: 'POST' }), 2)).toEqual([expect.any(Number), 429]);
     expect(await statuses(() => ask('/health/ready'), 5)).toEqual([200, 200, 200, 200, 200]);
   });
 

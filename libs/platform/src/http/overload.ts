@@ -28,6 +28,8 @@ export class Overload implements OnApplicationShutdown {
   readonly #delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   #looking: NodeJS.Timeout | undefined;
   #late = 0;
+  #last = 0;
+  #lookedAt = performance.now();
 
   constructor(
     { SHED_LOOP_DELAY_MS: behind }: Pick<ServerSettings, 'SHED_LOOP_DELAY_MS'>,
@@ -70,9 +72,16 @@ export class Overload implements OnApplicationShutdown {
     return isBehind;
   }
 
-  /** Half of the timers since the last look were later than this, in ms: a single long pause, such as a garbage collection, is no overload. */
+  /**
+   * Half of the timers since the last look were later than this, in ms, and so was the look itself where there was time for none; twice in a row: a
+   * single long pause, such as a garbage collection, is no overload.
+   */
   #look(): void {
-    this.#late = this.#delays.count === 0 ? 0 : Math.max(0, this.#delays.percentile(50) / 1e6 - RESOLUTION_MS);
+    const now = performance.now();
+    const timers = this.#delays.count === 0 ? 0 : this.#delays.percentile(50) / 1e6 - RESOLUTION_MS;
+    const late = Math.max(0, timers, this.#delays.count === 0 ? now - this.#lookedAt - LOOK_EVERY_MS : 0);
     this.#delays.reset();
+    this.#late = Math.min(late, this.#last);
+    [this.#last, this.#lookedAt] = [late, now];
   }
 }

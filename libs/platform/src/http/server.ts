@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyContentTypeParser, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyBodyParser, FastifyReply, FastifyRequest } from 'fastify';
 import type { ServerSettings } from '../config/settings.ts';
 import { answerBrokenRequest, bareHeaders } from './broken-request.ts';
 import { HttpProblem } from './http-problem.ts';
@@ -35,7 +35,7 @@ export function createAdapter(settings: ServerSettings): FastifyAdapter {
   // JSON is the only body we read; anything else is 415. Also keeps HTML forms of other sites out.
   fastify.removeContentTypeParser('text/plain');
   fastify.removeContentTypeParser('application/json');
-  fastify.addContentTypeParser(['application/json', mergePatch], { parseAs: 'string' }, shallowJson(fastify.getDefaultJsonParser('error', 'error')));
+  fastify.addContentTypeParser<string>(['application/json', mergePatch], { parseAs: 'string' }, shallowJson(fastify.getDefaultJsonParser('error', 'error')));
   return adapter;
 }
 
@@ -57,7 +57,7 @@ function shareConnections(server: Server, most: number): void {
 }
 
 /** Fastify's own reader of JSON, which refuses prototypes, for texts that are not too deep. */
-function shallowJson(read: FastifyContentTypeParser<string>): FastifyContentTypeParser<string> {
+function shallowJson(read: FastifyBodyParser<string>): FastifyBodyParser<string> {
   return (request, body, done) => {
     if (isTooDeep(body)) return done(new HttpProblem(400, 'json-too-deep', `JSON nests at most ${deepestJson} levels here.`));
     return read(request, body, done);
