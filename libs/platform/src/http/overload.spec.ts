@@ -46,7 +46,7 @@ describe('overload', () => {
     const ask = (path: string) => fetch(service.url + path);
     await expect.poll(async () => (await ask('/things')).status, { timeout: 30_000 }).toBe(503);
     const [refused, health] = [await ask('/things'), await ask('/health/live')];
-    expect([refused.headers.get('retry-after'), refused.headers.get('content-type'), await refused.json(), health.status]).toMatchObject(['1', 'application/problem+json', { code: 'overloaded' }, 200]);
+    expect([refused.headers.get('retry-after'), refused.headers.get('content-type'), await refused.json(), health.status]).toMatchObject(['1', 'application/problem+json; charset=utf-8', { code: 'overloaded' }, 200]);
     relax();
     await expect.poll(async () => (await ask('/things')).status, { timeout: 30_000 }).toBe(200);
     await service.close();
