@@ -3,13 +3,15 @@ import { dirname, join } from 'node:path';
 import { asyncApi, breakingChanges, language, messageSchema, topology, type AsyncApi, type CloudEvent } from '@shop/contracts';
 import { objectiveDocuments } from '@shop/infra/objective-documents';
 import { gatewayOpenApi } from '@shop/infra/open-api';
+import { apiTop10 } from './api-top-10.ts';
 import { brokersPage } from './brokers-page.ts';
+import { risksPage } from './named-tests.ts';
 
 /** Files that are made and committed, by their path in the tree. */
 export type Documents = ReadonlyMap<string, string>;
 
 const asyncApiFile = 'libs/contracts/generated/asyncapi.json';
-const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', 'docs/topology.md', 'docs/brokers.md', 'docs/objectives.md', 'infra/observability/**/*.{json,yml}'];
+const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', 'docs/topology.md', 'docs/brokers.md', 'docs/objectives.md', 'docs/security/api-top-10.md', 'infra/observability/**/*.{json,yml}'];
 const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
 
 /** The documents as the code now says they should be. */
@@ -22,6 +24,7 @@ export async function documents(root: string): Promise<Documents> {
     ['apps/gateway/generated/openapi.json', json(await gatewayOpenApi())],
     ['docs/topology.md', note + topology(spoken)],
     ['docs/brokers.md', '<!-- Made by "npm run generate": edit libs/eventing/src/bus-traits.ts instead. -->\n' + brokersPage()],
+    ['docs/security/api-top-10.md', '<!-- Made by "npm run generate": edit tools/api-top-10.ts instead. -->\n' + risksPage(apiTop10)],
     ...objectiveDocuments(),
   ]);
 }
