@@ -6,6 +6,7 @@ import type { Fault } from './fault.ts';
 import { consumerKilled, everythingKilled, ordersKilled, relayKilled } from './kills.ts';
 import { deliveredAgain, poison } from './messages.ts';
 import type { Result } from './run.ts';
+import { redisAway } from './redis.ts';
 import { brokerAway, databaseRestarted, diskFull } from './servers.ts';
 import { processStopped } from './stopped.ts';
 
@@ -18,6 +19,7 @@ export const faults: readonly Fault[] = [
   brokerAway,
   databaseRestarted,
   diskFull,
+  redisAway,
   poison,
   deliveredAgain,
   burst,

@@ -107,7 +107,7 @@ export class Site {
     return { databases: owners, brokers, admin: this.admin, provider: { url: urls.provider, key: providerKey }, mail: urls.mail };
   }
 
-  server(name: 'postgres' | 'kafka'): Breakable {
+  server(name: 'postgres' | 'kafka' | 'redis'): Breakable {
     return breakable(this.servers, name);
   }
 
