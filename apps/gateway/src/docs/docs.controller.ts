@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Controller, Get, Header, StreamableFile } from '@nestjs/common';
-import { Public } from '@shop/platform';
+import { Produces, Public } from '@shop/platform';
 import { OpenApi } from './open-api.ts';
 
 const page = `<!doctype html>
@@ -28,18 +28,21 @@ export class DocsController {
   }
 
   @Get('docs')
+  @Produces('text/html')
   @Header('content-type', 'text/html; charset=utf-8')
   page(): string {
     return page;
   }
 
   @Get('docs/start.js')
+  @Produces('text/javascript')
   @Header('content-type', 'text/javascript; charset=utf-8')
   start(): string {
     return start;
   }
 
   @Get('docs/swagger-ui.css')
+  @Produces('text/css')
   @Header('content-type', 'text/css; charset=utf-8')
   @Header('cache-control', 'public, max-age=86400')
   style(): StreamableFile {
@@ -47,6 +50,7 @@ export class DocsController {
   }
 
   @Get('docs/swagger-ui-bundle.js')
+  @Produces('text/javascript')
   @Header('content-type', 'text/javascript; charset=utf-8')
   @Header('cache-control', 'public, max-age=86400')
   script(): StreamableFile {

@@ -1,7 +1,7 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ServerSettings } from '../config/settings.ts';
-import { answerBrokenRequest, bareHeaders } from './broken-request.ts';
+import { answerBrokenRequest, answerExpectation, bareHeaders } from './broken-request.ts';
 import { mergePatch } from './media-types.ts';
 import { problemOf } from './problem-of.ts';
 
@@ -15,7 +15,7 @@ export function createAdapter(settings: ServerSettings): FastifyAdapter {
     trustProxy: settings.TRUST_PROXY.length > 0 ? settings.TRUST_PROXY : false,
     // A whole request, headers and body, has to arrive in this time; Node looks every second.
     requestTimeout: 10_000,
-    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16 * 1024 },
+    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16 * 1024, requireHostHeader: false },
     // A socket on which nothing moves; long enough for a slow answer or a heartbeat.
     connectionTimeout: 60_000,
     // Longer than our own clients keep an idle connection, so that they are the ones who close it.
@@ -28,6 +28,7 @@ export function createAdapter(settings: ServerSettings): FastifyAdapter {
   });
   const fastify = adapter.getInstance();
   fastify.server.maxConnections = maxConnections;
+  fastify.server.on('checkExpectation', answerExpectation);
   // JSON is the only body we read; anything else is 415. Also keeps HTML forms of other sites out.
   fastify.removeContentTypeParser('text/plain');
   fastify.addContentTypeParser(mergePatch, { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'));

@@ -5,6 +5,7 @@ import { audience, TokenVerifier } from '../auth/token-verifier.ts';
 import { Health } from './health.ts';
 import { HealthController } from './health.controller.ts';
 import { Logger } from './logger.ts';
+import { AcceptGuard } from '../http/accept.guard.ts';
 import { ProblemFilter } from '../http/problem.filter.ts';
 import { ValidationPipe } from '../http/validation.pipe.ts';
 import type { ServerSettings } from '../config/settings.ts';
@@ -25,6 +26,7 @@ export class ServiceModule {
         { provide: Logger, useValue: new Logger(name, settings) },
         { provide: TokenVerifier, useValue: new TokenVerifier(settings.ISSUER, settings.JWKS_URL, { audiences: [audience, name] }) },
         { provide: APP_GUARD, useClass: AccessGuard },
+        { provide: APP_GUARD, useClass: AcceptGuard },
         { provide: APP_PIPE, useClass: ValidationPipe },
         { provide: APP_FILTER, useClass: ProblemFilter },
       ],
