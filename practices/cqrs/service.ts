@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ConsumerRuntime, EventStore, PostgresOutbox, QueueRelay } from '@shop/eventing';
-import { OrderList, OrderListConsumer, Orders, orderUpcasters, Prices } from '@shop/orders';
+import { OrderList, OrderListConsumer, OrderReads, Orders, orderUpcasters, Prices } from '@shop/orders';
 import { log, serve, takePart } from '../lab/part.ts';
 import { FoldedList } from './folded-list.ts';
 
@@ -22,7 +22,7 @@ const { database, databaseUrl, variant } = part;
 const bus = part.bus();
 const relay = new QueueRelay({ connectionString: databaseUrl, bus, log });
 const outbox = new PostgresOutbox(() => relay.wake());
-const orders = new Orders(new EventStore(database, outbox, orderUpcasters), new Prices(database));
+const orders = new Orders(new EventStore(database, outbox, orderUpcasters), new Prices(database), new OrderReads(database));
 const hasReadModel = variant === 'read model';
 const list = new (hasReadModel ? OrderList : FoldedList)(database);
 const projection = hasReadModel ? new ConsumerRuntime({ consumer: new OrderListConsumer(), bus, database, outbox, log }) : undefined;

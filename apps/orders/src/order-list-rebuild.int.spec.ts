@@ -10,6 +10,7 @@ import { orderUpcasters } from './domain/upcasters.ts';
 import { OrderListConsumer } from './order-list.consumer.ts';
 import { OrderListRebuild } from './order-list-rebuild.ts';
 import { OrderList } from './order-list.ts';
+import { OrderReads } from './order-reads.ts';
 import { Orders } from './orders.ts';
 import { Prices } from './prices.ts';
 
@@ -20,7 +21,7 @@ const log = { info: () => {}, warn: () => {}, error: () => {} };
 const relay = new QueueRelay({ connectionString: url, bus, log });
 const outbox = new PostgresOutbox(() => relay.wake());
 const store = new EventStore(database, outbox, orderUpcasters);
-const [orders, list] = [new Orders(store, new Prices(database)), new OrderList(database)];
+const [orders, list] = [new Orders(store, new Prices(database), new OrderReads(database)), new OrderList(database)];
 /** As an operator's command has it: beside the service, on connections of its own. */
 const beside = new Database(url, { size: 2, application: 'operator' });
 const rebuild = new OrderListRebuild(beside, new EventStore(beside, new PostgresOutbox(), orderUpcasters));
