@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Controller, Get, Header, StreamableFile } from '@nestjs/common';
 import { Produces, Public } from '@shop/platform';
+import { goneFrom } from '../version-one.ts';
 import { OpenApi } from './open-api.ts';
 
 const page = `<!doctype html>
@@ -10,11 +11,15 @@ const page = `<!doctype html>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Shop API</title>
 <link rel="stylesheet" href="/docs/swagger-ui.css">
 </head>
-<body><div id="ui"></div><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body>
+<body><div id="ui"></div><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/swagger-ui-standalone-preset.js"></script><script src="/docs/start.js"></script></body>
 </html>
 `;
 
-const start = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#ui', deepLinking: true, tryItOutEnabled: true });\n`;
+const start = `SwaggerUIBundle({
+  urls: [{ name: 'Version 2', url: '/v2/openapi.json' }, { name: 'Version 1, until ${goneFrom.toDateString()}', url: '/v1/openapi.json' }],
+  dom_id: '#ui', layout: 'StandaloneLayout', presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
+  deepLinking: true, tryItOutEnabled: true,
+});\n`;
 
 /** The API's description, and a page to browse it. */
 @Public()
@@ -25,6 +30,16 @@ export class DocsController {
   @Get('openapi.json')
   document(): Promise<object> {
     return this.openApi.document();
+  }
+
+  @Get('v1/openapi.json')
+  first(): Promise<object> {
+    return this.openApi.version(1);
+  }
+
+  @Get('v2/openapi.json')
+  second(): Promise<object> {
+    return this.openApi.version(2);
   }
 
   @Get('docs')
@@ -55,6 +70,14 @@ export class DocsController {
   @Header('cache-control', 'public, max-age=86400')
   script(): StreamableFile {
     return asset('swagger-ui-bundle.js');
+  }
+
+  @Get('docs/swagger-ui-standalone-preset.js')
+  @Produces('text/javascript')
+  @Header('content-type', 'text/javascript; charset=utf-8')
+  @Header('cache-control', 'public, max-age=86400')
+  preset(): StreamableFile {
+    return asset('swagger-ui-standalone-preset.js');
   }
 }
 
