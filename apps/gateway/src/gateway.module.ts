@@ -5,6 +5,7 @@ import { DocsController } from './docs/docs.controller.ts';
 import { OpenApi } from './docs/open-api.ts';
 import { GatewayConfig } from './gateway.config.ts';
 import { IndexController } from './index.controller.ts';
+import { EdgeLimits } from './limits/edge-limits.ts';
 import { NotificationsController } from './notifications.controller.ts';
 import { OidcProxy } from './oidc/oidc-proxy.ts';
 import { OrdersController } from './orders.controller.ts';
@@ -28,8 +29,14 @@ import { VersionOne } from './version-one.ts';
     OrdersV2Controller,
     NotificationsV2Controller,
     AccountsV2Controller,
-    IndexController, ProductsController, ProductAdministrationController, OrdersController, NotificationsController, AccountsController, DocsController,
+    ProductsController,
+    ProductAdministrationController,
+    OrdersController,
+    NotificationsController,
+    AccountsController,
+    IndexController,
+    DocsController,
   ],
-  providers: [...upstreams, ResponseCache, OidcProxy, OpenApi, VersionOne],
+  providers: [...upstreams, EdgeLimits, ResponseCache, OidcProxy, OpenApi, VersionOne],
 })
 export class GatewayModule {}

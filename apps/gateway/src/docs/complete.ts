@@ -58,18 +58,17 @@ function operation(verb: string, scanned: Scanned, published: Published, schemas
 
 /** Everything that an operation can be refused for: what it shares with others like it, and its own. */
 function codesOf({ notes, scopes, roles }: Published, { hasBody, hasParameters }: { hasBody: boolean; hasParameters: boolean }): ProblemCode[] {
-  const { takes = [], needs, refuses = [], asks } = notes;
+  const { takes = [], needs, refuses = [] } = notes;
   const shared: [boolean, ...ProblemCode[]][] = [
     [hasBody || hasParameters, 'validation-failed'],
-    [hasBody, 'malformed-json', 'body-too-large', 'unsupported-media-type'],
+    [hasBody, 'malformed-json', 'json-too-deep', 'body-too-large', 'unsupported-media-type'],
     [scopes !== undefined, 'token-missing', 'token-invalid'],
     [(scopes ?? []).length > 0, 'insufficient-scope'],
     [roles.length > 0, 'role-missing'],
-    [true, 'not-acceptable'],
+    [true, 'not-acceptable', 'rate-limited', 'overloaded', 'unavailable', 'deadline-exceeded'],
     [takes.includes('Idempotency-Key'), 'request-in-progress', 'idempotency-key-reused'],
     [takes.includes('If-Match'), 'precondition-failed'],
     [needs === 'If-Match', 'if-match-required'],
-    [asks !== 'nobody', 'unavailable', 'deadline-exceeded'],
   ];
   return [...shared.flatMap(([applies, ...codes]) => (applies ? codes : [])), ...refuses];
 }

@@ -1,10 +1,11 @@
 /**
  * What a client of the gateway can be refused for: each code with its status and words that are true of every case. The document shows one
- * example of each that an operation can give; a spec keeps this list and the code that throws them together.
+ * example of each that an operation can give; a spec sees to it that each is thrown somewhere, with this status.
  */
 export const problems = {
   'validation-failed': [400, 'The request is not as it should be; see errors.'],
   'malformed-json': [400, 'Body is not valid JSON.'],
+  'json-too-deep': [400, 'JSON nests at most 32 levels here.'],
   'token-missing': [401, 'This needs an access token.'],
   'token-invalid': [401, 'The access token is not valid.'],
   'insufficient-scope': [403, 'This needs another scope.'],
@@ -27,6 +28,8 @@ export const problems = {
   'mixed-currencies': [422, 'An order is paid in one currency, not in EUR and USD.'],
   'unknown-product': [422, 'Not everything in this order is for sale.'],
   'if-match-required': [428, 'Send the ETag of the resource as you read it in If-Match, so that no change of somebody else is overwritten.'],
+  'rate-limited': [429, 'Too many requests. Come again when Retry-After says.'],
+  overloaded: [503, 'There is more to do than can be done now. Try again.'],
   'deadline-exceeded': [503, 'The service did not answer in time. Try again.'],
   unavailable: [503, 'A service that is needed for this does not answer as it should. Try again.'],
 } as const satisfies Record<string, readonly [status: number, detail: string]>;
