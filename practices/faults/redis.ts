@@ -6,7 +6,7 @@ import { gaugesOf } from './gauges.ts';
 import { Readers, type Reading } from './readers.ts';
 import type { Site } from './site.ts';
 
-const PHASE_MS = { quick: 3_000, full: 20_000 };
+const PHASE_MS = { quick: 3_000, full: 15_000 };
 /** Of all reads and orders, so many may fail: one in a thousand. */
 const LOST = 0.001;
 const GROWTH_MIB = 50;
