@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { burst } from './burst.ts';
+import { clocksOff } from './clocks.ts';
 import type { Fault } from './fault.ts';
 import { consumerKilled, everythingKilled, ordersKilled, relayKilled } from './kills.ts';
 import { deliveredAgain, poison } from './messages.ts';
@@ -18,6 +19,7 @@ export const faults: readonly Fault[] = [
   brokerAway,
   databaseRestarted,
   diskFull,
+  clocksOff,
   poison,
   deliveredAgain,
   burst,
