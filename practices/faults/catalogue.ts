@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { burst } from './burst.ts';
-import { clocksOff } from './clocks.ts';
 import type { Fault } from './fault.ts';
 import { consumerKilled, everythingKilled, ordersKilled, relayKilled } from './kills.ts';
 import { deliveredAgain, poison } from './messages.ts';
@@ -19,7 +18,6 @@ export const faults: readonly Fault[] = [
   brokerAway,
   databaseRestarted,
   diskFull,
-  clocksOff,
   poison,
   deliveredAgain,
   burst,
