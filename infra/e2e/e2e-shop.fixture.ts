@@ -9,6 +9,7 @@ import type { DatabaseName } from '../databases.ts';
 import { register, signIn } from '../login.ts';
 import { wishedBus } from '../bus.ts';
 import { startServers, type ServerName } from '../servers/index.ts';
+import { RedisLine } from './redis-line.fixture.ts';
 import { startShop, type Shop, type ShopOptions } from '../shop.ts';
 import { wipeState } from '../state.ts';
 
@@ -38,7 +39,8 @@ export const cards = { good: '4242424242424242', declined: '4000000000000002' } 
  */
 export async function e2eShop(name: string, settings: ShopOptions['env'] = {}, instances = 2): Promise<E2eShop> {
   const { postgres, redis, prefix } = servers();
-  Object.assign(process.env, { POSTGRES_URL: postgres.adminUrl, ...(redis && { REDIS_URL: redis.url }) });
+  const line = redis && (await RedisLine.to(redis.url));
+  Object.assign(process.env, { POSTGRES_URL: postgres.adminUrl, ...(line && { REDIS_URL: line.url }) });
   const folder = join(import.meta.dirname, '../../.state-tests', `${name}-${process.pid}`);
   const need: ServerName[] = ['postgres', e2eBroker, ...(redis ? (['redis'] as const) : [])];
   const running = await startServers({ state: folder, need, mode: 'testcontainers', say: () => {} });
@@ -55,9 +57,10 @@ export async function e2eShop(name: string, settings: ShopOptions['env'] = {}, i
   const stop = async () => {
     await shop.stop();
     await running.stop();
+    line?.stop();
     wipeState(folder);
   };
-  return new E2eShop(shop, failPoints, stop);
+  return new E2eShop(shop, failPoints, line, stop);
 }
 
 /** The shop as a customer, an operator and an accident see it. */
@@ -65,6 +68,8 @@ export class E2eShop {
   constructor(
     readonly shop: Shop,
     readonly failPoints: string,
+    /** Its way to the Redis of this run, where there is one. */
+    readonly redis: RedisLine | undefined,
     readonly stop: () => Promise<void>,
   ) {}
 

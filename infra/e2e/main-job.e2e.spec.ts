@@ -186,6 +186,34 @@ describeWith(e2eBroker, 'the shop', () => {
     });
   });
 
+  describeWith('redis', 'while something is away that it does not depend on', () => {
+    const read = async () => {
+      const { status, headers } = await shop.ask('/v1/products?limit=7');
+      return { status, kept: headers.get('cache-status') ?? '', age: Number(headers.get('age')) };
+    };
+    const hit = () => soon(async () => expect((await read()).kept).toMatch(/^gateway; hit/));
+
+    it.each(['cut', 'silence'] as const)('Redis (%s): products are read and orders are placed and confirmed, and then it is used again', async (how) => {
+      await hit();
+      shop.redis?.[how]();
+      await soon(async () => expect(await read()).toMatchObject({ status: 200, kept: 'gateway; fwd=bypass' }));
+      await alice.until((await alice.order()).id, 'confirmed');
+      shop.redis?.mend();
+      await hit();
+    });
+
+    it('catalog: products are still shown, from the cache, with their age', async () => {
+      await hit();
+      await Promise.all([1, 2].map((instance) => shop.shop.halt('catalog', instance)));
+      await soon(async () => {
+        const { status, age } = await read();
+        expect([status, age > 6]).toEqual([200, true]);
+      });
+      await Promise.all([1, 2].map((instance) => shop.shop.restart('catalog', instance)));
+      await soon(async () => expect((await read()).age).toBeLessThan(6));
+    });
+  });
+
   describe('whoever operates it', () => {
     it('finds at each instance that the list of orders is what its events make it, and nothing of that at the gateway', async () => {
       const { instances, urls, operatorSecret } = shop.shop;

@@ -1,7 +1,7 @@
-import { Config, httpUrls } from '@shop/platform';
+import { Config, httpUrls, redisSettings } from '@shop/platform';
 import { z } from 'zod';
 
-/** Where each service behind the door is, one URL per instance. */
+/** Where each service behind the door is, one URL per instance; and Redis, for what instances share. */
 export class GatewayConfig extends Config(
-  z.object({ AUTH_URLS: httpUrls, CATALOG_URLS: httpUrls, ORDERS_URLS: httpUrls, NOTIFICATIONS_URLS: httpUrls }),
+  z.object({ ...redisSettings, AUTH_URLS: httpUrls, CATALOG_URLS: httpUrls, ORDERS_URLS: httpUrls, NOTIFICATIONS_URLS: httpUrls }),
 ) {}

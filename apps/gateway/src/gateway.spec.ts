@@ -62,6 +62,14 @@ describe('products', () => {
     expect(services.catalog.last.path).toBe('/products?limit=1&cursor=abc');
   });
 
+  it('are asked for in nobody’s name, whatever the client sends of itself: what is kept of them is nobody’s', async () => {
+    services.catalog.says(200, product, { 'set-cookie': 'inside=1' });
+    const answer = await get(`/v1/products/${id}`, { ...signedIn(), cookie: 'session=alice' });
+    expect([answer.status, answer.headers.get('set-cookie')]).toEqual([200, null]);
+    const { headers } = services.catalog.last;
+    expect([headers.authorization, headers.cookie]).toEqual([undefined, undefined]);
+  });
+
   it('pass on what catalog says no to', async () => {
     services.catalog.says(404, { type: 'urn:shop:problem:product-not-found', title: 'Not Found', status: 404, code: 'product-not-found' });
     const answer = await get(`/v1/products/${id}`);

@@ -1,28 +1,33 @@
 import { Controller, Get, Param, Query, Res } from '@nestjs/common';
 import { id, productPage, productQuery, productView, type ProductPage, type ProductQuery, type ProductView } from '@shop/contracts';
+import { DomainError } from '@shop/kernel';
 import { Public } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
-import { answer } from './answer.ts';
 import { Operation } from './docs/operation.ts';
+import { ResponseCache } from './responses/response-cache.ts';
 import { strict } from './strict.ts';
 import { Catalog } from './upstreams.ts';
 
 const query = strict(productQuery);
+const noSuchProduct = () => new DomainError('not-found', 'product-not-found', 'There is no such product.');
 
 @Public()
 @Controller('v1/products')
 export class ProductsController {
-  constructor(private readonly catalog: Catalog) {}
+  constructor(
+    private readonly catalog: Catalog,
+    private readonly responses: ResponseCache,
+  ) {}
 
   @Get()
-  @Operation({ summary: 'Products on sale, by name', answer: productPage })
+  @Operation({ summary: 'Products on sale, by name', answer: productPage, sends: ['ETag', 'Age', 'Cache-Control'], takes: ['If-None-Match'], refuses: [304] })
   list(@Query({ schema: query }) query: ProductQuery, @Res({ passthrough: true }) reply: FastifyReply): Promise<ProductPage> {
-    return answer(reply, this.catalog.request({ method: 'GET', path: '/products', query, schema: productPage, idempotent: true }));
+    return this.responses.answer(reply, { query }, () => this.catalog.request({ method: 'GET', path: '/products', query, schema: productPage }));
   }
 
   @Get(':id')
-  @Operation({ summary: 'One product', answer: productView, sends: ['ETag'], takes: ['If-None-Match'], refuses: [304, 404] })
+  @Operation({ summary: 'One product', answer: productView, sends: ['ETag', 'Age', 'Cache-Control'], takes: ['If-None-Match'], refuses: [304, 404] })
   get(@Param('id', { schema: id }) product: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<ProductView> {
-    return answer(reply, this.catalog.request({ method: 'GET', path: `/products/${product}`, schema: productView, idempotent: true }));
+    return this.responses.answer(reply, { nothing: noSuchProduct }, () => this.catalog.request({ method: 'GET', path: `/products/${product}`, schema: productView }));
   }
 }

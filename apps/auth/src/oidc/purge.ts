@@ -1,5 +1,6 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Database, Logger } from '@shop/platform';
+import { purgeAttempts } from '../sign-in/guess-limits.ts';
 import { purgeExpired } from './artifact-store.ts';
 
 const everyMs = 60_000;
@@ -31,7 +32,7 @@ export class Purge implements OnApplicationBootstrap, OnApplicationShutdown {
 
   private async sweep(): Promise<void> {
     try {
-      while (!this.stopped.signal.aborted && (await purgeExpired(this.database, batch)) === batch);
+      for (const purge of [purgeExpired, purgeAttempts]) while (!this.stopped.signal.aborted && (await purge(this.database, batch)) === batch);
     } catch (error) {
       this.logger.warn({ err: error }, 'expired sign-in data could not be swept out; the next minute tries again');
     } finally {

@@ -25,6 +25,8 @@ export interface OperationNotes {
 export const sentHeaders = {
   ETag: 'What is answered, by its version: for If-Match and If-None-Match.',
   Location: 'Where the new resource is.',
+  Age: 'How many seconds ago it was read from where it is kept.',
+  'Cache-Control': 'How long it may be used again, by whom.',
   'Idempotency-Replayed': '`true` when this is the stored answer to an earlier request with the same key.',
 } as const;
 

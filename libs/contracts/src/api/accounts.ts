@@ -13,5 +13,13 @@ export type RegisterAccount = z.infer<typeof registerAccount>;
 export const role = z.enum(['customer', 'support', 'admin']);
 export type Role = z.infer<typeof role>;
 
+/** All the roles somebody is to have. */
+export const changeRoles = z.object({ roles: z.array(role).min(1).max(role.options.length) }).meta({ id: 'ChangeRoles' });
+export type ChangeRoles = z.infer<typeof changeRoles>;
+
+/** What somebody may do, and how often that was changed. */
+export const accountRoles = z.object({ roles: z.array(role), version: z.int().min(1) }).meta({ id: 'AccountRoles' });
+export type AccountRoles = z.infer<typeof accountRoles>;
+
 export const accountView = z.object({ id, email: z.email(), name: z.string() }).meta({ id: 'Account' });
 export type AccountView = z.infer<typeof accountView>;

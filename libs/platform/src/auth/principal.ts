@@ -1,6 +1,13 @@
 import { createParamDecorator, SetMetadata, type CustomDecorator, type ExecutionContext } from '@nestjs/common';
 import { requestOf } from '../http/request-of.ts';
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Undefined on public routes: nobody is known there, whatever the request bears. */
+    principal: Principal | undefined;
+  }
+}
+
 /** Who is calling, as a verified access token says. */
 export interface Principal {
   /** Opaque id of the person, or of the client itself where no person is involved. */

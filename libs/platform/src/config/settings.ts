@@ -3,6 +3,8 @@ import { z } from 'zod';
 const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 const commaList = z.string().transform((list) => list.split(',').map((item) => item.trim()).filter((item) => item !== ''));
 
+const isOrigin = (text: string) => URL.canParse(text) && new URL(text).origin === text;
+
 /** One absolute http or https URL, without a slash at its end. */
 export const httpUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
@@ -46,6 +48,8 @@ export const serverSettings = {
   JWKS_URL: httpUrl,
   /** Addresses or CIDR ranges of proxies whose X-Forwarded-* headers are believed; none by default. */
   TRUST_PROXY: commaList.default([]),
+  /** Origins of other sites whose pages may call a service that is public, as `https://shop.example`; none by default. */
+  CORS_ORIGINS: commaList.pipe(z.array(z.string().refine(isOrigin, 'must be origins, as https://shop.example'))).default([]),
   /** How long one request may take in all, in ms, unless its caller gave it less. */
   REQUEST_BUDGET_MS: integer(100, 60_000).default(5_000),
   /** How long to serve on after readiness has gone, in ms: as long as load balancers need to notice. */

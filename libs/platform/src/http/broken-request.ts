@@ -7,11 +7,24 @@ const refusals: Record<string, [number, string]> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'request-timeout'],
 };
 
+/** What guards an answer that no hook passes: nothing in it is ever run, framed or kept. */
+export const bareHeaders = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cache-control': 'no-store',
+} as const;
+
 /** What is not even HTTP never reaches a route or a filter: answered on the bare socket, in the same shape. */
 export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable || socket.destroyed) return void socket.destroy();
   const [status, code] = refusals[error.code ?? ''] ?? [400, 'malformed-request'];
   const body = JSON.stringify({ type: typeOf(code), title: STATUS_CODES[status], status, code });
-  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, 'Content-Type: application/problem+json', `Content-Length: ${body.length}`, 'Connection: close'];
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Content-Type: application/problem+json',
+    `Content-Length: ${body.length}`,
+    ...Object.entries(bareHeaders).map((header) => header.join(': ')),
+    'Connection: close',
+  ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }

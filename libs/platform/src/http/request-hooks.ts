@@ -1,10 +1,11 @@
 import { context, SpanKind, SpanStatusCode, type Context } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Principal } from '../auth/principal.ts';
+import type {} from '../auth/principal.ts';
 import type { Logger } from '../service/logger.ts';
 import { budgetHeader, withDeadline } from '../telemetry/deadline.ts';
 import { durationBuckets, meter } from '../telemetry/metrics.ts';
 import { startIncoming, type Work } from '../telemetry/tracing.ts';
+import type { Cors } from './cors.ts';
 import { HttpProblem } from './http-problem.ts';
 import { KnownPaths } from './known-paths.ts';
 import { languageRefusal } from './media-types.ts';
@@ -13,7 +14,6 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Trace and deadline; undefined once the request is over. */
     work: (Work & { readonly startedAt: number }) | undefined;
-    principal: Principal | undefined;
   }
 }
 
@@ -24,6 +24,8 @@ interface HookOptions {
   /** Milliseconds for a request, unless its caller gives it less. */
   readonly budget: number;
   readonly draining: () => boolean;
+  /** Which other sites' pages may call. */
+  readonly cors: Cors;
 }
 
 /** What happens around every request: trace and deadline begin, one line is logged, an unknown path is told from a wrong method. Returns what is routed. */
@@ -34,19 +36,23 @@ export function addRequestHooks(fastify: FastifyInstance, options: HookOptions):
   fastify.decorateRequest('principal', undefined);
   fastify.addHook('onRoute', ({ url, method }) => paths.add(url, [method].flat()));
 
-  fastify.addHook('onRequest', (request, _reply, done) => {
+  fastify.addHook('onRequest', (request, reply, done) => {
     const budget = options.public ? options.budget : grantedBudget(request.headers[budgetHeader], options.budget);
     begin(request, budget);
+    if (options.cors.answered(request, reply, () => paths.methodsOf(pathOf(request)))) return;
     if (request.is404) return done(refusal(request, paths));
     if (budget <= 0) return done(new HttpProblem(503, 'deadline-exceeded', 'The caller has no time left to wait.'));
     done(languageRefusal(request.method, request.headers['content-type']));
   });
   // Not before: the events of reading a body run in the socket's context, so the request's would be lost there.
   fastify.addHook('preValidation', (request, _reply, done) => context.with(contextOf(request), done));
-  fastify.addHook('onSend', (_request, reply, _payload, done) => {
+  fastify.addHook('onSend', (request, reply, _payload, done) => {
     reply.header('x-content-type-options', 'nosniff');
     if (options.draining()) reply.header('connection', 'close');
-    if (options.public && !reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+    // What was answered to somebody is for nobody else, whatever a route says of it.
+    if (request.principal) reply.header('cache-control', 'private, no-store');
+    else if (options.public && !reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+    options.cors.mark(request, reply);
     done();
   });
   fastify.addHook('onResponse', (request, reply, done) => {
@@ -77,11 +83,13 @@ function grantedBudget(header: string | string[] | undefined, most: number): num
 }
 
 function refusal(request: FastifyRequest, paths: KnownPaths): HttpProblem {
-  const methods = paths.methodsOf(request.url.split('?', 1)[0] ?? '/');
+  const methods = paths.methodsOf(pathOf(request));
   if (methods.length === 0) return new HttpProblem(404, 'unknown-path', 'There is nothing at this path.');
   const allow = methods.join(', ');
   return new HttpProblem(405, 'method-not-allowed', `This path takes ${allow}.`, { headers: { allow } });
 }
+
+const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '/';
 
 /** Ends a request once: its span, its one log line, and its place among the rates, errors and durations of its route. */
 function finisher(logger: Logger): (request: FastifyRequest, status: number) => void {

@@ -1,7 +1,7 @@
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ServerSettings } from '../config/settings.ts';
-import { answerBrokenRequest } from './broken-request.ts';
+import { answerBrokenRequest, bareHeaders } from './broken-request.ts';
 import { mergePatch } from './media-types.ts';
 import { problemOf } from './problem-of.ts';
 
@@ -37,5 +37,5 @@ export function createAdapter(settings: ServerSettings): FastifyAdapter {
 /** A URL that cannot be decoded, or an endless parameter: the router says so before any hook or filter. */
 function answerUnroutable(error: Error, _request: FastifyRequest, reply: FastifyReply): void {
   const { problem } = problemOf(error, {});
-  void reply.code(problem.status).header('x-content-type-options', 'nosniff').type('application/problem+json').send(JSON.stringify(problem));
+  void reply.code(problem.status).headers(bareHeaders).type('application/problem+json').send(JSON.stringify(problem));
 }

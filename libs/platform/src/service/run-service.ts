@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { ServerSettings } from '../config/settings.ts';
+import { Cors } from '../http/cors.ts';
 import { addRequestHooks } from '../http/request-hooks.ts';
 import type { KnownPaths, Route } from '../http/known-paths.ts';
 import { createAdapter } from '../http/server.ts';
@@ -61,7 +62,13 @@ async function create(definition: ServiceDefinition, settings: ServerSettings): 
   });
   const health = app.get(Health);
   const isPublic = definition.public ?? false;
-  const paths = addRequestHooks(adapter.getInstance(), { logger: app.get(Logger), public: isPublic, budget: settings.REQUEST_BUDGET_MS, draining: () => health.draining });
+  const paths = addRequestHooks(adapter.getInstance(), {
+    logger: app.get(Logger),
+    public: isPublic,
+    budget: settings.REQUEST_BUDGET_MS,
+    draining: () => health.draining,
+    cors: new Cors(isPublic ? settings.CORS_ORIGINS : []),
+  });
   if (isPublic) secureHeaders(app);
   return { app, paths };
 }
