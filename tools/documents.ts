@@ -2,13 +2,16 @@ import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { dirname, join } from 'node:path';
 import { asyncApi, breakingChanges, language, messageSchema, topology, type AsyncApi, type CloudEvent } from '@shop/contracts';
 import { objectiveDocuments } from '@shop/infra/objective-documents';
+import { graphSchema } from '@shop/infra/graph-schema';
 import { gatewayOpenApi } from '@shop/infra/open-api';
 import { brokersPage } from './brokers-page.ts';
+import { graphChanges } from './graph-changes.ts';
 
 /** Files that are made and committed, by their path in the tree. */
 export type Documents = ReadonlyMap<string, string>;
 
 const asyncApiFile = 'libs/contracts/generated/asyncapi.json';
+const graphFile = 'apps/gateway/generated/schema.graphql';
 const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', 'docs/topology.md', 'docs/brokers.md', 'docs/objectives.md', 'infra/observability/**/*.{json,yml}'];
 const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
 
@@ -20,6 +23,7 @@ export async function documents(root: string): Promise<Documents> {
     [asyncApiFile, json(asyncApi(spoken, examples(root)))],
     ...spoken.messages.map((contract): [string, string] => [`libs/contracts/generated/schemas/${contract.type}.json`, json(messageSchema(contract))]),
     ['apps/gateway/generated/openapi.json', json(await gatewayOpenApi())],
+    [graphFile, await graphSchema()],
     ['docs/topology.md', note + topology(spoken)],
     ['docs/brokers.md', '<!-- Made by "npm run generate": edit libs/eventing/src/bus-traits.ts instead. -->\n' + brokersPage()],
     ...objectiveDocuments(),
@@ -32,10 +36,12 @@ function examples(root: string): Map<string, CloudEvent> {
   return new Map(files.map((file) => JSON.parse(readFileSync(join(root, file), 'utf8')) as CloudEvent).map((message) => [message.type, message]));
 }
 
-/** What would break for those who read messages by the committed document. */
+/** What would break for those who read messages, or ask the graph, by the committed documents. */
 export function broken(root: string, wanted: Documents): string[] {
   const committed = read(root, asyncApiFile);
-  return committed === undefined ? [] : breakingChanges(JSON.parse(committed) as AsyncApi, JSON.parse(wanted.get(asyncApiFile) ?? '{}') as AsyncApi);
+  const messages = committed === undefined ? [] : breakingChanges(JSON.parse(committed) as AsyncApi, JSON.parse(wanted.get(asyncApiFile) ?? '{}') as AsyncApi);
+  const graph = read(root, graphFile);
+  return [...messages, ...(graph === undefined ? [] : graphChanges(graph, wanted.get(graphFile) ?? ''))];
 }
 
 /** Files that are not as they should be: other, missing, or left from something that is gone. */

@@ -4,6 +4,7 @@ import { AccountsController } from './accounts.controller.ts';
 import { DocsController } from './docs/docs.controller.ts';
 import { OpenApi } from './docs/open-api.ts';
 import { GatewayConfig } from './gateway.config.ts';
+import { GraphModule } from './graph/graph.module.ts';
 import { IndexController } from './index.controller.ts';
 import { NotificationsController } from './notifications.controller.ts';
 import { OidcProxy } from './oidc/oidc-proxy.ts';
@@ -11,11 +12,11 @@ import { OrdersController } from './orders.controller.ts';
 import { ProductAdministrationController } from './product-administration.controller.ts';
 import { ProductsController } from './products.controller.ts';
 import { ResponseCache } from './responses/response-cache.ts';
-import { upstreams } from './upstreams.ts';
+import { UpstreamsModule } from './upstreams.module.ts';
 
 @Module({
-  imports: [RedisModule.forRoot(GatewayConfig), CacheModule],
+  imports: [UpstreamsModule, GraphModule, RedisModule.forRoot(GatewayConfig), CacheModule],
   controllers: [IndexController, ProductsController, ProductAdministrationController, OrdersController, NotificationsController, AccountsController, DocsController],
-  providers: [...upstreams, ResponseCache, OidcProxy, OpenApi],
+  providers: [ResponseCache, OidcProxy, OpenApi],
 })
 export class GatewayModule {}

@@ -26,7 +26,7 @@ export { RedisConnection, RedisUnavailable, type RedisOptions } from './redis/re
 export { RedisModule } from './redis/redis.module.ts';
 export { remainingBudget, withoutDeadline } from './telemetry/deadline.ts';
 export { durationBuckets, meter } from './telemetry/metrics.ts';
-export { calling, currentTraceparent, startTracing, tellOfSending, withTraceparent } from './telemetry/tracing.ts';
+export { calling, currentTraceId, currentTraceparent, startTracing, tellOfSending, withTraceparent } from './telemetry/tracing.ts';
 export { neverArrived } from './upstream/failures.ts';
 export { Instances } from './upstream/instances.ts';
 export { Upstream, type UpstreamOptions, type UpstreamRequest, type UpstreamResponse } from './upstream/upstream.ts';

@@ -2,7 +2,7 @@ import { Args, Int, Query, Resolver } from '@nestjs/graphql';
 import { messagePage } from '@shop/contracts';
 import { CurrentPrincipal, RequireScope, type Principal } from '@shop/platform';
 import { Notifications } from '../upstreams.ts';
-import { page } from './products.resolver.ts';
+import { page } from './page.ts';
 import { NotificationPage } from './schema/message.ts';
 
 @Resolver()

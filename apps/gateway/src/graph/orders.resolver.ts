@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { ifMatch } from '../answer.ts';
 import { Orders } from '../upstreams.ts';
 import type { GraphContext } from './context.ts';
-import { page } from './products.resolver.ts';
+import { page } from './page.ts';
 import { CancellationReason } from './schema/enums.ts';
 import { Order, OrderLine, OrderPage, PlaceOrderInput } from './schema/order.ts';
 import { Product } from './schema/product.ts';

@@ -1,7 +1,8 @@
 import { Args, ID, Int, Query, Resolver } from '@nestjs/graphql';
-import { id, productPage, productQuery, productView } from '@shop/contracts';
+import { id, productPage, productView } from '@shop/contracts';
 import { Public } from '@shop/platform';
 import { Catalog } from '../upstreams.ts';
+import { page } from './page.ts';
 import { Product, ProductPage } from './schema/product.ts';
 import { validated } from './validated.ts';
 
@@ -24,10 +25,4 @@ export class ProductsResolver {
     const path = `/products/${validated(id, 'id', wanted)}`;
     return (await this.catalog.request({ method: 'GET', path, schema: productView })).body;
   }
-}
-
-/** Every list here is cut in the same way. */
-export function page(limit: number, after: string | undefined | null): { limit: number; cursor?: string | undefined } {
-  const { shape } = productQuery;
-  return { limit: validated(shape.limit, 'limit', limit), cursor: validated(shape.cursor, 'after', after ?? undefined) };
 }
