@@ -24,6 +24,7 @@ export interface OperationNotes {
 
 export const sentHeaders = {
   ETag: 'What is answered, by its version: for If-Match and If-None-Match.',
+  Link: 'Where the list goes on (`rel="next"`); absent on the last page.',
   Location: 'Where the new resource is.',
   Age: 'How many seconds ago it was read from where it is kept.',
   'Cache-Control': 'How long it may be used again, by whom.',

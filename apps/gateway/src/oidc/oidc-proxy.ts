@@ -43,7 +43,8 @@ export class OidcProxy implements OnModuleInit, OnApplicationShutdown {
     void fastify.register((scope, _options, done) => {
       scope.removeAllContentTypeParsers();
       scope.addContentTypeParser('*', (_request, _body, parsed) => parsed(null));
-      scope.all('/oidc/*', (request, reply) => this.pass(request, reply));
+      // What OpenID Connect is spoken with; any other method is 405.
+      scope.route({ method: ['GET', 'HEAD', 'POST', 'OPTIONS'], url: '/oidc/*', handler: (request, reply) => this.pass(request, reply) });
       done();
     });
   }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { GraphQLSchemaHost } from '@nestjs/graphql';
+import { validationFailed } from '@shop/platform';
 import {
   getOperationAST,
   getVariableValues,
@@ -62,7 +63,7 @@ export class Documents {
     return this.host.schema;
   }
 
-  /** Throws Refused. */
+  /** Throws Refused; and HttpProblem when there is nothing that GraphQL could begin with. */
   admit(asked: Asked): Admitted {
     const document = this.document(this.textOf(asked));
     const operation = getOperationAST(document, asked.operationName);
@@ -77,7 +78,7 @@ export class Documents {
     const hash = extensions?.persistedQuery?.sha256Hash;
     // The message is what clients of persisted queries look for.
     if (hash !== undefined && !query) return operations.get(hash) ?? fail(refusal('persisted-query-not-found', 'PersistedQueryNotFound'));
-    if (!query) throw refusal('query-missing', 'Send a query, or the SHA-256 of one that is listed.');
+    if (!query) throw validationFailed([{ message: 'Send a query, or the SHA-256 of one that is listed.' }], '/query');
     if (query.length > limits.characters.most) throw new Refused([beyond(limits.characters)]);
     if (!this.open && ![...operations.values()].includes(query)) throw refusal('operation-not-listed', 'Only operations that are listed are executed here.');
     return query;
