@@ -9,12 +9,17 @@ const issuer = 'http://shop.example/oidc';
 export interface GraphAnswer {
   readonly status: number;
   readonly type: string;
-  readonly data: Record<string, any> | null | undefined;
-  readonly errors: readonly { readonly message: string; readonly path?: readonly (string | number)[]; readonly extensions: Record<string, any> }[];
+  /** As it came: a spec says what it expects in it. */
+  readonly data: Data | null | undefined;
+  readonly errors: readonly { readonly message: string; readonly extensions: Data }[];
   readonly codes: readonly string[];
 }
 
-export const aProduct = (id = randomUUIDv7()): ProductView => ({ id, sku: 'MUG', name: 'Mug', description: 'A mug.', price: 1250, currency: 'EUR', available: 3 });
+interface Data {
+  readonly [field: string]: unknown;
+}
+
+export const aProduct = (id: string = randomUUIDv7()): ProductView => ({ id, sku: 'MUG', name: 'Mug', description: 'A mug.', price: 1250, currency: 'EUR', available: 3 });
 
 /** An order with as many lines, of products of their own unless they are given. */
 export function anOrder(lines: number, products: readonly string[] = []): OrderView {

@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { anOrder, aProduct, startGraph } from './graph.fixture.ts';
 
@@ -15,11 +16,11 @@ beforeEach(() => [graph.catalog, graph.orders, graph.notifications].forEach(({ s
 const id = randomUUIDv7();
 const wish = { lines: [{ productId: id, quantity: 2 }], paymentToken: 'tok_good' };
 const place = 'mutation ($input: PlaceOrderInput!, $key: String) { placeOrder(input: $input, idempotencyKey: $key) { id status } }';
-const everything = '{ orders { items { id status cancellation lines { quantity product { id name } } } } }';
+const everything = '{ orders { items { id lines { product { id } } } } }';
 
 /** Answers as catalog and orders do when they are asked for several things by their ids. */
 function manyOf<T extends { id: string }>(make: (id: string) => T) {
-  return (seen: { path: string }, response: import('node:http').ServerResponse) => {
+  return (seen: { path: string }, response: ServerResponse) => {
     const ids = new URL(seen.path, 'http://x').searchParams.get('ids')?.split(',') ?? [];
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ items: ids.map(make) }));
   };
@@ -29,7 +30,7 @@ describe('what a list shows of what it names', () => {
   it('is asked for once, however many name it: twenty orders of twenty lines take one call to orders more, and one to catalog', async () => {
     const products = Array.from({ length: 30 }, () => randomUUIDv7());
     const all = new Map(Array.from({ length: 20 }, () => anOrder(20, products)).map((order) => [order.id, order]));
-    graph.catalog.answer = manyOf((wanted) => aProduct(wanted));
+    graph.catalog.answer = manyOf(aProduct);
     const details = manyOf((wanted) => all.get(wanted) ?? anOrder(1));
     graph.orders.answer = (seen, response) => {
       if (seen.path.startsWith('/orders/many')) return details(seen, response);
@@ -38,7 +39,8 @@ describe('what a list shows of what it names', () => {
     };
     const { data, errors } = await graph.ask(everything, {}, me);
     expect(errors).toEqual([]);
-    expect(data?.orders.items.flatMap((order: any) => order.lines.map((line: any) => line.product.id))).toHaveLength(400);
+    const wanted = [...all.values()].map(({ id, lines }) => ({ id, lines: lines.map((line) => ({ product: { id: line.productId } })) }));
+    expect(data).toEqual({ orders: { items: wanted } });
     expect([graph.orders.seen.length, graph.catalog.seen.length]).toEqual([2, 1]);
   });
 
@@ -52,7 +54,7 @@ describe('what a list shows of what it names', () => {
     graph.orders.says(200, anOrder(2));
     graph.catalog.says(500, { status: 500, type: 'x', title: 'x', code: 'x', detail: 'stack trace' });
     const { data, errors, codes } = await graph.ask(`{ order(id: "${id}") { status lines { name product { name } } } }`, {}, me);
-    expect(data?.order).toEqual({ status: 'PLACED', lines: [{ name: 'Mug', product: null }, { name: 'Mug', product: null }] });
+    expect(data).toEqual({ order: { status: 'PLACED', lines: [{ name: 'Mug', product: null }, { name: 'Mug', product: null }] } });
     expect(codes).toEqual(['unavailable', 'unavailable']);
     expect(JSON.stringify(errors)).not.toContain('stack trace');
   });
@@ -60,7 +62,7 @@ describe('what a list shows of what it names', () => {
   it('is null where a product is no longer on sale', async () => {
     graph.orders.says(200, anOrder(1));
     graph.catalog.says(200, { items: [] });
-    expect((await graph.ask(`{ order(id: "${id}") { lines { product { name } } } }`, {}, me)).data?.order.lines).toEqual([{ product: null }]);
+    expect((await graph.ask(`{ order(id: "${id}") { lines { product { name } } } }`, {}, me)).data).toEqual({ order: { lines: [{ product: null }] } });
   });
 });
 
@@ -90,7 +92,7 @@ describe('placing an order', () => {
     ['the argument before the header', { key: 'attempt-0001' }, { 'idempotency-key': 'attempt-0002' }],
   ])('takes its key from %s', async (_where, variables, headers) => {
     graph.orders.says(201, anOrder(1));
-    expect((await graph.ask(place, { input: wish, ...variables }, { ...me, ...headers })).data?.placeOrder.status).toBe('PLACED');
+    expect((await graph.ask(place, { input: wish, ...variables }, { ...me, ...headers })).data).toEqual({ placeOrder: expect.objectContaining({ status: 'PLACED' }) as object });
     expect(graph.orders.last.headers['idempotency-key']).toBe('attempt-0001');
     expect(JSON.parse(graph.orders.last.body)).toEqual(wish);
   });
@@ -102,7 +104,7 @@ describe('placing an order', () => {
     ['with a card for a token', { key: 'attempt-0001', input: { ...wish, paymentToken: '4242424242424242' } }, 'validation-failed', '/input/paymentToken'],
   ])('is refused %s', async (_what, variables, code, pointer) => {
     const { errors, codes, data } = await graph.ask(place, { input: wish, ...variables }, me);
-    expect([data, codes, errors[0]?.extensions['errors'][0].pointer]).toEqual([null, [code], pointer]);
+    expect([data, codes, errors[0]?.extensions['errors']]).toEqual([null, [code], [expect.objectContaining({ pointer })]]);
     expect(graph.orders.seen).toEqual([]);
   });
 
