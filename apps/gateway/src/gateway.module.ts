@@ -6,6 +6,7 @@ import { OpenApi } from './docs/open-api.ts';
 import { GatewayConfig } from './gateway.config.ts';
 import { GraphModule } from './graph/graph.module.ts';
 import { IndexController } from './index.controller.ts';
+import { EdgeLimits } from './limits/edge-limits.ts';
 import { NotificationsController } from './notifications.controller.ts';
 import { OidcProxy } from './oidc/oidc-proxy.ts';
 import { OrdersController } from './orders.controller.ts';
@@ -17,6 +18,6 @@ import { UpstreamsModule } from './upstreams.module.ts';
 @Module({
   imports: [UpstreamsModule, GraphModule, RedisModule.forRoot(GatewayConfig), CacheModule],
   controllers: [IndexController, ProductsController, ProductAdministrationController, OrdersController, NotificationsController, AccountsController, DocsController],
-  providers: [ResponseCache, OidcProxy, OpenApi],
+  providers: [EdgeLimits, ResponseCache, OidcProxy, OpenApi],
 })
 export class GatewayModule {}
