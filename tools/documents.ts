@@ -1,6 +1,6 @@
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { asyncApi, breakingChanges, language, messageSchema, topology, type AsyncApi, type CloudEvent } from '@shop/contracts';
+import { apiChanges, asyncApi, breakingChanges, language, messageSchema, topology, type AsyncApi, type CloudEvent, type OpenApiDocument } from '@shop/contracts';
 import { objectiveDocuments } from '@shop/infra/objective-documents';
 import { graphSchema } from '@shop/infra/graph-schema';
 import { gatewayOpenApi } from '@shop/infra/open-api';
@@ -12,6 +12,8 @@ export type Documents = ReadonlyMap<string, string>;
 
 const asyncApiFile = 'libs/contracts/generated/asyncapi.json';
 const graphFile = 'apps/gateway/generated/schema.graphql';
+/** The gateway's description of one version of its API. */
+const apiFile = (version: number) => `apps/gateway/generated/openapi.v${version}.json`;
 const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', 'docs/topology.md', 'docs/brokers.md', 'docs/objectives.md', 'infra/observability/**/*.{json,yml}'];
 const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
 
@@ -22,7 +24,7 @@ export async function documents(root: string): Promise<Documents> {
   return new Map([
     [asyncApiFile, json(asyncApi(spoken, examples(root)))],
     ...spoken.messages.map((contract): [string, string] => [`libs/contracts/generated/schemas/${contract.type}.json`, json(messageSchema(contract))]),
-    ['apps/gateway/generated/openapi.json', json(await gatewayOpenApi())],
+    ...(await gatewayOpenApi()).map((document, index): [string, string] => [apiFile(index + 1), json(document)]),
     [graphFile, await graphSchema()],
     ['docs/topology.md', note + topology(spoken)],
     ['docs/brokers.md', '<!-- Made by "npm run generate": edit libs/eventing/src/bus-traits.ts instead. -->\n' + brokersPage()],
@@ -36,12 +38,14 @@ function examples(root: string): Map<string, CloudEvent> {
   return new Map(files.map((file) => JSON.parse(readFileSync(join(root, file), 'utf8')) as CloudEvent).map((message) => [message.type, message]));
 }
 
-/** What would break for those who read messages, or ask the graph, by the committed documents. */
+/** What would break for those who read messages, call the API or ask the graph, by the committed documents. */
 export function broken(root: string, wanted: Documents): string[] {
-  const committed = read(root, asyncApiFile);
-  const messages = committed === undefined ? [] : breakingChanges(JSON.parse(committed) as AsyncApi, JSON.parse(wanted.get(asyncApiFile) ?? '{}') as AsyncApi);
-  const graph = read(root, graphFile);
-  return [...messages, ...(graph === undefined ? [] : graphChanges(graph, wanted.get(graphFile) ?? ''))];
+  const compare = <D>(file: string, changes: (before: D, after: D) => string[]) => {
+    const [before, after] = [read(root, file), wanted.get(file)];
+    const parse = (text: string) => (file.endsWith('.json') ? JSON.parse(text) : text) as D;
+    return before === undefined || after === undefined ? [] : changes(parse(before), parse(after));
+  };
+  return [...compare<AsyncApi>(asyncApiFile, breakingChanges), ...[1, 2].flatMap((version) => compare<OpenApiDocument>(apiFile(version), apiChanges)), ...compare(graphFile, graphChanges)];
 }
 
 /** Files that are not as they should be: other, missing, or left from something that is gone. */

@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
-import { HttpProblem, Public, validationFailed } from '@shop/platform';
+import { HttpProblem, Produces, Public, validationFailed } from '@shop/platform';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Graph, type Answer } from './graph.ts';
@@ -19,11 +19,14 @@ const json = z.string().transform((value, context): unknown => {
 });
 const query = z.object({ query: text, operationName: text, variables: json.pipe(record).optional(), extensions: json.pipe(persisted).optional() });
 
+const modern = 'application/graphql-response+json';
+
 /** A page of another site can send none of these without asking the browser, which asks us, who say no. */
 const preflighted = ['graphql-preflight', 'x-requested-with', 'apollo-require-preflight'];
 
 /** GraphQL over HTTP (https://graphql.github.io/graphql-over-http/draft/). Open to everybody: each field says who may have it. */
 @Public()
+@Produces('application/json', modern)
 @Controller('graphql')
 export class GraphController {
   constructor(private readonly graph: Graph) {}
@@ -49,8 +52,6 @@ function parsed<T>(schema: z.ZodType<T>, given: unknown, pointer: string): T {
   if (result.success) return result.data;
   throw validationFailed(result.error.issues, pointer);
 }
-
-const modern = 'application/graphql-response+json';
 
 /** By the specification: who takes graphql-response+json learns from the status that nothing was executed; plain JSON is always 200. */
 function answer(reply: FastifyReply, { status, result }: Answer): string {
