@@ -47,6 +47,8 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
       CATALOG_URLS: urls('catalog'),
       ORDERS_URLS: urls('orders'),
       NOTIFICATIONS_URLS: urls('notifications'),
+      // For people who try it out; a deployment executes what is listed.
+      GRAPH_OPERATIONS: 'any',
     }),
     auth: () => ({ ...data('auth'), TRUST_PROXY: '127.0.0.1', COOKIE_KEYS: secret('cookies'), NOTIFICATIONS_CLIENT_SECRET: secret('notifications client'), OPERATOR_CLIENT_SECRET: secret('operator client'), SEED_DEMO: 'true' }),
     catalog: () => ({ ...data('catalog'), ...outbox('catalog'), ...bus, ...cache, SEED_DEMO: 'true' }),
