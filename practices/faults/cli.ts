@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { kafkaObstacle, noKafkaBecause } from '@shop/infra/servers';
+import { runProgram } from '@shop/infra/program';
 import { Obstacle } from '@shop/infra/state';
 import { faults, keep, lastResult } from './catalogue.ts';
 import type { Fault } from './fault.ts';
@@ -130,11 +131,4 @@ function print(line: string): 0 {
   return 0;
 }
 
-try {
-  process.exit(await main());
-} catch (error) {
-  // A sentence for what people can do something about; a stack for what is a bug of ours.
-  const expected = error instanceof Obstacle || String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
-  process.stderr.write(`${expected ? (error as Error).message : (error as Error).stack}\n`);
-  process.exit(1);
-}
+await runProgram(main);

@@ -32,5 +32,6 @@ export { UpstreamProblem } from './upstream/upstream-problem.ts';
 export { defineService, type ServiceDefinition } from './service/define-service.ts';
 export { Health, type Check, type HealthReport } from './service/health.ts';
 export { Logger } from './service/logger.ts';
+export { Recurring, type RecurringOptions } from './service/recurring.ts';
 export { runService, type RunningService } from './service/run-service.ts';
 export { StartupFailure } from './service/startup-failure.ts';
