@@ -21,7 +21,8 @@ const usage = `npm run events -- <command>     for whoever operates the shop tha
   dead-letters replay [--consumer c] [--key k] [--reason text] [--rate 10] [--yes]
       says what it would send again to the topics they came from; with --yes it does, so many a second at most
   outbox status
-      for each service: messages that wait to be published, how long, by shard; who publishes them; what the broker refused
+      for each service: messages that wait to be published, how long, by shard, or the slot of the log;
+      who publishes them; what the broker refused
   projection check orders
       whether the list of orders is what the orders' events make it, each at a recorded version: both hashes
   projection rebuild orders
