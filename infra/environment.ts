@@ -48,7 +48,7 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
       ORDERS_URLS: urls('orders'),
       NOTIFICATIONS_URLS: urls('notifications'),
     }),
-    auth: () => ({ ...data('auth'), COOKIE_KEYS: secret('cookies'), NOTIFICATIONS_CLIENT_SECRET: secret('notifications client'), OPERATOR_CLIENT_SECRET: secret('operator client'), SEED_DEMO: 'true' }),
+    auth: () => ({ ...data('auth'), TRUST_PROXY: '127.0.0.1', COOKIE_KEYS: secret('cookies'), NOTIFICATIONS_CLIENT_SECRET: secret('notifications client'), OPERATOR_CLIENT_SECRET: secret('operator client'), SEED_DEMO: 'true' }),
     catalog: () => ({ ...data('catalog'), ...outbox('catalog'), ...bus, ...cache, SEED_DEMO: 'true' }),
     orders: () => ({ ...data('orders'), ...outbox('orders'), ...bus }),
     payments: () => ({ ...data('payments'), ...outbox('payments'), ...bus, PROVIDER_URL: urlOf(topology.outside.provider), PROVIDER_KEY: secret('provider key') }),
@@ -65,11 +65,17 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
     HOST: '127.0.0.1',
     INSTANCE: String(instance),
     LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'info',
+    ...given('RATE_LIMITS', 'SHED_LOOP_DELAY_MS', 'MAX_CONNECTIONS'),
     ISSUER: `${urlOf(ports.gateway[0]!)}/oidc`,
     JWKS_URL: `${urlOf(ports.auth[0]!)}/oidc/jwks`,
     ...telemetry,
     ...own[service](),
   };
+}
+
+/** What whoever starts the shop may say for all its services: `RATE_LIMITS=off npm start`, before a load test. */
+function given(...names: string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
 }
 
 /** What a process needs of the machine, and where whoever starts it wants its telemetry; everything else it is told explicitly. */

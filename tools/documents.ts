@@ -1,6 +1,7 @@
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { asyncApi, breakingChanges, language, messageSchema, topology, type AsyncApi, type CloudEvent } from '@shop/contracts';
+import { objectiveDocuments } from '@shop/infra/objective-documents';
 import { gatewayOpenApi } from '@shop/infra/open-api';
 import { brokersPage } from './brokers-page.ts';
 
@@ -8,7 +9,7 @@ import { brokersPage } from './brokers-page.ts';
 export type Documents = ReadonlyMap<string, string>;
 
 const asyncApiFile = 'libs/contracts/generated/asyncapi.json';
-const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', 'docs/topology.md', 'docs/brokers.md'];
+const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', 'docs/topology.md', 'docs/brokers.md', 'docs/objectives.md', 'infra/observability/**/*.{json,yml}'];
 const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
 
 /** The documents as the code now says they should be. */
@@ -21,6 +22,7 @@ export async function documents(root: string): Promise<Documents> {
     ['apps/gateway/generated/openapi.json', json(await gatewayOpenApi())],
     ['docs/topology.md', note + topology(spoken)],
     ['docs/brokers.md', '<!-- Made by "npm run generate": edit libs/eventing/src/bus-traits.ts instead. -->\n' + brokersPage()],
+    ...objectiveDocuments(),
   ]);
 }
 

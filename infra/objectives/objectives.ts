@@ -55,4 +55,5 @@ export const objectives: readonly Objective[] = [
   { id: 'read-availability', kind: 'availability', target: 0.999, routes: reading, promise: 'Of a thousand looks at products and orders, 999 are answered' },
   { id: 'read-latency', kind: 'latency', target: 0.99, withinSeconds: 0.25, routes: reading, promise: 'Of a hundred looks at products and orders, 99 are answered within 250 ms' },
   { id: 'order-freshness', kind: 'freshness', target: 0.99, withinSeconds: 1, consumer: 'orders.list', promise: 'Of a hundred changes of an order, 99 stand in the list of orders within a second' },
+  { id: 'saga-freshness', kind: 'freshness', target: 0.99, withinSeconds: 1, consumer: 'orders.saga', promise: 'Of a hundred answers to an order, 99 move it on within a second' },
 ];

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { globSync } from 'node:fs';
 import { join } from 'node:path';
 import { cached, onPath } from '../cache.ts';
 import type { State } from '../state.ts';
@@ -19,7 +19,6 @@ export async function fromDebian(state: State, name: string, after = ':'): Promi
     await sh('apt-get', `apt-get download $(apt-get install --simulate --no-install-recommends ${name} | awk '$1 == "Inst" { print $2 }')`);
     await sh('dpkg', `for package in *.deb; do dpkg -x "$package" . && rm "$package"; done; ${after}`);
   });
-  const libraries = readdirSync(join(folder, 'usr/lib'), { recursive: true, encoding: 'utf8' }).filter((file) => /\.so(\.|$)/.test(file));
-  const folders = new Set(libraries.map((file) => join(folder, 'usr/lib', file, '..')));
+  const folders = new Set(globSync('usr/lib/**/*.so{,.*}', { cwd: folder }).map((file) => join(folder, file, '..')));
   return { folder, env: { ...process.env, LD_LIBRARY_PATH: [...folders].join(':') } };
 }

@@ -13,7 +13,11 @@ export class AuthConfig extends Config(
     NOTIFICATIONS_CLIENT_SECRET: secret,
     /** With it an operator asks for a token; absent: nobody gets one for `operations`. */
     OPERATOR_CLIENT_SECRET: secret.optional(),
-    /** Creates the demo customer of the README; never set where real people sign in. */
+    /** How long a key is published before it signs: longer than whoever checks tokens keeps the published keys (ten minutes, here). */
+    SIGNING_KEY_LEAD_SECONDS: z.coerce.number().min(0).max(86_400).default(900),
+    /** How long a key signs before the next one is made. */
+    SIGNING_KEY_DAYS: z.coerce.number().min(1).max(366).default(30),
+    /** Creates the demo accounts of the README, and a program of somebody else's; never set where real people sign in. */
     SEED_DEMO: z.stringbool().default(false),
   }),
 ) {}

@@ -9,6 +9,7 @@ import * as oauth from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { capacity } from './accounts/passwords.ts';
 import { auth } from './service.ts';
+import { Visitor } from './visitor.fixture.ts';
 
 /**
  * Two instances behind one public address that nobody here can resolve: each request goes to the other instance than the one
@@ -18,6 +19,8 @@ const issuer = 'https://shop.example/oidc';
 const redirectUri = 'http://127.0.0.1:47111/callback';
 const [customer, clientSecret] = [{ email: 'demo@example.com', password: 'demo-password-1' }, 'secret-of-notifications'];
 
+/** What notifications asks for: good at auth, and at no other service. */
+const addressLookup = { scope: 'accounts:read', resource: 'urn:shop:auth' };
 const operatorSecret = 'secret-of-the-operator';
 const { url: databaseUrl } = await freshDatabase('auth');
 const database = new Database(databaseUrl, { size: 2, application: 'spec' });
@@ -62,34 +65,14 @@ function balanced(url: string | URL, init: RequestInit = {}): Promise<Response> 
   return fetch(`http://127.0.0.1:${ports[turn % 2]}${inside.pathname}${inside.search}`, { ...init, redirect: 'manual' });
 }
 
-/** Somebody with a browser. */
-class Visitor {
-  private readonly cookies = new Map<string, string>();
-  at = new URL(issuer);
-  html = '';
-
-  /** Follows redirects until a page, or until the application's own address. */
-  async open(url: URL, init: RequestInit = {}): Promise<number> {
-    const cookie = [...this.cookies].map((pair) => pair.join('=')).join('; ');
-    const response = await balanced(url, { ...init, headers: { accept: 'text/html', cookie } });
-    for (const [name = '', value = ''] of response.headers.getSetCookie().map((line) => line.split(';')[0]!.split('='))) this.cookies.set(name, value);
-    const to = response.headers.get('location');
-    [this.at, this.html] = [to ? new URL(to, url) : url, await response.text()];
-    return to && !to.startsWith(redirectUri) ? this.open(this.at) : response.status;
-  }
-
-  send(fields: Record<string, string>, page = this.at): Promise<number> {
-    const token = /name="token" value="([^"]+)"/.exec(this.html)?.[1] ?? '';
-    return this.open(page, { method: 'POST', body: new URLSearchParams({ token, ...fields }) });
-  }
-}
+const newVisitor = () => new Visitor(balanced, new URL(issuer), [redirectUri]);
 
 /** At the sign-in page, as the shop's application sends people there. */
 async function atTheDoor(extra: Record<string, string> = {}) {
   const verifier = oauth.randomPKCECodeVerifier();
   const pkce = { code_challenge: await oauth.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256' };
   const parameters = { redirect_uri: redirectUri, scope: 'openid orders:read orders:write', ...pkce, ...extra };
-  const visitor = new Visitor();
+  const visitor = newVisitor();
   const status = await visitor.open(oauth.buildAuthorizationUrl(shopCli, parameters));
   return { visitor, status, verifier };
 }
@@ -205,7 +188,7 @@ describe('auth, twice behind one address', () => {
     expect(await visitor.send({ ...customer, token: 'forged' })).toBe(403);
     const { visitor: other } = await atTheDoor();
     expect(await other.send(customer, page)).toBe(400);
-    expect(await new Visitor().open(page)).toBe(400);
+    expect(await newVisitor().open(page)).toBe(400);
   });
 
   it('registers a customer once, by page and by API', async () => {
@@ -226,9 +209,9 @@ describe('auth, twice behind one address', () => {
 
   it('tells a service of its own who somebody is, and nobody else', async () => {
     const { access_token: theirs, id_token } = await signedIn();
-    const { access_token: ours } = await oauth.clientCredentialsGrant(notifications, { scope: 'accounts:read' });
+    const { access_token: ours } = await oauth.clientCredentialsGrant(notifications, addressLookup);
     secrets.push(ours);
-    expect(decodeJwt(ours)).toMatchObject({ sub: 'notifications', aud: 'shop', scope: 'accounts:read' });
+    expect(decodeJwt(ours)).toMatchObject({ sub: 'notifications', aud: 'auth', scope: 'accounts:read' });
     const account = new URL(`/accounts/${decodeJwt(id_token!).sub}`, issuer);
     expect(await (await balanced(account, withToken(ours))).json()).toMatchObject({ email: customer.email });
     const statuses = await Promise.all([balanced(account, withToken(theirs)), balanced(account), balanced(account, withToken(id_token!))]);
@@ -253,9 +236,8 @@ describe('auth, twice behind one address', () => {
 
   it('sends people away rather than let a storm of sign-ins take all there is', async () => {
     const { visitor } = await atTheDoor();
-    const { html, at } = visitor;
-    const storm = Array.from({ length: 2 * capacity + 50 }, () => Object.assign(Object.create(visitor) as Visitor, { html, at }).send({ ...customer, password: 'wrong' }));
-    await expect(oauth.clientCredentialsGrant(notifications, { scope: 'accounts:read' })).resolves.toBeDefined();
+    const storm = Array.from({ length: 2 * capacity + 50 }, (_, n) => visitor.twin().send({ email: `nobody-${n}@example.com`, password: 'wrong' }));
+    await expect(oauth.clientCredentialsGrant(notifications, addressLookup)).resolves.toBeDefined();
     expect(new Set(await Promise.all(storm))).toEqual(new Set([422, 503]));
   });
 

@@ -1,35 +1,51 @@
 import { Module, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { Database, DatabaseModule, Logger } from '@shop/platform';
-import { Provider } from 'oidc-provider';
 import { Accounts } from './accounts/accounts.ts';
 import { AccountsController } from './accounts/accounts.controller.ts';
 import { DemoAccounts } from './accounts/demo-accounts.ts';
 import { Passwords } from './accounts/passwords.ts';
+import { Audit } from './audit/audit.ts';
 import { AuthConfig } from './auth.config.ts';
 import { mount } from './oidc/mount.ts';
+import { AuthOperationsController } from './oidc/auth-operations.controller.ts';
 import { openIdProvider } from './oidc/open-id.ts';
+import { ProviderHost } from './oidc/provider-host.ts';
 import { Purge } from './oidc/purge.ts';
+import { PasswordController } from './password/password.controller.ts';
+import { GuessLimits } from './sign-in/guess-limits.ts';
 import { SignInController } from './sign-in/sign-in.controller.ts';
+import { SignIns } from './sign-in/sign-ins.ts';
 
 @Module({
   imports: [DatabaseModule.forRoot(AuthConfig)],
-  controllers: [AccountsController, SignInController],
+  controllers: [AccountsController, SignInController, PasswordController, AuthOperationsController],
   providers: [
     Accounts,
     Passwords,
     DemoAccounts,
+    Audit,
+    GuessLimits,
+    SignIns,
     Purge,
-    { provide: Provider, useFactory: openIdProvider, inject: [AuthConfig, Database, Accounts, Logger] },
+    {
+      provide: ProviderHost,
+      inject: [AuthConfig, Database, Accounts, Audit, Logger],
+      useFactory: (config: AuthConfig, database: Database, accounts: Accounts, audit: Audit, logger: Logger) => {
+        const times = { lead: config.SIGNING_KEY_LEAD_SECONDS, rotateAfter: config.SIGNING_KEY_DAYS * 24 * 60 * 60 };
+        return ProviderHost.open((keys) => openIdProvider({ config, database, accounts, audit, logger }, keys), { database, audit, logger, times });
+      },
+    },
   ],
 })
 export class AuthModule implements OnModuleInit {
   constructor(
     private readonly http: HttpAdapterHost,
-    private readonly provider: Provider,
+    private readonly provider: ProviderHost,
+    private readonly config: AuthConfig,
   ) {}
 
   async onModuleInit(): Promise<void> {
-    await mount(this.http.httpAdapter.getInstance(), this.provider);
+    await mount(this.http.httpAdapter.getInstance(), this.provider, this.config.ISSUER);
   }
 }

@@ -1,22 +1,53 @@
-import { Body, Controller, Post, Res } from '@nestjs/common';
-import { accountView, registerAccount, type AccountView, type RegisterAccount } from '@shop/contracts';
-import { Public } from '@shop/platform';
+import { Body, Controller, Get, Param, Post, Put, Res } from '@nestjs/common';
+import { accountRoles, accountView, changeRoles, id, registerAccount, type AccountRoles, type AccountView, type ChangeRoles, type RegisterAccount } from '@shop/contracts';
+import { CurrentPrincipal, IfMatch, Public, RequireRole, RequireScope, type Principal } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
-import { answer } from './answer.ts';
+import { answer, ifMatch } from './answer.ts';
 import { Operation } from './docs/operation.ts';
 import { strict } from './strict.ts';
 import { Auth } from './upstreams.ts';
 
 const newAccount = strict(registerAccount);
+const newRoles = strict(changeRoles);
 
-@Public()
 @Controller('v1/accounts')
 export class AccountsController {
   constructor(private readonly auth: Auth) {}
 
   @Post()
+  @Public()
   @Operation({ summary: 'Register as a customer', status: 201, answer: accountView, refuses: [409, 413, 415, 422] })
   register(@Body({ schema: newAccount }) body: RegisterAccount, @Res({ passthrough: true }) reply: FastifyReply): Promise<AccountView> {
     return answer(reply, this.auth.request({ method: 'POST', path: '/accounts', body, schema: accountView }));
+  }
+
+  @Get(':id/roles')
+  @RequireRole('admin')
+  @RequireScope('accounts:write')
+  @Operation({ summary: 'What somebody may do', answer: accountRoles, sends: ['ETag'], refuses: [404] })
+  roles(@CurrentPrincipal() { token }: Principal, @Param('id', { schema: id }) account: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<AccountRoles> {
+    return answer(reply, this.auth.request({ method: 'GET', path: `/accounts/${account}/roles`, token, schema: accountRoles }));
+  }
+
+  @Put(':id/roles')
+  @RequireRole('admin')
+  @RequireScope('accounts:write')
+  @Operation({
+    summary: 'Give somebody these roles and no other',
+    description: 'They hold from the next access token on, five minutes later at most. No admin takes that role from themselves.',
+    answer: accountRoles,
+    sends: ['ETag'],
+    takes: ['If-Match'],
+    needs: 'If-Match',
+    refuses: [404, 409, 412, 413, 415, 428],
+  })
+  changeRoles(
+    @CurrentPrincipal() { token }: Principal,
+    @Param('id', { schema: id }) account: string,
+    @Body({ schema: newRoles }) body: ChangeRoles,
+    @IfMatch('required') version: number | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AccountRoles> {
+    return answer(reply, this.auth.request({ method: 'PUT', path: `/accounts/${account}/roles`, body, headers: ifMatch(version, '*'), token, schema: accountRoles, idempotent: false }));
   }
 }

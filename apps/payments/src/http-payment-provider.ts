@@ -1,18 +1,6 @@
-import {
-  BrokenCircuitError,
-  circuitBreaker,
-  ExponentialBackoff,
-  handleWhen,
-  retry,
-  SamplingBreaker,
-  TaskCancelledError,
-  timeout,
-  TimeoutStrategy,
-  wrap,
-  type IPolicy,
-} from 'cockatiel';
 import { DomainError, type Money } from '@shop/kernel';
-import { calling, currentTraceparent } from '@shop/platform';
+import { calling, currentTraceparent, NotCalled, ResilientCalls, type CallPolicy } from '@shop/platform';
+import { TaskCancelledError } from 'cockatiel';
 import { Pool } from 'undici';
 import { z } from 'zod';
 import type { Authorisation, Standing } from './domain/payment.ts';
@@ -46,29 +34,36 @@ export interface HttpPaymentProviderOptions {
   readonly deadlineMs?: number;
   /** Called when the circuit opens or closes. */
   readonly onCircuit?: (state: 'open' | 'closed') => void;
+  /** How calls that move money are made, and how the ledger is asked (ResilientCalls). */
+  readonly calls?: (what: 'moves' | 'looks') => CallPolicy;
 }
+
+/** Calls at once: moves that hang must not keep the ledger from being asked. */
+const atOnce = { moves: 24, looks: 8 } as const;
 
 /**
  * The provider's HTTP API. Every move carries an Idempotency-Key made from the order, so it is safe to repeat: at most twice here, with
- * jitter, and later by whoever finds out what became of it. A provider that fails half of ten seconds' calls is left alone for a while
- * instead of waited for.
+ * jitter and within a retry budget, and later by whoever finds out what became of it. A provider that fails half of ten seconds' calls is
+ * left alone for a while instead of waited for.
  */
 export class HttpPaymentProvider extends PaymentProvider {
   readonly #pool: Pool;
   readonly #key: string;
   readonly #base: URL;
-  readonly #moves: IPolicy;
+  readonly #deadlineMs: number;
+  readonly #moves: CallPolicy;
   /** Another circuit: the ledger is wanted most when moves go unanswered. */
-  readonly #looks: IPolicy;
+  readonly #looks: CallPolicy;
 
-  constructor({ url, key, attemptMs = 2_000, deadlineMs = 5_000, onCircuit }: HttpPaymentProviderOptions) {
+  constructor({ url, key, attemptMs = 2_000, deadlineMs = 5_000, onCircuit, calls }: HttpPaymentProviderOptions) {
     super();
     this.#base = new URL(url);
     this.#key = key;
-    // The pool is the bulkhead: a slow provider ties up this many sockets and no more.
-    this.#pool = new Pool(this.#base.origin, { connections: 32, connect: { timeout: attemptMs }, headersTimeout: attemptMs, bodyTimeout: attemptMs });
-    const policy = () => resilient(attemptMs, deadlineMs, onCircuit);
-    [this.#moves, this.#looks] = [policy(), policy()];
+    this.#deadlineMs = deadlineMs;
+    const connections = atOnce.moves + atOnce.looks;
+    this.#pool = new Pool(this.#base.origin, { connections, connect: { timeout: attemptMs }, headersTimeout: attemptMs, bodyTimeout: attemptMs });
+    const make = calls ?? ((what) => resilient(what, attemptMs, onCircuit));
+    [this.#moves, this.#looks] = [make('moves'), make('looks')];
   }
 
   override async authorise(orderId: string, { amount, currency, paymentToken }: Money & { paymentToken: string }): Promise<Authorisation> {
@@ -101,10 +96,11 @@ export class HttpPaymentProvider extends PaymentProvider {
     return this.#ask(this.#moves, { method: 'POST', path, headers, body: JSON.stringify(body) }, schema);
   }
 
-  async #ask<T>(policy: IPolicy, ask: Ask, schema: z.ZodType<T>): Promise<T> {
+  async #ask<T>(policy: CallPolicy, ask: Ask, schema: z.ZodType<T>): Promise<T> {
     try {
       const told = { 'http.request.method': ask.method, 'peer.service': 'payment-provider' };
-      return await policy.execute(({ signal }) => calling(`${ask.method} payment provider`, told, () => this.#attempt(ask, schema, signal)));
+      const call = (signal: AbortSignal) => calling(`${ask.method} payment provider`, told, () => this.#attempt(ask, schema, signal));
+      return await policy.execute(call, { signal: AbortSignal.timeout(this.#deadlineMs), repeatable: true });
     } catch (error) {
       throw isTransient(error) ? unavailable(error) : error;
     }
@@ -127,23 +123,19 @@ interface Ask {
   readonly body?: string;
 }
 
-function resilient(attemptMs: number, deadlineMs: number, onCircuit: HttpPaymentProviderOptions['onCircuit']): IPolicy {
-  const breaker = circuitBreaker(handleWhen(isTransient), {
-    // At least five calls in the window: one failure on a quiet night is no outage.
-    breaker: new SamplingBreaker({ threshold: 0.5, duration: 10_000, minimumRps: 0.5 }),
-    halfOpenAfter: new ExponentialBackoff({ initialDelay: 500, maxDelay: 10_000 }),
+function resilient(what: keyof typeof atOnce, attemptMs: number, onCircuit: HttpPaymentProviderOptions['onCircuit']): CallPolicy {
+  return new ResilientCalls({
+    name: `payment-provider-${what}`,
+    isFailure: (outcome) => 'error' in outcome && isTransient(outcome.error),
+    isPassing: isTransient,
+    retries: 2,
+    longestPause: 500,
+    atOnce: atOnce[what],
+    queue: 2 * atOnce[what],
+    attemptMs,
+    leftAloneMs: [500, 10_000],
+    ...(onCircuit && { onCircuit }),
   });
-  breaker.onBreak(() => onCircuit?.('open'));
-  breaker.onReset(() => onCircuit?.('closed'));
-  return wrap(
-    timeout(deadlineMs, TimeoutStrategy.Aggressive),
-    retry(handleWhen((error) => isTransient(error) && !(error instanceof BrokenCircuitError)), {
-      maxAttempts: 2,
-      backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: 500 }),
-    }),
-    breaker,
-    timeout(attemptMs, TimeoutStrategy.Aggressive),
-  );
 }
 
 /** 408, 425, 429 and 5xx may pass, and so may a key that is being changed; any other answer will never be another. */
@@ -162,8 +154,8 @@ function isTransient(error: unknown): boolean {
 function unavailable(error: unknown): Error {
   if (error instanceof DomainError) return error;
   const why =
-    error instanceof BrokenCircuitError ? 'is left alone for a while, after too many failures'
-    : error instanceof TaskCancelledError ? 'did not answer in time'
+    error instanceof NotCalled ? error.message
+    : error instanceof TaskCancelledError || (error as Error).name === 'TimeoutError' ? 'did not answer in time'
     : `could not be asked: ${(error as { code?: string }).code ?? String(error)}`;
   return new DomainError('unavailable', 'provider-unavailable', `The payment provider ${why}.`);
 }

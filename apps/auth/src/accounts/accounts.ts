@@ -1,10 +1,12 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { registerAccount, type AccountView, type RegisterAccount, type Role } from '@shop/contracts';
+import { registerAccount, type AccountRoles, type AccountView, type RegisterAccount, type Role } from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
-import { Database, failsLikeDatabase } from '@shop/platform';
+import { Database, failsLikeDatabase, PreconditionFailed } from '@shop/platform';
+import { Audit } from '../audit/audit.ts';
 import { PrismaClient } from '../generated/prisma/client.ts';
+import { endAll } from '../oidc/artifact-store.ts';
 import { Passwords } from './passwords.ts';
 
 /** Who somebody is to the rest of the shop. */
@@ -19,8 +21,9 @@ export class Accounts {
   private readonly prisma: ReturnType<typeof openPrisma>;
 
   constructor(
-    database: Database,
+    private readonly database: Database,
     private readonly passwords: Passwords,
+    private readonly audit: Audit,
   ) {
     this.prisma = openPrisma(database);
   }
@@ -54,13 +57,54 @@ export class Accounts {
   /** Name and address, for whoever writes to people. Throws `not-found`. */
   async view(id: string): Promise<AccountView> {
     const account = await this.prisma.account.findUnique({ where: { id }, select: { id: true, email: true, name: true } });
-    if (!account) throw new DomainError('not-found', 'account-not-found', 'There is no such account.');
-    return account;
+    return account ?? notFound();
+  }
+
+  /** Whose address this is, for the log; undefined for whatever else was typed. */
+  async idOf(email: string): Promise<string | undefined> {
+    const address = registerAccount.shape.email.safeParse(email.trim());
+    if (!address.success) return undefined;
+    return (await this.prisma.account.findUnique({ where: { email: address.data.toLowerCase() }, select: { id: true } }))?.id;
+  }
+
+  /** Sets another password and ends everything that was signed in with the old one: sessions, and every family of refresh tokens. */
+  async changePassword(id: string, password: string, address: string): Promise<void> {
+    const hash = await this.passwords.hash(password);
+    await this.database.transaction(async (tx) => {
+      await tx.query('UPDATE accounts SET password_hash = $2 WHERE id = $1', [id, hash]);
+      await endAll(tx, id);
+      await this.audit.note('password-changed', { account: id, address }, tx);
+    });
+  }
+
+  /** What somebody may do. Throws `not-found`. */
+  async roles(id: string): Promise<AccountRoles> {
+    const [found] = await this.database.query<AccountRoles>('SELECT roles, version FROM accounts WHERE id = $1', [id]);
+    return found ?? notFound();
+  }
+
+  /** Gives somebody these roles and no other; `ifVersion` is the caller's If-Match. From the next token on, at most five minutes later, they hold. */
+  async changeRoles(id: string, roles: readonly Role[], { ifVersion, by }: { ifVersion: number | undefined; by: string }): Promise<AccountRoles> {
+    if (id === by && !roles.includes('admin')) throw new DomainError('conflict', 'own-role', 'Nobody takes the role of an admin from themselves: another admin can.');
+    return this.database.transaction(async (tx) => {
+      const [before] = await tx.query<AccountRoles>('SELECT roles, version FROM accounts WHERE id = $1 FOR UPDATE', [id]);
+      if (!before) return notFound();
+      if (ifVersion !== undefined && before.version !== ifVersion) throw new PreconditionFailed();
+      const wanted = [...new Set(roles)].sort();
+      if (wanted.join() === [...before.roles].sort().join()) return before;
+      await tx.query('UPDATE accounts SET roles = $2, version = version + 1 WHERE id = $1', [id, wanted]);
+      await this.audit.note('roles-changed', { account: id, details: { by, from: before.roles, to: wanted } }, tx);
+      return { roles: wanted, version: before.version + 1 };
+    });
   }
 
   async has(email: string): Promise<boolean> {
     return (await this.prisma.account.count({ where: { email } })) > 0;
   }
+}
+
+function notFound(): never {
+  throw new DomainError('not-found', 'account-not-found', 'There is no such account.');
 }
 
 /**

@@ -2,7 +2,7 @@ import { Database } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ArtifactStore, purgeExpired } from './artifact-store.ts';
-import { signingKeys } from './signing-keys.ts';
+import { keyStates, rotate, signingKeys } from './signing-keys.ts';
 
 const { url } = await freshDatabase('auth');
 const database = new Database(url, { size: 10, application: 'spec' });
@@ -65,11 +65,18 @@ describe('signing keys', () => {
     for (const keys of seen) expect(keys).toEqual(seen[0]);
   });
 
-  it('that are retired sign nothing more: the next start signs with a new one, and still publishes the old', async () => {
-    const [retired] = await signingKeys(database);
-    await database.query('UPDATE signing_keys SET retired_at = now()');
-    const [first, second] = await signingKeys(database);
-    expect(first?.kid).not.toBe(retired?.kid);
-    expect(second).toEqual(retired);
+  it('are made anew before they are needed: published first, used later, one for all, and dropped when nothing of theirs is shown any more', async () => {
+    const [first] = await signingKeys(database);
+    const made = await Promise.all(Array.from({ length: 5 }, () => rotate(database, { lead: 900, rotateAfter: 60 }, { now: true })));
+    expect(made.filter(Boolean)).toHaveLength(1);
+    expect((await signingKeys(database)).map(({ kid }) => kid)).toEqual([first?.kid, made.find(Boolean)]);
+    expect((await keyStates(database)).map(({ state }) => state)).toEqual(['signs', 'next']);
+    await database.query(`UPDATE signing_keys SET signs_from = signs_from - interval '901 seconds'`);
+    expect((await signingKeys(database)).map(({ kid }) => kid)).toEqual([made.find(Boolean), first?.kid]);
+    expect((await keyStates(database)).map(({ state }) => state)).toEqual(['signs', 'kept']);
+    expect(await rotate(database, { lead: 900, rotateAfter: 60 }, { now: false })).toBeUndefined();
+    await database.query(`UPDATE signing_keys SET signs_from = signs_from - interval '25 hours'`);
+    expect(await rotate(database, { lead: 900, rotateAfter: 60 }, { now: false })).toBeDefined();
+    expect((await signingKeys(database)).map(({ kid }) => kid)).not.toContain(first?.kid);
   });
 });

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Database } from '@shop/platform';
+import type { Database, Transaction } from '@shop/platform';
 import { errors, Provider, type Adapter, type AdapterPayload } from 'oidc-provider';
 
 /** Seconds in which a refresh token used twice is taken for two tabs or a lost answer, not for theft. */
@@ -22,6 +22,8 @@ export class ArtifactStore implements Adapter {
   constructor(
     private readonly model: string,
     private readonly database: Database,
+    /** Told before a code or a refresh token that was used already is answered. */
+    private readonly reused: (payload: AdapterPayload) => Promise<void> = () => Promise.resolve(),
   ) {}
 
   async upsert(id: string, payload: AdapterPayload, expiresIn?: number): Promise<void> {
@@ -40,7 +42,10 @@ export class ArtifactStore implements Adapter {
     if (!found) return undefined;
     // oidc-provider answers reuse by revoking the family. Two parallel refreshes of an honest client would end its session, so the
     // one who comes too late but at once is only refused; it is no weaker: a stolen token gains nothing in these seconds either.
-    if (this.model === 'RefreshToken' && found.just && Provider.ctx?.oidc.route === 'token') throw alreadyUsed();
+    if (found.consumed !== null && credentials.has(this.model) && Provider.ctx?.oidc.route === 'token') {
+      if (this.model === 'RefreshToken' && found.just) throw alreadyUsed();
+      await this.reused(found.payload);
+    }
     return { ...found.payload, jti: id, ...(found.consumed !== null && { consumed: found.consumed }) };
   }
 
@@ -79,6 +84,20 @@ export class ArtifactStore implements Adapter {
     );
     return row;
   }
+}
+
+/** Ends a browser's session and every family of refresh tokens that began in it. */
+export async function endSession(database: Database, uid: string): Promise<void> {
+  await database.query(
+    `DELETE FROM oidc_artifacts WHERE uid = $1 OR (grant_id IS NOT NULL AND grant_id IN (SELECT grant_id FROM oidc_artifacts WHERE payload ? 'sessionUid' AND payload ->> 'sessionUid' = $1))`,
+    [uid],
+    'oidc-end-session',
+  );
+}
+
+/** Ends everything that a person has under way: sessions, codes, grants and their refresh tokens. */
+export async function endAll(tx: Transaction, accountId: string): Promise<void> {
+  await tx.query(`DELETE FROM oidc_artifacts WHERE payload ? 'accountId' AND payload ->> 'accountId' = $1`, [accountId], 'oidc-end-all');
 }
 
 /** Of one length, and whatever a stranger sends as an id is one that Postgres can take. */

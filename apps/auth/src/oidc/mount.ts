@@ -1,21 +1,19 @@
-import type { FastifyInstance } from 'fastify';
-import type { Provider } from 'oidc-provider';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ProviderHost } from './provider-host.ts';
 
 /**
  * Puts the provider under the issuer's path. It reads its requests itself, so this corner of Fastify parses no body. Where the
  * provider believes itself to be is the issuer and nothing a caller can say: a forged X-Forwarded-Host would otherwise end up in
  * the discovery document and in the links of the sign-in page.
  */
-export async function mount(server: FastifyInstance, provider: Provider): Promise<void> {
-  const { pathname, host, protocol } = new URL(provider.issuer);
+export async function mount(server: FastifyInstance, provider: ProviderHost, issuer: string): Promise<void> {
+  const { pathname, host, protocol } = new URL(issuer);
   if (pathname !== '/oidc') throw new Error(`ISSUER must end in /oidc, where the sign-in pages are`);
   takeForms(server);
-  sayWhatIsMissing(provider, pathname);
-  const handle = provider.callback();
   await server.register(async (corner) => {
     corner.removeAllContentTypeParsers();
     corner.addContentTypeParser('*', (_request, _body, done) => done(null));
-    corner.all(`${pathname}/*`, (request, reply) => {
+    const handler = (request: FastifyRequest, reply: FastifyReply) => {
       const { raw } = request;
       // Parameters are kept while somebody signs in, and Postgres has no NUL.
       if (raw.url?.includes('%00')) return reply.code(400).send({ error: 'invalid_request', error_description: 'NUL in a parameter' });
@@ -24,8 +22,9 @@ export async function mount(server: FastifyInstance, provider: Provider): Promis
       raw.headers['x-forwarded-proto'] = protocol.slice(0, -1);
       // How Express and Connect say where something is mounted, which oidc-provider understands.
       Object.assign(raw, { originalUrl: raw.url, url: raw.url?.slice(pathname.length) });
-      return handle(raw, reply.raw);
-    });
+      return provider.answer(raw, reply.raw);
+    };
+    corner.route({ method: ['GET', 'HEAD', 'POST', 'OPTIONS'], url: `${pathname}/*`, handler });
   });
 }
 
@@ -37,15 +36,4 @@ function takeForms(server: FastifyInstance): void {
   server.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
     done(null, Object.fromEntries(new URLSearchParams(String(body)))),
   );
-}
-
-/** Paths the provider does not know get the shop's one error shape; what OAuth says about its own requests stays as its standards have it. */
-function sayWhatIsMissing(provider: Provider, mountedAt: string): void {
-  provider.use(async (ctx, next) => {
-    await next();
-    if (ctx.status !== 404 || ctx.body !== undefined) return;
-    ctx.body = { type: 'urn:shop:problem:unknown-path', title: 'Not Found', status: 404, code: 'unknown-path', detail: 'There is nothing at this path.', instance: mountedAt + ctx.path };
-    ctx.status = 404;
-    ctx.type = 'application/problem+json';
-  });
 }

@@ -1,16 +1,18 @@
 import type { EventEmitter } from 'node:events';
 import { DomainError } from '@shop/kernel';
 import type { Database, Logger } from '@shop/platform';
-import { errors, interactionPolicy, Provider, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
+import type { JWK } from 'jose';
+import { errors, interactionPolicy, Provider, type Configuration } from 'oidc-provider';
 import type { Accounts, Identity } from '../accounts/accounts.ts';
+import type { Audit } from '../audit/audit.ts';
 import type { AuthConfig } from '../auth.config.ts';
 import { renderFailure } from '../sign-in/pages.ts';
-import { ArtifactStore } from './artifact-store.ts';
-import { clients, scopesOfRoles, shopScopes } from './clients.ts';
-import { signingAlgorithm, signingKeys } from './signing-keys.ts';
-
-/** What tokens are for (RFC 8707): the one resource there is, whether or not a client names it. In a token it reads `aud: 'shop'`. */
-const shop = { indicator: 'urn:shop', audience: 'shop' };
+import { signedOutPage, signOutPage } from '../sign-in/sign-out-pages.ts';
+import { ArtifactStore, endSession } from './artifact-store.ts';
+import { auditProvider, noteReuse } from './audited-provider.ts';
+import { clients, ourClients, resources } from './clients.ts';
+import { existingGrant, shop } from './grants.ts';
+import { signingAlgorithm } from './signing-keys.ts';
 
 const minutes = 60;
 const days = 24 * 60 * minutes;
@@ -27,14 +29,23 @@ const lifetimes = {
   Grant: 30 * days,
 };
 
+/** What the provider is made of, but for its keys. */
+export interface ProviderParts {
+  readonly config: AuthConfig;
+  readonly database: Database;
+  readonly accounts: Accounts;
+  readonly audit: Audit;
+  readonly logger: Logger;
+}
+
 /**
- * The certified OpenID Connect provider, told what this shop wants of it. Every default that would print a notice at run time is
- * answered here, so that nothing but the logger writes to stdout (a test counts the lines).
+ * The certified OpenID Connect provider, told what this shop wants of it; the first key signs. Every default that would print a notice at
+ * run time is answered here, so that nothing but the logger writes to stdout (a test counts the lines).
  */
-export async function openIdProvider(config: AuthConfig, database: Database, accounts: Accounts, logger: Logger): Promise<Provider> {
+export function openIdProvider({ config, database, accounts, audit, logger }: ProviderParts, keys: JWK[]): Provider {
   const provider = new Provider(config.ISSUER, {
-    adapter: (model) => new ArtifactStore(model, database),
-    jwks: { keys: await signingKeys(database) },
+    adapter: (model) => new ArtifactStore(model, database, (reused) => noteReuse(audit, model, reused)),
+    jwks: { keys },
     clients: clients(config),
     clientDefaults: { id_token_signed_response_alg: signingAlgorithm },
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
@@ -43,14 +54,15 @@ export async function openIdProvider(config: AuthConfig, database: Database, acc
     cookies: { keys: config.COOKIE_KEYS, long: { httpOnly: true, sameSite: 'lax' }, short: { httpOnly: true, sameSite: 'lax' } },
     ttl: lifetimes,
     responseTypes: ['code'],
-    scopes: ['openid', 'offline_access', ...shopScopes],
+    scopes: ['openid', 'offline_access', ...Object.values(resources).flatMap((resource) => resource.scopes)],
     pkce: { required: () => true },
     interactions: { policy: firstPartyPolicy(), url: (_ctx, { uid }) => `${config.ISSUER}/interaction/${uid}` },
-    loadExistingGrant: (ctx) => grantAll(ctx, accounts),
+    loadExistingGrant: (ctx) => existingGrant(ctx, accounts),
     findAccount: (_ctx, id) => account(accounts, id),
-    extraTokenClaims: (ctx) => ({ roles: (ctx.oidc.entities.Account as ShopAccount | undefined)?.roles ?? [] }),
-    // Our own clients may all be refreshed; offline_access, which OpenID ties to a consent screen, is accepted and adds nothing.
-    issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    // Somebody else's program acts for a customer, never for those who run the shop.
+    extraTokenClaims: (ctx, token) => ({ roles: ourClients.has(token.clientId ?? '') ? ((ctx.oidc.entities.Account as ShopAccount | undefined)?.roles ?? []) : [] }),
+    // Our own clients may all be refreshed; of others offline_access is asked, and the person is told so.
+    issueRefreshToken: (_ctx, client, code) => client.grantTypeAllowed('refresh_token') && (ourClients.has(client.clientId) || code.scopes.has('offline_access')),
     expiresWithSession: () => false,
     rotateRefreshToken: true,
     renderError: renderFailure,
@@ -63,6 +75,16 @@ export async function openIdProvider(config: AuthConfig, database: Database, acc
     ctx.set('content-security-policy', `default-src 'none'; script-src 'none'; base-uri 'none'; frame-ancestors 'none'`);
     return next();
   });
+  // Whoever signs out is out of everything this browser signed in to, also of what was to go on while they were away.
+  provider.use(async (ctx, next) => {
+    await next();
+    const { route, params, session } = ctx.oidc ?? {};
+    if (route !== 'end_session_confirm' || !params?.['logout'] || !session) return;
+    await endSession(database, session.uid);
+    await audit.note('signed-out', { account: session.accountId, client: ctx.oidc.client?.clientId, address: ctx.ip });
+  });
+  sayWhatIsMissing(provider, new URL(config.ISSUER).pathname);
+  auditProvider(provider, audit);
   logFailures(provider, logger);
   return provider;
 }
@@ -83,16 +105,20 @@ function logFailures(provider: Provider, logger: Logger): void {
 function features(): Configuration['features'] {
   return {
     clientCredentials: { enabled: true },
+    rpInitiatedLogout: { enabled: true, logoutSource: signOutPage, postLogoutSuccessSource: signedOutPage },
     revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
+    introspection: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
     resourceIndicators: {
       enabled: true,
-      defaultResource: () => shop.indicator,
+      defaultResource: () => shop,
       useGrantedResource: () => true,
-      getResourceServerInfo: (_ctx, indicator) => {
-        if (indicator !== shop.indicator) throw new errors.InvalidTarget();
+      getResourceServerInfo: (_ctx, indicator, client) => {
+        const resource = resources[indicator];
+        // What is for one service alone is for services: no person lets a program use it.
+        if (!resource || (indicator !== shop && client.grantTypeAllowed('authorization_code'))) throw new errors.InvalidTarget();
         return {
-          scope: shopScopes.join(' '),
-          audience: shop.audience,
+          scope: resource.scopes.join(' '),
+          audience: resource.audience,
           accessTokenTTL: lifetimes.AccessToken,
           accessTokenFormat: 'jwt',
           jwt: { sign: { alg: signingAlgorithm } },
@@ -103,13 +129,12 @@ function features(): Configuration['features'] {
     devInteractions: { enabled: false },
     dPoP: { enabled: false },
     pushedAuthorizationRequests: { enabled: false },
-    rpInitiatedLogout: { enabled: false },
     userinfo: { enabled: false },
   };
 }
 
 /**
- * Nobody is asked whether the shop may use the shop. Instead a program on somebody's machine, which anybody could pass themselves
+ * Nobody is asked whether the shop may use the shop; of other programs every sign-in is. A program on somebody's machine, which anybody could pass themselves
  * off as, makes them sign in every time (RFC 8252 §8.6): a code is never given out without a person having acted.
  */
 function firstPartyPolicy() {
@@ -124,28 +149,20 @@ function firstPartyPolicy() {
   return policy;
 }
 
-/** Grants what was asked for to whoever has just signed in: one sign-in, one grant, one family of refresh tokens. */
-async function grantAll({ oidc }: KoaContextWithOIDC, accounts: Accounts) {
-  if (!oidc.result?.login || !oidc.client) return undefined;
-  const accountId = String(oidc.result.login.accountId);
-  const roles = (await accounts.identity(accountId))?.roles ?? [];
-  const grant = new oidc.provider.Grant({ clientId: oidc.client.clientId, accountId });
-  const asked = String(oidc.params?.['scope'] ?? '').split(' ');
-  const beyond = asked.filter((scope) => scopesOfRoles[scope] !== undefined && !roles.includes(scopesOfRoles[scope]));
-  const scope = asked.filter((one) => !beyond.includes(one)).join(' ');
-  grant.addOIDCScope(scope);
-  grant.addResourceScope(shop.indicator, scope);
-  if (beyond.length > 0) {
-    grant.rejectOIDCScope(beyond.join(' '));
-    grant.rejectResourceScope(shop.indicator, beyond.join(' '));
-  }
-  await grant.save();
-  return grant;
-}
-
 type ShopAccount = Awaited<ReturnType<typeof account>> & Pick<Identity, 'roles'>;
 
 async function account(accounts: Accounts, id: string) {
   const identity = await accounts.identity(id);
   return identity && { accountId: identity.id, roles: identity.roles, claims: () => ({ sub: identity.id }) };
+}
+
+/** Paths the provider does not know get the shop's one error shape; what OAuth says about its own requests stays as its standards have it. */
+function sayWhatIsMissing(provider: Provider, mountedAt: string): void {
+  provider.use(async (ctx, next) => {
+    await next();
+    if (ctx.status !== 404 || ctx.body !== undefined) return;
+    ctx.body = { type: 'urn:shop:problem:unknown-path', title: 'Not Found', status: 404, code: 'unknown-path', detail: 'There is nothing at this path.', instance: mountedAt + ctx.path };
+    ctx.status = 404;
+    ctx.type = 'application/problem+json';
+  });
 }

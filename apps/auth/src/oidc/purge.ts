@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database, Logger, Recurring } from '@shop/platform';
+import { purgeAttempts } from '../sign-in/guess-limits.ts';
 import { purgeExpired } from './artifact-store.ts';
 
 const batch = 1000;
@@ -15,6 +16,6 @@ export class Purge extends Recurring {
   }
 
   protected override async look(stopping: AbortSignal): Promise<void> {
-    while (!stopping.aborted && (await purgeExpired(this.database, batch)) === batch);
+    for (const purge of [purgeExpired, purgeAttempts]) while (!stopping.aborted && (await purge(this.database, batch)) === batch);
   }
 }

@@ -3,17 +3,25 @@ import { registerAccount } from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
 import { Public } from '@shop/platform';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { errors, Provider, type InteractionResults } from 'oidc-provider';
+import { errors, type InteractionResults } from 'oidc-provider';
 import { z } from 'zod';
 import { Accounts } from '../accounts/accounts.ts';
-import { retryAfterSeconds } from '../accounts/passwords.ts';
+import { Audit } from '../audit/audit.ts';
 import { AuthConfig } from '../auth.config.ts';
+import { ourClients } from '../oidc/clients.ts';
+import { grantTo, missingScopes } from '../oidc/grants.ts';
+import { ProviderHost } from '../oidc/provider-host.ts';
+import { consentPage } from './consent-page.ts';
 import { formToken, isFormToken } from './form-token.ts';
-import { registrationPage, signInPage, type FormState, type Page } from './pages.ts';
+import { TooManyGuesses } from './guess-limits.ts';
+import type { Page } from './html.ts';
+import { registrationPage, signInPage, type FormState } from './pages.ts';
+import { sendPage } from './send-page.ts';
 import { ForgedForm, SignInFailures } from './sign-in.failures.ts';
+import { SignIns } from './sign-ins.ts';
 
 const field = z.string().max(1024).catch('');
-const form = z.object({ token: field, name: field, email: field, password: field });
+const form = z.object({ token: field, name: field, email: field, password: field, answer: field });
 type Form = z.output<typeof form>;
 
 const advice: Record<string, string> = {
@@ -22,55 +30,80 @@ const advice: Record<string, string> = {
   password: 'Choose a password of 12 to 128 characters.',
 };
 
-/** The two pages a person sees on the way from an application to its tokens. The provider's cookie says which way that is. */
+/** The pages a person sees on the way from an application to its tokens. The provider's cookie says which way that is. */
 @Controller('oidc/interaction/:uid')
 @Public()
 @UseFilters(SignInFailures)
 export class SignInController {
   constructor(
-    private readonly provider: Provider,
+    private readonly host: ProviderHost,
     private readonly accounts: Accounts,
+    private readonly signIns: SignIns,
+    private readonly audit: Audit,
     private readonly config: AuthConfig,
   ) {}
 
   @Get()
   async signInForm(@Param('uid') uid: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    const { state, prompt } = await this.open(uid, request, reply);
+    const { state, prompt, client, scopes } = await this.open(uid, request, reply);
+    if (prompt !== 'consent') return sendPage(reply, signInPage(state));
     // Our own applications have everybody's consent: one that asks for it is answered at once.
-    if (prompt === 'consent') return this.finish(request, reply, { consent: {} });
-    return send(reply, signInPage(state));
+    if (ourClients.has(client.id)) return this.finish(request, reply, { consent: {} });
+    return sendPage(reply, consentPage({ ...state, client: client.name, scopes }));
   }
 
   @Post()
   async signIn(@Param('uid') uid: string, @Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    const { state } = await this.open(uid, request, reply);
+    const { state, prompt, client } = await this.open(uid, request, reply);
+    if (prompt === 'consent') return this.consent(uid, body, request, reply);
     return this.submit({ state, body, request, reply, show: signInPage }, async ({ email, password }) => {
-      const identity = await this.accounts.authenticate(email, password);
+      const identity = await this.signIns.check(email, password, { request, reply, client: client.id });
       return identity?.id ?? { problem: 'This email address and password do not belong together.' };
     });
   }
 
   @Get('registration')
   async registrationForm(@Param('uid') uid: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    return send(reply, registrationPage((await this.open(uid, request, reply)).state));
+    return sendPage(reply, registrationPage((await this.open(uid, request, reply)).state));
   }
 
   @Post('registration')
   async register(@Param('uid') uid: string, @Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    const { state } = await this.open(uid, request, reply);
+    const { state, client } = await this.open(uid, request, reply);
     return this.submit({ state, body, request, reply, show: registrationPage }, async (values) => {
       const wanted = registerAccount.safeParse(values);
       if (!wanted.success) return { wrong: adviceOn(wanted.error.issues) };
-      return (await this.accounts.register(wanted.data)).id;
+      const { id } = await this.accounts.register(wanted.data);
+      await this.audit.note('registered', { account: id, client: client.id, address: request.ip });
+      this.signIns.remember(wanted.data.email, reply);
+      return id;
     });
   }
 
+  /** The answer to the consent page. */
+  private async consent(uid: string, body: unknown, request: FastifyRequest, reply: FastifyReply) {
+    const { provider } = this.host;
+    const { client, account, scopes } = await this.open(uid, request, reply);
+    const { token, answer } = form.parse(body ?? {});
+    if (!isFormToken(token, uid, this.config.COOKIE_KEYS) || account === undefined) throw new ForgedForm();
+    const around = { account, client: client.id, address: request.ip, details: { scopes } };
+    if (answer !== 'allow') {
+      await this.audit.note('consent-refused', around);
+      return this.finish(request, reply, { error: 'access_denied', error_description: 'The person did not allow it.' });
+    }
+    await this.audit.note('consented', around);
+    return this.finish(request, reply, { consent: { grantId: await grantTo(provider, { client: client.id, account, scopes }) } });
+  }
+
   /** The interaction the cookie names, which must be the one the address names. */
-  private async open(uid: string, request: FastifyRequest, reply: FastifyReply): Promise<{ state: FormState; prompt: string }> {
-    const interaction = await this.provider.interactionDetails(request.raw, reply.raw);
-    if (interaction.uid !== uid) throw new errors.SessionNotFound('another interaction');
-    const state = { uid, token: formToken(uid, this.config.COOKIE_KEYS), redirectUri: String(interaction.params['redirect_uri']) };
-    return { state, prompt: interaction.prompt.name };
+  private async open(uid: string, request: FastifyRequest, reply: FastifyReply) {
+    const { provider } = this.host;
+    const { params, prompt, session, uid: found } = await provider.interactionDetails(request.raw, reply.raw);
+    if (found !== uid) throw new errors.SessionNotFound('another interaction');
+    const clientId = String(params['client_id']);
+    const client = await provider.Client.find(clientId);
+    const state = { uid, token: formToken(uid, this.config.COOKIE_KEYS), redirectUri: String(params['redirect_uri']) };
+    return { state, prompt: prompt.name, client: { id: clientId, name: client?.clientName ?? clientId }, account: session?.accountId, scopes: missingScopes(prompt.details) };
   }
 
   /** Reads a form and does `act`, which names the account to sign in or says what to show above the form. */
@@ -80,11 +113,11 @@ export class SignInController {
     if (!isFormToken(values.token, state.uid, this.config.COOKIE_KEYS)) throw new ForgedForm();
     const outcome = await act(values).catch(refusal);
     if (typeof outcome === 'string') return this.finish(request, reply, { login: { accountId: outcome, amr: ['pwd'], remember: false } });
-    return send(reply, show({ status: 422, ...state, ...outcome, values: { name: values.name, email: values.email } }));
+    return sendPage(reply, show({ status: 422, ...state, ...outcome, values: { name: values.name, email: values.email } }));
   }
 
   private async finish(request: FastifyRequest, reply: FastifyReply, result: InteractionResults) {
-    return reply.redirect(await this.provider.interactionResult(request.raw, reply.raw, result), 303);
+    return reply.redirect(await this.host.provider.interactionResult(request.raw, reply.raw, result), 303);
   }
 }
 
@@ -103,11 +136,7 @@ function adviceOn(issues: readonly { readonly path: readonly PropertyKey[] }[]):
 
 /** A rule that says no is said above the form; anything else is not the form's matter. */
 function refusal(error: unknown): Partial<FormState> {
+  if (error instanceof TooManyGuesses) return { status: 429, problem: error.message };
   if (!(error instanceof DomainError)) throw error;
   return { status: error.kind === 'unavailable' ? 503 : 409, problem: error.message };
-}
-
-function send(reply: FastifyReply, { status, headers, body }: Page) {
-  if (status === 503) void reply.header('retry-after', retryAfterSeconds);
-  return reply.status(status).headers(headers).send(body);
 }

@@ -32,6 +32,7 @@ describe('the OpenAPI document', () => {
     expect(document.openapi).toBe('3.1.0');
     expect(operations.map(({ name }) => name).sort()).toEqual([
       'GET /',
+      'GET /v1/accounts/{id}/roles',
       'GET /v1/notifications',
       'GET /v1/orders',
       'GET /v1/orders/{id}',
@@ -45,6 +46,7 @@ describe('the OpenAPI document', () => {
       'POST /v1/orders/{id}/cancellation',
       'POST /v1/products',
       'POST /v1/products/{id}/restock',
+      'PUT /v1/accounts/{id}/roles',
     ]);
   });
 

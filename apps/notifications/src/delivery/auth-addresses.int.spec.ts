@@ -45,7 +45,7 @@ describe('addresses from auth', () => {
   it('are asked for in the name of this service', async () => {
     await addresses.of(randomUUIDv7());
     const credentials = Buffer.from('notifications:secret%3Awith%2Fsigns').toString('base64');
-    expect(auth.asked).toBe(`Basic ${credentials} application/x-www-form-urlencoded grant_type=client_credentials&scope=accounts%3Aread`);
+    expect(auth.asked).toBe(`Basic ${credentials} application/x-www-form-urlencoded grant_type=client_credentials&scope=accounts%3Aread&resource=urn%3Ashop%3Aauth`);
   });
 
   it('come with a new token when the old one is about to end', async () => {

@@ -65,7 +65,7 @@ export class AuthAddresses extends Addresses {
       method: 'POST',
       path: '/oidc/token',
       headers: { authorization: `Basic ${this.#credentials}` },
-      body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'accounts:read' }),
+      body: new URLSearchParams({ grant_type: 'client_credentials', scope: 'accounts:read', resource: 'urn:shop:auth' }),
       schema: grant,
       idempotent: true,
     });

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { id } from './primitives.ts';
+import { id, plainText } from './primitives.ts';
 
-/** What somebody wants to be called: one line, without control characters (Postgres has no NUL, mail headers no line break). */
-const personName = z.string().trim().min(1).max(100).regex(/^[^\u0000-\u001f\u007f]*$/, 'One line of plain text.');
+/** What somebody wants to be called: one line. */
+const personName = plainText.trim().min(1).max(100);
 
 export const registerAccount = z
   .object({ email: z.email().max(254), password: z.string().min(12).max(128), name: personName })
@@ -12,6 +12,14 @@ export type RegisterAccount = z.infer<typeof registerAccount>;
 /** What somebody may do beyond their own things: support reads every customer's orders, admin runs the shop. */
 export const role = z.enum(['customer', 'support', 'admin']);
 export type Role = z.infer<typeof role>;
+
+/** All the roles somebody is to have. */
+export const changeRoles = z.object({ roles: z.array(role).min(1).max(role.options.length) }).meta({ id: 'ChangeRoles' });
+export type ChangeRoles = z.infer<typeof changeRoles>;
+
+/** What somebody may do, and how often that was changed. */
+export const accountRoles = z.object({ roles: z.array(role), version: z.int().min(1) }).meta({ id: 'AccountRoles' });
+export type AccountRoles = z.infer<typeof accountRoles>;
 
 export const accountView = z.object({ id, email: z.email(), name: z.string() }).meta({ id: 'Account' });
 export type AccountView = z.infer<typeof accountView>;

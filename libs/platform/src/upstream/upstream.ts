@@ -2,11 +2,13 @@ import { SpanKind, context } from '@opentelemetry/api';
 import { STATUS_CODES } from 'node:http';
 import { problem as problemSchema, type Problem } from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
-import { handleWhen, retry, wrap, type IPolicy } from 'cockatiel';
+import { handleWhen, retry, type IPolicy } from 'cockatiel';
 import type { Dispatcher } from 'undici';
 import type { ZodType } from 'zod';
 import { mergePatch } from '../http/media-types.ts';
 import { typeOf } from '../http/problem-of.ts';
+import { NotCalled, type CallPolicy } from '../resilience/call-policy.ts';
+import { ResilientCalls } from '../resilience/resilient-calls.ts';
 import { budgetHeader, remainingBudget } from '../telemetry/deadline.ts';
 import { inSpan, startWork, traceHeaders } from '../telemetry/tracing.ts';
 import { neverArrived, wasReset } from './failures.ts';
@@ -18,6 +20,8 @@ export interface UpstreamOptions {
   readonly timeout?: number;
   /** Open connections per instance at most. */
   readonly connections?: number;
+  /** How calls are made (ResilientCalls). */
+  readonly calls?: CallPolicy;
 }
 
 export interface UpstreamRequest<T> {
@@ -41,25 +45,29 @@ export interface UpstreamResponse<T> {
   readonly body: T;
 }
 
-/** Calls to another service, over all its instances: pooled, bounded in time, traced, and repeated only where that is safe. */
+/** Answers by which a service says that it cannot now. A 500 is a bug of one route and says nothing about the others. */
+const cannotNow = new Set([502, 503, 504]);
+
+/** Calls to another service, over all its instances: pooled, bounded in time and number, traced, and repeated only where that is safe. */
 export class Upstream {
   readonly #instances: Instances;
   readonly #timeout: number;
-  /** A connection that was refused carried nothing: the next instance may be asked, whatever the method. */
+  /** A connection that was refused carried nothing: the next instance may be asked, whatever the method, and it is no repetition. */
   readonly #failover: IPolicy;
   /** A connection that broke may have carried everything: only what may happen twice is sent again, once. */
-  readonly #failoverAndResend: IPolicy;
+  readonly #calls: CallPolicy;
 
   constructor(
     readonly name: string,
     urls: readonly string[],
-    { timeout = 3_000, connections = 64 }: UpstreamOptions = {},
+    { timeout = 3_000, connections = 64, calls }: UpstreamOptions = {},
   ) {
     this.#timeout = timeout;
     this.#instances = new Instances(urls, connections);
     // In turn, so that each attempt meets another instance.
     this.#failover = retry(handleWhen(neverArrived), { maxAttempts: this.#instances.count - 1 });
-    this.#failoverAndResend = wrap(retry(handleWhen(wasReset), { maxAttempts: 1 }), this.#failover);
+    const atOnce = connections * this.#instances.count;
+    this.#calls = calls ?? new ResilientCalls({ name, isFailure, isPassing: wasReset, atOnce, queue: atOnce });
   }
 
   /** Throws UpstreamProblem for an answer that is not 2xx, and `unavailable` when there is none in time. */
@@ -84,11 +92,13 @@ export class Upstream {
     const deadline = performance.now() + budget;
     const signal = AbortSignal.timeout(budget);
     const repeatable = request.idempotent ?? ['GET', 'PUT', 'DELETE'].includes(request.method);
-    const policy = repeatable ? this.#failoverAndResend : this.#failover;
+    const call = (within: AbortSignal) => this.#failover.execute(() => this.#attempt(request, deadline, within), within);
+    // Who came in a hurry says nothing about the service by giving up.
+    const isHurried = budget < this.#timeout / 2;
     try {
-      return await policy.execute(() => this.#attempt(request, deadline, signal), signal);
+      return await this.#calls.execute(isHurried ? hurried(call) : call, { signal, repeatable });
     } catch (error) {
-      if (!signal.aborted && !neverArrived(error) && !wasReset(error)) throw error;
+      if (!signal.aborted && !isOutage(error)) throw error;
       throw Object.assign(unavailable(this.name, signal.aborted ? 'deadline-exceeded' : 'unavailable'), { cause: error });
     }
   }
@@ -99,6 +109,24 @@ export class Upstream {
       return { status: answer.statusCode, headers: flat(answer.headers), body: parse(await answer.body.text()) };
     });
   }
+}
+
+const isOutage = (error: unknown) => neverArrived(error) || wasReset(error) || error instanceof NotCalled;
+
+function isFailure(outcome: { readonly error: unknown } | { readonly answer: unknown }): boolean {
+  if ('answer' in outcome) return cannotNow.has((outcome.answer as UpstreamResponse<unknown>).status);
+  const { error } = outcome;
+  return neverArrived(error) || wasReset(error) || (error instanceof Error && error.name === 'TimeoutError');
+}
+
+function hurried<T>(call: (signal: AbortSignal) => Promise<T>): (signal: AbortSignal) => Promise<T> {
+  return async (signal) => {
+    try {
+      return await call(signal);
+    } catch (error) {
+      throw signal.aborted ? new Error('Its caller had no more time.', { cause: error }) : error;
+    }
+  };
 }
 
 function optionsOf<T>({ method, path, query, body, headers, token }: UpstreamRequest<T>, deadline: number): Dispatcher.RequestOptions {

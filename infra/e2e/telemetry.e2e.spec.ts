@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { describeWith } from '@shop/testing';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { serviceNames, type ServiceName } from '../environment.ts';
+import { freePorts } from '../ports.ts';
 import { startCollector, type Span } from './collector.fixture.ts';
 import { e2eBroker, e2eShop, PATIENCE_MS, type Customer, type E2eShop } from './e2e-shop.fixture.ts';
 
@@ -24,14 +25,16 @@ const edges: readonly { readonly from: ServiceName; readonly to: ServiceName; re
 ];
 const PRODUCER = 4;
 
-describeWith(e2eBroker, 'the trace of an order', () => {
+describeWith(e2eBroker, 'telemetry', () => {
   let collector: Awaited<ReturnType<typeof startCollector>>;
   let shop: E2eShop;
   let alice: Customer;
+  let ports: number[];
   beforeAll(async () => {
     collector = await startCollector();
-    const env = { OTEL_TRACES_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_ENDPOINT: collector.url };
-    shop = await e2eShop('traces', Object.fromEntries(serviceNames.map((name) => [name, env])), 1);
+    ports = await freePorts(serviceNames.map(() => 0));
+    const env = { OTEL_TRACES_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_METRICS_EXPORTER: 'prometheus' };
+    shop = await e2eShop('traces', Object.fromEntries(serviceNames.map((name, index) => [name, { ...env, OTEL_EXPORTER_PROMETHEUS_PORT: `${ports[index]}` }])), 1);
     alice = await shop.customer();
     await alice.order(); // orders knows the product from here on
   });
@@ -48,7 +51,7 @@ describeWith(e2eBroker, 'the trace of an order', () => {
     await vi.waitFor(async () => expect(await shop.mails(body.id)).toHaveLength(1), { timeout: PATIENCE_MS, interval: 50 });
   }
 
-  it('is one from the client’s request to the mail, through six processes, Kafka and the payment provider', async () => {
+  it('is one trace from a client’s request to the mail, through six processes, Kafka and the payment provider', async () => {
     const [traceId, client] = [randomBytes(16).toString('hex'), randomBytes(8).toString('hex')];
     await placed(`00-${traceId}-${client}-01`);
     const missing = (spans: readonly Span[]) => {
@@ -64,7 +67,7 @@ describeWith(e2eBroker, 'the trace of an order', () => {
     expect(spans.filter((span) => span.kind === PRODUCER).map(({ service }) => service)).toEqual(expect.arrayContaining(['orders', 'catalog', 'payments']));
   });
 
-  it('is kept nowhere when its client wants none', async () => {
+  it('keeps no trace whose client wants none', async () => {
     const traceId = randomBytes(16).toString('hex');
     await placed(`00-${traceId}-${randomBytes(8).toString('hex')}-00`);
     // What came later has been handed over: what came before would have been, too.
@@ -73,7 +76,26 @@ describeWith(e2eBroker, 'the trace of an order', () => {
     await vi.waitFor(() => expect(new Set(collector.spansOf(marker).map(({ service }) => service)).size).toBe(serviceNames.length), { timeout: PATIENCE_MS, interval: 100 });
     expect(collector.spansOf(traceId)).toEqual([]);
   });
+
+  it.each(serviceNames)('measures %s', async (service) => {
+    const missing = async () => {
+      const text = await (await fetch(`http://127.0.0.1:${ports[serviceNames.indexOf(service)]}/metrics`)).text();
+      return measured[service].filter((pattern) => !pattern.test(text));
+    };
+    // Levels are looked at every few seconds.
+    await vi.waitFor(async () => expect(await missing()).toEqual([]), { timeout: PATIENCE_MS, interval: 200 });
+  });
 });
+
+/** What Prometheus finds at each service once an order has gone all its way: of each kind of metric the first that would be missed. */
+const measured: Readonly<Record<ServiceName, readonly RegExp[]>> = {
+  gateway: [/^http_server_request_duration_count\{.*http_route="\/v1\/orders".*http_response_status_code="201"/m, /^nodejs_eventloop_delay_p99/m],
+  auth: [/^http_server_request_duration_bucket\{.*le="0.5"/m, /^db_client_connection_count\{.*state="used"/m],
+  catalog: [/^messaging_outbox_published_total/m, /^messaging_process_duration_count\{.*consumer="catalog.stock".*outcome="handled"/m],
+  orders: [/^shop_orders_total\{.*outcome="confirmed"/m, /^shop_order_duration_count/m, /^messaging_consumer_lag_bucket\{.*consumer="orders.saga".*le="1"/m, /^messaging_outbox_age/m],
+  payments: [/^messaging_outbox_publish_duration_sum/m, /^v8js_memory_heap_used/m],
+  notifications: [/^messaging_consumer_parked_keys\{.*consumer="notifications.mail"/m, /^process_cpu_time_total/m],
+};
 
 /** Spans whose parent nobody has told of. */
 function orphans(spans: readonly Span[], client: string): readonly Span[] {

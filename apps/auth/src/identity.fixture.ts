@@ -1,0 +1,73 @@
+import { createServer, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { Database, runService, type RunningService } from '@shop/platform';
+import { freshDatabase } from '@shop/testing';
+import * as oauth from 'openid-client';
+import { auth } from './service.ts';
+import { Visitor } from './visitor.fixture.ts';
+
+export const redirectUri = 'http://127.0.0.1:47112/callback';
+const tracked = 'http://127.0.0.1:47112/tracked';
+const signedOut = 'http://127.0.0.1:47112/signed-out';
+const secret = 'secret-of-this-spec';
+
+/** Two instances of auth in this process, the first of which is the address the world knows; and the programs that use it. */
+export interface Identity {
+  readonly issuer: string;
+  readonly database: Database;
+  readonly instances: readonly RunningService[];
+  /** Of a client that we did not write: by discovery alone. */
+  client(id: string, authentication?: oauth.ClientAuth): Promise<oauth.Configuration>;
+  operator(): Promise<oauth.Configuration>;
+  close(): Promise<void>;
+}
+
+export async function startIdentity(settings: Record<string, string> = {}): Promise<Identity> {
+  const { url } = await freshDatabase('auth');
+  const issuer = `http://127.0.0.1:${await freePort()}/oidc`;
+  const environment = {
+    LOG_LEVEL: 'silent',
+    ISSUER: issuer,
+    JWKS_URL: `${issuer}/jwks`,
+    DATABASE_URL: url,
+    TRUST_PROXY: '127.0.0.1',
+    COOKIE_KEYS: 'a-cookie-key-of-this-year',
+    NOTIFICATIONS_CLIENT_SECRET: secret,
+    OPERATOR_CLIENT_SECRET: secret,
+    SEED_DEMO: '1',
+    ...settings,
+  };
+  const instances = [await runService(auth, { ...environment, PORT: new URL(issuer).port }), await runService(auth, { ...environment, PORT: '0' })];
+  const database = new Database(url, { size: 2, application: 'spec' });
+  const client = (id: string, authentication: oauth.ClientAuth = oauth.None()) => oauth.discovery(new URL(issuer), id, undefined, authentication, { execute: [oauth.allowInsecureRequests] });
+  return {
+    issuer,
+    database,
+    instances,
+    client,
+    operator: () => client('operator', oauth.ClientSecretBasic(secret)),
+    async close() {
+      await Promise.all(instances.map((instance) => instance.close()));
+      await database.close();
+    },
+  };
+}
+
+/** A browser at the page that a program sends it to, and what it takes to redeem the code later. */
+export async function atTheDoor({ issuer }: Identity, client: oauth.Configuration, { redirect = redirectUri, prompt = '', scope = 'openid offline_access orders:read orders:write', browser = new Visitor((url, init) => fetch(url, { ...init, redirect: 'manual' }), new URL(issuer), [redirect, signedOut]) } = {}) {
+  const verifier = oauth.randomPKCECodeVerifier();
+  const pkce = { code_challenge: await oauth.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256' };
+  await browser.open(oauth.buildAuthorizationUrl(client, { redirect_uri: redirect, scope, ...(prompt && { prompt }), ...pkce }));
+  return { browser, redeem: () => oauth.authorizationCodeGrant(client, browser.at, { pkceCodeVerifier: verifier }) };
+}
+
+export const trackedUri = tracked;
+export const signedOutUri = signedOut;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}

@@ -1,0 +1,67 @@
+import { Database } from '@shop/platform';
+import { freshDatabase } from '@shop/testing';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { AuthConfig } from '../auth.config.ts';
+import { GuessLimits, purgeAttempts, TooManyGuesses } from './guess-limits.ts';
+
+const { url } = await freshDatabase('auth');
+/** Two instances that share nothing but the database. */
+const databases = [1, 2].map(() => new Database(url, { size: 4, application: 'spec' }));
+const [one, other] = databases.map((database) => new GuessLimits(database, { COOKIE_KEYS: ['a-key-of-this-year', 'a-key-of-last-year'] } as AuthConfig)) as [GuessLimits, GuessLimits];
+afterAll(() => Promise.all(databases.map((database) => database.close())));
+
+const allowed = async (limits: GuessLimits, email: string, { address = '203.0.113.1', device }: { address?: string; device?: string } = {}) =>
+  limits.take({ email, address, device }).then(() => true, (error: unknown) => {
+    if (!(error instanceof TooManyGuesses)) throw error;
+    return false;
+  });
+const count = (outcomes: boolean[]) => outcomes.filter(Boolean).length;
+
+describe('guesses at one account', () => {
+  it('from one address are ten, however many come at once and at which instance', async () => {
+    const outcomes = await Promise.all(Array.from({ length: 40 }, (_, n) => allowed(n % 2 ? one : other, 'a@example.com')));
+    expect(count(outcomes)).toBe(10);
+    expect(await allowed(one, 'A@Example.com ')).toBe(false);
+    expect(await allowed(one, 'b@example.com')).toBe(true);
+  });
+
+  it('wait twice as long each time, up to a quarter of an hour', async () => {
+    const waits: number[] = [];
+    for (let n = 0; n < 24; n++) {
+      await databases[0]!.query(`UPDATE sign_in_attempts SET next_at = now() WHERE source <> 'strangers'`);
+      await one.take({ email: 'c@example.com', address: '203.0.113.9', device: 'd' });
+      const [row] = await databases[0]!.query<{ wait: number }>(`SELECT extract(epoch FROM next_at - last_at)::int AS wait FROM sign_in_attempts ORDER BY last_at DESC LIMIT 1`);
+      waits.push(row!.wait);
+    }
+    expect(waits).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900, 900, 900]);
+  });
+
+  it('from a hundred addresses are fifty at once, and one every 72 seconds: a hundred an hour', async () => {
+    const many = (email: string) => Promise.all(Array.from({ length: 100 }, (_, n) => allowed(n % 2 ? one : other, email, { address: `198.51.100.${n}` })));
+    expect(count(await many('d@example.com'))).toBe(50);
+    await databases[0]!.query(`UPDATE sign_in_attempts SET next_at = next_at - interval '1 hour'`);
+    expect(count(await many('d@example.com'))).toBe(50);
+    expect(await allowed(one, 'd@example.com', { device: 'of-the-owner' })).toBe(true);
+  });
+
+  it('that were right cost nothing', async () => {
+    for (let n = 0; n < 120; n++) await (await one.take({ email: 'e@example.com', address: '203.0.113.2', device: undefined }))();
+    expect(await allowed(one, 'e@example.com', { address: '203.0.113.2' })).toBe(true);
+  });
+
+  it('are forgotten after two days', async () => {
+    await databases[0]!.query(`UPDATE sign_in_attempts SET last_at = now() - interval '3 days'`);
+    while ((await purgeAttempts(databases[0]!, 50)) === 50);
+    expect(await databases[0]!.query('SELECT 1 FROM sign_in_attempts')).toEqual([]);
+  });
+});
+
+describe('a browser that has signed in before', () => {
+  it('is known to every instance, for that account only, and cannot be made up', () => {
+    const cookie = one.deviceCookie('a@example.com');
+    expect(other.deviceOf(cookie, 'A@example.com')).toBe(cookie.split('.')[0]);
+    expect(other.deviceOf(cookie, 'b@example.com')).toBeUndefined();
+    expect(other.deviceOf(`${cookie}x`, 'a@example.com')).toBeUndefined();
+    expect(other.deviceOf(undefined, 'a@example.com')).toBeUndefined();
+  });
+});

@@ -1,0 +1,45 @@
+import { Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Accounts, type Identity } from '../accounts/accounts.ts';
+import { Audit } from '../audit/audit.ts';
+import { AuthConfig } from '../auth.config.ts';
+import { cookieOf, setCookie } from './cookies.ts';
+import { GuessLimits, TooManyGuesses } from './guess-limits.ts';
+
+const deviceCookie = 'shop_device';
+const halfYear = 180 * 24 * 60 * 60;
+
+/** Whoever wants something for an email address and a password: bounded, remembered, and written down. */
+@Injectable()
+export class SignIns {
+  constructor(
+    private readonly accounts: Accounts,
+    private readonly limits: GuessLimits,
+    private readonly audit: Audit,
+    private readonly config: AuthConfig,
+  ) {}
+
+  /** Whose these are; undefined when they do not belong together. Throws TooManyGuesses. */
+  async check(email: string, password: string, { request, reply, client }: { request: FastifyRequest; reply: FastifyReply; client?: string | undefined }): Promise<Identity | undefined> {
+    const around = { client, address: request.ip };
+    const device = this.limits.deviceOf(cookieOf(request, deviceCookie), email);
+    const right = await this.limits.take({ email, address: request.ip, device }).catch(async (error: unknown) => {
+      if (error instanceof TooManyGuesses) await this.audit.note('sign-in-refused', { ...around, account: await this.accounts.idOf(email), details: { device: device !== undefined } });
+      throw error;
+    });
+    const identity = await this.accounts.authenticate(email, password);
+    if (!identity) {
+      await this.audit.note('sign-in-failed', { ...around, account: await this.accounts.idOf(email), details: { device: device !== undefined } });
+      return undefined;
+    }
+    await right();
+    await this.audit.note('signed-in', { ...around, account: identity.id });
+    this.remember(email, reply);
+    return identity;
+  }
+
+  /** From now on this browser is known as one that has signed in to the account. */
+  remember(email: string, reply: FastifyReply): void {
+    setCookie(reply, deviceCookie, this.limits.deviceCookie(email), { path: '/oidc', maxAge: halfYear, secure: this.config.ISSUER.startsWith('https:') });
+  }
+}

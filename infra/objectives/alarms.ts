@@ -1,0 +1,35 @@
+import type { Rule } from './rules.ts';
+
+interface Alarm {
+  readonly alert: string;
+  readonly expr: string;
+  /** How long it has to last. */
+  readonly lasting: string;
+  readonly severity: 'page' | 'ticket';
+  readonly summary: string;
+}
+
+/** What has to be looked at whatever the objectives say, because it gets worse by itself or should never be. Each has its page in docs/runbooks. */
+const all: readonly Alarm[] = [
+  { alert: 'InstanceDown', expr: 'up == 0', lasting: '1m', severity: 'ticket', summary: '{{ $labels.instance }} of {{ $labels.job }} does not answer' },
+  { alert: 'ServiceDown', expr: 'sum by (job) (up) == 0', lasting: '30s', severity: 'page', summary: 'No instance of {{ $labels.job }} answers' },
+  { alert: 'OutboxStuck', expr: 'max by (job) (messaging_outbox_age) > 30', lasting: '1m', severity: 'page', summary: '{{ $labels.job }} has published nothing of its oldest messages for {{ $value | humanizeDuration }}' },
+  { alert: 'MessageRejected', expr: 'sum by (job, messaging_destination_name) (increase(messaging_outbox_rejected_total[15m])) > 0', lasting: '0s', severity: 'page', summary: 'The broker refused a message of {{ $labels.job }} for good' },
+  { alert: 'DeadLetters', expr: 'sum by (consumer) (increase(messaging_process_duration_count{outcome="dead"}[15m])) > 0', lasting: '0s', severity: 'ticket', summary: '{{ $labels.consumer }} could not read a message' },
+  { alert: 'KeysParked', expr: 'max by (consumer) (messaging_consumer_parked_keys) > 0', lasting: '5m', severity: 'ticket', summary: '{{ $value }} keys of {{ $labels.consumer }} wait for a message that fails' },
+  { alert: 'ConsumerPaused', expr: 'sum by (consumer) (increase(messaging_consumer_pauses_total[10m])) > 2', lasting: '0s', severity: 'page', summary: '{{ $labels.consumer }} pauses again and again: nearly everything it gets fails' },
+  { alert: 'EventsReemitted', expr: 'sum by (consumer) (increase(messaging_reconciler_reemitted_total[1h])) > 0', lasting: '0s', severity: 'page', summary: 'Events never came to {{ $labels.consumer }} and were sent again: something loses them' },
+  { alert: 'PoolExhausted', expr: 'min by (job, instance) (db_client_connection_pending_requests) > 0', lasting: '1m', severity: 'ticket', summary: '{{ $labels.instance }} of {{ $labels.job }} waits for connections to its database' },
+  { alert: 'EventLoopSlow', expr: 'nodejs_eventloop_delay_p99 > 0.2', lasting: '2m', severity: 'ticket', summary: '{{ $labels.instance }} of {{ $labels.job }} is late by {{ $value | humanizeDuration }} with everything it does' },
+];
+
+/** `OutboxStuck` → `outbox-stuck`: the page that says what to do. */
+export const runbookOf = (alert: string) => `docs/runbooks/${alert.replace(/(?<=[a-z])(?=[A-Z])/g, '-').toLowerCase()}.md`;
+
+export const alarms: readonly Rule[] = all.map(({ alert, expr, lasting, severity, summary }) => ({
+  alert,
+  expr,
+  for: lasting,
+  labels: { severity },
+  annotations: { summary, runbook: runbookOf(alert) },
+}));
