@@ -9,7 +9,7 @@ export { AlreadyHandled, Effect, KeyParked, type InboxRow } from './effect.ts';
 export { failPoint } from './fail-point.ts';
 export { EventStore, KeyUsed, VersionConflict, type Append, type IdempotencyRow, type RecordedEvent, type StoredAnswer } from './event-store.ts';
 export { EventingModule } from './eventing.module.ts';
-export { audited, type Action } from './operations/audit.ts';
+export { audited, latestActions, type Action } from './operations/audit.ts';
 export { Background } from './operations/background.ts';
 export { DeadLetterTopics } from './operations/dead-letter-topics.ts';
 export { consumerAt, deadLetterAt, deadLetters, planOf, replay, type DeadLetter } from './operations/dead-letters.ts';
