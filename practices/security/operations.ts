@@ -137,6 +137,12 @@ export const operations: Readonly<Record<string, Readonly<Record<string, Operati
     'POST /operations/projections/orders/check': { rule: 'operator' },
     'POST /operations/projections/orders/rebuild': { rule: 'operator' },
   },
-  payments: { ...health, ...messaging },
+  payments: {
+    ...health,
+    ...messaging,
+    'GET /operations/open-outcomes': { rule: 'operator' },
+    // No payment of this shop is in doubt.
+    'POST /operations/open-outcomes/ask': { rule: 'operator', done: 404, ask: () => ({ path: '/operations/open-outcomes/ask', body: {} }) },
+  },
   notifications: { ...health, 'GET /messages': { rule: 'people' }, ...messaging },
 };

@@ -4,4 +4,5 @@ import { PaymentsModule } from './payments.module.ts';
 
 export const payments = defineService({ name: 'payments', config: PaymentsConfig, module: PaymentsModule });
 
+export { askNow, openOutcomes, type Asked, type OpenOutcome } from './open-outcomes.ts';
 export { isOpen, moneyMove, payment, type Answer, type MoneyMove, type Payment, type PaymentCommand, type PaymentEvent, type Standing } from './domain/payment.ts';
