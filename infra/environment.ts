@@ -65,11 +65,17 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
     HOST: '127.0.0.1',
     INSTANCE: String(instance),
     LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'info',
+    ...given('RATE_LIMITS', 'SHED_LOOP_DELAY_MS', 'MAX_CONNECTIONS'),
     ISSUER: `${urlOf(ports.gateway[0]!)}/oidc`,
     JWKS_URL: `${urlOf(ports.auth[0]!)}/oidc/jwks`,
     ...telemetry,
     ...own[service](),
   };
+}
+
+/** What whoever starts the shop may say for all its services: `RATE_LIMITS=off npm start`, before a load test. */
+function given(...names: string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
 }
 
 /** What a process needs of the machine, and where whoever starts it wants its telemetry; everything else it is told explicitly. */

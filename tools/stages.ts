@@ -63,7 +63,7 @@ export const practiceStage: Stage = {
 /** What strangers try: tokens that nobody may take, every operation as everybody. */
 export const securityStage: Stage = {
   name: 'security',
-  what: 'forged, stolen and misused tokens, at the gateway and at every service',
+  what: 'every operation as everybody; forged, stolen and misused tokens at the gateway and at every service',
   args: ['--import', './tools/ts.mjs', 'practices/security/cli.ts', 'check'],
   reports: `${reports}/security.json`,
   env: { TEST_REPORT: `${reports}/security.json` },

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ConsumerRuntime, EventStore, PostgresOutbox, QueueRelay } from '@shop/eventing';
-import { OrderList, OrderListConsumer, Orders, orderUpcasters, Prices } from '@shop/orders';
+import { OrderList, OrderListConsumer, OrderReads, Orders, orderUpcasters, Prices } from '@shop/orders';
 import { log, serve, takePart } from '../lab/part.ts';
 import { FoldedList } from './folded-list.ts';
 
@@ -22,7 +22,7 @@ const { database, databaseUrl, variant } = part;
 const bus = part.bus();
 const relay = new QueueRelay({ connectionString: databaseUrl, bus, log });
 const outbox = new PostgresOutbox(() => relay.wake());
-const orders = new Orders(new EventStore(database, outbox, orderUpcasters), new Prices(database));
+const orders = new Orders(new EventStore(database, outbox, orderUpcasters), new Prices(database), new OrderReads(database));
 const hasReadModel = variant === 'read model';
 const list = new (hasReadModel ? OrderList : FoldedList)(database);
 const projection = hasReadModel ? new ConsumerRuntime({ consumer: new OrderListConsumer(), bus, database, outbox, log }) : undefined;
@@ -36,7 +36,7 @@ serve<Wish>(
     await orders.note(view.id, { type: 'NoteStockReserved' }, outcome());
     await orders.note(view.id, { type: 'NotePaymentAuthorised', paymentId: `payment of ${view.id}` }, outcome());
     const { version } = await orders.get(customer, view.id);
-    const { items } = await list.page(customer, { limit: 20 });
+    const { items } = await list.page(customer, { limit: 20, sort: '-placedAt' });
     return { version, listed: items.find(({ id }) => id === view.id)?.version ?? 0 };
   },
   async () => {

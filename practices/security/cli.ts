@@ -7,10 +7,11 @@ import { openShop } from './shop.ts';
 
 // Each is loaded only when it is asked for.
 const commands: Record<string, () => Promise<Command>> = {
+  matrix: async () => (await import('./matrix.ts')).matrix,
   tokens: async () => (await import('./tokens.ts')).tokens,
 };
 /** What CI runs on each push, against one shop. */
-const checked = ['tokens'];
+const checked = ['matrix', 'tokens'];
 
 const say = (line: string) => console.log(`  ${line}`);
 

@@ -20,6 +20,8 @@ export interface Shop {
   readonly services: Readonly<Record<ServiceName, RunningService>>;
   readonly issuer: string;
   readonly operatorSecret: string;
+  /** Of the client `notifications`. */
+  readonly serviceSecret: string;
   /** Rows of a service's database, as whoever owns it sees them. */
   sql<T extends object = Record<string, unknown>>(service: Exclude<ServiceName, 'gateway'>, text: string, values?: unknown[]): Promise<T[]>;
   close(): Promise<void>;
@@ -50,6 +52,7 @@ async function startAll(servers: Servers): Promise<Shop> {
     services,
     issuer: `${urlOf(places.ports.gateway[0] ?? 0)}/oidc`,
     operatorSecret: secret('operator client'),
+    serviceSecret: secret('notifications client'),
     sql: (service, text, values) => rows(databases[service], text, values),
     async close() {
       await Promise.all(Object.values(services).map((service) => service.close()));

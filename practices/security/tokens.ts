@@ -40,7 +40,7 @@ function somebody({ issuer }: Shop): Promise<SignedIn> {
 }
 
 async function forgeries(shop: Shop, { accessToken: access, idToken, refreshToken }: SignedIn, { say }: Occasion): Promise<Outcome[]> {
-  const [key] = await shop.sql<{ jwk: JWK }>('auth', 'SELECT jwk FROM signing_keys');
+  const [key] = await shop.sql<{ jwk: JWK }>('auth', 'SELECT jwk FROM signing_keys ORDER BY signs_from LIMIT 1');
   const workshop = await openWorkshop({ access, idToken, refresh: refreshToken }, key!.jwk);
   try {
     const control = await everywhere(shop, bearer(access), (status) => (status === 401 ? 'a real token is refused, so nothing can be told' : undefined));

@@ -15,6 +15,21 @@ export async function answer<T>(reply: FastifyReply, upstream: Promise<UpstreamR
   return isKnown(reply, headers['etag']) ? (reply.status(304), undefined as T) : body;
 }
 
+/** A page of a list, with a `Link` (RFC 8288) to the next one where there is one: the same question, from the next cursor on. */
+export async function linked<T extends { nextCursor?: string | undefined }>(reply: FastifyReply, asked: Promise<T>): Promise<T> {
+  const page = (await asked) as T | undefined;
+  if (page?.nextCursor !== undefined) void reply.header('link', `<${nextPage(reply, page.nextCursor)}>; rel="next"`);
+  return page as T;
+}
+
+/** Where a list goes on. */
+export function nextPage({ request }: FastifyReply, cursor: string): string {
+  const [path, query] = request.url.split('?');
+  const asked = new URLSearchParams(query);
+  asked.set('cursor', cursor);
+  return `${path}?${asked.toString()}`;
+}
+
 /** The header by which a service is told of the version that a client saw, if any; `otherwise` for one that saw none. */
 export function ifMatch(version: number | undefined, otherwise?: '*'): { 'if-match'?: string } {
   const tag = version === undefined ? otherwise : `"${version}"`;

@@ -1,7 +1,8 @@
 import { Config, httpUrls, redisSettings } from '@shop/platform';
 import { z } from 'zod';
+import { rateLimits } from './limits/quotas.ts';
 
 /** Where each service behind the door is, one URL per instance; and Redis, for what instances share. */
 export class GatewayConfig extends Config(
-  z.object({ ...redisSettings, AUTH_URLS: httpUrls, CATALOG_URLS: httpUrls, ORDERS_URLS: httpUrls, NOTIFICATIONS_URLS: httpUrls }),
+  z.object({ ...redisSettings, AUTH_URLS: httpUrls, CATALOG_URLS: httpUrls, ORDERS_URLS: httpUrls, NOTIFICATIONS_URLS: httpUrls, RATE_LIMITS: rateLimits }),
 ) {}

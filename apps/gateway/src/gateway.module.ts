@@ -5,6 +5,7 @@ import { DocsController } from './docs/docs.controller.ts';
 import { OpenApi } from './docs/open-api.ts';
 import { GatewayConfig } from './gateway.config.ts';
 import { IndexController } from './index.controller.ts';
+import { EdgeLimits } from './limits/edge-limits.ts';
 import { NotificationsController } from './notifications.controller.ts';
 import { OidcProxy } from './oidc/oidc-proxy.ts';
 import { OrdersController } from './orders.controller.ts';
@@ -16,6 +17,6 @@ import { upstreams } from './upstreams.ts';
 @Module({
   imports: [RedisModule.forRoot(GatewayConfig), CacheModule],
   controllers: [IndexController, ProductsController, ProductAdministrationController, OrdersController, NotificationsController, AccountsController, DocsController],
-  providers: [...upstreams, ResponseCache, OidcProxy, OpenApi],
+  providers: [...upstreams, EdgeLimits, ResponseCache, OidcProxy, OpenApi],
 })
 export class GatewayModule {}

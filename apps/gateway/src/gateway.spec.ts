@@ -57,9 +57,10 @@ const keyed = () => ({ ...signedIn(), 'idempotency-key': 'attempt-0001' });
 describe('products', () => {
   it('are for everybody, and show what the contract says and no more', async () => {
     services.catalog.says(200, { items: [{ ...product, supplier: 'secret' }], nextCursor: 'next', cost: 1 });
-    const answer = await get('/v1/products?limit=1&cursor=abc');
+    const answer = await get('/v1/products?limit=1&cursor=abc&filter[name]=M%26');
+    expect(answer.headers.get('link')).toBe('</v1/products?limit=1&cursor=next&filter%5Bname%5D=M%26>; rel="next"');
     expect([answer.status, await answer.json()]).toEqual([200, { items: [product], nextCursor: 'next' }]);
-    expect(services.catalog.last.path).toBe('/products?limit=1&cursor=abc');
+    expect(services.catalog.last.path).toBe('/products?limit=1&cursor=abc&sort=name&filter%5Bname%5D=M%26');
   });
 
   it('are asked for in nobody’s name, whatever the client sends of itself: what is kept of them is nobody’s', async () => {
@@ -82,7 +83,12 @@ describe('products', () => {
 
   it.each([
     ['/v1/products?limit=0', '/query/limit'],
-    ['/v1/products?sort=price', '/query/sort'],
+    ['/v1/products?limit=1e1', '/query/limit'],
+    ['/v1/products?sort=stock', '/query/sort'],
+    ['/v1/products?sort=name&sort=price', '/query/sort'],
+    ['/v1/products?filter[colour]=red', '/query/filter[colour]'],
+    ['/v1/products?filter[price][gte]=', '/query/filter[price][gte]'],
+    ['/v1/products?filter[name]=%00', '/query/filter[name]'],
     ['/v1/products/mug', '/params/id'],
   ])('refuse %s and name %s', async (path, pointer) => {
     const answer = await get(path);

@@ -9,7 +9,7 @@ const index = z.object({ documentation: z.string(), openapi: z.string(), product
 @Controller()
 export class IndexController {
   @Get()
-  @Operation({ summary: 'Where to go from here', answer: index, asks: 'nobody' })
+  @Operation({ summary: 'Where to go from here', answer: index })
   show(): z.infer<typeof index> {
     return {
       documentation: '/docs',

@@ -2,7 +2,7 @@ import { Controller, Get, Query, Res } from '@nestjs/common';
 import { messagePage, messageQuery, type MessagePage, type MessageQuery } from '@shop/contracts';
 import { CurrentPrincipal, RequireScope, type Principal } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
-import { answer } from './answer.ts';
+import { answer, linked } from './answer.ts';
 import { Operation } from './docs/operation.ts';
 import { strict } from './strict.ts';
 import { Notifications } from './upstreams.ts';
@@ -15,12 +15,12 @@ export class NotificationsController {
 
   @Get()
   @RequireScope('orders:read')
-  @Operation({ summary: 'Messages sent to you about your orders, newest first', answer: messagePage })
+  @Operation({ summary: 'Messages sent to you about your orders, newest first', answer: messagePage, sends: ['Link'] })
   list(
     @CurrentPrincipal() { token }: Principal,
     @Query({ schema: query }) query: MessageQuery,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<MessagePage> {
-    return answer(reply, this.notifications.request({ method: 'GET', path: '/messages', query, token, schema: messagePage }));
+    return linked(reply, answer(reply, this.notifications.request({ method: 'GET', path: '/messages', query, token, schema: messagePage })));
   }
 }

@@ -15,7 +15,7 @@ import {
 import { CurrentPrincipal, IdempotencyKey, IfMatch, RequireScope, type Principal } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { answer, ifMatch } from './answer.ts';
+import { answer, ifMatch, linked } from './answer.ts';
 import { Operation } from './docs/operation.ts';
 import { strict } from './strict.ts';
 import { Orders } from './upstreams.ts';
@@ -51,13 +51,13 @@ export class OrdersController {
 
   @Get()
   @RequireScope('orders:read')
-  @Operation({ summary: 'Your orders, newest first', answer: orderPage })
+  @Operation({ summary: 'Your orders', answer: orderPage, sends: ['Link'] })
   list(
     @CurrentPrincipal() { token }: Principal,
     @Query({ schema: query }) query: OrderQuery,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OrderPage> {
-    return answer(reply, this.orders.request({ method: 'GET', path: '/orders', query, token, schema: orderPage, idempotent: true }));
+    return linked(reply, answer(reply, this.orders.request({ method: 'GET', path: '/orders', query, token, schema: orderPage, idempotent: true })));
   }
 
   @Get(':id')

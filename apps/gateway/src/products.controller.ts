@@ -3,6 +3,7 @@ import { id, productPage, productQuery, productView, type ProductPage, type Prod
 import { DomainError } from '@shop/kernel';
 import { Public } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
+import { linked } from './answer.ts';
 import { Operation } from './docs/operation.ts';
 import { ResponseCache } from './responses/response-cache.ts';
 import { strict } from './strict.ts';
@@ -20,9 +21,9 @@ export class ProductsController {
   ) {}
 
   @Get()
-  @Operation({ summary: 'Products on sale, by name', answer: productPage, sends: ['ETag', 'Age', 'Cache-Control'], takes: ['If-None-Match'], refuses: [304] })
+  @Operation({ summary: 'Products on sale', answer: productPage, sends: ['Link', 'ETag', 'Age', 'Cache-Control'], takes: ['If-None-Match'], refuses: [304] })
   list(@Query({ schema: query }) query: ProductQuery, @Res({ passthrough: true }) reply: FastifyReply): Promise<ProductPage> {
-    return this.responses.answer(reply, { query }, () => this.catalog.request({ method: 'GET', path: '/products', query, schema: productPage }));
+    return linked(reply, this.responses.answer(reply, { query }, () => this.catalog.request({ method: 'GET', path: '/products', query, schema: productPage })));
   }
 
   @Get(':id')

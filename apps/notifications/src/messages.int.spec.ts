@@ -85,6 +85,6 @@ describe('the list of messages', () => {
   });
 
   it('refuses a cursor it did not make', async () => {
-    await expect(messages.page(customerId, { limit: 2, cursor: 'bm9wZQ' })).rejects.toMatchObject({ code: 'invalid-cursor' });
+    await expect(messages.page(customerId, { limit: 2, cursor: 'bm9wZQ' })).rejects.toMatchObject({ code: 'validation-failed', errors: [{ pointer: '/query/cursor' }] });
   });
 });

@@ -1,8 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { DomainError } from '@shop/kernel';
-import type { MessagePage, MessageQuery, MessageView } from '@shop/contracts';
-import { currentTraceparent, Database, type Transaction } from '@shop/platform';
+import { id, type MessagePage, type MessageQuery, type MessageView } from '@shop/contracts';
+import { currentTraceparent, Cursors, Database, type Transaction } from '@shop/platform';
 import type { Message } from './domain/message.ts';
 
 /** A message that a sender has in hand, until its lease ends. */
@@ -24,9 +23,14 @@ interface Row {
   sent_at: Date | null;
 }
 
+/** Larger than every id: one statement for all pages, whose plan reaches the index also when it is shared. */
+const BEYOND = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
 /** Messages to people, as documents, and how far each one's delivery is. */
 @Injectable()
 export class Messages {
+  private readonly cursors = new Cursors('messages');
+
   constructor(private readonly database: Database) {}
 
   /** Queues a message within the transaction that notes its event as handled. */
@@ -85,27 +89,18 @@ export class Messages {
 
   /** Of one account, newest first. */
   async page(accountId: string, { limit, cursor }: MessageQuery): Promise<MessagePage> {
+    const after = this.cursors.position({ limit, cursor }, id);
     const rows = await this.database.query<Row>(
-      `SELECT id, document, status, created_at, sent_at FROM messages
-       WHERE account_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3`,
-      [accountId, cursor === undefined ? undefined : decode(cursor), limit + 1],
+      `SELECT id, document, status, created_at, sent_at FROM messages WHERE account_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3`,
+      [accountId, after?.id ?? BEYOND, limit + 1],
       'message-page',
     );
     const items = rows.slice(0, limit).map(view);
-    const last = items.at(-1);
-    return rows.length > limit && last ? { items, nextCursor: encode(last.id) } : { items };
+    const last = rows.length > limit ? items.at(-1) : undefined;
+    return { items, ...(last && { nextCursor: this.cursors.after({ limit }, { id: last.id, key: last.id }) }) };
   }
 }
 
 function view({ id, document: { kind, channel, orderId }, status, created_at, sent_at }: Row): MessageView {
   return { id, kind, channel, orderId, status, createdAt: created_at.toISOString(), ...(sent_at && { sentAt: sent_at.toISOString() }) };
-}
-
-const PREFIX = 'messages.1.';
-const encode = (id: string) => Buffer.from(PREFIX + id).toString('base64url');
-
-function decode(cursor: string): string {
-  const text = Buffer.from(cursor, 'base64url').toString();
-  if (text.startsWith(PREFIX) && /^[0-9a-f-]{36}$/.test(text.slice(PREFIX.length))) return text.slice(PREFIX.length);
-  throw new DomainError('invalid', 'invalid-cursor', 'This cursor was not made by this list.', [{ pointer: '/query/cursor', detail: 'Take it from nextCursor.' }]);
 }

@@ -1,9 +1,9 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { orderCancelled, orderPlaced, orderStockReserved, type CloudEvent, type MessageContract } from '@shop/contracts';
+import { orderCancelled, orderPlaced, orderStockReserved, type CloudEvent, type MessageContract, type OrderQuery } from '@shop/contracts';
 import { ConsumerRuntime, event, MemoryBus, PostgresOutbox, seal } from '@shop/eventing';
-import { Database } from '@shop/platform';
+import { Conditions, Database, keysetPage } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { OrderListConsumer } from './order-list.consumer.ts';
 import { OrderList } from './order-list.ts';
 
@@ -62,7 +62,7 @@ describe('a list of many pages', () => {
   it('reads little more than it shows, on its last page as on its first', async () => {
     const [owner, beside] = [new Database(ownerUrl, { size: 1, application: 'spec' }), new Database(url, { size: 1, application: 'pages' })];
     const [customer, list] = [randomUUIDv7(), new OrderList(beside)];
-    await owner.query(`INSERT INTO order_list SELECT uuidv7(), $1, 'placed', 1200, 'EUR', now(), 1 FROM generate_series(1, 1000)`, [customer]);
+    await owner.query(`INSERT INTO order_list SELECT uuidv7(), $1, 'placed', 1200, 'EUR', date_trunc('milliseconds', now()), 1 FROM generate_series(1, 1000)`, [customer]);
     await owner.query('ANALYZE order_list');
     const read = async () =>
       (await owner.query<{ rows: number }>(`SELECT (seq_tup_read + idx_tup_fetch)::int AS rows FROM pg_stat_user_tables WHERE relname = 'order_list'`))[0]?.rows ?? 0;
@@ -70,7 +70,7 @@ describe('a list of many pages', () => {
 
     const ids = new Set<string>();
     for (let cursor: string | undefined; ; ) {
-      const { items, nextCursor } = await list.page(customer, { limit: 20, cursor });
+      const { items, nextCursor } = await list.page(customer, { limit: 20, sort: '-placedAt', cursor });
       for (const { id } of items) ids.add(id);
       if (nextCursor === undefined) break;
       cursor = nextCursor;
@@ -80,6 +80,65 @@ describe('a list of many pages', () => {
     await beside.close();
     await vi.waitFor(async () => expect(await read()).toBeGreaterThanOrEqual(before + 1000), { timeout: 10_000, interval: 20 });
     expect(await read()).toBeLessThan(before + 2000);
+    await owner.close();
+  });
+});
+
+describe('what is asked for', () => {
+  const [mine, list] = [randomUUIDv7(), new OrderList(database)];
+  const day = (n: number) => `2026-01-0${n}T12:00:00.000Z`;
+  const rows = [
+    { status: 'confirmed', total: 300, placedAt: day(1) },
+    { status: 'cancelled', total: 100, placedAt: day(2) },
+    { status: 'confirmed', total: 200, placedAt: day(3) },
+    { status: 'placed', total: 100, placedAt: day(4) },
+  ];
+  const shown = async (query: Partial<OrderQuery>) => {
+    const totals: string[] = [];
+    for (let cursor: string | undefined; ; ) {
+      const page = await list.page(mine, { limit: 2, sort: '-placedAt', ...query, cursor });
+      totals.push(...page.items.map(({ placedAt, total }) => `${placedAt.slice(9, 10)}: ${total}`));
+      cursor = page.nextCursor;
+      if (cursor === undefined) return totals;
+    }
+  };
+  beforeAll(async () => {
+    for (const { status, total, placedAt } of rows) {
+      for (const customer of [mine, randomUUIDv7()]) {
+        await database.query(`INSERT INTO order_list VALUES ($1, $2, $3, $4, 'EUR', $5, 1)`, [randomUUIDv7(), customer, status, total, placedAt]);
+      }
+    }
+  });
+
+  it.each<[string, Partial<OrderQuery>, string[]]>([
+    ['newest first', {}, ['4: 100', '3: 200', '2: 100', '1: 300']],
+    ['oldest first', { sort: 'placedAt' }, ['1: 300', '2: 100', '3: 200', '4: 100']],
+    ['cheapest first', { sort: 'total' }, ['2: 100', '4: 100', '3: 200', '1: 300']],
+    ['dearest first', { sort: '-total' }, ['1: 300', '3: 200', '4: 100', '2: 100']],
+    ['of one status', { 'filter[status]': 'confirmed' }, ['3: 200', '1: 300']],
+    ['of a time', { 'filter[placedAt][gte]': day(2), 'filter[placedAt][lt]': day(4) }, ['3: 200', '2: 100']],
+    ['of a size', { 'filter[total][gte]': 150, 'filter[total][lte]': 250 }, ['3: 200']],
+    ['since before Postgres can tell', { 'filter[placedAt][gte]': '0000-01-01T00:00:00Z', 'filter[status]': 'placed' }, ['4: 100']],
+  ])('comes %s, page by page', async (_what, query, expected) => expect(await shown(query)).toEqual(expected));
+
+  it('by a cursor of another question is refused', async () => {
+    const { nextCursor } = await list.page(mine, { limit: 1, sort: 'total' });
+    await expect(list.page(mine, { limit: 1, sort: '-total', cursor: nextCursor })).rejects.toMatchObject({ status: 400, errors: [{ pointer: '/query/cursor' }] });
+  });
+
+  it.each([
+    ['placed_at', day(3), 'order_list_by_time'],
+    ['total', 200, 'order_list_by_total'],
+  ])('by %s begins where the page begins, in an index of that customer', async (column, key, index) => {
+    const owner = new Database(ownerUrl, { size: 1, application: 'spec' });
+    await owner.query(`INSERT INTO order_list SELECT uuidv7(), gen_random_uuid(), 'placed', n, 'EUR', now(), 1 FROM generate_series(1, 1000) AS n`);
+    await owner.query('ANALYZE order_list');
+    const where = new Conditions().and('customer = ?', mine);
+    const { text, values } = keysetPage({ select: 'SELECT id FROM order_list', where, column, descending: true, after: { key, id: mine }, limit: 20 });
+    const plan = JSON.stringify(await owner.query(`EXPLAIN (FORMAT JSON) ${text}`, values));
+    expect(plan).toContain(`"Index Name":"${index}"`);
+    expect(plan).toMatch(new RegExp(`"Index Cond":"[^"]*ROW\\(${column}, id\\) <`));
+    expect(plan).not.toContain('"Sort"');
     await owner.close();
   });
 });

@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { DomainError } from '@shop/kernel';
-import type { OrderPage, OrderQuery, OrderStatus, OrderSummary } from '@shop/contracts';
-import { Database } from '@shop/platform';
+import { amount, instant, type OrderPage, type OrderQuery, type OrderStatus, type OrderSummary } from '@shop/contracts';
+import { Conditions, Cursors, Database, keysetPage, sortOf } from '@shop/platform';
 
 interface Row {
   id: string;
@@ -12,37 +11,42 @@ interface Row {
   version: number;
 }
 
-/** Larger than every id: one statement for all pages. An "or it is null" would keep the id out of the index once its plan is shared. */
-const BEYOND = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+/** What orders may be sorted by, each with an index (migrations/0005, 0006), and what a cursor then carries: times to the millisecond, as events bear them. */
+const sorts = { placedAt: { column: 'placed_at', key: instant.refine((time) => time >= '1970') }, total: { column: 'total', key: amount } } as const;
 
 /** The read model that lists are served from; it follows the events at the length of the outbox. */
 @Injectable()
 export class OrderList {
+  private readonly cursors = new Cursors('orders');
+
   constructor(private readonly database: Database) {}
 
-  /** Newest first. Order ids are UUIDv7, so the id alone is the keyset. */
-  async page(customer: string, { limit, cursor }: OrderQuery): Promise<OrderPage> {
-    const rows = await this.database.query<Row>(
-      `SELECT id, status, total, currency, placed_at, version FROM order_list
-       WHERE customer = $1 AND id < $2 ORDER BY id DESC LIMIT $3`,
-      [customer, cursor === undefined ? BEYOND : decode(cursor), limit + 1],
-      'order-list-page',
-    );
-    const items = rows.slice(0, limit).map(summary);
-    const last = items.at(-1);
-    return rows.length > limit && last ? { items, nextCursor: encode(last.id) } : { items };
+  /** One customer's orders, and nobody else's, as many as asked for, after the cursor. */
+  async page(customer: string, query: OrderQuery): Promise<OrderPage> {
+    const { field, descending } = sortOf(query.sort);
+    const { column, key } = sorts[field];
+    const select = 'SELECT id, status, total, currency, placed_at, version FROM order_list';
+    const page = keysetPage({ select, where: wanted(customer, query), column, descending, after: this.cursors.position(query, key), limit: query.limit });
+    const rows = await this.database.query<Row>(page.text, page.values);
+    const items = rows.slice(0, query.limit).map(summary);
+    const last = rows.length > query.limit ? items.at(-1) : undefined;
+    return { items, ...(last && { nextCursor: this.cursors.after(query, { id: last.id, key: last[field] }) }) };
   }
+}
+
+/** As a Date, because Postgres reads no year 0000 in text. */
+const at = (time: string | undefined) => time === undefined ? undefined : new Date(time);
+
+function wanted(customer: string, query: OrderQuery): Conditions {
+  return new Conditions()
+    .and('customer = ?', customer)
+    .and('status = ?', query['filter[status]'])
+    .and('placed_at >= ?', at(query['filter[placedAt][gte]']))
+    .and('placed_at < ?', at(query['filter[placedAt][lt]']))
+    .and('total >= ?', query['filter[total][gte]'])
+    .and('total <= ?', query['filter[total][lte]']);
 }
 
 function summary({ id, status, total, currency, placed_at, version }: Row): OrderSummary {
   return { id, status, total: Number(total), currency, placedAt: placed_at.toISOString(), version };
-}
-
-const PREFIX = 'orders.1.';
-const encode = (id: string) => Buffer.from(PREFIX + id).toString('base64url');
-
-function decode(cursor: string): string {
-  const text = Buffer.from(cursor, 'base64url').toString();
-  if (text.startsWith(PREFIX) && /^[0-9a-f-]{36}$/.test(text.slice(PREFIX.length))) return text.slice(PREFIX.length);
-  throw new DomainError('invalid', 'invalid-cursor', 'This cursor was not made by this list.', [{ pointer: '/query/cursor', detail: 'Take it from nextCursor.' }]);
 }

@@ -6,6 +6,7 @@ import { CurrentPrincipal, RequireScope, withoutDeadline, type Principal } from 
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { agrees, OrderListRebuild, type Compared } from './order-list-rebuild.ts';
+import { OrderReads } from './order-reads.ts';
 import { orderThen } from './order-then.ts';
 
 const moment = z
@@ -23,6 +24,7 @@ export class OrderOperationsController {
     private readonly store: EventStore,
     private readonly rebuild: OrderListRebuild,
     private readonly background: Background,
+    private readonly reads: OrderReads,
   ) {}
 
   /** Anybody's order, as it is, as it was after its n-th event, or at a time. */
@@ -30,6 +32,12 @@ export class OrderOperationsController {
   order(@Param('id', { schema: id }) order: string, @Query({ schema: moment }) { version, at }: z.output<typeof moment>) {
     if (version !== undefined) return orderThen(this.store, order, { version });
     return orderThen(this.store, order, at === undefined ? undefined : { at: new Date(at) });
+  }
+
+  /** Who of those that serve customers read whose order, latest first. */
+  @Get('order-reads')
+  async orderReads(@Query({ schema: z.strictObject({ limit: z.coerce.number().int().min(1).max(1_000).default(100) }) }) { limit }: { limit: number }) {
+    return { items: await this.reads.latest(limit) };
   }
 
   @Post('projections/orders/check')

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { id, orderQuery, placeOrder, type OrderHistory, type OrderPage, type OrderQuery, type OrderView, type PlaceOrder } from '@shop/contracts';
 import { CurrentPrincipal, IdempotencyKey, IfMatch, RequireScope, type Principal } from '@shop/platform';
 import { OrderList } from './order-list.ts';
-import { Orders } from './orders.ts';
+import { Orders, type Reader } from './orders.ts';
 
 @Controller('orders')
 export class OrdersController {
@@ -35,14 +35,14 @@ export class OrdersController {
 
   @Get(':id')
   @RequireScope('orders:read')
-  async get(@CurrentPrincipal() { subject }: Principal, @Param('id', { schema: id }) order: string, @Res({ passthrough: true }) reply: FastifyReply) {
-    return tagged(reply, await this.orders.get(subject, order));
+  async get(@CurrentPrincipal() who: Principal, @Param('id', { schema: id }) order: string, @Res({ passthrough: true }) reply: FastifyReply) {
+    return tagged(reply, await this.orders.get(readerOf(who), order));
   }
 
   @Get(':id/history')
   @RequireScope('orders:read')
-  history(@CurrentPrincipal() { subject }: Principal, @Param('id', { schema: id }) order: string): Promise<OrderHistory> {
-    return this.orders.history(subject, order);
+  history(@CurrentPrincipal() who: Principal, @Param('id', { schema: id }) order: string): Promise<OrderHistory> {
+    return this.orders.history(readerOf(who), order);
   }
 
   @Post(':id/cancellation')
@@ -58,6 +58,8 @@ export class OrdersController {
     return tagged(reply, await this.orders.cancel(subject, order, ifVersion));
   }
 }
+
+const readerOf = ({ subject, roles }: Principal): Reader => ({ subject, servesCustomers: roles.has('support') || roles.has('admin') });
 
 function tagged(reply: FastifyReply, view: OrderView): OrderView {
   reply.header('etag', `"${view.version}"`);

@@ -7,6 +7,7 @@ import { Database, Health, HttpProblem, type Logger } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Deadlines } from './deadlines.ts';
+import { OrderReads } from './order-reads.ts';
 import { Orders } from './orders.ts';
 import { Prices } from './prices.ts';
 
@@ -14,9 +15,9 @@ const { url, ownerUrl } = await freshDatabase('orders');
 const database = new Database(url, { size: 16, application: 'spec' });
 const owner = new Database(ownerUrl, { size: 1, application: 'spec' });
 const store = new EventStore(database, new PostgresOutbox());
-const orders = new Orders(store, new Prices(database));
+const orders = new Orders(store, new Prices(database), new OrderReads(database));
 /** An instance whose copy of the catalog has nothing in it yet. */
-const behind = new Orders(store, { of: async () => new Map() } as unknown as Prices);
+const behind = new Orders(store, { of: async () => new Map() } as unknown as Prices, new OrderReads(database));
 
 const product = randomUUIDv7();
 await database.query(`INSERT INTO products (id, name, price, currency, active, version) VALUES ($1, 'Mug', 1200, 'EUR', true, 1)`, [product]);
@@ -107,6 +108,18 @@ describe('an order', () => {
     const { view } = await orders.place(who, key(), one);
     expect(await orders.get(who, view.id)).toEqual(view);
     await expect(orders.get(customer(), view.id)).rejects.toMatchObject({ code: 'order-not-found' });
+  });
+
+  it('is read by whoever serves customers, who is written down before it is shown, and cancelled by its customer only', async () => {
+    const [who, support] = [customer(), { subject: customer(), servesCustomers: true }];
+    const { view } = await orders.place(who, key(), one);
+    expect(await orders.get(support, view.id)).toEqual(view);
+    expect((await orders.history(support, view.id)).events).toHaveLength(1);
+    await orders.get({ subject: who, servesCustomers: true }, view.id);
+    const lines = await new OrderReads(database).latest(10);
+    expect(lines.map(({ reader, order, customer, what }) => [reader, order, customer, what])).toEqual(['history', 'order'].map((what) => [support.subject, view.id, who, what]));
+    await expect(orders.cancel(support.subject, view.id)).rejects.toMatchObject({ code: 'order-not-found' });
+    await expect(database.query('DELETE FROM order_reads')).rejects.toThrow('permission denied');
   });
 
   it('is cancelled once, however many say so at once', async () => {

@@ -8,6 +8,7 @@ import { OrderList } from './order-list.ts';
 import { OrderListConsumer } from './order-list.consumer.ts';
 import { OrderListRebuild } from './order-list-rebuild.ts';
 import { OrderOperationsController } from './order-operations.controller.ts';
+import { OrderReads } from './order-reads.ts';
 import { Orders } from './orders.ts';
 import { OrdersController } from './orders.controller.ts';
 import { Prices, PricesConsumer } from './prices.ts';
@@ -24,6 +25,6 @@ import { SagaConsumer } from './saga.consumer.ts';
     }),
   ],
   controllers: [OrdersController, OrderOperationsController],
-  providers: [Orders, OrderList, OrderListRebuild, Prices, Deadlines, Reconciliation, SagaConsumer, PricesConsumer, OrderListConsumer, ReconcilerConsumer],
+  providers: [Orders, OrderReads, OrderList, OrderListRebuild, Prices, Deadlines, Reconciliation, SagaConsumer, PricesConsumer, OrderListConsumer, ReconcilerConsumer],
 })
 export class OrdersModule {}

@@ -6,12 +6,19 @@ import { EventStore, handleCommand, KeyUsed, startStream, type IdempotencyRow, t
 import { HttpProblem, lockTimedOut, PreconditionFailed } from '@shop/platform';
 import { order, type Order, type OrderCommand, type OrderEvent } from './domain/order.ts';
 import { orderProcess } from './order-process.ts';
+import { OrderReads } from './order-reads.ts';
 import { Prices } from './prices.ts';
 
 /** An answer, and whether it had been given before under the same Idempotency-Key. */
 export interface Answered {
   readonly view: OrderView;
   readonly replayed: boolean;
+}
+
+/** Who asks, and whether they serve customers: then any customer's order is theirs to read, and that they did is written down. */
+export interface Reader {
+  readonly subject: string;
+  readonly servesCustomers: boolean;
 }
 
 interface Attempt {
@@ -29,6 +36,7 @@ export class Orders {
   constructor(
     private readonly store: EventStore,
     private readonly prices: Prices,
+    private readonly reads: OrderReads,
   ) {}
 
   /**
@@ -73,14 +81,14 @@ export class Orders {
     }
   }
 
-  /** Folds the stream, so one reads what one wrote. Somebody else's order is not found. */
-  async get(customerId: string, id: string): Promise<OrderView> {
-    const events = await this.eventsOf(customerId, id);
+  /** Folds the stream, so one reads what one wrote. Somebody else's order is not found, unless the reader serves customers. */
+  async get(reader: string | Reader, id: string): Promise<OrderView> {
+    const events = await this.eventsOf(reader, id, 'order');
     return view(fold(order, events.map((one) => one.event)), events.length, events[0]?.recordedAt ?? '');
   }
 
-  async history(customerId: string, id: string): Promise<OrderHistory> {
-    const events = await this.eventsOf(customerId, id);
+  async history(reader: string | Reader, id: string): Promise<OrderHistory> {
+    const events = await this.eventsOf(reader, id, 'history');
     return {
       id,
       events: events.map(({ version, recordedAt, event: { type, ...data } }) => {
@@ -117,12 +125,13 @@ export class Orders {
     throw new DomainError(kind, code, message, errors);
   }
 
-  private async eventsOf(customerId: string, id: string): Promise<RecordedEvent<OrderEvent>[]> {
-    const events = await this.store.load<OrderEvent>(id);
+  private async eventsOf(who: string | Reader, id: string, what: 'order' | 'history'): Promise<RecordedEvent<OrderEvent>[]> {
+    const { subject, servesCustomers } = typeof who === 'string' ? { subject: who, servesCustomers: false } : who;
+    const events = await this.store.loadFor<OrderEvent>(id, { field: 'customerId', value: subject, anybodys: servesCustomers });
     const [placed] = events;
-    if (placed?.event.type !== 'OrderPlaced' || placed.event.customerId !== customerId) {
-      throw new DomainError('not-found', 'order-not-found', 'There is no such order.');
-    }
+    if (placed?.event.type !== 'OrderPlaced') throw new DomainError('not-found', 'order-not-found', 'There is no such order.');
+    const { customerId } = placed.event;
+    if (customerId !== subject) await this.reads.note({ reader: subject, order: id, customer: customerId, what });
     return events;
   }
 }

@@ -6,6 +6,7 @@ import { freshDatabase } from '@shop/testing';
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { OrderListConsumer } from './order-list.consumer.ts';
 import { orderProcess } from './order-process.ts';
+import { OrderReads } from './order-reads.ts';
 import { Orders } from './orders.ts';
 import { Prices } from './prices.ts';
 import { ReconcilerConsumer, type Reconciliation } from './reconciliation.ts';
@@ -35,7 +36,7 @@ const bus = new LosingBus();
 const relay = new QueueRelay({ connectionString: url, bus, log });
 const outbox = new PostgresOutbox(() => relay.wake());
 const store = new EventStore(database, outbox);
-const orders = new Orders(store, new Prices(database));
+const orders = new Orders(store, new Prices(database), new OrderReads(database));
 const reconciler = new Reconciler({ database, store, outbox, process: orderProcess, graceMs });
 
 const mailed: string[] = [];

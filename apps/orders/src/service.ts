@@ -13,4 +13,5 @@ export { orderProcess } from './order-process.ts';
 export { OrderList } from './order-list.ts';
 export { OrderListConsumer } from './order-list.consumer.ts';
 export { Orders } from './orders.ts';
+export { OrderReads } from './order-reads.ts';
 export { Prices } from './prices.ts';

@@ -88,6 +88,20 @@ export class EventStore {
     return rows.map((row) => this.#recorded<E>(row));
   }
 
+  /**
+   * The same for whom it is: a stream whose first event names them in `field`, or any stream for those who may read `anybodys`. Whose it is, is
+   * asked in the query, so nothing of another's leaves the database; it looks as if it were not there.
+   */
+  async loadFor<E extends { type: string }>(stream: string, { field, value, anybodys }: { field: string; value: string; anybodys: boolean }): Promise<RecordedEvent<E>[]> {
+    const rows = await this.#database.query<EventRow>(
+      `SELECT version, type, schema_version AS "schemaVersion", data, recorded_at AS "recordedAt" FROM events WHERE stream = $1
+         AND ($4 OR EXISTS (SELECT 1 FROM events AS first WHERE first.stream = $1 AND first.version = 1 AND first.data ->> $2 = $3)) ORDER BY version`,
+      [stream, field, value, anybodys],
+      'stream-load-for',
+    );
+    return rows.map((row) => this.#recorded<E>(row));
+  }
+
   /** The same of several streams in one round trip: those that there are, by their names. Through a transaction it sees what that sees. */
   async loadMany<E extends { type: string }>(streams: readonly string[], via: Transaction = this.#database): Promise<Map<string, RecordedEvent<E>[]>> {
     const rows = await via.query<EventRow & { stream: string }>(

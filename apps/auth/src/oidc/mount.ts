@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ProviderHost } from './provider-host.ts';
 
 /**
@@ -13,7 +13,7 @@ export async function mount(server: FastifyInstance, provider: ProviderHost, iss
   await server.register(async (corner) => {
     corner.removeAllContentTypeParsers();
     corner.addContentTypeParser('*', (_request, _body, done) => done(null));
-    corner.all(`${pathname}/*`, (request, reply) => {
+    const handler = (request: FastifyRequest, reply: FastifyReply) => {
       const { raw } = request;
       // Parameters are kept while somebody signs in, and Postgres has no NUL.
       if (raw.url?.includes('%00')) return reply.code(400).send({ error: 'invalid_request', error_description: 'NUL in a parameter' });
@@ -23,7 +23,8 @@ export async function mount(server: FastifyInstance, provider: ProviderHost, iss
       // How Express and Connect say where something is mounted, which oidc-provider understands.
       Object.assign(raw, { originalUrl: raw.url, url: raw.url?.slice(pathname.length) });
       return provider.answer(raw, reply.raw);
-    });
+    };
+    corner.route({ method: ['GET', 'HEAD', 'POST', 'OPTIONS'], url: `${pathname}/*`, handler });
   });
 }
 

@@ -51,7 +51,7 @@ describeWith('redis', 'cached products', ({ url: redisUrl }) => {
     return bus.publish([{ topic, key, value: payload }]);
   };
   const priceAt = async ({ queries }: (typeof instances)[0]) => (await queries.one(id)).value.product.price;
-  const shownAt = async ({ queries }: (typeof instances)[0]) => (await queries.page({ limit: 100 })).value.items.find((item) => item.id === id)?.price;
+  const shownAt = async ({ queries }: (typeof instances)[0]) => (await queries.page({ limit: 100, sort: 'name' })).value.items.find((item) => item.id === id)?.price;
 
   it('are read from the database by one instance for all of them', async () => {
     expect([await priceAt(here), await shownAt(here)]).toEqual([100, 100]);

@@ -1,12 +1,8 @@
 import { Controller, Get, Param, Query, Res } from '@nestjs/common';
 import { entityTag, Public } from '@shop/platform';
-import { id, productQuery, type ProductPage, type ProductView } from '@shop/contracts';
+import { id, productQuery, type ProductPage, type ProductQuery, type ProductView } from '@shop/contracts';
 import type { FastifyReply } from 'fastify';
-import { z } from 'zod';
-import { pageCursor } from './page-cursor.ts';
 import { ProductQueries, type Aged } from './products.queries.ts';
-
-const byPage = productQuery.extend({ cursor: pageCursor.optional() });
 
 @Public()
 @Controller('products')
@@ -14,7 +10,7 @@ export class ProductsController {
   constructor(private readonly products: ProductQueries) {}
 
   @Get()
-  async list(@Query({ schema: byPage }) query: z.infer<typeof byPage>, @Res({ passthrough: true }) reply: FastifyReply): Promise<ProductPage> {
+  async list(@Query({ schema: productQuery }) query: ProductQuery, @Res({ passthrough: true }) reply: FastifyReply): Promise<ProductPage> {
     return aged(reply, await this.products.page(query));
   }
 

@@ -34,7 +34,7 @@ function operation(verb: string, scanned: Scanned, { notes, scopes }: Published,
     ...(scanned.requestBody || parameters.length > 0 ? ([400] as const) : []),
     ...(scopes ? ([401, 403] as const) : []),
     ...(notes.refuses ?? []),
-    ...(notes.asks === 'nobody' ? [] : ([503] as const)),
+    ...([429, 503] as const),
   ];
   return {
     ...scanned,

@@ -15,8 +15,6 @@ export interface OperationNotes {
   readonly takes?: readonly (keyof typeof takenHeaders)[];
   /** One of them without which it is refused, though it is optional elsewhere. */
   readonly needs?: 'If-Match';
-  /** Where no service behind the door is asked, none can be away. */
-  readonly asks?: 'nobody';
   readonly body?: 'optional';
   /** Refusals of its own, next to those that every operation shares. */
   readonly refuses?: readonly (keyof typeof refusals)[];
@@ -24,6 +22,7 @@ export interface OperationNotes {
 
 export const sentHeaders = {
   ETag: 'What is answered, by its version: for If-Match and If-None-Match.',
+  Link: 'Where the list goes on (`rel="next"`); absent on the last page.',
   Location: 'Where the new resource is.',
   Age: 'How many seconds ago it was read from where it is kept.',
   'Cache-Control': 'How long it may be used again, by whom.',
@@ -60,7 +59,8 @@ export const refusals = {
   415: 'The body is in another language than is asked for.',
   422: 'Well-formed, but a rule says no; `code` says which.',
   428: 'If-Match is missing: say which version you have seen.',
-  503: 'A service behind the door is away; try again after Retry-After.',
+  429: 'Too many requests: the RateLimit headers say what is left, Retry-After when to come again.',
+  503: 'A service behind the door is away, or there is too much to do; try again after Retry-After.',
   504: 'A service behind the door did not answer in time; whether it acted is unknown.',
 } as const;
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { cancellationReason, orderLine } from '../orders.messages.ts';
 import { paymentToken } from '../payments.messages.ts';
-import { amount, currency, cursor, id, instant, limit, quantity } from './primitives.ts';
+import { amount, currency, cursor, id, inQuery, instant, limit, quantity } from './primitives.ts';
 
 export const placeOrder = z
   .object({
@@ -39,10 +39,20 @@ export const orderSummary = z
   .meta({ id: 'OrderSummary' });
 export type OrderSummary = z.infer<typeof orderSummary>;
 
-export const orderQuery = z.object({ limit, cursor });
+/** Which of one's orders, and in which order. `-` puts the largest, and so the newest, first. */
+export const orderQuery = z.object({
+  limit,
+  cursor,
+  sort: z.enum(['placedAt', '-placedAt', 'total', '-total']).default('-placedAt'),
+  'filter[status]': orderStatus.optional(),
+  'filter[placedAt][gte]': instant.optional(),
+  'filter[placedAt][lt]': instant.optional(),
+  'filter[total][gte]': inQuery(amount).optional(),
+  'filter[total][lte]': inQuery(amount).optional(),
+});
 export type OrderQuery = z.infer<typeof orderQuery>;
 
-/** Newest first, from the read model: it may lag behind by the length of the outbox. */
+/** From the read model: it may lag behind by the length of the outbox. */
 export const orderPage = z.object({ items: z.array(orderSummary), nextCursor: z.string().optional() }).meta({ id: 'OrderPage' });
 export type OrderPage = z.infer<typeof orderPage>;
 

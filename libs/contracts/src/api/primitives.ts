@@ -11,10 +11,12 @@ export const amount = z.int().min(0).max(largestAmount);
 export const quantity = z.int().min(1).max(1000);
 /** ISO 8601 UTC. */
 export const instant = z.iso.datetime();
+/** A whole number as a query string carries it; digits and nothing else, where `Number` would also take "", "1e3" and "0x1f". */
+export const inQuery = <S extends z.ZodType>(number: S) => z.preprocess((text) => (typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : text), number);
 /** How many rows a page holds. */
-export const limit = z.coerce.number().int().min(1).max(100).default(20);
-/** Where the page before ended; opaque. */
-export const cursor = z.string().max(256).optional();
+export const limit = inQuery(z.int().min(1).max(100)).default(20);
+/** Where the page before ended; opaque, and good for the same filter and sort only. */
+export const cursor = z.string().max(400).optional();
 
 /** Text that Postgres keeps as it is: no control characters, which it or a mail header would choke on, and no half of a surrogate pair. */
 export const plainText = z.string().regex(/^[^\p{Cc}\p{Cs}]*$/u, 'Plain text, without control characters.');

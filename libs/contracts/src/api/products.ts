@@ -1,16 +1,5 @@
 import { z } from 'zod';
-import { amount, currency, cursor, id, limit, plainText } from './primitives.ts';
-
-export const productView = z
-  .object({ id, sku: z.string(), name: z.string(), description: z.string(), price: amount, currency, available: z.int().min(0) })
-  .meta({ id: 'Product' });
-export type ProductView = z.infer<typeof productView>;
-
-export const productQuery = z.object({ limit, cursor });
-export type ProductQuery = z.infer<typeof productQuery>;
-
-export const productPage = z.object({ items: z.array(productView), nextCursor: z.string().optional() }).meta({ id: 'ProductPage' });
-export type ProductPage = z.infer<typeof productPage>;
+import { amount, currency, cursor, id, inQuery, limit, plainText } from './primitives.ts';
 
 /** The shop's own number of a product, for life. */
 export const sku = z.string().regex(/^[A-Z0-9](?:[A-Z0-9-]{0,62}[A-Z0-9])?$/);
@@ -18,6 +7,29 @@ export const sku = z.string().regex(/^[A-Z0-9](?:[A-Z0-9-]{0,62}[A-Z0-9])?$/);
 export const productName = plainText.min(1).max(120).refine((name) => Buffer.byteLength(name) <= 120, 'At most 120 bytes of UTF-8.').refine((name) => name.trim() === name, 'Without space at its ends.');
 /** Of one product, in integer minor units: small enough that no order of a thousand of it goes beyond what can be charged. */
 export const price = z.int().min(0).max(1_000_000_00);
+
+export const productView = z
+  .object({ id, sku: z.string(), name: z.string(), description: z.string(), price: amount, currency, available: z.int().min(0) })
+  .meta({ id: 'Product' });
+export type ProductView = z.infer<typeof productView>;
+
+/** The products that are asked for, and in which order: whatever is not named here cannot be asked for. `-` puts the largest first. */
+export const productQuery = z.object({
+  limit,
+  cursor,
+  sort: z.enum(['name', '-name', 'price', '-price']).default('name'),
+  /** What their names begin with, exactly as it is written. */
+  'filter[name]': plainText.min(1).max(120).optional(),
+  'filter[sku]': sku.optional(),
+  'filter[price][gte]': inQuery(price).optional(),
+  'filter[price][lte]': inQuery(price).optional(),
+  /** Whether there is any of it to be had. */
+  'filter[inStock]': z.enum(['true', 'false']).optional(),
+});
+export type ProductQuery = z.infer<typeof productQuery>;
+
+export const productPage = z.object({ items: z.array(productView), nextCursor: z.string().optional() }).meta({ id: 'ProductPage' });
+export type ProductPage = z.infer<typeof productPage>;
 
 export const newProduct = z
   .object({

@@ -52,6 +52,12 @@ export class TokenVerifier {
     this.#leeway = leeway;
   }
 
+  /** Whose a token is, where that has been verified already: cheap, and no promise. */
+  known(token: string): Principal | undefined {
+    const known = this.#known.get(hash('sha256', token, 'base64'));
+    return known && known.expiresAt > Date.now() ? known.principal : undefined;
+  }
+
   /** Throws InvalidToken, or `unavailable` when the keys cannot be had: that is no fault of the token. */
   async verify(token: string): Promise<Principal> {
     const key = hash('sha256', token, 'base64');

@@ -52,6 +52,10 @@ export const serverSettings = {
   CORS_ORIGINS: commaList.pipe(z.array(z.string().refine(isOrigin, 'must be origins, as https://shop.example'))).default([]),
   /** How long one request may take in all, in ms, unless its caller gave it less. */
   REQUEST_BUDGET_MS: integer(100, 60_000).default(5_000),
+  /** Connections at most; from one address half of them, where no proxy stands in front. */
+  MAX_CONNECTIONS: integer(2, 100_000).default(4_096),
+  /** How late the event loop may be, in ms, before new requests are turned away; 0: however late. */
+  SHED_LOOP_DELAY_MS: integer(0, 60_000).default(150),
   /** How long to serve on after readiness has gone, in ms: as long as load balancers need to notice. */
   SHUTDOWN_DELAY_MS: integer(0, 20_000).default(0),
 } satisfies z.ZodRawShape;

@@ -9,6 +9,7 @@ import type { Cors } from './cors.ts';
 import { HttpProblem } from './http-problem.ts';
 import { KnownPaths } from './known-paths.ts';
 import { languageRefusal } from './media-types.ts';
+import { typeOf } from './problem-of.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -26,7 +27,11 @@ interface HookOptions {
   readonly draining: () => boolean;
   /** Which other sites' pages may call. */
   readonly cors: Cors;
+  /** What is behind, if anything: then requests are turned away, but for questions about health. */
+  readonly overloaded: () => string | undefined;
 }
+
+const overloaded = JSON.stringify({ type: typeOf('overloaded'), title: 'Service Unavailable', status: 503, code: 'overloaded', detail: 'There is more to do than can be done now. Try again.' });
 
 /** What happens around every request: trace and deadline begin, one line is logged, an unknown path is told from a wrong method. Returns what is routed. */
 export function addRequestHooks(fastify: FastifyInstance, options: HookOptions): KnownPaths {
@@ -37,6 +42,9 @@ export function addRequestHooks(fastify: FastifyInstance, options: HookOptions):
   fastify.addHook('onRoute', ({ url, method }) => paths.add(url, [method].flat()));
 
   fastify.addHook('onRequest', (request, reply, done) => {
+    if (!request.url.startsWith('/health/') && options.overloaded() !== undefined) {
+      return void reply.code(503).header('retry-after', '1').type('application/problem+json').send(overloaded);
+    }
     const budget = options.public ? options.budget : grantedBudget(request.headers[budgetHeader], options.budget);
     begin(request, budget);
     if (options.cors.answered(request, reply, () => paths.methodsOf(pathOf(request)))) return;

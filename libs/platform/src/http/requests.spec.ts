@@ -33,6 +33,7 @@ describe('what a service refuses, it refuses as a problem', () => {
   it.each<[string, () => Promise<Response>, number, string]>([
     ['an unknown path', () => get('/nothing'), 404, 'unknown-path'],
     ['a body that is not JSON', () => post('{'), 400, 'malformed-json'],
+    ['a body of brackets', () => post('['.repeat(50_000)), 400, 'json-too-deep'],
     ['a body that is a form', () => post('a=1', { 'content-type': 'application/x-www-form-urlencoded' }), 415, 'unsupported-media-type'],
     ['a body that is text', () => post('a', { 'content-type': 'text/plain' }), 415, 'unsupported-media-type'],
     ['a body beyond 64 KiB', () => post(JSON.stringify({ lines: 'x'.repeat(70_000) })), 413, 'body-too-large'],

@@ -33,3 +33,14 @@ describe.concurrent('a client that holds a connection', () => {
     expect(after).toBeLessThan(within);
   });
 });
+
+describe('a stranger who opens connections without end', () => {
+  it('gets half of them, and the rest is closed unread', async () => {
+    const small = await runService(tiny, { ...issuer.env('small'), MAX_CONNECTIONS: '8' });
+    const sockets = Array.from({ length: 7 }, () => connect(Number(new URL(small.url).port), '127.0.0.1').on('error', () => {}));
+    await expect.poll(() => sockets.filter(({ closed }) => closed).length, { timeout: 4_000 }).toBe(3);
+    for (const socket of sockets) socket.destroy();
+    await expect.poll(() => fetch(`${small.url}/health/live`).then(({ status }) => status, () => undefined), { timeout: 10_000 }).toBe(200);
+    await small.close();
+  });
+});

@@ -1,12 +1,14 @@
+import type { Server } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyBodyParser, FastifyReply, FastifyRequest } from 'fastify';
 import type { ServerSettings } from '../config/settings.ts';
 import { answerBrokenRequest, bareHeaders } from './broken-request.ts';
+import { HttpProblem } from './http-problem.ts';
+import { deepestJson, isTooDeep } from './json-depth.ts';
 import { mergePatch } from './media-types.ts';
 import { problemOf } from './problem-of.ts';
 
 const bodyLimit = 64 * 1024;
-const maxConnections = 4_096;
 
 /** Fastify with every default that waits for ever or takes without bound set to something a stranger cannot abuse. */
 export function createAdapter(settings: ServerSettings): FastifyAdapter {
@@ -27,11 +29,39 @@ export function createAdapter(settings: ServerSettings): FastifyAdapter {
     frameworkErrors: answerUnroutable,
   });
   const fastify = adapter.getInstance();
-  fastify.server.maxConnections = maxConnections;
+  fastify.server.maxConnections = settings.MAX_CONNECTIONS;
+  // Behind a proxy, all come from its address.
+  if (settings.TRUST_PROXY.length === 0) shareConnections(fastify.server, Math.ceil(settings.MAX_CONNECTIONS / 2));
   // JSON is the only body we read; anything else is 415. Also keeps HTML forms of other sites out.
   fastify.removeContentTypeParser('text/plain');
-  fastify.addContentTypeParser(mergePatch, { parseAs: 'string' }, fastify.getDefaultJsonParser('error', 'error'));
+  fastify.removeContentTypeParser('application/json');
+  fastify.addContentTypeParser<string>(['application/json', mergePatch], { parseAs: 'string' }, shallowJson(fastify.getDefaultJsonParser('error', 'error')));
   return adapter;
+}
+
+/** Nobody alone takes all connections: of those from one address, the ones beyond `most` are closed unread. */
+function shareConnections(server: Server, most: number): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket) => {
+    const { remoteAddress: address } = socket;
+    if (address === undefined) return;
+    const count = (open.get(address) ?? 0) + 1;
+    open.set(address, count);
+    socket.once('close', () => {
+      const left = (open.get(address) ?? 1) - 1;
+      if (left === 0) open.delete(address);
+      else open.set(address, left);
+    });
+    if (count > most) socket.destroy();
+  });
+}
+
+/** Fastify's own reader of JSON, which refuses prototypes, for texts that are not too deep. */
+function shallowJson(read: FastifyBodyParser<string>): FastifyBodyParser<string> {
+  return (request, body, done) => {
+    if (isTooDeep(body)) return done(new HttpProblem(400, 'json-too-deep', `JSON nests at most ${deepestJson} levels here.`));
+    return read(request, body, done);
+  };
 }
 
 /** A URL that cannot be decoded, or an endless parameter: the router says so before any hook or filter. */

@@ -7,6 +7,7 @@ import type { ServerSettings } from '../config/settings.ts';
 import { Cors } from '../http/cors.ts';
 import { addRequestHooks } from '../http/request-hooks.ts';
 import type { KnownPaths, Route } from '../http/known-paths.ts';
+import { Overload } from '../http/overload.ts';
 import { createAdapter } from '../http/server.ts';
 import { flushTelemetry, startTelemetry } from '../telemetry/telemetry.ts';
 import type { ServiceDefinition } from './define-service.ts';
@@ -60,13 +61,14 @@ async function create(definition: ServiceDefinition, settings: ServerSettings): 
     // Nest's parsers would also take HTML forms; Fastify's own JSON parser is the only one left.
     bodyParser: false,
   });
-  const health = app.get(Health);
+  const [health, overload] = [app.get(Health), app.get(Overload)];
   const isPublic = definition.public ?? false;
   const paths = addRequestHooks(adapter.getInstance(), {
     logger: app.get(Logger),
     public: isPublic,
     budget: settings.REQUEST_BUDGET_MS,
     draining: () => health.draining,
+    overloaded: () => overload.refuses(),
     cors: new Cors(isPublic ? settings.CORS_ORIGINS : []),
   });
   if (isPublic) secureHeaders(app);

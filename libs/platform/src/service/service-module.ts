@@ -5,6 +5,7 @@ import { audience, TokenVerifier } from '../auth/token-verifier.ts';
 import { Health } from './health.ts';
 import { HealthController } from './health.controller.ts';
 import { Logger } from './logger.ts';
+import { Overload } from '../http/overload.ts';
 import { ProblemFilter } from '../http/problem.filter.ts';
 import { ValidationPipe } from '../http/validation.pipe.ts';
 import type { ServerSettings } from '../config/settings.ts';
@@ -23,12 +24,13 @@ export class ServiceModule {
         Health,
         { provide: config, useValue: settings },
         { provide: Logger, useValue: new Logger(name, settings) },
+        { provide: Overload, inject: [Logger], useFactory: (log: Logger) => new Overload(settings, log) },
         { provide: TokenVerifier, useValue: new TokenVerifier(settings.ISSUER, settings.JWKS_URL, { audiences: [audience, name] }) },
         { provide: APP_GUARD, useClass: AccessGuard },
         { provide: APP_PIPE, useClass: ValidationPipe },
         { provide: APP_FILTER, useClass: ProblemFilter },
       ],
-      exports: [Health, Logger, config],
+      exports: [Health, Logger, Overload, TokenVerifier, config],
     };
   }
 }

@@ -1,0 +1,67 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { TokenVerifier } from '../auth/token-verifier.ts';
+import type { Principal } from '../auth/principal.ts';
+import { HttpProblem } from '../http/http-problem.ts';
+import { holderOf } from './address.ts';
+import type { Claim, Quota, Standing, Verdict } from './quota.ts';
+import type { RateLimiter } from './rate-limiter.ts';
+
+/** Of whom a class of routes takes how much; what is left out is not counted. */
+export type Quotas = Partial<Readonly<Record<'user' | 'client' | 'address', Quota>>>;
+
+export interface LimitOptions {
+  readonly limiter: RateLimiter;
+  readonly tokens: Pick<TokenVerifier, 'known' | 'verify'>;
+  /** The quotas of a request, by its method and path; undefined where it is not limited. */
+  readonly quotasOf: (method: string, path: string) => Quotas | undefined;
+}
+
+/**
+ * Counts each request before any work is done for it, and refuses what is too much with 429. One hook of Fastify's, one round trip: user, client and
+ * address are counted together where the token has been seen before. A new one is counted by its address first, because to verify it is work, too. What a
+ * token says is only believed once it is verified: nobody can use up the quota of another. Headers: draft-ietf-httpapi-ratelimit-headers-09.
+ */
+export function limitRequests(fastify: FastifyInstance, { limiter, tokens, quotasOf }: LimitOptions): void {
+  fastify.addHook('onRequest', async (request, reply) => {
+    const quotas = quotasOf(request.method, request.url.split('?', 1)[0] ?? '/');
+    if (!quotas) return;
+    const token = bearer(request);
+    const known = token === undefined ? undefined : tokens.known(token);
+    const address = claim(quotas.address, holderOf(request.ip));
+    await pass(reply, limiter, [...address, ...(known ? ofPrincipal(quotas, known) : [])]);
+    if (token === undefined || known) return;
+    // A token that is none, or cannot be checked now: whether that matters is for the guard to say.
+    const fresh = await tokens.verify(token).catch(() => undefined);
+    if (fresh) await pass(reply, limiter, ofPrincipal(quotas, fresh));
+  });
+}
+
+function bearer({ headers: { authorization } }: FastifyRequest): string | undefined {
+  return authorization !== undefined && /^Bearer /i.test(authorization) ? authorization.slice(7) : undefined;
+}
+
+const claim = (quota: Quota | undefined, whose: string): Claim[] => (quota ? [{ quota, whose }] : []);
+
+function ofPrincipal({ user, client }: Quotas, { subject, clientId }: Principal): Claim[] {
+  return [...claim(user, subject), ...claim(client, clientId)];
+}
+
+async function pass(reply: FastifyReply, limiter: RateLimiter, claims: readonly Claim[]): Promise<void> {
+  if (claims.length === 0) return;
+  const { allowed, standings } = await limiter.take(claims);
+  tell(reply, standings);
+  if (!allowed) throw refusal({ allowed, standings });
+}
+
+/** After those that an earlier count has set. */
+function tell(reply: FastifyReply, standings: readonly Standing[]): void {
+  const add = (name: string, value: string) => reply.header(name, [reply.getHeader(name), value].filter((each) => each !== undefined).join(', '));
+  add('ratelimit-policy', standings.map(({ quota: { name, limit, seconds } }) => `"${name}";q=${limit};w=${seconds}`).join(', '));
+  add('ratelimit', standings.map(({ quota: { name }, remaining, resetMs }) => `"${name}";r=${remaining};t=${Math.ceil(resetMs / 1e3)}`).join(', '));
+}
+
+function refusal({ standings }: Verdict): HttpProblem {
+  const worst = standings.reduce((one, other) => (other.retryMs > one.retryMs ? other : one));
+  const detail = `Too many requests: "${worst.quota.name}" takes ${worst.quota.limit} in ${worst.quota.seconds} s.`;
+  return new HttpProblem(429, 'rate-limited', detail, { headers: { 'retry-after': String(Math.max(1, Math.ceil(worst.retryMs / 1e3))) } });
+}

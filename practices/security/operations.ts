@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+import type { Rule } from './rules.ts';
+import type { World } from './world.ts';
+
+export interface Request {
+  readonly path: string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** One operation of the running route table, and who may do it. */
+export interface Operation {
+  readonly rule: Rule;
+  /** What to ask; the route itself where it has no parameter. Called anew for each identity. */
+  readonly ask?: (world: World) => Request | Promise<Request>;
+  /** The status of what is done, where it is no 2xx: what this shop has nothing of, or what a form without its secret gets. */
+  readonly done?: number;
+  /** Why the gateway's OpenAPI document need not name it. */
+  readonly undocumented?: string;
+}
+
+const nobody = '01900000-0000-7000-8000-000000000000';
+const once = () => ({ 'idempotency-key': randomUUID() });
+const json = { 'content-type': 'application/json' };
+const lamp = () => ({ sku: `LAMP-${randomUUID().slice(0, 8).toUpperCase()}`, name: 'Lamp', description: '', price: 4_900, currency: 'EUR', stock: 5 });
+
+const health: Record<string, Operation> = Object.fromEntries(
+  ['startup', 'live', 'ready'].map((probe) => [`GET /health/${probe}`, { rule: 'public', undocumented: 'for whoever runs it' } satisfies Operation]),
+);
+
+/** What every service with messages lets its operator do. */
+const messaging: Record<string, Operation> = {
+  'GET /operations/parked': { rule: 'operator' },
+  'POST /operations/parked/release': { rule: 'operator', done: 404, ask: () => ({ path: '/operations/parked/release', body: { consumer: 'orders.list', key: 'x' } }) },
+  // The bus in memory keeps no topics to look into.
+  'GET /operations/dead-letters': { rule: 'operator', done: 503 },
+  'GET /operations/dead-letters/:at': { rule: 'operator', done: 404, ask: () => ({ path: '/operations/dead-letters/nobody.dead-letters:0:0' }) },
+  'POST /operations/dead-letters/replay': { rule: 'operator', done: 503, ask: () => ({ path: '/operations/dead-letters/replay', body: {} }) },
+  'GET /operations/outbox': { rule: 'operator' },
+  'GET /operations/actions': { rule: 'operator' },
+};
+
+/** Orders, as the gateway and the service behind it have them. */
+const orders = (prefix: string): Record<string, Operation> => ({
+  [`POST ${prefix}/orders`]: { rule: 'people', ask: ({ basket }) => ({ path: `${prefix}/orders`, body: basket, headers: once() }) },
+  [`GET ${prefix}/orders`]: { rule: 'people' },
+  [`GET ${prefix}/orders/:id`]: { rule: 'owner or staff', ask: ({ order }) => ({ path: `${prefix}/orders/${order}` }) },
+  [`GET ${prefix}/orders/:id/history`]: { rule: 'owner or staff', ask: ({ order }) => ({ path: `${prefix}/orders/${order}/history` }) },
+  [`POST ${prefix}/orders/:id/cancellation`]: { rule: 'owner', ask: ({ order }) => ({ path: `${prefix}/orders/${order}/cancellation`, body: {} }) },
+});
+
+const products = (prefix: string): Record<string, Operation> => ({
+  [`GET ${prefix}/products`]: { rule: 'public' },
+  [`GET ${prefix}/products/:id`]: { rule: 'public', ask: ({ product }) => ({ path: `${prefix}/products/${product}` }) },
+  [`POST ${prefix}/products`]: { rule: 'admin', ask: () => ({ path: `${prefix}/products`, body: lamp(), headers: once() }) },
+  [`GET ${prefix}/products/:id/record`]: { rule: 'admin', ask: ({ product }) => ({ path: `${prefix}/products/${product}/record` }) },
+  [`PATCH ${prefix}/products/:id`]: {
+    rule: 'admin',
+    ask: ({ product }) => ({ path: `${prefix}/products/${product}`, body: {}, headers: { 'content-type': 'application/merge-patch+json', 'if-match': '*' } }),
+  },
+  [`POST ${prefix}/products/:id/restock`]: { rule: 'admin', ask: ({ product }) => ({ path: `${prefix}/products/${product}/restock`, body: { quantity: 1 }, headers: once() }) },
+});
+
+const accounts = (prefix: string): Record<string, Operation> => ({
+  [`POST ${prefix}/accounts`]: {
+    rule: 'public',
+    ask: () => ({ path: `${prefix}/accounts`, body: { email: `${randomUUID()}@example.com`, password: 'correct horse battery', name: 'New' } }),
+  },
+  [`GET ${prefix}/accounts/:id/roles`]: { rule: 'admin', ask: ({ people }) => ({ path: `${prefix}/accounts/${people.other}/roles` }) },
+  [`PUT ${prefix}/accounts/:id/roles`]: {
+    rule: 'admin',
+    ask: ({ people }) => ({ path: `${prefix}/accounts/${people.other}/roles`, body: { roles: ['customer'] }, headers: { ...json, 'if-match': '*' } }),
+  },
+});
+
+/** What a browser and a client library say to OpenID Connect: who they are is in cookies, forms and client secrets, which have tests of their own. */
+const protocol = 'OpenID Connect describes itself, at /oidc/.well-known/openid-configuration';
+const discovery = (): Request => ({ path: '/oidc/.well-known/openid-configuration' });
+const formOf = (path: string): Request => ({ path, headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: 'token=forged' });
+const interaction = `/oidc/interaction/${nobody}`;
+const pages: Record<string, Operation> = {
+  'GET /oidc/interaction/:uid': { rule: 'public', done: 400, ask: () => ({ path: interaction }) },
+  'POST /oidc/interaction/:uid': { rule: 'public', done: 400, ask: () => formOf(interaction) },
+  'GET /oidc/interaction/:uid/registration': { rule: 'public', done: 400, ask: () => ({ path: `${interaction}/registration` }) },
+  'POST /oidc/interaction/:uid/registration': { rule: 'public', done: 400, ask: () => formOf(`${interaction}/registration`) },
+  'GET /oidc/password': { rule: 'public' },
+  'POST /oidc/password': { rule: 'public', done: 403, ask: () => formOf('/oidc/password') },
+};
+/** What goes through to the library; what it does not know at an address comes to nothing. */
+const library: Record<string, Operation> = {
+  'GET /oidc/*': { rule: 'public', undocumented: protocol, ask: discovery },
+  'POST /oidc/*': { rule: 'public', undocumented: protocol, ask: discovery, done: 404 },
+  'OPTIONS /oidc/*': { rule: 'public', undocumented: protocol, ask: discovery, done: 404 },
+};
+const documentation = 'it is the documentation';
+
+/** Every operation of every service. One that a router has and this table lacks is a fault, and so is the other way round. */
+export const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
+  gateway: {
+    ...health,
+    'GET /': { rule: 'public' },
+    ...Object.fromEntries(
+      ['/openapi.json', '/docs', '/docs/start.js', '/docs/swagger-ui.css', '/docs/swagger-ui-bundle.js'].map((path) => [`GET ${path}`, { rule: 'public', undocumented: documentation } satisfies Operation]),
+    ),
+    ...accounts('/v1'),
+    ...products('/v1'),
+    ...orders('/v1'),
+    'GET /v1/notifications': { rule: 'people' },
+    ...library,
+  },
+  auth: {
+    ...health,
+    ...accounts(''),
+    'GET /accounts/:id': { rule: 'service', ask: ({ people }) => ({ path: `/accounts/${people.owner}` }) },
+    'GET /operations/signing-keys': { rule: 'operator' },
+    'POST /operations/signing-keys/rotation': { rule: 'operator' },
+    'GET /operations/security-events': { rule: 'operator' },
+    ...pages,
+    ...library,
+  },
+  catalog: { ...health, ...products(''), ...messaging },
+  orders: {
+    ...health,
+    ...orders(''),
+    ...messaging,
+    'GET /operations/orders/:id': { rule: 'operator', ask: ({ order }) => ({ path: `/operations/orders/${order}` }) },
+    'GET /operations/order-reads': { rule: 'operator' },
+    'POST /operations/projections/orders/check': { rule: 'operator' },
+    'POST /operations/projections/orders/rebuild': { rule: 'operator' },
+  },
+  payments: { ...health, ...messaging },
+  notifications: { ...health, 'GET /messages': { rule: 'people' }, ...messaging },
+};
