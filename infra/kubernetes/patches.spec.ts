@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { jsonPatched, strategicallyMerged } from './patches.ts';
+import { jsonPatched, strategicallyMerged, type Json } from './patches.ts';
 
 describe('a strategic merge', () => {
   it('merges containers and their variables by name, and leaves the others', () => {
-    const pod = { containers: [{ name: 'service', env: [{ name: 'A', value: '1' }], image: 'x' }, { name: 'other' }] };
+    const pod: Json = { containers: [{ name: 'service', env: [{ name: 'A', value: '1' }], image: 'x' }, { name: 'other' }] };
     const patch = { containers: [{ name: 'service', env: [{ name: 'B', value: '2' }, { name: 'A', value: '3' }] }] };
     expect(strategicallyMerged(pod, patch)).toEqual({ containers: [{ name: 'service', env: [{ name: 'B', value: '2' }, { name: 'A', value: '3' }], image: 'x' }, { name: 'other' }] });
   });
