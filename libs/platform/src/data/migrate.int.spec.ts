@@ -54,6 +54,15 @@ it('applies only what has been added since', async () => {
   expect(await migrate(url, [set('shop', { '0001-one.sql': one, '0002-two.sql': two })])).toEqual(['shop/0002-two.sql']);
 });
 
+it('expands as far as the running version does not mind, and contracts when it is gone', async () => {
+  const shop = set('shop', { '0001-one.sql': one, '0002-gone.sql': '-- contract\n-- no-transaction\nDROP TABLE one', '0003-two.sql': two });
+  const other = set('other', { '0001-four.sql': 'CREATE TABLE four (id int)' });
+  expect(await migrate(url, [shop, other], { phase: 'expand' })).toEqual(['shop/0001-one.sql', 'other/0001-four.sql']);
+  expect(await migrate(url, [shop, other], { phase: 'expand' })).toEqual([]);
+  expect(await migrate(url, [shop, other], { phase: 'contract' })).toEqual(['shop/0002-gone.sql', 'shop/0003-two.sql']);
+  expect(await tables()).toEqual(['four', 'three', 'two']);
+});
+
 it('lets several start at once: each file is applied once', async () => {
   const shop = set('shop', { '0001-one.sql': one, '0002-two.sql': two });
   const applied = await Promise.all(Array.from({ length: 5 }, () => migrate(url, [shop])));

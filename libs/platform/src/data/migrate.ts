@@ -12,6 +12,8 @@ export interface MigrationSet {
 export interface MigrateOptions {
   /** How long a migration waits for a lock, in ms: while it waits, everybody queues behind it. */
   readonly lockTimeout?: number;
+  /** `expand`: only what the running version does not mind, which is everything before the first pending file whose first line is `-- contract`. */
+  readonly phase?: 'expand' | 'contract';
 }
 
 interface Migration {
@@ -27,8 +29,8 @@ type Applied = Omit<Migration, 'sql'>;
 const ours = 7_203_948_113;
 
 /**
- * Brings a database up to date, as its owner: the files of each set in order, each in its own transaction, unless its first
- * line is `-- no-transaction` (then it holds one statement, such as CREATE INDEX CONCURRENTLY). Several may start at once: one
+ * Brings a database up to date, as its owner: the files of each set in order, each in its own transaction, unless a line of the
+ * comment it begins with is `-- no-transaction` (then it holds one statement, such as CREATE INDEX CONCURRENTLY). Several may start at once: one
  * works, the others wait. An applied file that has changed since, or a new one numbered below an applied one, is refused.
  * Returns what was applied now, as `set/file`.
  */
@@ -40,7 +42,7 @@ export async function migrate(adminUrl: string, sets: readonly MigrationSet[], o
     await client.query(`SET lock_timeout = 60000`);
     await client.query('SELECT pg_advisory_lock($1)', [ours]);
     await client.query(`SET lock_timeout = ${Math.trunc(options.lockTimeout ?? 5_000)}`);
-    return await applyAll(client, files);
+    return await applyAll(client, files, options.phase);
   } finally {
     await client.end();
   }
@@ -59,13 +61,14 @@ async function read({ name: set, dir }: MigrationSet): Promise<Migration[]> {
   );
 }
 
-async function applyAll(client: pg.Client, files: readonly Migration[]): Promise<string[]> {
+async function applyAll(client: pg.Client, files: readonly Migration[], phase?: MigrateOptions['phase']): Promise<string[]> {
   await client.query(`CREATE TABLE IF NOT EXISTS schema_migrations (
     set text NOT NULL, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (set, name))`);
   const { rows } = await client.query<Applied>('SELECT set, name, checksum FROM schema_migrations ORDER BY set, name');
   const pending = [...Map.groupBy(files, ({ set }) => set)].flatMap(([set, ofSet]) => pendingOf(ofSet, rows.filter((row) => row.set === set)));
-  for (const migration of pending) await apply(client, migration);
-  return pending.map(({ set, name }) => `${set}/${name}`);
+  const now = phase === 'expand' ? expanding(pending) : pending;
+  for (const migration of now) await apply(client, migration);
+  return now.map(({ set, name }) => `${set}/${name}`);
 }
 
 /**
@@ -83,10 +86,22 @@ function pendingOf(files: readonly Migration[], applied: readonly Applied[]): re
   return files.slice(applied.length);
 }
 
+/** What comes after a contracting file of its set waits with it: the order of files is the order of changes. */
+function expanding(pending: readonly Migration[]): readonly Migration[] {
+  const waiting = new Set<string>();
+  return pending.filter(({ set, sql }) => {
+    if (marks(sql).includes('-- contract')) waiting.add(set);
+    return !waiting.has(set);
+  });
+}
+
+/** The lines of comment that a file begins with. */
+const marks = (sql: string): string[] => (/^(--.*\n)*/.exec(sql)?.[0] ?? '').split('\n');
+
 async function apply(client: pg.Client, { set, name, sql, checksum }: Migration): Promise<void> {
   const record = () => client.query('INSERT INTO schema_migrations (set, name, checksum) VALUES ($1, $2, $3)', [set, name, checksum]);
   try {
-    if (sql.startsWith('-- no-transaction')) {
+    if (marks(sql).includes('-- no-transaction')) {
       await client.query(sql);
       await record();
       return;
