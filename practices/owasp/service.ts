@@ -33,7 +33,7 @@ const ways: Record<string, (wish: Wish) => Promise<string>> = {
   },
   bounds: async ({ connections }) => {
     const definition = defineService({ name: 'hello', config: class extends Config(z.object({})) {}, module: HelloModule });
-    const env = { ISSUER: 'http://nobody', JWKS_URL: 'http://nobody', LOG_LEVEL: 'silent', MAX_CONNECTIONS: String(connections) };
+    const env = { ISSUER: 'http://nobody', JWKS_URL: 'http://nobody', LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0', MAX_CONNECTIONS: String(connections) };
     return `${(await runService(definition, env)).url}/`;
   },
 };
