@@ -9,6 +9,7 @@ import { openShop } from './shop.ts';
 const commands: Record<string, () => Promise<Command>> = {
   matrix: async () => (await import('./matrix.ts')).matrix,
   tokens: async () => (await import('./tokens.ts')).tokens,
+  fuzz: async () => (await import('./fuzz.ts')).fuzz,
 };
 /** What CI runs on each push, against one shop. */
 const checked = ['matrix', 'tokens'];
