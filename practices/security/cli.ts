@@ -1,6 +1,7 @@
 /** What `npm run security` does: tools/run.mjs prepares the tree and comes here. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { runProgram } from '@shop/infra/program';
 import { Obstacle } from '@shop/infra/state';
 import type { Command, Outcome } from './command.ts';
 import { openShop } from './shop.ts';
@@ -10,9 +11,12 @@ const commands: Record<string, () => Promise<Command>> = {
   matrix: async () => (await import('./matrix.ts')).matrix,
   tokens: async () => (await import('./tokens.ts')).tokens,
   fuzz: async () => (await import('./fuzz.ts')).fuzz,
+  pages: async () => (await import('./pages.ts')).pages,
 };
 /** What CI runs on each push, against one shop. */
 const checked = ['matrix', 'tokens', 'fuzz'];
+/** And at night. */
+const nightly = process.env['CI_LEVEL'] === 'nightly' ? ['pages'] : [];
 
 const say = (line: string) => console.log(`  ${line}`);
 
@@ -32,7 +36,7 @@ async function main([name, ...args]: string[]): Promise<number> {
 }
 
 async function check(): Promise<number> {
-  const wanted = await Promise.all(checked.map(async (test) => ({ test, command: await commands[test]!() })));
+  const wanted = await Promise.all([...checked, ...nightly].map(async (test) => ({ test, command: await commands[test]!() })));
   const skipped = wanted.flatMap(({ test, command }) => {
     const reason = command.obstacle?.();
     return reason === undefined ? [] : [{ test: `security ${test}`, reason }];
@@ -72,11 +76,4 @@ function print(line: string): 0 {
   return 0;
 }
 
-try {
-  process.exit(await main(process.argv.slice(2)));
-} catch (error) {
-  // A sentence for what people can do something about; a stack for what is a bug of ours.
-  const expected = error instanceof Obstacle || String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
-  process.stderr.write(`${expected ? (error as Error).message : (error as Error).stack}\n`);
-  process.exit(1);
-}
+await runProgram(main);
