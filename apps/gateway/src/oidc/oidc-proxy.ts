@@ -96,7 +96,8 @@ function bodyOf({ raw, headers }: FastifyRequest): Dispatcher.DispatchOptions['b
 }
 
 function endToEnd<H extends IncomingHttpHeaders>(headers: H, without: readonly string[] = []): H {
-  const named = String(headers.connection ?? '').toLowerCase().split(/\s*,\s*/);
+  // Not split by a pattern with the spaces in it: sixteen thousand of them would keep it busy for most of a second.
+  const named = String(headers.connection ?? '').toLowerCase().split(',').map((name) => name.trim());
   const dropped = new Set([...hopByHop, ...named, ...without]);
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !dropped.has(name))) as H;
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { id } from './primitives.ts';
+import { id, plainText } from './primitives.ts';
 
-/** What somebody wants to be called: one line, without control characters (Postgres has no NUL, mail headers no line break). */
-const personName = z.string().trim().min(1).max(100).regex(/^[^\u0000-\u001f\u007f]*$/, 'One line of plain text.');
+/** What somebody wants to be called: one line. */
+const personName = plainText.trim().min(1).max(100);
 
 export const registerAccount = z
   .object({ email: z.email().max(254), password: z.string().min(12).max(128), name: personName })
