@@ -28,7 +28,7 @@ class SignUpModule implements OnModuleInit {
 }
 
 const signUp = defineService({ name: 'sign-up', config: SignUpConfig, module: SignUpModule, public: true });
-const service = await runService(signUp, { ...process.env, ISSUER: 'http://nobody', JWKS_URL: 'http://nobody', LOG_LEVEL: 'silent' });
+const service = await runService(signUp, { ...process.env, ISSUER: 'http://nobody', JWKS_URL: 'http://nobody', LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0' });
 process.once('SIGTERM', () => void service.close().finally(() => process.exit(0)));
 process.once('disconnect', () => process.exit(1));
 answerTo(() => Promise.resolve(service.url));
