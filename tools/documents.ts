@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { apiChanges, asyncApi, breakingChanges, language, messageSchema, topology, type AsyncApi, type CloudEvent, type OpenApiDocument } from '@shop/contracts';
 import { objectiveDocuments } from '@shop/infra/objective-documents';
 import { gatewayOpenApi } from '@shop/infra/open-api';
+import { benchmarksPage } from './benchmarks-page.ts';
 import { brokersPage } from './brokers-page.ts';
 
 /** Files that are made and committed, by their path in the tree. */
@@ -11,7 +12,7 @@ export type Documents = ReadonlyMap<string, string>;
 const asyncApiFile = 'libs/contracts/generated/asyncapi.json';
 /** The gateway's description of one version of its API. */
 const apiFile = (version: number) => `apps/gateway/generated/openapi.v${version}.json`;
-const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', 'docs/topology.md', 'docs/brokers.md', 'docs/objectives.md', 'infra/observability/**/*.{json,yml}'];
+const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', 'docs/topology.md', 'docs/benchmarks.md', 'docs/brokers.md', 'docs/objectives.md', 'infra/observability/**/*.{json,yml}'];
 const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
 
 /** The documents as the code now says they should be. */
@@ -22,6 +23,7 @@ export async function documents(root: string): Promise<Documents> {
     [asyncApiFile, json(asyncApi(spoken, examples(root)))],
     ...spoken.messages.map((contract): [string, string] => [`libs/contracts/generated/schemas/${contract.type}.json`, json(messageSchema(contract))]),
     ...(await gatewayOpenApi()).map((document, index): [string, string] => [apiFile(index + 1), json(document)]),
+    ['docs/benchmarks.md', '<!-- Made by "npm run generate" from load-tests/results: measure instead (npm run bench). -->\n' + benchmarksPage(root)],
     ['docs/topology.md', note + topology(spoken)],
     ['docs/brokers.md', '<!-- Made by "npm run generate": edit libs/eventing/src/bus-traits.ts instead. -->\n' + brokersPage()],
     ...objectiveDocuments(),
