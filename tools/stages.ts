@@ -49,6 +49,7 @@ export const nightlyStages: Stage[] = [
   shopOn('sqs', { BUS: 'sqs' }),
   shopOn('kafkajs', { KAFKA_CLIENT: 'kafkajs' }),
   shopOn('wal', { OUTBOX_DRIVER: 'wal' }),
+  { name: 'load', what: 'the shop under a little load, held to its objectives', args: ['--import', './tools/ts.mjs', 'load-tests/load.ts', 'smoke'], minutesAtMost: 5 },
 ];
 
 /** What `npm run check` runs after the tests. */

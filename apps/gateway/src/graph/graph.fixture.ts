@@ -34,7 +34,7 @@ export async function startGraph(settings: Record<string, string> = {}) {
   const running = await runService(gateway, {
     ISSUER: issuer,
     JWKS_URL: tokens.jwksUrl,
-    LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0',
+    LOG_LEVEL: 'silent',
     AUTH_URLS: catalog.url,
     CATALOG_URLS: catalog.url,
     ORDERS_URLS: orders.url,
