@@ -5,11 +5,16 @@ import { readdirSync, readFileSync } from 'node:fs';
  * the system does not tell (only Linux does).
  */
 export function memoryOf(pid: number): number | undefined {
+  const sizes = familyOf(pid).map(pssOf).filter((size) => size !== undefined);
+  return sizes.length === 0 ? undefined : sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** The process and all it started, and what they started. */
+export function familyOf(pid: number): number[] {
   const parents = parentsByPid();
   const family = [pid];
   for (const member of family) family.push(...[...parents].flatMap(([child, parent]) => (parent === member ? [child] : [])));
-  const sizes = family.map(pssOf).filter((size) => size !== undefined);
-  return sizes.length === 0 ? undefined : sizes.reduce((sum, size) => sum + size, 0);
+  return family;
 }
 
 function pssOf(pid: number): number | undefined {

@@ -2,8 +2,8 @@ import { gateway } from '@shop/gateway';
 import { runService } from '@shop/platform';
 import { services, urlOf } from './environment.ts';
 
-/** The gateway's OpenAPI 3.1 document, asked of a gateway that listens nowhere else for a moment; the services behind it are not asked. */
-export async function gatewayOpenApi(): Promise<object> {
+/** The gateway's OpenAPI 3.1 documents, one of each version, asked of a gateway that listens nowhere else for a moment; the services behind it are not asked. */
+export async function gatewayOpenApi(): Promise<object[]> {
   const nobody = urlOf(1);
   const running = await runService(gateway, {
     PORT: '0',
@@ -17,8 +17,7 @@ export async function gatewayOpenApi(): Promise<object> {
     NOTIFICATIONS_URLS: nobody,
   });
   try {
-    const answer = await fetch(`${running.url}/openapi.json`, { signal: AbortSignal.timeout(20_000) });
-    return (await answer.json()) as object;
+    return await Promise.all(['v1', 'v2'].map(async (version) => (await (await fetch(`${running.url}/${version}/openapi.json`, { signal: AbortSignal.timeout(20_000) })).json()) as object));
   } finally {
     await running.close();
   }

@@ -29,8 +29,8 @@ describe('the generated documents', () => {
     const left = 'libs/contracts/generated/schemas/orders.order-forgotten.v1.json';
     writeFileSync(join(clone, 'docs/topology.md'), 'by hand');
     writeFileSync(join(clone, left), '{}');
-    rmSync(join(clone, 'apps/gateway/generated/openapi.json'));
-    expect(stale(clone, wanted).sort()).toEqual(['apps/gateway/generated/openapi.json', 'docs/topology.md', left]);
+    rmSync(join(clone, 'apps/gateway/generated/openapi.v1.json'));
+    expect(stale(clone, wanted).sort()).toEqual(['apps/gateway/generated/openapi.v1.json', 'docs/topology.md', left]);
     write(clone, wanted);
     expect(stale(clone, wanted)).toEqual([]);
   });
@@ -42,6 +42,14 @@ describe('the generated documents', () => {
     const channels = { ...committed.channels, 'orders.events': { ...channel, messages: { ...channel.messages, [type]: { $ref: '' } } } };
     writeFileSync(join(clone, asyncApi), JSON.stringify({ ...committed, channels }));
     expect(broken(clone, wanted)).toEqual([expect.stringMatching(/^orders\.order-returned\.v1 is gone/)]);
+    write(clone, wanted);
+  });
+
+  it.each([1, 2])('nor what clients of version %i call: an operation that the code lacks is named', (version) => {
+    const file = join(clone, `apps/gateway/generated/openapi.v${version}.json`);
+    const committed = JSON.parse(readFileSync(file, 'utf8')) as { paths: object };
+    writeFileSync(file, JSON.stringify({ ...committed, paths: { ...committed.paths, [`/v${version}/gifts`]: { get: { responses: {} } } } }));
+    expect(broken(clone, wanted)).toEqual([`GET /v${version}/gifts is gone: clients call it.`]);
     write(clone, wanted);
   });
 });

@@ -1,6 +1,6 @@
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { asyncApi, breakingChanges, language, messageSchema, topology, type AsyncApi, type CloudEvent } from '@shop/contracts';
+import { apiChanges, asyncApi, breakingChanges, language, messageSchema, topology, type AsyncApi, type CloudEvent, type OpenApiDocument } from '@shop/contracts';
 import { objectiveDocuments } from '@shop/infra/objective-documents';
 import { gatewayOpenApi } from '@shop/infra/open-api';
 import { brokersPage } from './brokers-page.ts';
@@ -9,6 +9,8 @@ import { brokersPage } from './brokers-page.ts';
 export type Documents = ReadonlyMap<string, string>;
 
 const asyncApiFile = 'libs/contracts/generated/asyncapi.json';
+/** The gateway's description of one version of its API. */
+const apiFile = (version: number) => `apps/gateway/generated/openapi.v${version}.json`;
 const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', 'docs/topology.md', 'docs/brokers.md', 'docs/objectives.md', 'infra/observability/**/*.{json,yml}'];
 const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
 
@@ -19,7 +21,7 @@ export async function documents(root: string): Promise<Documents> {
   return new Map([
     [asyncApiFile, json(asyncApi(spoken, examples(root)))],
     ...spoken.messages.map((contract): [string, string] => [`libs/contracts/generated/schemas/${contract.type}.json`, json(messageSchema(contract))]),
-    ['apps/gateway/generated/openapi.json', json(await gatewayOpenApi())],
+    ...(await gatewayOpenApi()).map((document, index): [string, string] => [apiFile(index + 1), json(document)]),
     ['docs/topology.md', note + topology(spoken)],
     ['docs/brokers.md', '<!-- Made by "npm run generate": edit libs/eventing/src/bus-traits.ts instead. -->\n' + brokersPage()],
     ...objectiveDocuments(),
@@ -32,10 +34,13 @@ function examples(root: string): Map<string, CloudEvent> {
   return new Map(files.map((file) => JSON.parse(readFileSync(join(root, file), 'utf8')) as CloudEvent).map((message) => [message.type, message]));
 }
 
-/** What would break for those who read messages by the committed document. */
+/** What would break for those who read messages, or call the API, by the committed documents. */
 export function broken(root: string, wanted: Documents): string[] {
-  const committed = read(root, asyncApiFile);
-  return committed === undefined ? [] : breakingChanges(JSON.parse(committed) as AsyncApi, JSON.parse(wanted.get(asyncApiFile) ?? '{}') as AsyncApi);
+  const compare = <D>(file: string, changes: (before: D, after: D) => string[]) => {
+    const [before, after] = [read(root, file), wanted.get(file)];
+    return before === undefined || after === undefined ? [] : changes(JSON.parse(before) as D, JSON.parse(after) as D);
+  };
+  return [...compare<AsyncApi>(asyncApiFile, breakingChanges), ...[1, 2].flatMap((version) => compare<OpenApiDocument>(apiFile(version), apiChanges))];
 }
 
 /** Files that are not as they should be: other, missing, or left from something that is gone. */

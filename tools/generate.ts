@@ -6,12 +6,12 @@ import { broken, documents, stale, write } from './documents.ts';
 const usage = `npm run generate [-- --check | --accept-breaking]
 
 Writes what is made from the code and committed: JSON Schema and AsyncAPI of the messages, the gateway's OpenAPI, the topology, and the
-references between TypeScript projects. Refuses when a message would break for those who read it now.
+references between TypeScript projects. Refuses when a message would break for those who read it now, or a version of the API for its clients.
 
   --check            writes nothing; exit code 1 when something is stale or breaks ("npm run check" does this)
   --accept-breaking  writes all the same: for what nobody reads any more
 `;
-const advice = 'Declare the new form beside the old one, as the next major version (….v2), until nobody reads the old one.';
+const advice = 'Declare the new form beside the old one, as the next major version (….v2, /v3), until nobody reads the old one.';
 const root = resolve(import.meta.dirname, '..');
 
 async function main(): Promise<number> {

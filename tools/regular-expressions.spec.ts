@@ -12,6 +12,9 @@ const accepted: Record<string, string> = {
   '/^(.+)\\.dead-letters:\\d+:[\\w-]+$/': 'an argument of an operator, with a scope that no customer has',
   '/^[a-z]+(\\.[a-z0-9-]+)+\\.v\\d+$/': 'quadratic at worst, on messages of our own bus',
   '/"(?:[^"\\\\]|\\\\.)*"|[{}[\\]:,]/g': 'only sees text that JSON.parse took, in which every quote that opens is closed',
+  '/"(#\\/components\\/schemas\\/)?([A-Z]\\w*)V2"/g': 'our own OpenAPI document',
+  '/("operationId":"\\w+)v2\\./g': 'our own OpenAPI document',
+  '/"#\\/components\\/schemas\\/([^"]+)"/g': 'our own OpenAPI document',
   '/"id":"([^"]+)"[^{}]*"time":"([^"]+)"[^{}]*"traceparent":"(00-[0-9a-f]{32}-[0-9a-f]{16}-01)"/': 'the head of an envelope that this process has just written',
 };
 

@@ -1,5 +1,7 @@
 import type { MeasuredOn } from '@shop/infra/measured-on';
 import type { ServerName, Servers } from '@shop/infra/servers';
+import type { BenchShop } from './bench-shop.ts';
+import type { Wrk } from './wrk.ts';
 
 /** What a bench works with. */
 export interface Setting {
@@ -7,6 +9,10 @@ export interface Setting {
   /** A smaller load, for a look: nothing is written down. */
   readonly quick: boolean;
   readonly say: (line: string) => void;
+  /** The whole shop, started when the first bench asks for it. */
+  shop(): Promise<BenchShop>;
+  /** What saturates a side. */
+  wrk(): Promise<Wrk>;
 }
 
 /** What it came to: figures for a file, the same for people, and what would make them worthless. */
@@ -21,6 +27,8 @@ export interface Measured {
 export interface Bench {
   readonly title: string;
   readonly need: ServerName[];
+  /** The numbers of the lines of docs/benchmarks.md that it measures. */
+  readonly proves?: readonly string[];
   measure(setting: Setting): Promise<Measured>;
 }
 

@@ -32,6 +32,10 @@ export class Child {
     return child;
   }
 
+  get pid(): number {
+    return this.#process.pid ?? -1;
+  }
+
   ask<T>(question: unknown): Promise<T> {
     const id = ++this.#asked;
     this.#process.send({ id, question }, () => {});

@@ -16,7 +16,7 @@ export class AccountsController {
 
   @Post()
   @Public()
-  @Operation({ summary: 'Register as a customer', status: 201, answer: accountView, refuses: [409, 413, 415, 422] })
+  @Operation({ summary: 'Register as a customer', status: 201, answer: accountView, refuses: ['email-taken'] })
   register(@Body({ schema: newAccount }) body: RegisterAccount, @Res({ passthrough: true }) reply: FastifyReply): Promise<AccountView> {
     return answer(reply, this.auth.request({ method: 'POST', path: '/accounts', body, schema: accountView }));
   }
@@ -24,7 +24,7 @@ export class AccountsController {
   @Get(':id/roles')
   @RequireRole('admin')
   @RequireScope('accounts:write')
-  @Operation({ summary: 'What somebody may do', answer: accountRoles, sends: ['ETag'], refuses: [404] })
+  @Operation({ summary: 'What somebody may do', answer: accountRoles, sends: ['ETag'], takes: ['If-None-Match'], refuses: ['account-not-found'] })
   roles(@CurrentPrincipal() { token }: Principal, @Param('id', { schema: id }) account: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<AccountRoles> {
     return answer(reply, this.auth.request({ method: 'GET', path: `/accounts/${account}/roles`, token, schema: accountRoles }));
   }
@@ -39,7 +39,7 @@ export class AccountsController {
     sends: ['ETag'],
     takes: ['If-Match'],
     needs: 'If-Match',
-    refuses: [404, 409, 412, 413, 415, 428],
+    refuses: ['account-not-found', 'own-role'],
   })
   changeRoles(
     @CurrentPrincipal() { token }: Principal,

@@ -12,6 +12,9 @@ export async function answer<T>(reply: FastifyReply, upstream: Promise<UpstreamR
   const { status, headers, body } = await upstream;
   void reply.status(status);
   for (const name of passed) if (headers[name] !== undefined) void reply.header(name, headers[name]);
+  // Services know of one version only: a place is told in the one that was asked.
+  const [version] = /^\/v\d+\//.exec(reply.request.url) ?? [];
+  if (headers['location'] !== undefined && version) void reply.header('location', headers['location'].replace(/^\/v\d+\//, version));
   return isKnown(reply, headers['etag']) ? (reply.status(304), undefined as T) : body;
 }
 

@@ -13,10 +13,30 @@ import { ProductAdministrationController } from './product-administration.contro
 import { ProductsController } from './products.controller.ts';
 import { ResponseCache } from './responses/response-cache.ts';
 import { upstreams } from './upstreams.ts';
+import { AccountsV2Controller } from './v2/accounts.controller.ts';
+import { NotificationsV2Controller } from './v2/notifications.controller.ts';
+import { OrdersV2Controller } from './v2/orders.controller.ts';
+import { ProductAdministrationV2Controller } from './v2/product-administration.controller.ts';
+import { ProductsV2Controller } from './v2/products.controller.ts';
+import { VersionOne } from './version-one.ts';
+
 
 @Module({
   imports: [RedisModule.forRoot(GatewayConfig), CacheModule],
-  controllers: [IndexController, ProductsController, ProductAdministrationController, OrdersController, NotificationsController, AccountsController, DocsController],
-  providers: [...upstreams, EdgeLimits, ResponseCache, OidcProxy, OpenApi],
+  controllers: [
+    ProductsV2Controller,
+    ProductAdministrationV2Controller,
+    OrdersV2Controller,
+    NotificationsV2Controller,
+    AccountsV2Controller,
+    ProductsController,
+    ProductAdministrationController,
+    OrdersController,
+    NotificationsController,
+    AccountsController,
+    IndexController,
+    DocsController,
+  ],
+  providers: [...upstreams, EdgeLimits, ResponseCache, OidcProxy, OpenApi, VersionOne],
 })
 export class GatewayModule {}

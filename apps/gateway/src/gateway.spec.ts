@@ -58,7 +58,7 @@ describe('products', () => {
   it('are for everybody, and show what the contract says and no more', async () => {
     services.catalog.says(200, { items: [{ ...product, supplier: 'secret' }], nextCursor: 'next', cost: 1 });
     const answer = await get('/v1/products?limit=1&cursor=abc&filter[name]=M%26');
-    expect(answer.headers.get('link')).toBe('</v1/products?limit=1&cursor=next&filter%5Bname%5D=M%26>; rel="next"');
+    expect(answer.headers.get('link')).toBe('</v1/products?limit=1&cursor=next&filter%5Bname%5D=M%26>; rel="next", </v2/products>; rel="successor-version"');
     expect([answer.status, await answer.json()]).toEqual([200, { items: [product], nextCursor: 'next' }]);
     expect(services.catalog.last.path).toBe('/products?limit=1&cursor=abc&sort=name&filter%5Bname%5D=M%26');
   });
@@ -180,7 +180,7 @@ describe('the door', () => {
   });
 
   it('shows where to go', async () => {
-    expect(await (await get('/')).json()).toMatchObject({ openapi: '/openapi.json', products: '/v1/products' });
+    expect(await (await get('/')).json()).toMatchObject({ openapi: '/openapi.json', products: '/v2/products' });
   });
 });
 

@@ -14,8 +14,8 @@ export class IndexController {
     return {
       documentation: '/docs',
       openapi: '/openapi.json',
-      products: '/v1/products',
-      orders: '/v1/orders',
+      products: '/v2/products',
+      orders: '/v2/orders',
       signIn: '/oidc/.well-known/openid-configuration',
     };
   }

@@ -37,7 +37,7 @@ export class OrdersController {
     answer: orderView,
     sends: ['Location', 'ETag', 'Idempotency-Replayed'],
     takes: ['Idempotency-Key'],
-    refuses: [409, 413, 415, 422],
+    refuses: ['unknown-product', 'mixed-currencies', 'amount-too-large'],
   })
   place(
     @CurrentPrincipal() { token }: Principal,
@@ -62,7 +62,7 @@ export class OrdersController {
 
   @Get(':id')
   @RequireScope('orders:read')
-  @Operation({ summary: 'One order as it is now', answer: orderView, sends: ['ETag'], takes: ['If-None-Match'], refuses: [304, 404] })
+  @Operation({ summary: 'One order as it is now', answer: orderView, sends: ['ETag'], takes: ['If-None-Match'], refuses: ['order-not-found'] })
   get(
     @CurrentPrincipal() { token }: Principal,
     @Param('id', { schema: id }) order: string,
@@ -73,7 +73,7 @@ export class OrdersController {
 
   @Get(':id/history')
   @RequireScope('orders:read')
-  @Operation({ summary: 'What happened to an order, oldest first', answer: orderHistory, refuses: [404] })
+  @Operation({ summary: 'What happened to an order, oldest first', answer: orderHistory, refuses: ['order-not-found'] })
   history(
     @CurrentPrincipal() { token }: Principal,
     @Param('id', { schema: id }) order: string,
@@ -92,7 +92,7 @@ export class OrdersController {
     answer: orderView,
     sends: ['ETag'],
     takes: ['If-Match'],
-    refuses: [404, 409, 412, 415],
+    refuses: ['order-not-found', 'order-not-cancellable'],
   })
   cancel(
     @CurrentPrincipal() { token }: Principal,

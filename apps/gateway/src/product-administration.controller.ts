@@ -24,7 +24,7 @@ export class ProductAdministrationController {
     answer: productRecord,
     sends: ['Location', 'ETag', 'Idempotency-Replayed'],
     takes: ['Idempotency-Key'],
-    refuses: [409, 413, 415, 422],
+    refuses: ['sku-taken'],
   })
   create(
     @CurrentPrincipal() { token }: Principal,
@@ -37,7 +37,7 @@ export class ProductAdministrationController {
   }
 
   @Get(':id/record')
-  @Operation({ summary: 'One product on sale or not, with all of its stock', answer: productRecord, sends: ['ETag'], refuses: [404] })
+  @Operation({ summary: 'One product on sale or not, with all of its stock', answer: productRecord, sends: ['ETag'], takes: ['If-None-Match'], refuses: ['product-not-found'] })
   record(
     @CurrentPrincipal() { token }: Principal,
     @Param('id', { schema: id }) product: string,
@@ -54,7 +54,7 @@ export class ProductAdministrationController {
     sends: ['ETag'],
     takes: ['If-Match'],
     needs: 'If-Match',
-    refuses: [404, 412, 413, 415, 428],
+    refuses: ['product-not-found'],
   })
   change(
     @CurrentPrincipal() { token }: Principal,
@@ -74,7 +74,7 @@ export class ProductAdministrationController {
     answer: productRecord,
     sends: ['ETag', 'Idempotency-Replayed'],
     takes: ['Idempotency-Key'],
-    refuses: [404, 409, 413, 415, 422],
+    refuses: ['product-not-found', 'stock-too-large'],
   })
   restock(
     @CurrentPrincipal() { token }: Principal,

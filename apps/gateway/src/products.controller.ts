@@ -21,13 +21,13 @@ export class ProductsController {
   ) {}
 
   @Get()
-  @Operation({ summary: 'Products on sale', answer: productPage, sends: ['Link', 'ETag', 'Age', 'Cache-Control'], takes: ['If-None-Match'], refuses: [304] })
+  @Operation({ summary: 'Products on sale', answer: productPage, sends: ['Link', 'ETag', 'Age', 'Cache-Control'], takes: ['If-None-Match'] })
   list(@Query({ schema: query }) query: ProductQuery, @Res({ passthrough: true }) reply: FastifyReply): Promise<ProductPage> {
     return linked(reply, this.responses.answer(reply, { query }, () => this.catalog.request({ method: 'GET', path: '/products', query, schema: productPage })));
   }
 
   @Get(':id')
-  @Operation({ summary: 'One product', answer: productView, sends: ['ETag', 'Age', 'Cache-Control'], takes: ['If-None-Match'], refuses: [304, 404] })
+  @Operation({ summary: 'One product', answer: productView, sends: ['ETag', 'Age', 'Cache-Control'], takes: ['If-None-Match'], refuses: ['product-not-found'] })
   get(@Param('id', { schema: id }) product: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<ProductView> {
     return this.responses.answer(reply, { nothing: noSuchProduct }, () => this.catalog.request({ method: 'GET', path: `/products/${product}`, schema: productView }));
   }

@@ -5,6 +5,7 @@ export type { Route } from './http/known-paths.ts';
 export { CurrentPrincipal, Public, publicKey, RequireRole, RequireScope, rolesKey, scopesKey, type Principal } from './auth/principal.ts';
 export { HttpProblem, PreconditionFailed } from './http/http-problem.ts';
 export { problemOf, type ProblemAnswer } from './http/problem-of.ts';
+export { Produces } from './http/accept.guard.ts';
 export { Cursors } from './http/cursors.ts';
 export { entityTag, isNamed } from './http/entity-tags.ts';
 export { mergePatch } from './http/media-types.ts';

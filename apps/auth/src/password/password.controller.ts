@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Post, Req, Res, UseFilters } from '@nestjs/common';
 import { registerAccount } from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
-import { Public } from '@shop/platform';
+import { Produces, Public } from '@shop/platform';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Accounts } from '../accounts/accounts.ts';
@@ -25,6 +25,7 @@ const formCookie = 'shop_form';
  */
 @Controller('oidc/password')
 @Public()
+@Produces('text/html')
 @UseFilters(SignInFailures)
 export class PasswordController {
   constructor(

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Param, Post, Req, Res, UseFilters } from '@nestjs/common';
 import { registerAccount } from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
-import { Public } from '@shop/platform';
+import { Produces, Public } from '@shop/platform';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errors, type InteractionResults } from 'oidc-provider';
 import { z } from 'zod';
@@ -33,6 +33,7 @@ const advice: Record<string, string> = {
 /** The pages a person sees on the way from an application to its tokens. The provider's cookie says which way that is. */
 @Controller('oidc/interaction/:uid')
 @Public()
+@Produces('text/html')
 @UseFilters(SignInFailures)
 export class SignInController {
   constructor(

@@ -1,17 +1,21 @@
+import { STATUS_CODES } from 'node:http';
 import type { OpenAPIObject } from '@nestjs/swagger';
-import { problem } from '@shop/contracts';
+import { problem, problems, type ProblemCode } from '@shop/contracts';
 import { mergePatch } from '@shop/platform';
+import { exampleOf, examples } from './examples.ts';
 import { toJsonSchema } from './json-schema.ts';
 import { refusals, sentHeaders, takenHeaders, type OperationNotes } from './operation.ts';
 
 type Paths = OpenAPIObject['paths'];
 type Scanned = NonNullable<Paths[string]['get']>;
 type Schemas = Record<string, object>;
+type Content = Record<string, { readonly schema: object }>;
 
 /** What the code says about an operation: its notes, and the scopes it needs; undefined where it is public. */
 export interface Published {
   readonly notes: OperationNotes;
   readonly scopes: readonly string[] | undefined;
+  readonly roles: readonly string[];
 }
 
 /** Adds to what was scanned what the notes say, and leaves out what is not published. */
@@ -21,36 +25,76 @@ export function complete(document: OpenAPIObject, published: ReadonlyMap<string,
   for (const [path, item] of Object.entries(document.paths)) {
     for (const [verb, scanned] of Object.entries(item) as [string, Scanned][]) {
       const found = published.get(scanned.operationId ?? '');
-      if (found) paths[path] = { ...paths[path], [verb]: operation(verb, scanned, found, schemas) };
+      if (!found) continue;
+      const more = { tags: [tagOf(path)], ...(path.startsWith('/v1/') && { deprecated: true }) };
+      paths[path] = { ...paths[path], [verb]: { ...operation(verb, scanned, found, schemas), ...more } };
     }
   }
   return { ...document, paths, components: { ...document.components, schemas: schemas as never } };
 }
 
-function operation(verb: string, scanned: Scanned, { notes, scopes }: Published, schemas: Schemas): Scanned {
+/** The resource that a path is about. */
+export const tagOf = (path: string): string => path.split('/')[2] ?? 'shop';
+
+function operation(verb: string, scanned: Scanned, published: Published, schemas: Schemas): Scanned {
+  const { notes, scopes } = published;
   const { summary, description, takes = [], needs } = notes;
   const parameters = [...(scanned.parameters ?? []), ...takes.map((name) => taken(name, needs))];
-  const refuses = [
-    ...(scanned.requestBody || parameters.length > 0 ? ([400] as const) : []),
-    ...(scopes ? ([401, 403] as const) : []),
-    ...(notes.refuses ?? []),
-    ...([429, 503] as const),
-  ];
+  const body = scanned.requestBody && { requestBody: { ...inItsLanguage(scanned.requestBody, verb), required: notes.body !== 'optional' } as never };
   return {
     ...scanned,
     summary,
     ...(description && { description }),
     parameters,
-    ...(scanned.requestBody && { requestBody: { ...inItsLanguage(scanned.requestBody, verb), required: notes.body !== 'optional' } as never }),
-    responses: { [notes.status ?? 200]: success(notes, schemas), ...Object.fromEntries(refuses.map((status) => [status, refusal(status)])) },
+    ...body,
+    responses: {
+      [notes.status ?? 200]: success(notes, schemas),
+      ...(takes.includes('If-None-Match') && { 304: { description: refusals[304] } }),
+      ...answersOf(codesOf(published, { hasBody: body !== undefined, hasParameters: parameters.length > 0 })),
+    },
     security: scopes ? [{ signIn: [...scopes] }, { token: [...scopes] }] : [],
   };
 }
 
+/** Everything that an operation can be refused for: what it shares with others like it, and its own. */
+function codesOf({ notes, scopes, roles }: Published, { hasBody, hasParameters }: { hasBody: boolean; hasParameters: boolean }): ProblemCode[] {
+  const { takes = [], needs, refuses = [] } = notes;
+  const shared: [boolean, ...ProblemCode[]][] = [
+    [hasBody || hasParameters, 'validation-failed'],
+    [hasBody, 'malformed-json', 'json-too-deep', 'body-too-large', 'unsupported-media-type'],
+    [scopes !== undefined, 'token-missing', 'token-invalid'],
+    [(scopes ?? []).length > 0, 'insufficient-scope'],
+    [roles.length > 0, 'role-missing'],
+    [true, 'not-acceptable', 'rate-limited', 'overloaded', 'unavailable', 'deadline-exceeded'],
+    [takes.includes('Idempotency-Key'), 'request-in-progress', 'idempotency-key-reused'],
+    [takes.includes('If-Match'), 'precondition-failed'],
+    [needs === 'If-Match', 'if-match-required'],
+  ];
+  return [...shared.flatMap(([applies, ...codes]) => (applies ? codes : [])), ...refuses];
+}
+
+/** By status, with an example of each code. */
+function answersOf(codes: readonly ProblemCode[]): Record<string, object> {
+  const byStatus = Map.groupBy(codes, (code) => problems[code][0]);
+  return Object.fromEntries([...byStatus].sort(([a], [b]) => a - b).map(([status, ofStatus]) => [status, refusal(status, ofStatus)]));
+}
+
+function refusal(status: (typeof problems)[ProblemCode][0], codes: readonly ProblemCode[]) {
+  const shown = Object.fromEntries(codes.map((code) => [code, { value: exampleOf(code, STATUS_CODES) }]));
+  return { description: refusals[status], content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' }, examples: shown } } };
+}
+
 /** A PATCH is a JSON Merge Patch; the scanner takes every body for JSON. */
 function inItsLanguage(body: NonNullable<Scanned['requestBody']>, verb: string): object {
-  if (verb !== 'patch' || !('content' in body)) return body;
-  return { ...body, content: { [mergePatch]: body.content['application/json'] } };
+  const content = ('content' in body ? body.content : {}) as Content;
+  return { ...body, content: Object.fromEntries(Object.values(content).map(({ schema }) => [verb === 'patch' ? mergePatch : 'application/json', shown(schema)])) };
+}
+
+/** A schema with the example of what it names. */
+function shown(schema: object): { schema: object; examples?: object } {
+  const name = '$ref' in schema ? String(schema.$ref).split('/').at(-1) : undefined;
+  const value = name === undefined ? undefined : examples[name];
+  return { schema, ...(value !== undefined && { examples: { example: { value } } }) };
 }
 
 function taken(name: keyof typeof takenHeaders, needed: string | undefined) {
@@ -62,10 +106,5 @@ function success({ answer, sends = [] }: OperationNotes, schemas: Schemas) {
   const { schema, components } = toJsonSchema(answer, 'output');
   Object.assign(schemas, components);
   const headers = Object.fromEntries(sends.map((name) => [name, { description: sentHeaders[name], schema: { type: 'string' } }]));
-  return { description: 'Done.', headers, content: { 'application/json': { schema } } };
-}
-
-function refusal(status: keyof typeof refusals) {
-  if (status === 304) return { description: refusals[304] };
-  return { description: refusals[status], content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } };
+  return { description: 'Done.', headers, content: { 'application/json': shown(schema) } };
 }

@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Controller, Get, Header, StreamableFile } from '@nestjs/common';
-import { Public } from '@shop/platform';
+import { Produces, Public } from '@shop/platform';
+import { goneFrom } from '../version-one.ts';
 import { OpenApi } from './open-api.ts';
 
 const page = `<!doctype html>
@@ -10,11 +11,15 @@ const page = `<!doctype html>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Shop API</title>
 <link rel="stylesheet" href="/docs/swagger-ui.css">
 </head>
-<body><div id="ui"></div><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body>
+<body><div id="ui"></div><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/swagger-ui-standalone-preset.js"></script><script src="/docs/start.js"></script></body>
 </html>
 `;
 
-const start = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#ui', deepLinking: true, tryItOutEnabled: true });\n`;
+const start = `SwaggerUIBundle({
+  urls: [{ name: 'Version 2', url: '/v2/openapi.json' }, { name: 'Version 1, until ${goneFrom.toDateString()}', url: '/v1/openapi.json' }],
+  dom_id: '#ui', layout: 'StandaloneLayout', presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
+  deepLinking: true, tryItOutEnabled: true,
+});\n`;
 
 /** The API's description, and a page to browse it. */
 @Public()
@@ -27,19 +32,32 @@ export class DocsController {
     return this.openApi.document();
   }
 
+  @Get('v1/openapi.json')
+  first(): Promise<object> {
+    return this.openApi.version(1);
+  }
+
+  @Get('v2/openapi.json')
+  second(): Promise<object> {
+    return this.openApi.version(2);
+  }
+
   @Get('docs')
+  @Produces('text/html')
   @Header('content-type', 'text/html; charset=utf-8')
   page(): string {
     return page;
   }
 
   @Get('docs/start.js')
+  @Produces('text/javascript')
   @Header('content-type', 'text/javascript; charset=utf-8')
   start(): string {
     return start;
   }
 
   @Get('docs/swagger-ui.css')
+  @Produces('text/css')
   @Header('content-type', 'text/css; charset=utf-8')
   @Header('cache-control', 'public, max-age=86400')
   style(): StreamableFile {
@@ -47,10 +65,19 @@ export class DocsController {
   }
 
   @Get('docs/swagger-ui-bundle.js')
+  @Produces('text/javascript')
   @Header('content-type', 'text/javascript; charset=utf-8')
   @Header('cache-control', 'public, max-age=86400')
   script(): StreamableFile {
     return asset('swagger-ui-bundle.js');
+  }
+
+  @Get('docs/swagger-ui-standalone-preset.js')
+  @Produces('text/javascript')
+  @Header('content-type', 'text/javascript; charset=utf-8')
+  @Header('cache-control', 'public, max-age=86400')
+  preset(): StreamableFile {
+    return asset('swagger-ui-standalone-preset.js');
   }
 }
 

@@ -1,7 +1,15 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
+import { createConfig, lintFromString } from '@redocly/openapi-core';
+import { problem } from '@shop/contracts';
 import { runService, type RunningService } from '@shop/platform';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { gateway } from '../service.ts';
+import { examples } from './examples.ts';
+
+interface Refusal {
+  content: { 'application/problem+json': { schema: object; examples: Record<string, { value: unknown }> } };
+}
 
 let running: RunningService;
 let document: OpenAPIObject;
@@ -30,8 +38,7 @@ afterAll(() => running.close());
 describe('the OpenAPI document', () => {
   it('is of version 3.1 and lists what the gateway offers', () => {
     expect(document.openapi).toBe('3.1.0');
-    expect(operations.map(({ name }) => name).sort()).toEqual([
-      'GET /',
+    const offered = [
       'GET /v1/accounts/{id}/roles',
       'GET /v1/notifications',
       'GET /v1/orders',
@@ -47,7 +54,9 @@ describe('the OpenAPI document', () => {
       'POST /v1/products',
       'POST /v1/products/{id}/restock',
       'PUT /v1/accounts/{id}/roles',
-    ]);
+    ];
+    const both = ['GET /', ...offered, ...offered.map((name) => name.replace('/v1/', '/v2/'))];
+    expect(operations.map(({ name }) => name).sort()).toEqual(both.sort());
   });
 
   it('refers to no component that it lacks', () => {
@@ -62,11 +71,25 @@ describe('the OpenAPI document', () => {
     expect(Object.fromEntries(scopes)).toMatchObject({ 'GET /v1/products': 'public', 'GET /v1/orders': ['orders:read'], 'POST /v1/orders': ['orders:write'] });
   });
 
-  it('gives every refusal the shape of a problem', () => {
+  it('gives every refusal the shape of a problem, with an example of each code that it can have', () => {
     const bodies = operations.flatMap(({ operation }) => Object.entries(operation.responses).filter(([status]) => Number(status) >= 400));
-    expect(bodies.length).toBeGreaterThan(30);
-    const body = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
-    for (const [, response] of bodies) expect(response).toHaveProperty('content', body);
+    expect(bodies.length).toBeGreaterThan(60);
+    for (const [status, response] of bodies) {
+      const { schema, examples: shown } = (response as unknown as Refusal).content['application/problem+json'];
+      expect(schema).toEqual({ $ref: '#/components/schemas/Problem' });
+      const entries = Object.entries(shown);
+      expect(entries.length).toBeGreaterThan(0);
+      for (const [code, { value }] of entries) expect(problem.parse(value)).toMatchObject({ code, status: Number(status) });
+    }
+  });
+
+  it('shows an example of everything that is sent and answered, and each is what its schema says', () => {
+    const named = [...new Set([...JSON.stringify(document.paths).matchAll(/"content":\{"[^"]+":\{"schema":\{"\$ref":"#\/components\/schemas\/([^"]+)"\}/g)].map(([, name]) => name))];
+    expect(named.filter((name) => name !== 'Problem').sort()).toEqual(Object.keys(examples).sort());
+    for (const [name, value] of Object.entries(examples)) {
+      const found = (z.globalRegistry as unknown as { _idmap: Map<string, z.ZodType> })._idmap.get(name);
+      expect([name, found?.safeParse(value).error?.issues]).toEqual([name, undefined]);
+    }
   });
 
   it('refuses unknown fields at every depth of a body, and promises nothing of the kind for answers', () => {
@@ -82,12 +105,32 @@ describe('the OpenAPI document', () => {
   });
 });
 
+describe.each([1, 2] as const)('version %i of it', (version) => {
+  const own = async () => (await (await fetch(`${running.url}/v${version}/openapi.json`)).json()) as OpenAPIObject;
+
+  it('has its own paths and the schemas that these refer to, by the names that clients use', async () => {
+    const { paths, components } = await own();
+    expect(Object.keys(paths).filter((path) => path !== '/' && !path.startsWith(`/v${version}/`))).toEqual([]);
+    const names = new Set([...JSON.stringify(paths).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map((match) => match[1]));
+    expect(Object.keys(components?.schemas ?? {})).toEqual(expect.arrayContaining([...names]));
+    expect(Object.keys(components?.schemas ?? {}).join()).not.toContain('V2');
+    expect((components?.schemas?.['Product'] as { properties: object }).properties).toHaveProperty(version === 1 ? 'currency' : 'price.$ref');
+  });
+
+  it('is as the linter of OpenAPI recommends', async () => {
+    const config = await createConfig({ extends: ['recommended'] });
+    const found = await lintFromString({ source: JSON.stringify(await own()), config });
+    expect(found.map(({ ruleId, message, location }) => `${ruleId}: ${message} ${location[0]?.pointer}`)).toEqual([]);
+  });
+});
+
 describe('the page to browse it', () => {
   it.each([
     ['/docs', 'text/html'],
     ['/docs/start.js', 'text/javascript'],
     ['/docs/swagger-ui.css', 'text/css'],
     ['/docs/swagger-ui-bundle.js', 'text/javascript'],
+    ['/docs/swagger-ui-standalone-preset.js', 'text/javascript'],
   ])('has %s', async (path, type) => {
     const answer = await fetch(running.url + path);
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, `${type}; charset=utf-8`]);

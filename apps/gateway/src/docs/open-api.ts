@@ -1,11 +1,12 @@
 import { Injectable, type INestApplication } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer, Reflector } from '@nestjs/core';
 import type { OpenAPIObject } from '@nestjs/swagger';
-import { publicKey, scopesKey } from '@shop/platform';
+import { publicKey, rolesKey, scopesKey } from '@shop/platform';
 import type { z } from 'zod';
 import { GatewayConfig } from '../gateway.config.ts';
 import { complete, type Published } from './complete.ts';
 import { toJsonSchema } from './json-schema.ts';
+import { oneVersion, type Version } from './one-version.ts';
 import { Operation } from './operation.ts';
 
 const idOf = (controller: string, method: string) => `${controller.replace(/Controller$/, '').toLowerCase()}.${method}`;
@@ -25,8 +26,14 @@ export class OpenApi {
     private readonly config: GatewayConfig,
   ) {}
 
+  /** Everything there is. */
   document(): Promise<OpenAPIObject> {
     return (this.built ??= this.build());
+  }
+
+  /** What one version of the API is. */
+  async version(version: Version): Promise<OpenAPIObject> {
+    return oneVersion(await this.document(), version);
   }
 
   private async build(): Promise<OpenAPIObject> {
@@ -41,7 +48,9 @@ export class OpenApi {
       .setOpenAPIVersion('3.1.0')
       .setTitle('Shop')
       .setDescription('Products, orders and what becomes of them. Every failure is a problem (RFC 9457). Amounts are integers in minor units.')
-      .setVersion('1')
+      .setVersion('2.0.0')
+      .setLicense('MIT', 'https://opensource.org/license/mit')
+      .addServer(new URL(this.config.ISSUER).origin, 'The shop')
       .addSecurity('signIn', { type: 'openIdConnect', openIdConnectUrl: `${this.config.ISSUER}/.well-known/openid-configuration` })
       .addSecurity('token', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An access token; `npm run -s login` prints one.' })
       .build();
@@ -54,7 +63,7 @@ export class OpenApi {
 
   private published(): Map<string, Published> {
     const controllers = [...this.modules.values()].flatMap((module) => [...module.controllers.values()]).map(({ metatype }) => metatype as new () => object);
-    return new Map(controllers.flatMap((type) => Object.getOwnPropertyNames(type.prototype).flatMap((name) => this.publishedMethod(type, name))));
+    return new Map(controllers.flatMap((type) => methodsOf(type.prototype).flatMap((name) => this.publishedMethod(type, name))));
   }
 
   private publishedMethod(type: new () => object, name: string): [string, Published][] {
@@ -63,6 +72,13 @@ export class OpenApi {
     if (!method || !notes) return [];
     const open = this.reflector.getAllAndOverride<boolean | undefined>(publicKey, [method, type]);
     const scopes = open ? undefined : (this.reflector.getAllAndOverride<string[] | undefined>(scopesKey, [method, type]) ?? []);
-    return [[idOf(type.name, name), { notes, scopes }]];
+    const roles = this.reflector.getAllAndOverride<string[] | undefined>(rolesKey, [method, type]) ?? [];
+    return [[idOf(type.name, name), { notes, scopes, roles: open ? [] : roles }]];
   }
+}
+
+/** Also those it has from a controller of another version. */
+function methodsOf(prototype: object): string[] {
+  const above = Object.getPrototypeOf(prototype) as object;
+  return [...Object.getOwnPropertyNames(prototype), ...(above === Object.prototype ? [] : methodsOf(above))];
 }

@@ -1,5 +1,5 @@
 import { Reflector } from '@nestjs/core';
-import { idempotencyKey } from '@shop/contracts';
+import { idempotencyKey, type ProblemCode } from '@shop/contracts';
 import { z } from 'zod';
 
 /** What the published description of an operation says beyond its route and its input schemas, which are read from the code. */
@@ -16,8 +16,8 @@ export interface OperationNotes {
   /** One of them without which it is refused, though it is optional elsewhere. */
   readonly needs?: 'If-Match';
   readonly body?: 'optional';
-  /** Refusals of its own, next to those that every operation shares. */
-  readonly refuses?: readonly (keyof typeof refusals)[];
+  /** What it alone can be refused for, next to what it shares with every operation like it. */
+  readonly refuses?: readonly ProblemCode[];
 }
 
 export const sentHeaders = {
@@ -47,12 +47,14 @@ export const takenHeaders = {
   },
 } as const;
 
+/** What a status says, whatever the code. */
 export const refusals = {
   304: 'You have it already.',
   400: 'The input breaks its schema; `errors` says where.',
   401: 'The access token is missing, expired or not valid.',
   403: 'The access token lacks a scope, or its owner the role.',
   404: 'There is no such thing, or it is not yours.',
+  406: 'It is answered in a language that Accept does not name.',
   409: 'It contradicts the present state, or the same key is being worked on.',
   412: 'The resource is no longer at the version of If-Match.',
   413: 'The body is too large.',
@@ -61,7 +63,6 @@ export const refusals = {
   428: 'If-Match is missing: say which version you have seen.',
   429: 'Too many requests: the RateLimit headers say what is left, Retry-After when to come again.',
   503: 'A service behind the door is away, or there is too much to do; try again after Retry-After.',
-  504: 'A service behind the door did not answer in time; whether it acted is unknown.',
 } as const;
 
 /**

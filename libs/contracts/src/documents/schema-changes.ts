@@ -5,6 +5,8 @@ import type { JsonSchema } from './message-schema.ts';
 export interface SchemaChange {
   readonly pointer: string;
   readonly what: string;
+  /** Whom it breaks: those who read what is said now, those who said it before, or both. */
+  readonly breaks: 'readers' | 'writers' | 'both';
 }
 
 /** Keywords that say nothing about what is valid, and those that are compared field by field. */
@@ -17,13 +19,13 @@ const passedOver: ReadonlySet<string> = new Set([...annotations, 'properties', '
  * A new optional field breaks neither.
  */
 export function schemaChanges(before: JsonSchema, after: JsonSchema, pointer = ''): SchemaChange[] {
-  if (!isDeepStrictEqual(before['type'], after['type'])) return [{ pointer, what: `is of type ${text(after['type'])} instead of ${text(before['type'])}` }];
+  if (!isDeepStrictEqual(before['type'], after['type'])) return [{ pointer, what: `is of type ${text(after['type'])} instead of ${text(before['type'])}`, breaks: 'both' }];
   return [...ruleChanges(before, after, pointer), ...fieldChanges(before, after, pointer), ...itemChanges(before, after, pointer)];
 }
 
 function itemChanges({ items: before }: JsonSchema, { items: after }: JsonSchema, pointer: string): SchemaChange[] {
   if (isSchema(before) && isSchema(after)) return schemaChanges(before, after, `${pointer}/*`);
-  return isDeepStrictEqual(before, after) ? [] : [{ pointer, what: 'has other items than before' }];
+  return isDeepStrictEqual(before, after) ? [] : [{ pointer, what: 'has other items than before', breaks: 'both' }];
 }
 
 function fieldChanges(before: JsonSchema, after: JsonSchema, pointer: string): SchemaChange[] {
@@ -33,14 +35,14 @@ function fieldChanges(before: JsonSchema, after: JsonSchema, pointer: string): S
   for (const [name, schema] of Object.entries(was)) {
     const at = `${pointer}/${escape(name)}`;
     const now = is[name];
-    if (!now) changes.push({ pointer: at, what: `is gone${renamed(schema, was, is)}: readers that run already ask for it` });
+    if (!now) changes.push({ pointer: at, what: `is gone${renamed(schema, was, is)}: readers that run already ask for it`, breaks: 'both' });
     else {
       changes.push(...schemaChanges(schema, now, at));
-      if (needed.has(name) && !needs.has(name)) changes.push({ pointer: at, what: 'may be absent now: readers that run already require it' });
+      if (needed.has(name) && !needs.has(name)) changes.push({ pointer: at, what: 'may be absent now: readers that run already require it', breaks: 'readers' });
     }
   }
   for (const name of needs) {
-    if (!needed.has(name)) changes.push({ pointer: `${pointer}/${escape(name)}`, what: 'is required now: messages sent before do not have it' });
+    if (!needed.has(name)) changes.push({ pointer: `${pointer}/${escape(name)}`, what: 'is required now: messages sent before do not have it', breaks: 'writers' });
   }
   return changes;
 }
@@ -55,27 +57,27 @@ function ruleChanges(before: JsonSchema, after: JsonSchema, pointer: string): Sc
   const keywords = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...keywords].filter((keyword) => !passedOver.has(keyword)).flatMap((keyword) => {
     const [was, is] = [before[keyword], after[keyword]];
-    return isDeepStrictEqual(was, is) ? [] : difference(keyword, was, is).map((what) => ({ pointer, what }));
+    return isDeepStrictEqual(was, is) ? [] : difference(keyword, was, is).map((change) => ({ pointer, ...change }));
   });
 }
 
 const NARROWER = 'messages sent before would be refused';
 const WIDER = 'readers that run already would refuse what is new';
 
-function difference(keyword: string, was: unknown, is: unknown): string[] {
+function difference(keyword: string, was: unknown, is: unknown): Omit<SchemaChange, 'pointer'>[] {
   if (Array.isArray(was) && Array.isArray(is) && keyword === 'enum') {
     const [gone, come] = [was.filter((value) => !is.includes(value)), is.filter((value) => !was.includes(value))];
     return [
-      ...(gone.length > 0 ? [`no longer allows ${gone.map(text).join(', ')}: ${NARROWER}`] : []),
-      ...(come.length > 0 ? [`also allows ${come.map(text).join(', ')}: ${WIDER}`] : []),
+      ...(gone.length > 0 ? [{ what: `no longer allows ${gone.map(text).join(', ')}: ${NARROWER}`, breaks: 'writers' as const }] : []),
+      ...(come.length > 0 ? [{ what: `also allows ${come.map(text).join(', ')}: ${WIDER}`, breaks: 'readers' as const }] : []),
     ];
   }
   const bound = /^(exclusiveM|m)(in|ax)/.exec(keyword)?.[2];
-  if (bound === undefined) return [`has ${keyword} ${text(is)} instead of ${text(was)}`];
+  if (bound === undefined) return [{ what: `has ${keyword} ${text(is)} instead of ${text(was)}`, breaks: 'both' }];
   const none = bound === 'in' ? -Infinity : Infinity;
   const rises = Number(is ?? none) > Number(was ?? none);
   const narrower = (bound === 'in') === rises;
-  return [`has ${keyword} ${text(is)} instead of ${text(was)}: ${narrower ? NARROWER : WIDER}`];
+  return [{ what: `has ${keyword} ${text(is)} instead of ${text(was)}: ${narrower ? NARROWER : WIDER}`, breaks: narrower ? 'writers' : 'readers' }];
 }
 
 const isSchema = (value: unknown): value is JsonSchema => typeof value === 'object' && value !== null && !Array.isArray(value);

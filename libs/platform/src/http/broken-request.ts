@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { typeOf } from './problem-of.ts';
 
@@ -18,7 +18,7 @@ export const bareHeaders = {
 export function answerBrokenRequest(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable || socket.destroyed) return void socket.destroy();
   const [status, code] = refusals[error.code ?? ''] ?? [400, 'malformed-request'];
-  const body = JSON.stringify({ type: typeOf(code), title: STATUS_CODES[status], status, code });
+  const body = bodyOf(status, code);
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'Content-Type: application/problem+json',
@@ -28,3 +28,11 @@ export function answerBrokenRequest(error: Error & { code?: string }, socket: So
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
+
+/** `Expect` with anything but 100-continue: Node asks us before any route does. */
+export function answerExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  const body = bodyOf(417, 'expectation-failed');
+  response.writeHead(417, { 'content-type': 'application/problem+json', 'content-length': body.length, ...bareHeaders, connection: 'close' }).end(body);
+}
+
+const bodyOf = (status: number, code: string) => JSON.stringify({ type: typeOf(code), title: STATUS_CODES[status], status, code });

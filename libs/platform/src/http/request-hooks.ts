@@ -1,5 +1,5 @@
 import { context, SpanKind, SpanStatusCode, type Context } from '@opentelemetry/api';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type {} from '../auth/principal.ts';
 import type { Logger } from '../service/logger.ts';
 import { budgetHeader, withDeadline } from '../telemetry/deadline.ts';
@@ -48,7 +48,10 @@ export function addRequestHooks(fastify: FastifyInstance, options: HookOptions):
     const budget = options.public ? options.budget : grantedBudget(request.headers[budgetHeader], options.budget);
     begin(request, budget);
     if (options.cors.answered(request, reply, () => paths.methodsOf(pathOf(request)))) return;
+    if (request.is404 && toldMethods(request, reply, paths)) return;
     if (request.is404) return done(refusal(request, paths));
+    const malformed = malformation(request);
+    if (malformed) return done(malformed);
     if (budget <= 0) return done(new HttpProblem(503, 'deadline-exceeded', 'The caller has no time left to wait.'));
     done(languageRefusal(request.method, request.headers['content-type']));
   });
@@ -88,6 +91,25 @@ function begin(request: FastifyRequest, budget: number): void {
 function grantedBudget(header: string | string[] | undefined, most: number): number {
   const asked = typeof header === 'string' && header !== '' ? Number(header) : NaN;
   return Number.isFinite(asked) ? Math.min(asked, most) : most;
+}
+
+/** Longer than any URL of ours, cursors and filters included, in characters. */
+const LONGEST_URL = 8_192;
+
+/** What HTTP has to say of a request whatever its route; Node would say it too, in another shape. */
+function malformation({ url, headers, raw }: FastifyRequest): HttpProblem | undefined {
+  if (url.length > LONGEST_URL) return new HttpProblem(414, 'url-too-long', `A URL here has ${LONGEST_URL} characters at most.`);
+  if (headers.host === undefined && raw.httpVersion === '1.1') return new HttpProblem(400, 'host-missing', 'HTTP/1.1 wants a Host header.');
+  return undefined;
+}
+
+/** OPTIONS (RFC 9110, 9.3.7): what may be done at this path, or, by `*`, here at all. */
+function toldMethods(request: FastifyRequest, reply: FastifyReply, paths: KnownPaths): boolean {
+  if (request.method !== 'OPTIONS') return false;
+  const methods = request.url === '*' ? ['GET', 'HEAD', 'PATCH', 'POST'] : paths.methodsOf(pathOf(request));
+  if (methods.length === 0) return false;
+  void reply.code(204).header('allow', [...methods, 'OPTIONS'].sort().join(', ')).send();
+  return true;
 }
 
 function refusal(request: FastifyRequest, paths: KnownPaths): HttpProblem {

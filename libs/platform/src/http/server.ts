@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyBodyParser, FastifyReply, FastifyRequest } from 'fastify';
 import type { ServerSettings } from '../config/settings.ts';
-import { answerBrokenRequest, bareHeaders } from './broken-request.ts';
+import { answerBrokenRequest, answerExpectation, bareHeaders } from './broken-request.ts';
 import { HttpProblem } from './http-problem.ts';
 import { deepestJson, isTooDeep } from './json-depth.ts';
 import { mergePatch } from './media-types.ts';
@@ -17,7 +17,7 @@ export function createAdapter(settings: ServerSettings): FastifyAdapter {
     trustProxy: settings.TRUST_PROXY.length > 0 ? settings.TRUST_PROXY : false,
     // A whole request, headers and body, has to arrive in this time; Node looks every second.
     requestTimeout: 10_000,
-    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16 * 1024 },
+    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16 * 1024, requireHostHeader: false },
     // A socket on which nothing moves; long enough for a slow answer or a heartbeat.
     connectionTimeout: 60_000,
     // Longer than our own clients keep an idle connection, so that they are the ones who close it.
@@ -29,6 +29,7 @@ export function createAdapter(settings: ServerSettings): FastifyAdapter {
     frameworkErrors: answerUnroutable,
   });
   const fastify = adapter.getInstance();
+  fastify.server.on('checkExpectation', answerExpectation);
   fastify.server.maxConnections = settings.MAX_CONNECTIONS;
   // Behind a proxy, all come from its address.
   if (settings.TRUST_PROXY.length === 0) shareConnections(fastify.server, Math.ceil(settings.MAX_CONNECTIONS / 2));

@@ -5,6 +5,7 @@ import { audience, TokenVerifier } from '../auth/token-verifier.ts';
 import { Health } from './health.ts';
 import { HealthController } from './health.controller.ts';
 import { Logger } from './logger.ts';
+import { AcceptGuard } from '../http/accept.guard.ts';
 import { Overload } from '../http/overload.ts';
 import { ProblemFilter } from '../http/problem.filter.ts';
 import { ValidationPipe } from '../http/validation.pipe.ts';
@@ -27,6 +28,7 @@ export class ServiceModule {
         { provide: Overload, inject: [Logger], useFactory: (log: Logger) => new Overload(settings, log) },
         { provide: TokenVerifier, useValue: new TokenVerifier(settings.ISSUER, settings.JWKS_URL, { audiences: [audience, name] }) },
         { provide: APP_GUARD, useClass: AccessGuard },
+        { provide: APP_GUARD, useClass: AcceptGuard },
         { provide: APP_PIPE, useClass: ValidationPipe },
         { provide: APP_FILTER, useClass: ProblemFilter },
       ],

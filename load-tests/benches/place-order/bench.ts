@@ -1,0 +1,42 @@
+import { spread, type Bench, type Measured, type Setting } from '../../lab/bench.ts';
+import { likeOrders, Pgbench, sql } from '../../lab/pgbench.ts';
+import { forgetRows, oneRoundTrip, sevenRoundTrips } from '../../lab/same-rows.ts';
+import { against, failures, inTurn, linesOf, type Rounds } from '../../lab/versus.ts';
+
+const LOADS = { full: { rounds: 5, seconds: 4 }, quick: { rounds: 1, seconds: 2 } } as const;
+const CLIENTS = 16;
+const [ours, seven, one] = ['gateway', 'pgbench, 7 round trips', 'pgbench, 1 statement'] as const;
+
+/** Orders are placed as fast as sixteen connections can, and every one runs to its end before the next side has its turn. */
+export const bench: Bench = {
+  title: 'Placing orders through the gateway, with everything on',
+  need: ['postgres', 'kafka', 'redis'],
+  proves: ['P4'],
+  async measure(setting: Setting): Promise<Measured> {
+    const { rounds, seconds } = LOADS[setting.quick ? 'quick' : 'full'];
+    const [shop, wrk, pgbench] = [await setting.shop(), await setting.wrk(), await Pgbench.find(setting.servers.state)];
+    const url = await likeOrders(setting.servers.postgres.adminUrl);
+    const processes = shop.pids('gateway', 'orders', 'catalog', 'payments', 'notifications', 'postgres', 'kafka', 'redis');
+    const load = { seconds, clients: CLIENTS, processes: shop.pids('postgres') };
+    let unfinished = 0;
+    const place = async () => wrk.saturate(await shop.orders(shop.shop.urls.gateway, '/v1/orders'), { seconds, connections: CLIENTS, processes });
+    const bare = (name: string, text: string) => ({ name, run: () => pgbench.saturate(url, text, load), rest: () => sql(url, forgetRows) });
+    const sides = [{ name: ours, run: place, rest: async () => void (unfinished += await shop.drained()) }, bare(seven, sevenRoundTrips), bare(one, oneRoundTrip)];
+    for (const { run, rest } of sides) (await run(), await rest());
+    const found = await inTurn(sides, rounds, setting.say);
+    const what = 'place-order through the gateway';
+    const verdicts = [
+      against(found, ours, seven, { id: 'P4', what, base: `pgbench, the same rows in 7 round trips, ${CLIENTS} clients`, atLeast: 0.3 }),
+      { ...against(found, ours, one, { id: 'P4 b', what, base: 'pgbench, the same rows in one statement', atLeast: 0 }), goal: 'told' },
+    ];
+    const doubts = [...failures(found), ...(unfinished > 0 ? [`${unfinished} orders or messages were not through when the next side had its turn`] : [])];
+    return { figures: { verdicts, clients: CLIENTS, seconds, millionOrders: millionOrders(found), rounds: found }, lines: linesOf(found, verdicts), doubts };
+  },
+};
+
+/** Processor time of a million orders as they were placed here, in hours: of each process, from the medians of the rounds. */
+function millionOrders(rounds: Rounds): Record<string, number> {
+  const found = rounds[ours] ?? [];
+  const names = Object.keys(found[0]?.cpuMicros ?? {}).filter((name) => name !== 'tool');
+  return Object.fromEntries(names.map((name) => [name, Math.round((spread(found.map(({ cpuMicros }) => cpuMicros[name] ?? 0)).median / 3_600) * 100) / 100]));
+}
