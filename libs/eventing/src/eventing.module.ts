@@ -132,7 +132,7 @@ function busOfService(config: EventingConfig, log: Logger): Promise<MessageBus> 
 }
 
 function openRelay(config: EventingConfig, bus: MessageBus, log: Logger, metrics: MessagingMetrics): Relay {
-  const afterPublish = () => failPoint(config.FAIL_POINTS_DIR, 'relay-published');
+  const afterPublish = (messages: number) => failPoint(config.FAIL_POINTS_DIR, 'relay-published', messages);
   const options = { connectionString: config.DATABASE_DIRECT_URL ?? config.DATABASE_URL, bus, log, metrics, afterPublish };
   return config.OUTBOX_DRIVER === 'wal' ? new WalRelay({ ...options, replicationUrl: config.REPLICATION_URL ?? '' }) : new QueueRelay(options);
 }
