@@ -71,6 +71,16 @@ export const securityStage: Stage = {
   minutesAtMost: 3,
 };
 
+/** What operates it: tried where there is an API server to try it. */
+export const manifestStage: Stage = {
+  name: 'k8s',
+  what: 'the manifests, each component and mistakes made on purpose, before a real API server with the operators’ definitions',
+  args: ['--import', './tools/ts.mjs', 'infra/kubernetes/check.ts'],
+  reports: `${reports}/k8s.json`,
+  env: { TEST_REPORT: `${reports}/k8s.json` },
+  minutesAtMost: 4,
+};
+
 /** The last of `npm run check`: what is broken on purpose has to be noticed, and what must hold has to hold. At night all faults, in full. */
 export const faultStage: Stage = {
   name: 'fault',

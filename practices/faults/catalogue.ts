@@ -7,6 +7,7 @@ import type { Fault } from './fault.ts';
 import { consumerKilled, everythingKilled, ordersKilled, relayKilled } from './kills.ts';
 import { deliveredAgain, poison } from './messages.ts';
 import type { Result } from './run.ts';
+import { redisAway } from './redis.ts';
 import { brokerAway, databaseRestarted } from './servers.ts';
 import { processStopped } from './stopped.ts';
 
@@ -20,6 +21,7 @@ export const faults: readonly Fault[] = [
   databaseRestarted,
   diskFull,
   brokersDiskFull,
+  redisAway,
   poison,
   deliveredAgain,
   burst,

@@ -105,7 +105,7 @@ export class Site {
     return disk;
   }
 
-  server(name: 'postgres' | 'kafka'): Breakable {
+  server(name: 'postgres' | 'kafka' | 'redis'): Breakable {
     return breakable(this.servers, name);
   }
 
