@@ -78,6 +78,7 @@ class OfShards extends Relays {
 /** OUTBOX_DRIVER=wal: one instance reads the slot, the others wait for it. */
 class OfSlots extends Relays {
   private readonly admin: pg.Pool;
+  private readonly serverPort: number;
 
   constructor(
     private readonly stores: Stores,
@@ -86,6 +87,7 @@ class OfSlots extends Relays {
   ) {
     super();
     this.admin = new pg.Pool({ connectionString: adminUrl, max: 2, connectionTimeoutMillis: 5_000, query_timeout: 10_000 });
+    this.serverPort = Number(new URL(adminUrl).port);
     this.admin.on('error', () => undefined);
   }
 
@@ -125,17 +127,17 @@ class OfSlots extends Relays {
       'SELECT a.client_port AS port FROM pg_replication_slots s JOIN pg_stat_activity a ON a.pid = s.active_pid WHERE s.database = $1',
       [new URL(this.shop.databases[producer].ownerUrl).pathname.slice(1)],
     );
-    const inode = rows[0]?.port ? socketAt(rows[0].port) : undefined;
+    const inode = rows[0]?.port ? socketBetween(rows[0].port, this.serverPort) : undefined;
     if (inode === undefined) return undefined;
     return this.shop.processes.find(({ service, pid }) => service === producer && pid !== undefined && holds(pid, inode))?.instance;
   }
 }
 
-/** The socket with this local port on this machine, by the number that the kernel knows it under. */
-function socketAt(port: number): string | undefined {
-  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+/** The socket with these ports on this machine, by the number that the kernel knows it under: one port may have several, to different ends. */
+function socketBetween(local: number, remote: number): string | undefined {
+  const end = (port: number) => `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const rows = readFileSync('/proc/net/tcp', 'utf8').split('\n').map((line) => line.trim().split(/\s+/));
-  return rows.find(([, from]) => from?.endsWith(local))?.[9];
+  return rows.find(([, from, to, , , , , , , inode]) => from?.endsWith(end(local)) && to?.endsWith(end(remote)) && inode !== '0')?.[9];
 }
 
 const holds = (pid: number, inode: string): boolean => globSync(`/proc/${pid}/fd/*`).some((fd) => linkOf(fd) === `socket:[${inode}]`);
