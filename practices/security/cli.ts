@@ -1,6 +1,7 @@
 /** What `npm run security` does: tools/run.mjs prepares the tree and comes here. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { runProgram } from '@shop/infra/program';
 import { Obstacle } from '@shop/infra/state';
 import type { Command, Outcome } from './command.ts';
 import { openShop } from './shop.ts';
@@ -74,11 +75,4 @@ function print(line: string): 0 {
   return 0;
 }
 
-try {
-  process.exit(await main(process.argv.slice(2)));
-} catch (error) {
-  // A sentence for what people can do something about; a stack for what is a bug of ours.
-  const expected = error instanceof Obstacle || String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
-  process.stderr.write(`${expected ? (error as Error).message : (error as Error).stack}\n`);
-  process.exit(1);
-}
+await runProgram(main);

@@ -48,7 +48,7 @@ async function startAll(servers: Servers): Promise<Shop> {
   const databases = await provision(servers.postgres.adminUrl, { prefix, secret });
   const places = await choosePorts({ ports: 'free', say: () => {} });
   const topology = { ...places, databases, secret, bus: { BUS: 'memory' } as const, redis: undefined, keyPrefix: prefix, traces: undefined };
-  const running = await Promise.all(serviceNames.map(async (name) => [name, await runService(definitions[name], { ...environmentOf(name, 1, topology), LOG_LEVEL: 'silent' })] as const));
+  const running = await Promise.all(serviceNames.map(async (name) => [name, await runService(definitions[name], { ...environmentOf(name, 1, topology), LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0' })] as const));
   const services = Object.fromEntries(running) as Record<ServiceName, RunningService>;
   return {
     services,
