@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Command, Occasion, Outcome } from './command.ts';
+import { graphCovered, graphOperations, graphTried } from './graph.ts';
 import { identities, type Identity } from './identities.ts';
 import { operations, type Operation } from './operations.ts';
 import { rules, type Cell } from './rules.ts';
@@ -13,8 +14,8 @@ export const matrix: Command = {
   what: 'every operation of every service as everybody: nothing is done that its rule does not allow, and another’s is not there',
   async run(shop, occasion) {
     const world = await makeWorld(shop);
-    const outcomes = [...covered(shop), ...(await documented(shop)), ...(await tried(shop, world)), await readsWritten(shop, world)];
-    occasion.say(`${entries().length} operations × ${identities.length} identities`);
+    const outcomes = [...covered(shop), ...(await documented(shop)), graphCovered(), ...(await graphTried(shop, world, mayKnow)), ...(await tried(shop, world)), await readsWritten(shop, world)];
+    occasion.say(`${entries().length + Object.keys(graphOperations).length} operations × ${identities.length} identities`);
     return [...outcomes, ...written(occasion)];
   },
 };
@@ -107,6 +108,11 @@ function asPage(): string {
     });
     return [`## ${service}`, `| operation | who may | ${identities.join(' | ')} |`, `|---|---|${identities.map(() => '---|').join('')}`, ...lines, ''].join('\n');
   });
+  const fields = Object.entries(graphOperations).map(([field, { rule }]) => {
+    const row = rules[rule]('gateway');
+    return `| \`${field}\` | ${rule} | ${cells((identity) => (row[identity] === 'done' ? '**done**' : String(row[identity])))} |`;
+  });
+  table.push(['## graph', `| field | who may | ${identities.join(' | ')} |`, `|---|---|${identities.map(() => '---|').join('')}`, ...fields, ''].join('\n'));
   return `<!-- Written by "npm run security matrix" once every cell was seen to be so: edit practices/security/operations.ts instead. -->
 # Who may do what
 

@@ -156,7 +156,7 @@ export const operations: Readonly<Record<string, Readonly<Record<string, Operati
     ...messaging,
     'GET /operations/open-outcomes': { rule: 'operator' },
     // No payment of this shop is in doubt.
-    'POST /operations/open-outcomes/ask': { rule: 'operator', done: 404, ask: () => ({ path: '/operations/open-outcomes/ask', body: {} }) },
+    'POST /operations/open-outcomes/ask': { rule: 'operator', done: 404, ask: () => ({ path: '/operations/open-outcomes/ask', body: { order: nobody } }) },
   },
   notifications: { ...health, 'GET /messages': { rule: 'people' }, ...messaging },
 };
