@@ -70,9 +70,9 @@ export const experiment: Experiment<LimitLoad> = {
 
 async function askAsFastAsPossible(ask: () => Promise<number>, { greedy, greedyAtOnce }: LimitLoad): Promise<number[]> {
   const statuses: number[] = [];
-  const left = Array.from({ length: greedy }).values();
+  let left = greedy;
   const one = async () => {
-    for (const _ of left) statuses.push(await ask());
+    while (left-- > 0) statuses.push(await ask());
   };
   await Promise.all(Array.from({ length: greedyAtOnce }, one));
   return statuses;
