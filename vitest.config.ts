@@ -12,6 +12,8 @@ export default defineConfig({
   plugins: [swc.vite({ ...swcOptions, tsconfigFile: false })],
   // Packages of this workspace offer their sources under the condition "source": to specs, and to the global setup.
   environments: { ssr: { resolve: { conditions } }, __vitest__: { resolve: { conditions } } },
+  // graphql-js exists once in a process or not at all: the copy that Node loads for its users is not the one that Vite would pick.
+  resolve: { alias: [{ find: /^graphql$/, replacement: import.meta.resolve('graphql') }] },
   test: {
     reporters: ['default', new TestReporter()],
     allowOnly: !process.env['CI'],
@@ -20,7 +22,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: specs('.spec.ts'), exclude: ['**/node_modules/**', ...specs('.int.spec.ts'), ...specs('.e2e.spec.ts')] },
+        test: { name: 'unit', testTimeout: 60_000, include: specs('.spec.ts'), exclude: ['**/node_modules/**', ...specs('.int.spec.ts'), ...specs('.e2e.spec.ts')] },
       },
       {
         extends: true,

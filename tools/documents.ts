@@ -2,16 +2,22 @@ import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { dirname, join } from 'node:path';
 import { apiChanges, asyncApi, breakingChanges, language, messageSchema, topology, type AsyncApi, type CloudEvent, type OpenApiDocument } from '@shop/contracts';
 import { objectiveDocuments } from '@shop/infra/objective-documents';
+import { graphSchema } from '@shop/infra/graph-schema';
 import { gatewayOpenApi } from '@shop/infra/open-api';
+import { apiTop10 } from './api-top-10.ts';
 import { brokersPage } from './brokers-page.ts';
+import { risksPage } from './named-tests.ts';
+import { graphChanges } from './graph-changes.ts';
 
 /** Files that are made and committed, by their path in the tree. */
 export type Documents = ReadonlyMap<string, string>;
 
 const asyncApiFile = 'libs/contracts/generated/asyncapi.json';
+const graphFile = 'apps/gateway/generated/schema.graphql';
 /** The gateway's description of one version of its API. */
 const apiFile = (version: number) => `apps/gateway/generated/openapi.v${version}.json`;
-const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', 'docs/topology.md', 'docs/brokers.md', 'docs/objectives.md', 'infra/observability/**/*.{json,yml}'];
+const pages = ['docs/topology.md', 'docs/brokers.md', 'docs/objectives.md', 'docs/security/api-top-10.md'];
+const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', ...pages, 'infra/observability/**/*.{json,yml}'];
 const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
 
 /** The documents as the code now says they should be. */
@@ -22,8 +28,10 @@ export async function documents(root: string): Promise<Documents> {
     [asyncApiFile, json(asyncApi(spoken, examples(root)))],
     ...spoken.messages.map((contract): [string, string] => [`libs/contracts/generated/schemas/${contract.type}.json`, json(messageSchema(contract))]),
     ...(await gatewayOpenApi()).map((document, index): [string, string] => [apiFile(index + 1), json(document)]),
+    [graphFile, await graphSchema()],
     ['docs/topology.md', note + topology(spoken)],
     ['docs/brokers.md', '<!-- Made by "npm run generate": edit libs/eventing/src/bus-traits.ts instead. -->\n' + brokersPage()],
+    ['docs/security/api-top-10.md', '<!-- Made by "npm run generate": edit tools/api-top-10.ts instead. -->\n' + risksPage(apiTop10)],
     ...objectiveDocuments(),
   ]);
 }
@@ -34,13 +42,14 @@ function examples(root: string): Map<string, CloudEvent> {
   return new Map(files.map((file) => JSON.parse(readFileSync(join(root, file), 'utf8')) as CloudEvent).map((message) => [message.type, message]));
 }
 
-/** What would break for those who read messages, or call the API, by the committed documents. */
+/** What would break for those who read messages, call the API or ask the graph, by the committed documents. */
 export function broken(root: string, wanted: Documents): string[] {
   const compare = <D>(file: string, changes: (before: D, after: D) => string[]) => {
     const [before, after] = [read(root, file), wanted.get(file)];
-    return before === undefined || after === undefined ? [] : changes(JSON.parse(before) as D, JSON.parse(after) as D);
+    const parse = (text: string) => (file.endsWith('.json') ? JSON.parse(text) : text) as D;
+    return before === undefined || after === undefined ? [] : changes(parse(before), parse(after));
   };
-  return [...compare<AsyncApi>(asyncApiFile, breakingChanges), ...[1, 2].flatMap((version) => compare<OpenApiDocument>(apiFile(version), apiChanges))];
+  return [...compare<AsyncApi>(asyncApiFile, breakingChanges), ...[1, 2].flatMap((version) => compare<OpenApiDocument>(apiFile(version), apiChanges)), ...compare(graphFile, graphChanges)];
 }
 
 /** Files that are not as they should be: other, missing, or left from something that is gone. */

@@ -93,6 +93,12 @@ const library: Record<string, Operation> = {
   'OPTIONS /oidc/*': { rule: 'public', undocumented: protocol, ask: discovery, done: 404 },
 };
 const documentation = 'it is the documentation';
+/** Open to everybody: each of its fields says who may have it (apps/gateway/src/graph/graph.spec.ts). */
+const schema = 'the graph describes itself: apps/gateway/generated/schema.graphql';
+const graph: Record<string, Operation> = {
+  'POST /graphql': { rule: 'public', undocumented: schema, ask: () => ({ path: '/graphql', body: { query: '{ __typename }' } }) },
+  'GET /graphql': { rule: 'public', undocumented: schema, ask: () => ({ path: '/graphql?query={__typename}', headers: { 'graphql-preflight': '1' } }) },
+};
 
 /** Every operation of every service. One that a router has and this table lacks is a fault, and so is the other way round. */
 export const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
@@ -106,6 +112,7 @@ export const operations: Readonly<Record<string, Readonly<Record<string, Operati
     ...products('/v1'),
     ...orders('/v1'),
     'GET /v1/notifications': { rule: 'people' },
+    ...graph,
     ...library,
   },
   auth: {
@@ -118,16 +125,24 @@ export const operations: Readonly<Record<string, Readonly<Record<string, Operati
     ...pages,
     ...library,
   },
-  catalog: { ...health, ...products(''), ...messaging },
+  catalog: { ...health, ...products(''), 'GET /products/many': { rule: 'public', ask: ({ product }) => ({ path: `/products/many?ids=${product}` }) }, ...messaging },
   orders: {
     ...health,
     ...orders(''),
+    'GET /orders/many': { rule: 'people', ask: ({ order }) => ({ path: `/orders/many?ids=${order}` }) },
+    'GET /orders/:id/states': { rule: 'owner', ask: ({ order }) => ({ path: `/orders/${order}/states` }) },
     ...messaging,
     'GET /operations/orders/:id': { rule: 'operator', ask: ({ order }) => ({ path: `/operations/orders/${order}` }) },
     'GET /operations/order-reads': { rule: 'operator' },
     'POST /operations/projections/orders/check': { rule: 'operator' },
     'POST /operations/projections/orders/rebuild': { rule: 'operator' },
   },
-  payments: { ...health, ...messaging },
+  payments: {
+    ...health,
+    ...messaging,
+    'GET /operations/open-outcomes': { rule: 'operator' },
+    // No payment of this shop is in doubt.
+    'POST /operations/open-outcomes/ask': { rule: 'operator', done: 404, ask: () => ({ path: '/operations/open-outcomes/ask', body: {} }) },
+  },
   notifications: { ...health, 'GET /messages': { rule: 'people' }, ...messaging },
 };

@@ -4,6 +4,8 @@ import { CacheModule, DatabaseModule, RedisModule } from '@shop/platform';
 import { CatalogConfig } from './catalog.config.ts';
 import { DemoSeed } from './products/demo-seed.ts';
 import { KeyPurge } from './products/key-purge.ts';
+import { ManyProducts } from './products/many-products.ts';
+import { ManyProductsController } from './products/many-products.controller.ts';
 import { ProductAdministration } from './products/product-administration.ts';
 import { ProductAdministrationController } from './products/product-administration.controller.ts';
 import { ProductCache } from './products/product-cache.ts';
@@ -21,7 +23,7 @@ import { StockConsumer } from './stock/stock.consumer.ts';
     CacheModule,
     EventingModule.forRoot(CatalogConfig, { consumers: [StockConsumer, ProductCacheConsumer], produces: true }),
   ],
-  controllers: [ProductsController, ProductAdministrationController],
-  providers: [ProductCache, ProductCacheConsumer, ProductQueries, ProductStore, ProductAdministration, KeyPurge, DemoSeed, Stock, StockConsumer],
+  controllers: [ManyProductsController, ProductsController, ProductAdministrationController],
+  providers: [ProductCache, ProductCacheConsumer, ProductQueries, ManyProducts, ProductStore, ProductAdministration, KeyPurge, DemoSeed, Stock, StockConsumer],
 })
 export class CatalogModule {}

@@ -4,6 +4,7 @@ import { AccountsController } from './accounts.controller.ts';
 import { DocsController } from './docs/docs.controller.ts';
 import { OpenApi } from './docs/open-api.ts';
 import { GatewayConfig } from './gateway.config.ts';
+import { GraphModule } from './graph/graph.module.ts';
 import { IndexController } from './index.controller.ts';
 import { EdgeLimits } from './limits/edge-limits.ts';
 import { NotificationsController } from './notifications.controller.ts';
@@ -12,7 +13,7 @@ import { OrdersController } from './orders.controller.ts';
 import { ProductAdministrationController } from './product-administration.controller.ts';
 import { ProductsController } from './products.controller.ts';
 import { ResponseCache } from './responses/response-cache.ts';
-import { upstreams } from './upstreams.ts';
+import { UpstreamsModule } from './upstreams.module.ts';
 import { AccountsV2Controller } from './v2/accounts.controller.ts';
 import { NotificationsV2Controller } from './v2/notifications.controller.ts';
 import { OrdersV2Controller } from './v2/orders.controller.ts';
@@ -20,9 +21,8 @@ import { ProductAdministrationV2Controller } from './v2/product-administration.c
 import { ProductsV2Controller } from './v2/products.controller.ts';
 import { VersionOne } from './version-one.ts';
 
-
 @Module({
-  imports: [RedisModule.forRoot(GatewayConfig), CacheModule],
+  imports: [UpstreamsModule, GraphModule, RedisModule.forRoot(GatewayConfig), CacheModule],
   controllers: [
     ProductsV2Controller,
     ProductAdministrationV2Controller,
@@ -37,6 +37,6 @@ import { VersionOne } from './version-one.ts';
     IndexController,
     DocsController,
   ],
-  providers: [...upstreams, EdgeLimits, ResponseCache, OidcProxy, OpenApi, VersionOne],
+  providers: [EdgeLimits, ResponseCache, OidcProxy, OpenApi, VersionOne],
 })
 export class GatewayModule {}

@@ -4,6 +4,8 @@ import { DatabaseModule } from '@shop/platform';
 import { OrdersConfig } from './config.ts';
 import { Deadlines } from './deadlines.ts';
 import { orderUpcasters } from './domain/upcasters.ts';
+import { ManyOrders } from './many-orders.ts';
+import { ManyOrdersController } from './many-orders.controller.ts';
 import { OrderList } from './order-list.ts';
 import { OrderListConsumer } from './order-list.consumer.ts';
 import { OrderListRebuild } from './order-list-rebuild.ts';
@@ -24,7 +26,7 @@ import { SagaConsumer } from './saga.consumer.ts';
       upcasters: orderUpcasters,
     }),
   ],
-  controllers: [OrdersController, OrderOperationsController],
-  providers: [Orders, OrderReads, OrderList, OrderListRebuild, Prices, Deadlines, Reconciliation, SagaConsumer, PricesConsumer, OrderListConsumer, ReconcilerConsumer],
+  controllers: [ManyOrdersController, OrdersController, OrderOperationsController],
+  providers: [Orders, ManyOrders, OrderReads, OrderList, OrderListRebuild, Prices, Deadlines, Reconciliation, SagaConsumer, PricesConsumer, OrderListConsumer, ReconcilerConsumer],
 })
 export class OrdersModule {}

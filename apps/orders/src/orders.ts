@@ -149,7 +149,8 @@ const row = ({ customerId, key, bodyHash }: Attempt, status: number, answer: unk
 
 const refusal = ({ kind, code, message, errors }: DomainError) => ({ kind, code, message, errors });
 
-function view(state: Order, version: number, placedAt: string): OrderView {
+/** An order as its customer sees it. */
+export function view(state: Order, version: number, placedAt: string): OrderView {
   if (state.status === 'none') throw new Error('an order that was never placed has no view');
   const { orderId: id, status, lines, total, currency } = state;
   const cancellation = state.status === 'cancelled' ? { cancellation: state.reason } : {};

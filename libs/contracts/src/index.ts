@@ -9,6 +9,8 @@ export * from './api/orders.ts';
 export * from './api/products.ts';
 export * from './api/accounts.ts';
 export * from './api/messages.ts';
+export * from './api/many.ts';
+export * from './api/order-states.ts';
 export * from './api/primitives.ts';
 export * from './api/problem.ts';
 export * from './api/problems.ts';

@@ -9,7 +9,9 @@ export { Produces } from './http/accept.guard.ts';
 export { Cursors } from './http/cursors.ts';
 export { entityTag, isNamed } from './http/entity-tags.ts';
 export { mergePatch } from './http/media-types.ts';
-export { IdempotencyKey, IfMatch } from './http/request-headers.ts';
+export { checkedKey, IdempotencyKey, IfMatch } from './http/request-headers.ts';
+export { requestOf } from './http/request-of.ts';
+export { validationFailed } from './http/validation.pipe.ts';
 export { Cache, type Reading, type Wanted } from './cache/cache.ts';
 export { CacheMetrics, MeasuredCache, type CacheOutcome } from './cache/cache-metrics.ts';
 export type { CachePolicy } from './cache/cache-policy.ts';
@@ -27,7 +29,7 @@ export { RedisConnection, RedisUnavailable, type RedisOptions } from './redis/re
 export { RedisModule } from './redis/redis.module.ts';
 export { remainingBudget, withoutDeadline } from './telemetry/deadline.ts';
 export { durationBuckets, meter } from './telemetry/metrics.ts';
-export { calling, currentTraceparent, startTracing, tellOfSending, withTraceparent } from './telemetry/tracing.ts';
+export { calling, currentTraceId, currentTraceparent, startTracing, tellOfSending, withTraceparent } from './telemetry/tracing.ts';
 export { neverArrived } from './upstream/failures.ts';
 export { Instances } from './upstream/instances.ts';
 export { Upstream, type UpstreamOptions, type UpstreamRequest, type UpstreamResponse } from './upstream/upstream.ts';
@@ -43,5 +45,6 @@ export { RetryBudget, type RetryBudgetOptions } from './resilience/retry-budget.
 export { defineService, type ServiceDefinition } from './service/define-service.ts';
 export { Health, type Check, type HealthReport } from './service/health.ts';
 export { Logger } from './service/logger.ts';
+export { Recurring, type RecurringOptions } from './service/recurring.ts';
 export { runService, type RunningService } from './service/run-service.ts';
 export { StartupFailure } from './service/startup-failure.ts';

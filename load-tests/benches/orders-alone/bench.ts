@@ -32,7 +32,7 @@ export const bench: Bench = {
           rest: () => sql(url, forgetRows),
         },
       ];
-      for (const { run, rest } of sides) (await run(), await rest());
+      for (const { run, rest } of sides) await run().then(rest);
       const found = await inTurn(sides, rounds, setting.say);
       const verdicts = [against(found, 'orders', 'Fastify + pg', { id: 'P5', what: 'place-order at the orders service', base: 'bare Fastify + pg, the same rows in one statement', atLeast: 0.6 })];
       return { figures: { verdicts, connections: CONNECTIONS, seconds, rounds: found }, lines: linesOf(found, verdicts), doubts: failures(found) };

@@ -22,7 +22,7 @@ export const bench: Bench = {
     const place = async () => wrk.saturate(await shop.orders(shop.shop.urls.gateway, '/v1/orders'), { seconds, connections: CLIENTS, processes });
     const bare = (name: string, text: string) => ({ name, run: () => pgbench.saturate(url, text, load), rest: () => sql(url, forgetRows) });
     const sides = [{ name: ours, run: place, rest: async () => void (unfinished += await shop.drained()) }, bare(seven, sevenRoundTrips), bare(one, oneRoundTrip)];
-    for (const { run, rest } of sides) (await run(), await rest());
+    for (const { run, rest } of sides) await run().then(rest);
     const found = await inTurn(sides, rounds, setting.say);
     const what = 'place-order through the gateway';
     const verdicts = [

@@ -1,7 +1,7 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { FastifyRequest } from 'fastify';
 import { HttpProblem } from '../http/http-problem.ts';
+import { requestOf } from '../http/request-of.ts';
 import { publicKey, rolesKey, scopesKey, type Principal } from './principal.ts';
 import { InvalidToken, TokenVerifier } from './token-verifier.ts';
 
@@ -16,7 +16,7 @@ export class AccessGuard implements CanActivate {
   async canActivate(execution: ExecutionContext): Promise<boolean> {
     const where = [execution.getHandler(), execution.getClass()];
     if (this.reflector.getAllAndOverride<boolean | undefined>(publicKey, where)) return true;
-    const request = execution.switchToHttp().getRequest<FastifyRequest>();
+    const request = requestOf(execution);
     request.principal = await this.#authenticate(request.headers.authorization);
     const needed = this.reflector.getAllAndOverride<string[] | undefined>(scopesKey, where) ?? [];
     assertScopes(request.principal, needed);

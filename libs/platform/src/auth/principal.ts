@@ -1,5 +1,5 @@
 import { createParamDecorator, SetMetadata, type CustomDecorator, type ExecutionContext } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
+import { requestOf } from '../http/request-of.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -34,7 +34,7 @@ export const RequireRole = (...roles: string[]): CustomDecorator => SetMetadata(
 
 /** The caller, on a route that is not public. */
 export const CurrentPrincipal = createParamDecorator((_: unknown, execution: ExecutionContext): Principal => {
-  const { principal } = execution.switchToHttp().getRequest<FastifyRequest>();
+  const { principal } = requestOf(execution);
   if (!principal) throw new Error('@CurrentPrincipal() on a public route: nobody is known there.');
   return principal;
 });

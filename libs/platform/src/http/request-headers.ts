@@ -11,13 +11,16 @@ const header = (execution: ExecutionContext, name: string): string | undefined =
 
 /** The required header `Idempotency-Key`: the caller's own name for one attempt. 400 when it is missing or malformed. */
 export const IdempotencyKey = createParamDecorator((_: unknown, execution: ExecutionContext): string => {
-  const key = header(execution, 'idempotency-key');
-  const pointer = '/headers/idempotency-key';
+  return checkedKey(header(execution, 'idempotency-key'), '/headers/idempotency-key');
+});
+
+/** An Idempotency-Key that came to `pointer`; 400 when there is none, or it is malformed. */
+export function checkedKey(key: string | undefined, pointer: string): string {
   if (key === undefined) throw validationFailed([{ message: 'Send a key of your own, such as a UUID, and the same one again to retry.' }], pointer);
   const parsed = idempotencyKey.safeParse(key);
   if (!parsed.success) throw validationFailed(parsed.error.issues, pointer);
   return parsed.data;
-});
+}
 
 /**
  * The version in the header `If-Match: "3"`, as an ETag named it, with or without the digest behind it (`"3-…"`, entity-tags.ts); undefined

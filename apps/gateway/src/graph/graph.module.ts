@@ -1,0 +1,30 @@
+import { Module } from '@nestjs/common';
+import { GraphQLModule } from '@nestjs/graphql';
+import { UpstreamsModule } from '../upstreams.module.ts';
+import { Catalog, Orders } from '../upstreams.ts';
+import { Documents } from './documents/documents.ts';
+import { GraphController } from './graph.controller.ts';
+import { GraphDriver } from './graph-driver.ts';
+import { GraphErrors } from './graph-errors.ts';
+import { Graph } from './graph.ts';
+import { BatchedLoads, LoadsFactory } from './loads.ts';
+import { NotificationsResolver } from './notifications.resolver.ts';
+import { OrderLinesResolver, OrdersResolver } from './orders.resolver.ts';
+import { ProductsResolver } from './products.resolver.ts';
+
+/** One graph over everything behind the door (docs/graphql.md). */
+@Module({
+  imports: [UpstreamsModule, GraphQLModule.forRoot({ driver: GraphDriver, autoSchemaFile: true })],
+  controllers: [GraphController],
+  providers: [
+    { provide: LoadsFactory, inject: [Catalog, Orders], useFactory: (catalog: Catalog, orders: Orders) => new BatchedLoads(catalog, orders) },
+    Documents,
+    Graph,
+    GraphErrors,
+    ProductsResolver,
+    OrdersResolver,
+    OrderLinesResolver,
+    NotificationsResolver,
+  ],
+})
+export class GraphModule {}
