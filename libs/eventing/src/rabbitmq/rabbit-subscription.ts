@@ -56,7 +56,7 @@ export class RabbitSubscription implements Subscription {
 
   async #close(): Promise<void> {
     this.#closing.abort();
-    await atMost(FINISH_DEADLINE_MS + LEAVE_DEADLINE_MS, this.#running);
+    await atMost(FINISH_DEADLINE_MS + 2 * LEAVE_DEADLINE_MS, this.#running);
   }
 
   async #run(): Promise<void> {
@@ -84,11 +84,21 @@ export class RabbitSubscription implements Subscription {
       await control.consume(membersOf(group), () => {});
       for (; !this.#closing.signal.aborted; await this.#pause(BALANCE_EVERY_MS)) await this.#balance(connection, control);
     } finally {
-      if (this.#closing.signal.aborted) await atMost(FINISH_DEADLINE_MS, Promise.allSettled(this.#inHand));
+      if (this.#closing.signal.aborted) await this.#leave();
       for (const lane of this.#lanes.values()) lane.state = 'closed';
       this.#lanes.clear();
       await atMost(LEAVE_DEADLINE_MS, connection.close());
     }
+  }
+
+  /**
+   * Finishes what is in hand and closes lane by lane. Each channel has its own way into the connection, and the end of the connection overtakes
+   * what others have not sent: only a channel that has been told it is closed has had all its acknowledgements taken.
+   */
+  async #leave(): Promise<void> {
+    await atMost(FINISH_DEADLINE_MS, Promise.allSettled(this.#inHand));
+    const closed = [...this.#lanes.values()].map(async ({ channel }) => channel.close());
+    await atMost(LEAVE_DEADLINE_MS, Promise.allSettled(closed));
   }
 
   /**
