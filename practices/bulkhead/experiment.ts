@@ -16,12 +16,12 @@ export const experiment: Experiment<BulkheadLoad> = {
   title: 'Bulkhead',
   harm: 'requests failed that the hanging service has nothing to do with',
   variants: [
-    { name: 'one hold', practice: false, what: 'so many calls at once, whomever they go to; more wait for their turn' },
+    { name: 'one hold', practice: false, what: 'so many calls at once, whomever they go to; as many more wait for their turn' },
     { name: 'bulkheads', practice: true, what: 'so many calls at once to each' },
   ],
   load: {
-    full: { seed: 20, rate: 100, seconds: 8, deadlineMs: 1_000, atOnce: 32 },
-    quick: { seed: 20, rate: 100, seconds: 3, deadlineMs: 1_000, atOnce: 24 },
+    full: { seed: 20, rate: 100, seconds: 8, deadlineMs: 1_000, atOnce: 16 },
+    quick: { seed: 20, rate: 100, seconds: 3, deadlineMs: 1_000, atOnce: 16 },
   },
   tables: '',
   topics: [],

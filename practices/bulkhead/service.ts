@@ -23,13 +23,13 @@ export interface Told {
   readonly others: Count;
 }
 
-/** One limit for whatever this process calls, as a pool of threads or of connections is: more wait for their turn, until their time is up. */
+/** One limit for whatever this process calls, as a pool of threads or of connections is: as many more wait for their turn, until their time is up. */
 class OneHold extends CallPolicy {
   readonly #hold: BulkheadPolicy;
 
   constructor(atOnce: number) {
     super();
-    this.#hold = bulkhead(atOnce, Infinity);
+    this.#hold = bulkhead(atOnce, atOnce);
   }
 
   override execute<T>(call: (signal: AbortSignal) => Promise<T>, { signal }: CallTerms): Promise<T> {

@@ -1,4 +1,5 @@
-import type { OrderQuery } from '@shop/contracts';
+import { orderQuery } from '@shop/contracts';
+import type { z } from 'zod';
 import { OrderList } from '@shop/orders';
 import { serve, takePart } from '../lab/part.ts';
 import { FoldedList } from './folded-list.ts';
@@ -7,7 +8,7 @@ import { FoldedList } from './folded-list.ts';
 const { variant, database } = takePart();
 const list = new (variant === 'read model' ? OrderList : FoldedList)(database);
 
-serve<OrderQuery & { customer: string }>(
-  ({ customer, ...query }) => list.page(customer, query),
+serve<z.input<typeof orderQuery> & { customer: string }>(
+  ({ customer, ...query }) => list.page(customer, orderQuery.parse(query)),
   () => database.close(),
 );
