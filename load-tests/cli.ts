@@ -32,7 +32,8 @@ async function main(): Promise<number> {
   const benches = await Promise.all(ids.map(async (each) => ({ id: each, ...(await loadBench(each)) })));
   const chosen = benches.filter(({ id: each, proves = [] }) => (id === 'all' ? proves.length > 0 : each === id || proves.includes(id.toUpperCase())));
   if (chosen.length === 0) throw new Obstacle(`There is no bench "${id}": ${ids.join(', ')}.\n\n${usage}`);
-  return runAll(chosen, values.quick);
+  const place = ({ need, last }: Bench) => (need.length === 0 ? 0 : last ? 2 : 1); // who needs no shop goes before there is one
+  return runAll(chosen.sort((a, b) => place(a) - place(b)), values.quick);
 }
 
 async function list(): Promise<number> {

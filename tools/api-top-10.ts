@@ -116,6 +116,7 @@ export const apiTop10: readonly Risk[] = [
       ['libs/platform/src/http/requests.spec.ts', 'a bug, without a word of it, with its trace'],
       ['apps/gateway/src/gateway.spec.ts', 'turns a failure behind it into 503, without its words'],
       ['libs/platform/src/service/logger.spec.ts', 'strikes out secrets and addresses wherever they are'],
+      ['infra/e2e/main-job.e2e.spec.ts', 'keeps a secret, wherever it was put: no answer, no log and no message shows it but the one that pays'],
       ['infra/servers/settings.spec.ts', 'listen on loopback only'],
     ],
   },

@@ -49,6 +49,7 @@ export const nightlyStages: Stage[] = [
   shopOn('sqs', { BUS: 'sqs' }),
   shopOn('kafkajs', { KAFKA_CLIENT: 'kafkajs' }),
   shopOn('wal', { OUTBOX_DRIVER: 'wal' }),
+  { name: 'load', what: 'the shop under a little load, held to its objectives', args: ['--import', './tools/ts.mjs', 'load-tests/load.ts', 'smoke'], minutesAtMost: 5 },
 ];
 
 /** What `npm run check` runs after the tests. */
@@ -64,11 +65,11 @@ export const practiceStage: Stage = {
 /** What strangers try: tokens that nobody may take, every operation as everybody. */
 export const securityStage: Stage = {
   name: 'security',
-  what: 'every operation as everybody; forged, stolen and misused tokens at the gateway and at every service',
+  what: 'every operation as everybody; forged, stolen and misused tokens at the gateway and at every service; Schemathesis on both versions',
   args: ['--import', './tools/ts.mjs', 'practices/security/cli.ts', 'check'],
   reports: `${reports}/security.json`,
   env: { TEST_REPORT: `${reports}/security.json` },
-  minutesAtMost: 3,
+  minutesAtMost: process.env['CI_LEVEL'] === 'nightly' ? 50 : 6,
 };
 
 /** What operates it: tried where there is an API server to try it. */

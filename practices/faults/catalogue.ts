@@ -2,12 +2,13 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { burst } from './burst.ts';
+import { brokersDiskFull, diskFull } from './disks.ts';
 import type { Fault } from './fault.ts';
 import { consumerKilled, everythingKilled, ordersKilled, relayKilled } from './kills.ts';
 import { deliveredAgain, poison } from './messages.ts';
 import type { Result } from './run.ts';
 import { redisAway } from './redis.ts';
-import { brokerAway, databaseRestarted, diskFull } from './servers.ts';
+import { brokerAway, databaseRestarted } from './servers.ts';
 import { processStopped } from './stopped.ts';
 
 /** Every fault, in the order of their numbers. */
@@ -19,6 +20,7 @@ export const faults: readonly Fault[] = [
   brokerAway,
   databaseRestarted,
   diskFull,
+  brokersDiskFull,
   redisAway,
   poison,
   deliveredAgain,

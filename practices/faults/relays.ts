@@ -1,6 +1,7 @@
 import { globSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Shop } from '@shop/infra/shop';
+import pg from 'pg';
 import type { Stores } from './stores.ts';
 
 /** Services that have an outbox. */
@@ -30,12 +31,14 @@ export abstract class Relays {
   abstract published(): Promise<void>;
   /** An instance that owns some or all of it. */
   abstract ownerOf(producer: Producer): Promise<number>;
+  abstract close(): Promise<void>;
   protected abstract isOwned(producer: Producer): Promise<boolean>;
   protected abstract isAnothers(producer: Producer, instance: number): Promise<boolean>;
 }
 
-export function openRelays(stores: Stores, shop: Pick<Shop, 'databases' | 'processes'>): Relays {
-  return shop.databases.orders.replicationUrl === undefined ? new OfShards(stores) : new OfSlots(stores, shop);
+/** `adminUrl`: only an administrator sees whose session reads a slot. */
+export function openRelays(stores: Stores, shop: Pick<Shop, 'databases' | 'processes'>, adminUrl: string): Relays {
+  return shop.databases.orders.replicationUrl === undefined ? new OfShards(stores) : new OfSlots(stores, shop, adminUrl);
 }
 
 /** OUTBOX_DRIVER=queue: the shards of each outbox are shared among the instances. */
@@ -46,6 +49,8 @@ class OfShards extends Relays {
 
   /** What waits is rows. */
   override async published(): Promise<void> {}
+
+  override async close(): Promise<void> {}
 
   override async ownerOf(): Promise<number> {
     return 1;
@@ -72,11 +77,22 @@ class OfShards extends Relays {
 
 /** OUTBOX_DRIVER=wal: one instance reads the slot, the others wait for it. */
 class OfSlots extends Relays {
+  private readonly admin: pg.Pool;
+  private readonly serverPort: number;
+
   constructor(
     private readonly stores: Stores,
-    private readonly shop: Pick<Shop, 'processes'>,
+    private readonly shop: Pick<Shop, 'databases' | 'processes'>,
+    adminUrl: string,
   ) {
     super();
+    this.admin = new pg.Pool({ connectionString: adminUrl, max: 2, connectionTimeoutMillis: 5_000, query_timeout: 10_000 });
+    this.serverPort = Number(new URL(adminUrl).port);
+    this.admin.on('error', () => undefined);
+  }
+
+  override async close(): Promise<void> {
+    await this.admin.end();
   }
 
   /** A slot follows only what is worth it: so much that is not for it makes it move past what is. */
@@ -107,21 +123,21 @@ class OfSlots extends Relays {
 
   /** The instance from whose port the slot is read; none when nobody reads it, or one that is dead. */
   private async reader(producer: Producer): Promise<number | undefined> {
-    const [row] = await this.stores.sql<{ port: number | null }>(
-      producer,
-      `SELECT a.client_port AS port FROM pg_replication_slots s JOIN pg_stat_activity a ON a.pid = s.active_pid WHERE s.database = current_database()`,
+    const { rows } = await this.admin.query<{ port: number | null }>(
+      'SELECT a.client_port AS port FROM pg_replication_slots s JOIN pg_stat_activity a ON a.pid = s.active_pid WHERE s.database = $1',
+      [new URL(this.shop.databases[producer].ownerUrl).pathname.slice(1)],
     );
-    const inode = row?.port ? socketAt(row.port) : undefined;
+    const inode = rows[0]?.port ? socketBetween(rows[0].port, this.serverPort) : undefined;
     if (inode === undefined) return undefined;
     return this.shop.processes.find(({ service, pid }) => service === producer && pid !== undefined && holds(pid, inode))?.instance;
   }
 }
 
-/** The socket with this local port on this machine, by the number that the kernel knows it under. */
-function socketAt(port: number): string | undefined {
-  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+/** The socket with these ports on this machine, by the number that the kernel knows it under: one port may have several, to different ends. */
+function socketBetween(local: number, remote: number): string | undefined {
+  const end = (port: number) => `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const rows = readFileSync('/proc/net/tcp', 'utf8').split('\n').map((line) => line.trim().split(/\s+/));
-  return rows.find(([, from]) => from?.endsWith(local))?.[9];
+  return rows.find(([, from, to, , , , , , , inode]) => from?.endsWith(end(local)) && to?.endsWith(end(remote)) && inode !== '0')?.[9];
 }
 
 const holds = (pid: number, inode: string): boolean => globSync(`/proc/${pid}/fd/*`).some((fd) => linkOf(fd) === `socket:[${inode}]`);
@@ -136,7 +152,7 @@ function linkOf(fd: string): string {
 
 async function until(otherwise: string, isSo: () => Promise<boolean>): Promise<number> {
   const since = performance.now();
-  while (!(await isSo())) {
+  while (!(await isSo().catch(() => false))) {
     if (performance.now() - since > OWNED_WITHIN_MS) throw new Error(`${otherwise} within ${OWNED_WITHIN_MS / 1_000} s`);
     await sleep(10);
   }

@@ -11,8 +11,10 @@ import { clientOf } from '../checker/kafka.ts';
 import type { Sources } from '../checker/collect.ts';
 import type { Gauges } from '../checker/evidence.ts';
 import { lagOf } from '../checker/topic-dump.ts';
+import type { Accident, InFlight } from './accident.ts';
 import { FailPoints } from './fail-points.ts';
 import { gaugesOf } from './gauges.ts';
+import type { Disk } from './fault.ts';
 import type { Load } from './load.ts';
 import { SmallDisk } from './small-disk.ts';
 import { openRelays, type Relays } from './relays.ts';
@@ -20,27 +22,6 @@ import { Stores } from './stores.ts';
 
 const folder = fileURLToPath(new URL('../../.state-tests/faults', import.meta.url));
 type Say = (line: string) => void;
-
-/** What was under way when something was done to the shop. */
-export interface InFlight {
-  /** Requests of clients that wait for their answer. */
-  readonly requests: number;
-  /** Orders whose saga awaits a step. */
-  readonly sagas: number;
-  /** Messages that wait to be published. */
-  readonly outbox: number;
-}
-
-/** Something that was done to the shop, at which moment of the run. */
-export interface Accident {
-  readonly what: string;
-  readonly atMs: number;
-  readonly inFlight: InFlight;
-  /** Whether it hit somebody, while there was something to lose. */
-  readonly effective: boolean;
-  /** Messages that the process had in hand when it died, where it left word of them. */
-  readonly inHand?: number;
-}
 
 /** How long an accident waits for something to be under way, and how long for its victim. */
 const AIM_MS = 60_000;
@@ -63,21 +44,23 @@ export class Site {
     readonly shop: Shop,
     readonly admin: Admin,
     private readonly failPoints: FailPoints,
-    readonly disk: SmallDisk | undefined,
+    private readonly disks: ReadonlyMap<Disk['of'], SmallDisk>,
   ) {
     this.stores = new Stores(shop.databases);
-    this.relays = openRelays(this.stores, shop);
+    this.relays = openRelays(this.stores, shop, servers.postgres.adminUrl);
     this.instances = (Object.keys(shop.instances) as ServiceName[]).flatMap((service) => shop.instances[service].map((_, index) => ({ service, instance: index + 1 })));
   }
 
-  static async open(say: Say, { diskMiB }: { diskMiB?: number | undefined } = {}): Promise<Site> {
+  static async open(say: Say, small: readonly Disk[] = []): Promise<Site> {
     const began = performance.now();
-    let disk: SmallDisk | undefined;
+    const disks = new Map<Disk['of'], SmallDisk>();
     const prepare = (state: State) => {
       for (const name of ['postgres', 'kafka', 'provider', 'mail']) rmSync(join(state.folder, name), { recursive: true, force: true });
-      if (diskMiB === undefined) return;
-      const mounted = (disk = SmallDisk.mount(join(state.folder, 'postgres'), diskMiB));
-      state.defer(async () => mounted.remove());
+      for (const { of, mebibytes } of small) {
+        const mounted = SmallDisk.mount(join(state.folder, of), mebibytes);
+        disks.set(of, mounted);
+        state.defer(async () => mounted.remove());
+      }
     };
     const servers = await startServers({ state: folder, need: ['postgres', 'kafka', 'redis'], mode: 'native', say, prepare });
     try {
@@ -87,7 +70,7 @@ export class Site {
       const admin = clientOf(shop.brokers ?? '').admin();
       await admin.connect();
       say(`two instances of each service are up, on servers of their own (${((performance.now() - began) / 1000).toFixed(1)} s)`);
-      return new Site(servers, shop, admin, failPoints, disk);
+      return new Site(servers, shop, admin, failPoints, disks);
     } catch (error) {
       await servers.stop();
       throw error;
@@ -96,7 +79,7 @@ export class Site {
 
   async close(): Promise<void> {
     await this.admin.disconnect().catch(() => undefined);
-    await this.stores.close();
+    await Promise.all([this.stores.close(), this.relays.close()]);
     await this.shop.stop();
     await this.servers.stop();
   }
@@ -113,6 +96,13 @@ export class Site {
     const { orders, catalog, payments, notifications } = databases;
     const owners = { orders: orders.ownerUrl, catalog: catalog.ownerUrl, payments: payments.ownerUrl, notifications: notifications.ownerUrl };
     return { databases: owners, brokers, admin: this.admin, provider: { url: urls.provider, key: providerKey }, mail: urls.mail };
+  }
+
+  /** The small disk of a server. */
+  disk(of: Disk['of']): SmallDisk {
+    const disk = this.disks.get(of);
+    if (!disk) throw new Error(`${of} has no small disk`);
+    return disk;
   }
 
   server(name: 'postgres' | 'kafka' | 'redis'): Breakable {

@@ -10,10 +10,11 @@ import { openShop } from './shop.ts';
 const commands: Record<string, () => Promise<Command>> = {
   matrix: async () => (await import('./matrix.ts')).matrix,
   tokens: async () => (await import('./tokens.ts')).tokens,
+  fuzz: async () => (await import('./fuzz.ts')).fuzz,
   pages: async () => (await import('./pages.ts')).pages,
 };
 /** What CI runs on each push, against one shop. */
-const checked = ['matrix', 'tokens'];
+const checked = ['matrix', 'tokens', 'fuzz'];
 /** And at night. */
 const nightly = process.env['CI_LEVEL'] === 'nightly' ? ['pages'] : [];
 

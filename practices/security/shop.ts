@@ -14,6 +14,8 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 
 const state = fileURLToPath(new URL('../../.state-tests/security', import.meta.url));
+/** Who tries everything is no stranger in a hurry: limits have specs of their own. */
+const unhurried = { RATE_LIMITS: 'off', SHED_LOOP_DELAY_MS: '0' };
 const definitions = { auth, catalog, gateway, notifications, orders, payments };
 
 /** A whole shop in this process, on a real Postgres and the bus in memory: its routers can be asked what they route. */
@@ -48,7 +50,7 @@ async function startAll(servers: Servers): Promise<Shop> {
   const databases = await provision(servers.postgres.adminUrl, { prefix, secret });
   const places = await choosePorts({ ports: 'free', say: () => {} });
   const topology = { ...places, databases, secret, bus: { BUS: 'memory' } as const, redis: undefined, keyPrefix: prefix, traces: undefined };
-  const running = await Promise.all(serviceNames.map(async (name) => [name, await runService(definitions[name], { ...environmentOf(name, 1, topology), LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0' })] as const));
+  const running = await Promise.all(serviceNames.map(async (name) => [name, await runService(definitions[name], { ...environmentOf(name, 1, topology), ...unhurried, LOG_LEVEL: 'silent' })] as const));
   const services = Object.fromEntries(running) as Record<ServiceName, RunningService>;
   return {
     services,

@@ -154,6 +154,14 @@ export const patches: readonly Patch[] = [
     replace: 'const REBALANCE_EVERY_MS = 3_600_000;',
   },
   {
+    name: 'what an invalidation has outdated is read from the cache',
+    invariant: 'I8',
+    file: 'libs/platform/src/cache/cache.ts',
+    caughtBy: 'libs/platform/src/cache/cache.spec.ts',
+    find: 'if (!kept?.current) return undefined;',
+    replace: 'if (!kept) return undefined;',
+  },
+  {
     name: 'whoever comes second under a key gets no answer',
     invariant: 'I9',
     ...orders,

@@ -34,12 +34,14 @@ export async function startGraph(settings: Record<string, string> = {}) {
   const running = await runService(gateway, {
     ISSUER: issuer,
     JWKS_URL: tokens.jwksUrl,
-    LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0',
+    LOG_LEVEL: 'silent',
     AUTH_URLS: catalog.url,
     CATALOG_URLS: catalog.url,
     ORDERS_URLS: orders.url,
     NOTIFICATIONS_URLS: notifications.url,
     GRAPH_OPERATIONS: 'any',
+    // What a busy machine turns away is not what these specs are about.
+    SHED_LOOP_DELAY_MS: '0',
     ...settings,
   });
   const url = `${running.url}/graphql`;
