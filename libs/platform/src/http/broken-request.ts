@@ -2,6 +2,9 @@ import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net';
 import { typeOf } from './problem-of.ts';
 
+/** Long enough to read a few hundred bytes, in ms. */
+const LEAVE_WITHIN_MS = 1_000;
+
 const refusals: Record<string, [number, string]> = {
   HPE_HEADER_OVERFLOW: [431, 'headers-too-large'],
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'request-timeout'],
@@ -27,6 +30,8 @@ export function answerBrokenRequest(error: Error & { code?: string }, socket: So
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  // Who neither reads nor leaves would keep its half of the connection, and a place among those there may be.
+  setTimeout(() => socket.destroy(), LEAVE_WITHIN_MS).unref();
 }
 
 /** `Expect` with anything but 100-continue: Node asks us before any route does. */

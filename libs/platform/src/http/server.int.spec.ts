@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runService, type RunningService } from '../service/run-service.ts';
@@ -41,6 +42,19 @@ describe('a stranger who opens connections without end', () => {
     await expect.poll(() => sockets.filter(({ closed }) => closed).length, { timeout: 4_000 }).toBe(3);
     for (const socket of sockets) socket.destroy();
     await expect.poll(() => fetch(`${small.url}/health/live`).then(({ status }) => status, () => undefined), { timeout: 10_000 }).toBe(200);
+    await small.close();
+  });
+});
+
+describe('a stranger who is refused, and neither reads that nor leaves', () => {
+  it('is gone a moment later, and his place is another’s', async () => {
+    // One place for each address.
+    const small = await runService(tiny, { ...issuer.env('small'), MAX_CONNECTIONS: '2' });
+    const socket = connect({ port: Number(new URL(small.url).port), host: '127.0.0.1', allowHalfOpen: true }, () => socket.write('GET / HTTP/1.1\r\nHost: x\r\n'));
+    socket.on('error', () => {});
+    await once(socket, 'readable');
+    await expect.poll(() => fetch(`${small.url}/health/live`).then(({ status }) => status, () => undefined), { timeout: 10_000 }).toBe(200);
+    socket.destroy();
     await small.close();
   });
 });
