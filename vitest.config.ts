@@ -22,7 +22,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: specs('.spec.ts'), exclude: ['**/node_modules/**', ...specs('.int.spec.ts'), ...specs('.e2e.spec.ts')] },
+        test: { name: 'unit', testTimeout: 60_000, include: specs('.spec.ts'), exclude: ['**/node_modules/**', ...specs('.int.spec.ts'), ...specs('.e2e.spec.ts')] },
       },
       {
         extends: true,

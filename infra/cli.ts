@@ -1,4 +1,5 @@
 /** What `npm start`, `stop`, `run reset` and the other commands about a running shop do: tools/run.mjs prepares the tree and comes here. */
+import { runProgram } from './program.ts';
 import { Obstacle } from './state.ts';
 
 type Run = (args: string[]) => Promise<number>;
@@ -22,11 +23,4 @@ async function main([name = '', ...args]: string[]): Promise<number> {
   return (await command())(args);
 }
 
-try {
-  process.exit(await main(process.argv.slice(2)));
-} catch (error) {
-  // A sentence for what people can do something about; a stack for what is a bug of ours.
-  const expected = error instanceof Obstacle || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS');
-  process.stderr.write(`${expected ? (error as Error).message : (error as Error).stack}\n`);
-  process.exit(1);
-}
+await runProgram(main);

@@ -7,15 +7,15 @@ import pg from 'pg';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Which sets of migrations make each service's database. Nobody reads another's. */
-const databases = {
+export const migrationSets = {
   auth: ['apps/auth'],
   catalog: ['libs/eventing', 'apps/catalog'],
   orders: ['libs/eventing', 'apps/orders'],
   payments: ['libs/eventing', 'apps/payments'],
   notifications: ['libs/eventing', 'apps/notifications'],
 } as const;
-export type DatabaseName = keyof typeof databases;
-const names = Object.keys(databases) as DatabaseName[];
+export type DatabaseName = keyof typeof migrationSets;
+const names = Object.keys(migrationSets) as DatabaseName[];
 
 export interface ProvisionOptions {
   /** Set before every database and role, so that several shops can share one server (tests). */
@@ -76,7 +76,7 @@ class ServiceDatabase {
     this.database = prefix + name;
     if (!/^[a-z][a-z0-9_]*$/.test(this.database)) throw new Error(`Not a plain database name: ${this.database}`);
     this.urls = { url: this.urlAs(this.database), ownerUrl: this.urlAs(this.owner), ...(replication && { replicationUrl: this.urlAs(this.relay) }) };
-    this.sets = databases[name].map((set) => ({ name: basename(set), dir: join(root, set, 'migrations') }));
+    this.sets = migrationSets[name].map((set) => ({ name: basename(set), dir: join(root, set, 'migrations') }));
     this.mark = `made from ${this.hash()}`;
   }
 

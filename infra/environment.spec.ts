@@ -15,6 +15,7 @@ const topology: Topology = {
   bus: { BUS: 'kafka', KAFKA_BROKERS: 'here:9092' },
   redis: 'redis://here',
   traces: undefined,
+  metrics: undefined,
   keyPrefix: 'shop:',
   secret: (name) => `secret of ${name}`,
 };
@@ -33,6 +34,18 @@ describe('the environment of an instance', () => {
 
   it('has a port of its own, and the issuer that all share', () => {
     expect(environmentOf('orders', 2, topology)).toMatchObject({ PORT: '3103', INSTANCE: '2', ISSUER: 'http://127.0.0.1:3000/oidc' });
+  });
+
+  it('sends its traces and shows its metrics where somebody takes them, and else nowhere', () => {
+    const names = (one: Topology) => Object.keys(environmentOf('orders', 2, one)).filter((key) => key.startsWith('OTEL_'));
+    expect(names(topology)).toEqual([]);
+    const metrics = { ...topology.ports, orders: [7000, 7001] };
+    expect(environmentOf('orders', 2, { ...topology, traces: 'http://zipkin', metrics })).toMatchObject({
+      OTEL_TRACES_EXPORTER: 'zipkin',
+      OTEL_EXPORTER_ZIPKIN_ENDPOINT: 'http://zipkin/api/v2/spans',
+      OTEL_METRICS_EXPORTER: 'prometheus',
+      OTEL_EXPORTER_PROMETHEUS_PORT: '7001',
+    });
   });
 
   it('gives a secret to both ends and to nobody else', () => {

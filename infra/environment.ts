@@ -21,6 +21,8 @@ export interface Topology {
   redis: string | undefined;
   /** Zipkin. */
   traces: string | undefined;
+  /** Where the metrics of each service's instances are fetched from, where somebody does. */
+  metrics: Record<ServiceName, number[]> | undefined;
   /** Set before every key in Redis, so that several shops can share one. */
   keyPrefix: string;
   secret: (name: string) => string;
@@ -31,7 +33,7 @@ export const urlOf = (port: number, scheme = 'http') => `${scheme}://127.0.0.1:$
 
 /** The whole environment of one instance: what its configuration reads, and nothing that is another's. */
 export function environmentOf(service: ServiceName, instance: number, topology: Topology): Record<string, string> {
-  const { ports, databases, bus, redis, keyPrefix, traces, secret } = topology;
+  const { ports, databases, bus, redis, keyPrefix, secret } = topology;
   const urls = (name: ServiceName) => ports[name].map((port) => urlOf(port)).join(',');
   const cache: Record<string, string> = redis === undefined ? {} : { REDIS_URL: redis, REDIS_KEY_PREFIX: keyPrefix };
   const data = (name: DatabaseName) => ({ DATABASE_URL: databases[name].url });
@@ -39,7 +41,6 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
     const { replicationUrl } = databases[name];
     return replicationUrl === undefined ? {} : { OUTBOX_DRIVER: 'wal', REPLICATION_URL: replicationUrl };
   };
-  const telemetry: Record<string, string> = traces === undefined ? {} : { OTEL_TRACES_EXPORTER: 'zipkin', OTEL_EXPORTER_ZIPKIN_ENDPOINT: `${traces}/api/v2/spans` };
   const own: Record<ServiceName, () => Record<string, string>> = {
     gateway: () => ({
       ...cache,
@@ -70,7 +71,7 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
     ...given('RATE_LIMITS', 'SHED_LOOP_DELAY_MS', 'MAX_CONNECTIONS'),
     ISSUER: `${urlOf(ports.gateway[0]!)}/oidc`,
     JWKS_URL: `${urlOf(ports.auth[0]!)}/oidc/jwks`,
-    ...telemetry,
+    ...telemetryOf(service, instance, topology),
     ...own[service](),
   };
 }
@@ -78,6 +79,14 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
 /** What whoever starts the shop may say for all its services: `RATE_LIMITS=off npm start`, before a load test. */
 function given(...names: string[]): Record<string, string> {
   return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+}
+
+/** Where an instance's traces and metrics go: nowhere unless somebody is there to take them. */
+function telemetryOf(service: ServiceName, instance: number, { traces, metrics }: Topology): Record<string, string> {
+  return {
+    ...(traces !== undefined && { OTEL_TRACES_EXPORTER: 'zipkin', OTEL_EXPORTER_ZIPKIN_ENDPOINT: `${traces}/api/v2/spans` }),
+    ...(metrics !== undefined && { OTEL_METRICS_EXPORTER: 'prometheus', OTEL_EXPORTER_PROMETHEUS_PORT: String(metrics[service][instance - 1]) }),
+  };
 }
 
 /** What a process needs of the machine, and where whoever starts it wants its telemetry; everything else it is told explicitly. */
@@ -90,11 +99,13 @@ export interface PortOptions {
   /** 'fixed': the ports people know, where they are free; 'free': any. */
   ports: 'fixed' | 'free';
   instances?: number;
+  /** Somebody fetches metrics. */
+  measured?: boolean;
   say: (line: string) => void;
 }
 
 /** Busy ports are replaced by others, and said. */
-export async function choosePorts({ ports: kind, instances = 1, say }: PortOptions): Promise<Pick<Topology, 'ports' | 'outside'>> {
+export async function choosePorts({ ports: kind, instances = 1, measured = false, say }: PortOptions): Promise<Pick<Topology, 'ports' | 'outside' | 'metrics'>> {
   const wishes = [
     ...serviceNames.flatMap((name) => Array.from({ length: instances }, (_, index) => ({ name: `${name}-${index + 1}`, port: services[name] + 100 * index }))),
     ...Object.entries(outside).map(([name, port]) => ({ name, port })),
@@ -105,5 +116,10 @@ export async function choosePorts({ ports: kind, instances = 1, say }: PortOptio
   }
   const ports = Object.fromEntries(serviceNames.map((name) => [name, found.splice(0, instances)])) as Topology['ports'];
   const [provider, mail, smtp] = found as [number, number, number];
-  return { ports, outside: { provider, mail, smtp } };
+  return { ports, outside: { provider, mail, smtp }, metrics: measured ? await metricsPorts(instances) : undefined };
+}
+
+async function metricsPorts(instances: number): Promise<Record<ServiceName, number[]>> {
+  const found = await freePorts(Array.from({ length: serviceNames.length * instances }, () => 0));
+  return Object.fromEntries(serviceNames.map((name) => [name, found.splice(0, instances)])) as Record<ServiceName, number[]>;
 }

@@ -7,7 +7,7 @@ import { urlOf } from './environment.ts';
 export async function graphSchema(): Promise<string> {
   const nobody = urlOf(1);
   const behind = { AUTH_URLS: nobody, CATALOG_URLS: nobody, ORDERS_URLS: nobody, NOTIFICATIONS_URLS: nobody };
-  const running = await runService(gateway, { PORT: '0', LOG_LEVEL: 'silent', ISSUER: nobody, JWKS_URL: nobody, ...behind, GRAPH_OPERATIONS: 'any' });
+  const running = await runService(gateway, { PORT: '0', LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0', ISSUER: nobody, JWKS_URL: nobody, ...behind, GRAPH_OPERATIONS: 'any' });
   try {
     const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ query: getIntrospectionQuery() }) };
     const answer = await fetch(`${running.url}/graphql`, { ...init, signal: AbortSignal.timeout(20_000) });

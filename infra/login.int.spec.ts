@@ -10,7 +10,7 @@ const issuer = `http://127.0.0.1:${port}/oidc`;
 const demo = { email: 'demo@example.com', password: 'demo-password-1' };
 const service = await runService(auth, {
   PORT: String(port),
-  LOG_LEVEL: 'silent',
+  LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0',
   ISSUER: issuer,
   JWKS_URL: `${issuer}/jwks`,
   DATABASE_URL: (await freshDatabase('auth')).url,

@@ -16,7 +16,10 @@ export interface MeasuredOn {
 /** The load average of the last minute: taken before a run, it tells whether the machine was free. */
 export const load = () => Math.round((loadavg()[0] ?? 0) * 100) / 100;
 
-export async function measuredOn(servers: Pick<Servers, 'postgres' | 'how'>, loadBefore: number): Promise<MeasuredOn> {
+/** Without an address of Postgres (somebody else's shop) its version is unknown. */
+type Measured = Pick<Servers, 'how'> & { readonly postgres?: { readonly adminUrl: string } };
+
+export async function measuredOn(servers: Measured, loadBefore: number): Promise<MeasuredOn> {
   return { date: new Date().toISOString(), commit: commit(), machine: machine(loadBefore), versions: await versions(servers) };
 }
 
@@ -44,12 +47,12 @@ function commit(): MeasuredOn['commit'] {
   }
 }
 
-async function versions({ postgres, how }: Pick<Servers, 'postgres' | 'how'>): Promise<MeasuredOn['versions']> {
+async function versions({ postgres, how }: Measured): Promise<MeasuredOn['versions']> {
   const packages = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as Record<string, Record<string, string>>;
   const packageVersion = (name: string) => packages['dependencies']?.[name] ?? packages['devDependencies']?.[name] ?? 'unknown';
   return {
     node: process.versions.node,
-    postgres: await postgresVersion(postgres.adminUrl),
+    postgres: postgres ? await postgresVersion(postgres.adminUrl) : 'unknown',
     postgresFrom: how.postgres,
     kafkaFrom: how.kafka,
     '@platformatic/kafka': packageVersion('@platformatic/kafka'),

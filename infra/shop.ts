@@ -19,6 +19,8 @@ export interface ShopOptions {
   say: (line: string) => void;
   /** All services in one process, on the in-memory bus. */
   lite?: boolean;
+  /** Every instance shows its metrics to Prometheus. */
+  measured?: boolean;
   /** Set before every database, role and key, so that several shops can share one Postgres and one Redis. */
   prefix?: string;
   /** More environment for every instance of a service: settings, fail-points. */
@@ -95,6 +97,12 @@ export class Shop {
   /** Zipkin, where traces go to it. */
   get traces(): string | undefined {
     return this.topology.traces;
+  }
+
+  /** Where Prometheus finds each service's instances; undefined when they are not measured. */
+  get metrics(): Record<ServiceName, string[]> | undefined {
+    const { metrics } = this.topology;
+    return metrics && (Object.fromEntries(serviceNames.map((name) => [name, metrics[name].map((port) => `127.0.0.1:${port}`)])) as Record<ServiceName, string[]>);
   }
 
   get databases(): Record<DatabaseName, DatabaseUrls> {

@@ -3,6 +3,7 @@ import { wishedBus } from './bus.ts';
 import { memoryOf } from './memory.ts';
 import { addressOf, announce, runningShop, unannounce } from './running.ts';
 import { findServers, noBrokerBecause, type Broker, type ServerName, type StartingServers } from './servers/index.ts';
+import { hasPrometheus, startPrometheus } from './servers/prometheus.ts';
 import { untilZipkin } from './servers/zipkin.ts';
 import { startShop, type Shop } from './shop.ts';
 import { defaultState, holderOfState, Obstacle, openState, type State } from './state.ts';
@@ -11,7 +12,7 @@ import { Steps } from './steps.ts';
 const usage = `npm start -- [--once] [--lite] [--instances <n>] [--no-order] [--no-traces]
 
 Starts the real system: Postgres, Kafka and Redis (from POSTGRES_URL, KAFKA_BROKERS, REDIS_URL; else Docker; else native, from packages),
-six services, a simulated payment provider and a mail catcher. Then it places one real order and tells its story. Ctrl-C stops it all.
+six services, a simulated payment provider and a mail catcher; beside them Zipkin for traces and, where it is installed, Prometheus. Then it places one real order and tells its story. Ctrl-C stops it all.
 
   --once           tell the story, stop everything, exit 0 if the order was confirmed and the mail came
   --lite           one process, embedded Postgres, the in-memory bus: the smallest laptop, in seconds
@@ -69,8 +70,9 @@ async function run(state: State, options: Options, steps: Steps): Promise<number
   const servers = await findServers(state, { need, say: steps.say, ports: 'fixed' });
   showServers(servers, steps);
   const instances = lite ? 1 : options.instances;
-  const shop = await steps.run('services', startShop({ servers, instances, ports: 'fixed', say: steps.say, lite }), () => 'All services are ready');
+  const shop = await steps.run('services', startShop({ servers, instances, ports: 'fixed', say: steps.say, lite, measured: !lite && hasPrometheus() }), () => 'All services are ready');
   announce(state.folder, shop);
+  if (shop.metrics) await steps.run('Prometheus', startPrometheus(state, shop.metrics), (url) => `Prometheus (native) on ${url}, with the rules of docs/objectives.md`);
   if (shop.traces !== undefined) await steps.run('Zipkin', untilZipkin(shop.traces), (ready) => (ready ? `Zipkin (${servers.how.zipkin}) on ${shop.traces}` : 'Zipkin is not up yet: it will miss this order'));
   const confirmed = options.order ? await tell(shop, steps) : true;
   showMemory(state, steps);
@@ -117,7 +119,7 @@ function showServers(servers: StartingServers, steps: Steps): void {
 }
 
 /** What only looks on. */
-const beside = ['zipkin', 'maven'];
+const beside = ['zipkin', 'prometheus', 'maven'];
 
 /** Memory by process: PSS, so that pages shared by several count once in all. */
 function showMemory({ processes }: State, { print }: Steps): void {

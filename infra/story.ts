@@ -106,7 +106,7 @@ class Story {
 
   /** Answers false when orders does not know the product (yet). */
   private async place(token: string, key: string, body: object): Promise<boolean> {
-    const response = await fetch(`${this.shop.gateway}/v1/orders`, {
+    const response = await asked(`${this.shop.gateway}/v1/orders`, {
       method: 'POST',
       headers: {
         authorization: `Bearer ${token}`,
@@ -188,7 +188,7 @@ class Story {
   }
 
   private async productOf(sku: string): Promise<ProductPage['items'][number]> {
-    const response = await fetch(`${this.shop.gateway}/v1/products?limit=20`, { signal: AbortSignal.timeout(DEADLINE_MS) });
+    const response = await asked(`${this.shop.gateway}/v1/products?limit=20`, { signal: AbortSignal.timeout(DEADLINE_MS) });
     const text = await response.text();
     if (!response.ok) throw new Obstacle(`GET /v1/products answered ${response.status}: ${text}`);
     const product = (JSON.parse(text) as ProductPage).items.find((item) => item.sku === sku);
@@ -212,6 +212,15 @@ class Story {
     const ms = `${Math.round(performance.now() - this.began)} ms`;
     this.say(`  ${ms.padStart(8)}  ${who.padEnd(13)}  ${event.padEnd(20)}  ${detail}`);
     return true;
+  }
+}
+
+/** An answer; "not at the moment" is none yet, on a machine that is busy starting: who has a key may ask again. */
+async function asked(url: string, init: RequestInit): Promise<Response> {
+  for (const until = Date.now() + DEADLINE_MS; ; await sleep(250)) {
+    const response = await fetch(url, init);
+    if (response.status !== 503 || Date.now() > until) return response;
+    await response.body?.cancel();
   }
 }
 

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { load, measuredOn } from '@shop/infra/measured-on';
+import { runProgram } from '@shop/infra/program';
 import { startServers, type ServerName } from '@shop/infra/servers';
 import { holderOfState, Obstacle, wipeState } from '@shop/infra/state';
 import type { Bench, Setting } from './lab/bench.ts';
@@ -31,7 +32,8 @@ async function main(): Promise<number> {
   const benches = await Promise.all(ids.map(async (each) => ({ id: each, ...(await loadBench(each)) })));
   const chosen = benches.filter(({ id: each, proves = [] }) => (id === 'all' ? proves.length > 0 : each === id || proves.includes(id.toUpperCase())));
   if (chosen.length === 0) throw new Obstacle(`There is no bench "${id}": ${ids.join(', ')}.\n\n${usage}`);
-  return runAll(chosen, values.quick);
+  const place = ({ need, last }: Bench) => (need.length === 0 ? 0 : last ? 2 : 1); // who needs no shop goes before there is one
+  return runAll(chosen.sort((a, b) => place(a) - place(b)), values.quick);
 }
 
 async function list(): Promise<number> {
@@ -90,11 +92,4 @@ function print(line: string): 0 {
   return 0;
 }
 
-try {
-  process.exit(await main());
-} catch (error) {
-  // A sentence for what people can do something about; a stack for what is a bug of ours.
-  const expected = error instanceof Obstacle || String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
-  process.stderr.write(`${expected ? (error as Error).message : (error as Error).stack}\n`);
-  process.exit(1);
-}
+await runProgram(main);

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { noKafkaBecause, startServers, type Servers } from '@shop/infra/servers';
+import { runProgram } from '@shop/infra/program';
 import { Obstacle } from '@shop/infra/state';
 import { effect, ids, keep, lastResult, load, pageFaults } from './lab/catalogue.ts';
 import { runExperiment, type Result } from './lab/run.ts';
@@ -115,11 +116,4 @@ function print(line: string): 0 {
   return 0;
 }
 
-try {
-  process.exit(await main());
-} catch (error) {
-  // A sentence for what people can do something about; a stack for what is a bug of ours.
-  const expected = error instanceof Obstacle || String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
-  process.stderr.write(`${expected ? (error as Error).message : (error as Error).stack}\n`);
-  process.exit(1);
-}
+await runProgram(main);

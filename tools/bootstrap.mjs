@@ -7,7 +7,17 @@ import { pathToFileURL } from 'node:url';
 import { takeLock } from '../infra/process-lock.mjs';
 import { at, current, install, Obstacle, readOr, root, run, showing, stamp } from './install.mjs';
 
-const scripts = { test: 'tools/test.ts', check: 'tools/check.ts', generate: 'tools/generate.ts', practice: 'practices/cli.ts', bench: 'load-tests/cli.ts', fault: 'practices/faults/cli.ts', security: 'practices/security/cli.ts' };
+const scripts = {
+  test: 'tools/test.ts',
+  check: 'tools/check.ts',
+  generate: 'tools/generate.ts',
+  practice: 'practices/cli.ts',
+  bench: 'load-tests/cli.ts',
+  load: 'load-tests/load.ts',
+  fault: 'practices/faults/cli.ts',
+  security: 'practices/security/cli.ts',
+  'k8s:check': 'infra/kubernetes/check.ts',
+};
 const infraCommands = ['start', 'stop', 'reset', 'doctor', 'order', 'login', 'trace', 'events', 'golden'];
 
 /**

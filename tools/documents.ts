@@ -4,7 +4,10 @@ import { apiChanges, asyncApi, breakingChanges, language, messageSchema, topolog
 import { objectiveDocuments } from '@shop/infra/objective-documents';
 import { graphSchema } from '@shop/infra/graph-schema';
 import { gatewayOpenApi } from '@shop/infra/open-api';
+import { apiTop10 } from './api-top-10.ts';
+import { benchmarksPage } from './benchmarks-page.ts';
 import { brokersPage } from './brokers-page.ts';
+import { risksPage } from './named-tests.ts';
 import { graphChanges } from './graph-changes.ts';
 
 /** Files that are made and committed, by their path in the tree. */
@@ -14,7 +17,8 @@ const asyncApiFile = 'libs/contracts/generated/asyncapi.json';
 const graphFile = 'apps/gateway/generated/schema.graphql';
 /** The gateway's description of one version of its API. */
 const apiFile = (version: number) => `apps/gateway/generated/openapi.v${version}.json`;
-const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', 'docs/topology.md', 'docs/brokers.md', 'docs/objectives.md', 'infra/observability/**/*.{json,yml}'];
+const pages = ['docs/topology.md', 'docs/benchmarks.md', 'docs/brokers.md', 'docs/objectives.md', 'docs/security/api-top-10.md'];
+const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', ...pages, 'infra/observability/**/*.{json,yml}'];
 const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
 
 /** The documents as the code now says they should be. */
@@ -25,9 +29,11 @@ export async function documents(root: string): Promise<Documents> {
     [asyncApiFile, json(asyncApi(spoken, examples(root)))],
     ...spoken.messages.map((contract): [string, string] => [`libs/contracts/generated/schemas/${contract.type}.json`, json(messageSchema(contract))]),
     ...(await gatewayOpenApi()).map((document, index): [string, string] => [apiFile(index + 1), json(document)]),
+    ['docs/benchmarks.md', '<!-- Made by "npm run generate" from load-tests/results: measure instead (npm run bench). -->\n' + benchmarksPage(root)],
     [graphFile, await graphSchema()],
     ['docs/topology.md', note + topology(spoken)],
     ['docs/brokers.md', '<!-- Made by "npm run generate": edit libs/eventing/src/bus-traits.ts instead. -->\n' + brokersPage()],
+    ['docs/security/api-top-10.md', '<!-- Made by "npm run generate": edit tools/api-top-10.ts instead. -->\n' + risksPage(apiTop10)],
     ...objectiveDocuments(),
   ]);
 }

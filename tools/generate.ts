@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { apiTop10 } from './api-top-10.ts';
 import { broken, documents, stale, write } from './documents.ts';
+import { missingTests } from './named-tests.ts';
 
 const usage = `npm run generate [-- --check | --accept-breaking]
 
@@ -22,10 +24,12 @@ async function main(): Promise<number> {
   const breaks = broken(root, wanted);
   for (const sentence of breaks) say(`breaking: ${sentence}`, 1);
   if (breaks.length > 0 && !values['accept-breaking']) return say(advice, 1);
+  const missing = missingTests(root, apiTop10);
+  for (const sentence of missing) say(sentence, 1);
   const files = stale(root, wanted);
   if (values.check) {
     for (const file of files) say(`stale: ${file}: run npm run generate`, 1);
-    return Math.max(files.length > 0 ? 1 : 0, sync('sync:check'));
+    return Math.max(files.length + missing.length > 0 ? 1 : 0, sync('sync:check'));
   }
   write(root, wanted);
   say(files.length > 0 ? `Written: ${files.join(', ')}` : 'Everything was up to date.', 0);

@@ -36,10 +36,10 @@ export const testStages: Stage[] = [
   { name: 'e2e', what: 'the whole shop, two instances of each service', ...vitest('e2e'), minutesAtMost: 10 },
 ];
 
-const shopOn = (bus: string, env: Record<string, string>): Stage => ({
-  name: `e2e-${bus}`,
-  what: `the whole shop with ${bus} in the place of its usual bus`,
-  ...vitest('e2e', `e2e-${bus}`, env),
+const shopOn = (what: string, env: Record<string, string>): Stage => ({
+  name: `e2e-${what}`,
+  what: `the whole shop with ${what} in the place of its usual bus or outbox`,
+  ...vitest('e2e', `e2e-${what}`, env),
   minutesAtMost: 15,
 });
 
@@ -48,6 +48,8 @@ export const nightlyStages: Stage[] = [
   shopOn('rabbitmq', { BUS: 'rabbitmq' }),
   shopOn('sqs', { BUS: 'sqs' }),
   shopOn('kafkajs', { KAFKA_CLIENT: 'kafkajs' }),
+  shopOn('wal', { OUTBOX_DRIVER: 'wal' }),
+  { name: 'load', what: 'the shop under a little load, held to its objectives', args: ['--import', './tools/ts.mjs', 'load-tests/load.ts', 'smoke'], minutesAtMost: 5 },
 ];
 
 /** What `npm run check` runs after the tests. */
@@ -63,11 +65,21 @@ export const practiceStage: Stage = {
 /** What strangers try: tokens that nobody may take, every operation as everybody. */
 export const securityStage: Stage = {
   name: 'security',
-  what: 'every operation as everybody; forged, stolen and misused tokens at the gateway and at every service',
+  what: 'every operation as everybody; forged, stolen and misused tokens at the gateway and at every service; Schemathesis on both versions',
   args: ['--import', './tools/ts.mjs', 'practices/security/cli.ts', 'check'],
   reports: `${reports}/security.json`,
   env: { TEST_REPORT: `${reports}/security.json` },
-  minutesAtMost: 3,
+  minutesAtMost: process.env['CI_LEVEL'] === 'nightly' ? 50 : 6,
+};
+
+/** What operates it: tried where there is an API server to try it. */
+export const manifestStage: Stage = {
+  name: 'k8s',
+  what: 'the manifests, each component and mistakes made on purpose, before a real API server with the operators’ definitions',
+  args: ['--import', './tools/ts.mjs', 'infra/kubernetes/check.ts'],
+  reports: `${reports}/k8s.json`,
+  env: { TEST_REPORT: `${reports}/k8s.json` },
+  minutesAtMost: 4,
 };
 
 /** The last of `npm run check`: what is broken on purpose has to be noticed, and what must hold has to hold. At night all faults, in full. */

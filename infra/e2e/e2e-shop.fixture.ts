@@ -60,18 +60,26 @@ export async function e2eShop(name: string, settings: ShopOptions['env'] = {}, i
     line?.stop();
     wipeState(folder);
   };
-  return new E2eShop(shop, failPoints, line, stop);
+  return new E2eShop(shop, { failPoints, folder, redis: line }, stop);
 }
 
 /** The shop as a customer, an operator and an accident see it. */
 export class E2eShop {
+  readonly failPoints: string;
+  /** Where its processes keep their logs. */
+  readonly folder: string;
+  /** Its way to the Redis of this run, where there is one. */
+  readonly redis: RedisLine | undefined;
+
   constructor(
     readonly shop: Shop,
-    readonly failPoints: string,
-    /** Its way to the Redis of this run, where there is one. */
-    readonly redis: RedisLine | undefined,
+    at: { failPoints: string; folder: string; redis: RedisLine | undefined },
     readonly stop: () => Promise<void>,
-  ) {}
+  ) {
+    this.failPoints = at.failPoints;
+    this.folder = at.folder;
+    this.redis = at.redis;
+  }
 
   /** A new customer, signed in. */
   async customer(): Promise<Customer> {

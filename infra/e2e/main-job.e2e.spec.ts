@@ -3,6 +3,7 @@ import type { OrderHistory, OrderPage } from '@shop/contracts';
 import { describeWith } from '@shop/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { operatorToken } from '../login.ts';
+import { sendEverywhere, sightings } from './secrets.fixture.ts';
 import { cards, e2eBroker, e2eShop, PATIENCE_MS, type Customer, type E2eShop } from './e2e-shop.fixture.ts';
 
 /** The main job through the gateway, with two instances of every service on real servers. */
@@ -184,6 +185,14 @@ describeWith(e2eBroker, 'the shop', () => {
       expect(answers.map((answer) => [answer.status, answer.body.code])).toEqual(Array(3).fill([404, 'order-not-found']));
       expect((await bob.ask<OrderPage>('/v1/orders?limit=100')).body.items.map((order) => order.id)).not.toContain(id);
     });
+  });
+
+  it('keeps a secret, wherever it was put: no answer, no log and no message shows it but the one that pays', async () => {
+    const secret = `canary-${randomUUID()}`;
+    const answers = await sendEverywhere(shop, alice, secret);
+    expect(answers.filter((answer) => answer.includes(secret))).toEqual([]);
+    const known = shop.shop.brokers === undefined ? [] : ['payments.commands'];
+    expect(await sightings(shop, secret)).toEqual(known);
   });
 
   describeWith('redis', 'while something is away that it does not depend on', () => {

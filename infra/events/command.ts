@@ -5,6 +5,7 @@ import { parse, type Command, type Surroundings } from './arguments.ts';
 import { listDeadLetters, replayDeadLetters, showDeadLetter } from './dead-letters.ts';
 import { showHistory } from './history.ts';
 import { showOutbox } from './outbox.ts';
+import { askOutcomes, listOutcomes } from './outcomes.ts';
 import { listParked, releaseParked } from './parked.ts';
 import { checkProjection, rebuildProjection } from './projections.ts';
 
@@ -21,7 +22,12 @@ const usage = `npm run events -- <command>     for whoever operates the shop tha
   dead-letters replay [--consumer c] [--key k] [--reason text] [--rate 10] [--yes]
       says what it would send again to the topics they came from; with --yes it does, so many a second at most
   outbox status
-      for each service: messages that wait to be published, how long, by shard; who publishes them; what the broker refused
+      for each service: messages that wait to be published, how long, by shard, or the slot of the log;
+      who publishes them; what the broker refused
+  outcomes list [--key order]
+      payments that the provider has not answered for, and when its ledger is looked at next
+  outcomes ask [--key order]
+      has payments look now, and waits for what comes of it
   projection check orders
       whether the list of orders is what the orders' events make it, each at a recorded version: both hashes
   projection rebuild orders
@@ -29,7 +35,7 @@ const usage = `npm run events -- <command>     for whoever operates the shop tha
   history <order> [--version n | --at 2026-01-31T12:00:00Z]
       the order as it is, or as it was then
 
-Releases, replays and rebuilds are written down in the table operator_actions of the service's database. Exit code 1: it did not come out as asked.
+Releases, replays, rebuilds and questions to the provider are written down in the table operator_actions of the service's database. Exit code 1: it did not come out as asked.
 `;
 
 const commands: Record<string, Command> = {
@@ -39,6 +45,8 @@ const commands: Record<string, Command> = {
   'dead-letters show': showDeadLetter,
   'dead-letters replay': replayDeadLetters,
   'outbox status': showOutbox,
+  'outcomes list': listOutcomes,
+  'outcomes ask': askOutcomes,
   'projection check': checkProjection,
   'projection rebuild': rebuildProjection,
   history: showHistory,

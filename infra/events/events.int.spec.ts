@@ -241,6 +241,8 @@ describeWith('kafka', 'an operator', ({ brokers }) => {
       [['history', 'x', '--version', 'one'], '--version is a number'],
       [['history', 'x', '--at', 'tomorrow'], '--at is a time such as'],
       [['outbox', 'status', 'now'], 'What is "now" to mean here?'],
+      [['outcomes', 'list', '--key', 'x'], '"x" is not the id of an order'],
+      [['outcomes', 'ask', '--key', '01a2048b-0302-77ae-933f-f0de52be0f15'], 'Order 01a2048b-0302-77ae-933f-f0de52be0f15 has no open outcome.'],
       [['outbox'], 'There is no command "outbox"'],
       [['parked', 'list', '--color'], `Unknown option '--color'`],
     ];

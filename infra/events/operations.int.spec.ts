@@ -39,7 +39,7 @@ describeWith('kafka', 'an operator of a running service', ({ brokers }) => {
     service = await runService(orders, {
       ISSUER: issuer,
       JWKS_URL: `http://127.0.0.1:${port}/jwks`,
-      LOG_LEVEL: 'silent',
+      LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0',
       DATABASE_URL: url,
       BUS: 'kafka',
       KAFKA_BROKERS: brokers,

@@ -9,7 +9,7 @@ export const showOutbox: Command = async (_, rest, { shop, say }) => {
   for (const service of senders) {
     const status = await inDatabase(shop(), service, outboxStatus);
     say(`${service}: ${summary(status)}`);
-    const busy = status.shards.filter(({ depth, owner }) => depth > 0 || owner === undefined);
+    const busy = status.shards.filter(({ depth, owner }) => depth > 0 || (owner === undefined && !status.slot));
     if (busy.length > 0) {
       const rows = busy.map(({ shard, depth, oldest, owner }) => ['', shard, depth, `${oldest.toFixed(1)} s`, owner ?? 'nobody']);
       for (const row of table(['', 'shard', 'waiting', 'oldest', 'owner'], rows)) say(row);

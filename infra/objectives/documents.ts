@@ -10,10 +10,14 @@ const from = 'Made by "npm run generate": edit infra/objectives instead.';
 export function objectiveDocuments(): [file: string, text: string][] {
   return [
     ['infra/observability/rules.yml', `# ${from}\n${stringify({ groups: ruleGroups() }, { lineWidth: 0 })}`],
+    ['k8s/components/prometheus/rules.yaml', `# ${from}\n${stringify(prometheusRule(), { lineWidth: 0 })}`],
     ...dashboards.map((board): [string, string] => [`infra/observability/dashboards/${board.id}.json`, `${JSON.stringify(grafana(board), undefined, 2)}\n`]),
     ['docs/objectives.md', page()],
   ];
 }
+
+/** The same rules, for Prometheus' operator. */
+const prometheusRule = () => ({ apiVersion: 'monitoring.coreos.com/v1', kind: 'PrometheusRule', metadata: { name: 'shop' }, spec: { groups: ruleGroups() } });
 
 function page(): string {
   const row = (objective: Objective) => {

@@ -4,15 +4,17 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { wipeState } from '../state.ts';
 import { breakable, startServers, type Servers } from './index.ts';
 import { answers } from './postgres.ts';
+import { redisAnswers } from './redis.ts';
 
 describe('a server that is ours to break', () => {
   let servers: Servers;
   const lines: string[] = [];
   beforeAll(async () => {
-    // The tests' own Postgres is not this one's business.
+    // The tests' own servers are not this one's business.
     vi.stubEnv('POSTGRES_URL', undefined);
+    vi.stubEnv('REDIS_URL', undefined);
     const prepare = () => void lines.push('prepared');
-    servers = await startServers({ state: mkdtempSync('/var/tmp/ablation-broken-'), need: ['postgres'], mode: 'native', say: () => {}, prepare });
+    servers = await startServers({ state: mkdtempSync('/var/tmp/ablation-broken-'), need: ['postgres', 'redis'], mode: 'native', say: () => {}, prepare });
   });
   afterAll(async () => {
     vi.unstubAllEnvs();
@@ -36,6 +38,23 @@ describe('a server that is ours to break', () => {
     await expect(answers(url)).rejects.toThrow('ECONNREFUSED');
     await server.start();
     expect(await query('SELECT n FROM kept')).toEqual([{ n: 7 }]);
+  });
+
+  it('is there and never answers while it is stopped, and then goes on; killed, it comes back at its address', async ({ task, skip }) => {
+    const url = servers.redis?.url ?? '';
+    if (url === '') {
+      task.meta.needs = 'redis';
+      skip('Redis could not be found, fetched or started here.');
+    }
+    const server = breakable(servers, 'redis');
+    server.signal('SIGSTOP');
+    await expect(redisAnswers(url)).rejects.toThrow('no answer');
+    server.signal('SIGCONT');
+    await redisAnswers(url);
+    await server.kill();
+    await expect(redisAnswers(url)).rejects.toThrow('ECONNREFUSED');
+    await server.start();
+    await redisAnswers(url);
   });
 
   it('is named where it is not ours', () => expect(() => breakable(servers, 'kafka')).toThrow('kafka is not ours to kill: it comes from none.'));

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { openState, wipeState, type State } from '../state.ts';
 import type { Broker, Source } from './index.ts';
 import { nativeKafka } from './kafka.ts';
-import { nativeRabbitmq } from './rabbitmq.ts';
+import { nativeRabbitmq, queuesOnDisk } from './rabbitmq.ts';
 import { nativeSqs } from './sqs.ts';
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
@@ -22,6 +22,8 @@ interface Killed {
   readonly settings: (url: string) => BusSettings;
   readonly portOf: (url: string) => number;
   readonly makeTopic: (url: string, topic: string, group: string) => Promise<void>;
+  /** Resolves when what makeTopic has made would outlive a kill, where that is not at once. */
+  readonly outlives?: (state: State, group: string) => Promise<void>;
   /** Said where the order does not outlive a kill. */
   readonly forgetsOrder?: true;
   /** Everything on the topic is acknowledged. */
@@ -45,6 +47,7 @@ const rabbitmq: Killed = {
   settings: (RABBITMQ_URL) => ({ BUS: 'rabbitmq', RABBITMQ_URL }),
   portOf: (url) => Number(new URL(url).port),
   makeTopic: (RABBITMQ_URL, topic, group) => makeQueues({ BUS: 'rabbitmq', RABBITMQ_URL }, { [group]: [topic] }),
+  outlives: (state, group) => queuesOnDisk(state, Array.from({ length: 4 }, (_, lane) => `${group}.${lane}`)),
 };
 
 const sqs: Killed = {
@@ -58,17 +61,14 @@ const sqs: Killed = {
   makeTopic: (SQS_URL, topic, group) => makeQueues({ BUS: 'sqs', SQS_URL }, { [group]: [topic] }),
 };
 
-/**
- * At night also the second client of Kafka, and RabbitMQ: once in a while, killed soon after its queues were made, it took no message for a
- * minute after it was back (ADR 13), and whether that is the broker's or the adapter's is still to be found.
- */
-const all = [kafka('platformatic'), sqs, ...(process.env['CI_LEVEL'] === 'nightly' ? [kafka('kafkajs'), rabbitmq] : [])];
+/** At night also the second client of Kafka. */
+const all = [kafka('platformatic'), rabbitmq, sqs, ...(process.env['CI_LEVEL'] === 'nightly' ? [kafka('kafkajs')] : [])];
 
 for (const killed of all) {
   describeWith(killed.broker, `${killed.name} killed and started again`, () => suite(killed));
 }
 
-function suite({ broker, source, settings, portOf, makeTopic, forgetsOrder, settled }: Killed): void {
+function suite({ broker, source, settings, portOf, makeTopic, outlives, forgetsOrder, settled }: Killed): void {
   const [topic, group] = [`killed-${randomUUID().slice(0, 8)}`, `g-${randomUUID().slice(0, 8)}`];
   let state: State;
   let url = '';
@@ -79,6 +79,7 @@ function suite({ broker, source, settings, portOf, makeTopic, forgetsOrder, sett
     state = await openState(mkdtempSync('/var/tmp/ablation-killed-'), () => {});
     url = (await source(state, 0).start())!;
     await makeTopic(url, topic, group);
+    await outlives?.(state, group);
   }, 180_000);
   afterAll(async () => {
     await Promise.all(buses.map((one) => one.close()));

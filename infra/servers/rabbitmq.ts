@@ -1,5 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect as connectTo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'amqplib';
 import { isCached } from '../cache.ts';
 import { freePorts } from '../ports.ts';
@@ -51,9 +54,11 @@ export function nativeRabbitmq(state: State, wishedPort: number, say: (line: str
       const log = join(state.folder, 'logs/rabbitmq.log');
       // Erlang's port mapper, which a node would start by itself: on every interface, and to stay.
       const mapper = { command: join(folder, 'usr/lib/erlang/bin/epmd'), args: ['-port', String(epmd), '-address', '127.0.0.1'] };
-      await state.processes.start({ name: 'epmd', ...mapper, env: erlang, log, cwd: home });
+      const names = await state.processes.start({ name: 'epmd', ...mapper, env: erlang, log, cwd: home });
+      await untilReady(names, () => listens(epmd), log);
       const command = join(folder, 'usr/lib/rabbitmq/bin/rabbitmq-server');
       const server = await state.processes.start({ name: 'rabbitmq', command, args: [], env: { ...erlang, ...nodeEnvironment(home, distribution) }, log, cwd: home });
+      void server.exited.then(() => names.stop());
       const url = rabbitmqUrl(port, state);
       await untilReady(server, () => rabbitmqAnswers(url), log);
       return url;
@@ -70,16 +75,47 @@ export async function rabbitmqAnswers(url: string): Promise<void> {
   await connection.close();
 }
 
+async function listens(port: number): Promise<void> {
+  const socket = connectTo({ port, host: '127.0.0.1', timeout: 2_000 });
+  try {
+    await once(socket, 'connect');
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** How long Debian's RabbitMQ may take to write down the name of a queue that it has made: half a second, when nobody asks for any. */
+const WRITTEN_WITHIN_MS = 30_000;
+
+/**
+ * Resolves when a native RabbitMQ would know these quorum queues again after a kill. Before https://github.com/rabbitmq/ra/pull/443 (2024)
+ * it answers that a queue is made before the name of its log is on disk: killed in between, it begins an empty log that never gets a leader
+ * (docs/adr/0013).
+ */
+export async function queuesOnDisk(state: State, queues: readonly string[]): Promise<void> {
+  const file = join(state.folder, 'rabbitmq/data', NODE, 'quorum', NODE, 'names.dets');
+  for (const until = Date.now() + WRITTEN_WITHIN_MS; ; await sleep(20)) {
+    const written = readFileSync(file, 'latin1');
+    const missing = queues.filter((queue) => !written.includes(`%2F_${queue}`));
+    if (missing.length === 0) return;
+    if (Date.now() > until) throw new Error(`RabbitMQ has not written down ${missing.join(', ')}`);
+  }
+}
+
 const erlangEnvironment = (folder: string, epmd: number) => ({
   ERL_ROOTDIR: join(folder, 'usr/lib/erlang'),
   PATH: `${join(folder, 'usr/lib/erlang/bin')}:${process.env['PATH']}`,
   ERL_EPMD_PORT: String(epmd),
   ERL_EPMD_ADDRESS: '127.0.0.1',
+  // Nothing in there starts another port mapper, which would outlive all of it.
+  ERL_FLAGS: '-start_epmd false',
 });
 
 /** The node keeps its data under its name, so that is always the same. */
+const NODE = 'shop@localhost';
+
 const nodeEnvironment = (home: string, distribution: number) => ({
-  RABBITMQ_NODENAME: 'shop@localhost',
+  RABBITMQ_NODENAME: NODE,
   RABBITMQ_DIST_PORT: String(distribution),
   RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
   RABBITMQ_MNESIA_BASE: join(home, 'data'),

@@ -29,6 +29,8 @@ export interface Bench {
   readonly need: ServerName[];
   /** The numbers of the lines of docs/benchmarks.md that it measures. */
   readonly proves?: readonly string[];
+  /** It leaves the shop with services halted and orders that nobody works off: nothing can be measured in it afterwards. */
+  readonly last?: boolean;
   measure(setting: Setting): Promise<Measured>;
 }
 

@@ -14,7 +14,10 @@ local function headers(n)
 end
 
 local prepared = {}
-if plan.method == 'GET' then
+
+-- Not earlier: only now does wrk know the host.
+function init()
+  if plan.method ~= 'GET' then return end
   for n, path in ipairs(plan.paths) do prepared[n] = wrk.format('GET', path, headers(n)) end
 end
 

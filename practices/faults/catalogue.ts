@@ -1,12 +1,14 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { burst } from './burst.ts';
+import { brokersDiskFull, diskFull } from './disks.ts';
 import type { Fault } from './fault.ts';
 import { consumerKilled, everythingKilled, ordersKilled, relayKilled } from './kills.ts';
 import { deliveredAgain, poison } from './messages.ts';
 import type { Result } from './run.ts';
-import { brokerAway, databaseRestarted, diskFull } from './servers.ts';
+import { redisAway } from './redis.ts';
+import { brokerAway, databaseRestarted } from './servers.ts';
 import { processStopped } from './stopped.ts';
 
 /** Every fault, in the order of their numbers. */
@@ -18,20 +20,30 @@ export const faults: readonly Fault[] = [
   brokerAway,
   databaseRestarted,
   diskFull,
+  brokersDiskFull,
+  redisAway,
   poison,
   deliveredAgain,
   burst,
   everythingKilled,
 ];
 
-const fileOf = (id: string) => fileURLToPath(new URL(`results/${id}.json`, import.meta.url));
+/** Of the outbox. */
+export type Driver = 'queue' | 'wal';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const fileOf = (id: string, outbox: Driver) => fileURLToPath(new URL(`results/${id}${outbox === 'wal' ? '-wal' : ''}.json`, import.meta.url));
 
 /** The last full run, if there is one. */
-export function lastResult(id: string): Result | undefined {
-  return existsSync(fileOf(id)) ? (JSON.parse(readFileSync(fileOf(id), 'utf8')) as Result) : undefined;
+export function lastResult(id: string, outbox: Driver = 'queue'): Result | undefined {
+  const file = fileOf(id, outbox);
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Result) : undefined;
 }
 
-export function keep(result: Result): void {
-  mkdirSync(dirname(fileOf(result.id)), { recursive: true });
-  writeFileSync(fileOf(result.id), `${JSON.stringify(result, undefined, 2)}\n`);
+/** Returns where it is. */
+export function keep(result: Result, outbox: Driver): string {
+  const file = fileOf(result.id, outbox);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`);
+  return relative(root, file);
 }

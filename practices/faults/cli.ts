@@ -3,8 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { kafkaObstacle, noKafkaBecause } from '@shop/infra/servers';
+import { runProgram } from '@shop/infra/program';
 import { Obstacle } from '@shop/infra/state';
-import { faults, keep, lastResult } from './catalogue.ts';
+import { faults, keep, lastResult, type Driver } from './catalogue.ts';
 import type { Fault } from './fault.ts';
 import { judgeMutants, type Judged } from './mutants/mutants.ts';
 import { runFaults, type Result } from './run.ts';
@@ -17,6 +18,7 @@ npm run fault <id> … [-- --quick]     lets it happen to a whole shop under loa
                                       practices/faults/results/<id>.json, a quick one writes nothing
     --seed <n>    where chance begins: the same seed makes the same load and the same accidents
     --seeds <n>   so many seeds, one after the other, in one shop
+    --outbox wal  with the outbox in the write-ahead log (docs/adr/0015) in the place of its table; kept as results/<id>-wal.json
 npm run fault mutants [-- --patches]  breaks the product on purpose, in a copy, in one way after another: each has to be noticed by a spec, and
                                       each naive variant of practices/ by the checker; --patches leaves the variants to "npm run practice check",
                                       --only <text> tries the patches with that in their names
@@ -28,7 +30,7 @@ process.removeAllListeners('warning');
 const say = (line: string) => console.log(`  ${line}`);
 
 async function main(): Promise<number> {
-  const options = { quick: { type: 'boolean', default: false }, help: { type: 'boolean', default: false }, patches: { type: 'boolean', default: false }, only: { type: 'string' }, seed: { type: 'string' }, seeds: { type: 'string' } } as const;
+  const options = { quick: { type: 'boolean', default: false }, help: { type: 'boolean', default: false }, patches: { type: 'boolean', default: false }, only: { type: 'string' }, seed: { type: 'string' }, seeds: { type: 'string' }, outbox: { type: 'string' } } as const;
   const { values, positionals } = parseArgs({ allowPositionals: true, options });
   const [what] = positionals;
   if (values.help) return print(usage);
@@ -36,8 +38,9 @@ async function main(): Promise<number> {
   if (what === 'mutants') return mutants(values.patches || values.only !== undefined, values.only);
   if (what === 'check') return check();
   const wanted = positionals.map((name) => faults.find(({ id }) => id.toLowerCase() === name.toLowerCase()) ?? unknown(name));
+  const outbox = driver(values.outbox);
   const first = number('seed', values.seed, 1);
-  return runSome(wanted, Array.from({ length: number('seeds', values.seeds, 1) }, (_, n) => first + n), values.quick);
+  return runSome(wanted, Array.from({ length: number('seeds', values.seeds, 1) }, (_, n) => first + n), { quick: values.quick, outbox });
 }
 
 function unknown(name: string): never {
@@ -59,18 +62,24 @@ function summary({ rounds }: Result): string {
   return `${sum('accidents')} accidents in ${sum('commands')} commands, ${rounds.flatMap(({ violations }) => violations).length} violations, ${seeds}`;
 }
 
-async function runSome(wanted: readonly Fault[], seeds: number[], quick: boolean): Promise<number> {
+async function runSome(wanted: readonly Fault[], seeds: number[], { quick, outbox }: { quick: boolean; outbox: Driver }): Promise<number> {
   const obstacle = wanted.map(obstacleOf).find((one) => one !== undefined);
   if (obstacle !== undefined) throw new Obstacle(obstacle);
   const tell = (result: Result) => {
     print(show(result));
     // Nothing was found out where nothing can be told.
     if (quick || result.verdict === 'cannot tell') return;
-    keep(result);
-    print(`\n  written: practices/faults/results/${result.id}.json`);
+    print(`\n  written: ${keep(result, outbox)}`);
   };
   const results = await runFaults({ faults: wanted, seeds, quick, say, tell });
   return results.length === wanted.length && results.every(({ verdict }) => verdict === 'held') ? 0 : 1;
+}
+
+/** The driver of the outbox, told to the shop by its environment; what is in the environment already stays. */
+function driver(wish = process.env['OUTBOX_DRIVER'] || 'queue'): Driver {
+  if (wish !== 'queue' && wish !== 'wal') throw new Obstacle(`--outbox is queue or wal, not "${wish}".\n\n${usage}`);
+  process.env['OUTBOX_DRIVER'] = wish;
+  return wish;
 }
 
 function number(name: string, text: string | undefined, otherwise: number): number {
@@ -130,11 +139,4 @@ function print(line: string): 0 {
   return 0;
 }
 
-try {
-  process.exit(await main());
-} catch (error) {
-  // A sentence for what people can do something about; a stack for what is a bug of ours.
-  const expected = error instanceof Obstacle || String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
-  process.stderr.write(`${expected ? (error as Error).message : (error as Error).stack}\n`);
-  process.exit(1);
-}
+await runProgram(main);

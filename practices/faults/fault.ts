@@ -1,5 +1,6 @@
 import type { Bounds, Command, Evidence } from '../checker/evidence.ts';
-import type { Accident, Site } from './site.ts';
+import type { Accident } from './accident.ts';
+import type { Site } from './site.ts';
 
 /** What a run is given: the shop under load, and chance that a seed fixes. */
 export interface Trial {
@@ -28,14 +29,20 @@ export interface Seen {
   readonly commands: readonly Command[];
 }
 
+/** A small file system of a server's own. */
+export interface Disk {
+  readonly of: 'postgres' | 'kafka';
+  readonly mebibytes: number;
+}
+
 /** Something that happens to a shop under steady load, after which every invariant must hold. */
 export interface Fault {
   readonly id: string;
   readonly title: string;
   /** Orders a second; ten unless said. */
   readonly rate?: number;
-  /** Postgres keeps its data on a disk of so many MiB. */
-  readonly diskMiB?: number;
+  /** A server that keeps its data on a disk of so many MiB. */
+  readonly disk?: Disk;
   /** What this fault needs to be allowed. */
   readonly bounds?: Partial<Bounds>;
   /** Why it cannot be had on this machine, with the next step; nothing when it can. */

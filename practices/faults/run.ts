@@ -39,7 +39,7 @@ const bounds: Bounds = { stalenessMs: 60_000, memoryMiB: 12 * 60, sockets: 12 * 
  */
 export async function runFaults({ faults, seeds, quick, say, tell }: RunOptions): Promise<Result[]> {
   const loadBefore = machineLoad();
-  const site = await Site.open(say, { diskMiB: faults.find(({ diskMiB }) => diskMiB !== undefined)?.diskMiB });
+  const site = await Site.open(say, faults.flatMap(({ disk }) => disk ?? []));
   const results: Result[] = [];
   try {
     const load = await Load.prepare(site);

@@ -4,10 +4,9 @@ import type { Command } from '../checker/evidence.ts';
 import type { Fault, Findings, Seen } from './fault.ts';
 import { serverKilled } from './kills.ts';
 import type { Site } from './site.ts';
-import { SmallDisk } from './small-disk.ts';
 
 /** Attempts that were not answered as if nothing had happened. */
-const failures = (commands: readonly Command[]) => commands.flatMap(({ answers }) => answers.filter((answer) => outcomeOf({ answers: [answer] }) === 'unknown'));
+export const failures = (commands: readonly Command[]) => commands.flatMap(({ answers }) => answers.filter((answer) => outcomeOf({ answers: [answer] }) === 'unknown'));
 
 /** Longer than a process may be silent before it counts as stuck: a broker that is away must not count against anybody. */
 const AWAY_MS = { quick: 40_000, full: 150_000 };
@@ -70,7 +69,7 @@ async function ask(url: string): Promise<void> {
 }
 
 /** Until no more waits than on any day, or a minute has gone by. */
-async function drained(site: Site): Promise<void> {
+export async function drained(site: Site): Promise<void> {
   for (const until = performance.now() + 60_000; (await site.inFlight()).outbox > 20 && performance.now() < until; ) await sleep(20);
 }
 
@@ -91,7 +90,7 @@ export const databaseRestarted: Fault = {
 };
 
 /** While the database is away, clients are told so: 503, and nothing else. */
-function databaseAway({ commands }: Seen): Findings {
+export function databaseAway({ commands }: Seen): Findings {
   const failed = failures(commands);
   const others = failed.filter(({ status, code }) => status !== 503 && code !== 'request-in-progress');
   const named = [...new Set(others.map(({ status, code }) => `${status ?? 'no answer'} ${code ?? ''}`.trim()))];
@@ -99,64 +98,10 @@ function databaseAway({ commands }: Seen): Findings {
 }
 
 /** Milliseconds until the next order is acknowledged. */
-async function taken(site: Site): Promise<number> {
+export async function taken(site: Site): Promise<number> {
   const since = performance.now();
   const acknowledged = () => site.load?.journal.filter((command) => outcomeOf(command) === 'ok').length ?? 0;
   const before = acknowledged();
   for (const until = since + 60_000; acknowledged() === before && performance.now() < until; ) await sleep(10);
   return Math.round(performance.now() - since);
-}
-
-const DISK_MIB = 600;
-const FULL_MS = { quick: 10_000, full: 30_000 };
-
-export const diskFull: Fault = {
-  id: 'F9',
-  title: "Postgres's disk is full, and is given room again",
-  diskMiB: DISK_MIB,
-  bounds: { stalenessMs: 120_000 },
-  obstacle: () => SmallDisk.obstacle(),
-  async strike({ site, quick, say }) {
-    const { disk } = site;
-    if (!disk) throw new Error('there is no small disk');
-    const keeper = keepRunning(site);
-    // Room that was made is used up again: a segment of the log that is recycled must not make it look survived.
-    const filling = setInterval(() => disk.fill(), 500);
-    await site.accident('the disk is full', async () => (disk.fill(), disk.freeBytes < 1 << 20));
-    const failing = await refused(site, 60_000);
-    await sleep(quick ? FULL_MS.quick : FULL_MS.full);
-    clearInterval(filling);
-    disk.relieve();
-    const backMs = await taken(site);
-    const starts = await keeper();
-    say(`the disk has room again; Postgres had to be started ${starts} times`);
-    return { figures: { 'Postgres started again': starts, 'orders taken again after (ms)': backMs }, broken: failing ? [] : ['the disk was full, and nobody noticed within a minute'] };
-  },
-  judge: databaseAway,
-};
-
-/** Starts Postgres again whenever it gives up, as whoever runs servers does. The answer ends that and says how often it was needed. */
-function keepRunning(site: Site): () => Promise<number> {
-  const server = site.server('postgres');
-  let [over, starts] = [false, 0];
-  const watching = (async () => {
-    for (; !over || !server.runs; await sleep(500)) {
-      if (server.runs) continue;
-      starts++;
-      await server.start().catch(() => undefined);
-    }
-  })();
-  return async () => {
-    over = true;
-    await watching;
-    return starts;
-  };
-}
-
-/** Whether a request is refused within so many milliseconds. */
-async function refused(site: Site, ms: number): Promise<boolean> {
-  const count = () => failures(site.load?.journal ?? []).length;
-  const before = count();
-  for (const until = performance.now() + ms; performance.now() < until; await sleep(50)) if (count() > before) return true;
-  return false;
 }

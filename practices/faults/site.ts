@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -11,35 +11,22 @@ import { clientOf } from '../checker/kafka.ts';
 import type { Sources } from '../checker/collect.ts';
 import type { Gauges } from '../checker/evidence.ts';
 import { lagOf } from '../checker/topic-dump.ts';
+import type { Accident, InFlight } from './accident.ts';
+import { FailPoints } from './fail-points.ts';
 import { gaugesOf } from './gauges.ts';
+import type { Disk } from './fault.ts';
 import type { Load } from './load.ts';
 import { SmallDisk } from './small-disk.ts';
+import { openRelays, type Relays } from './relays.ts';
 import { Stores } from './stores.ts';
 
 const folder = fileURLToPath(new URL('../../.state-tests/faults', import.meta.url));
 type Say = (line: string) => void;
 
-/** What was under way when something was done to the shop. */
-export interface InFlight {
-  /** Requests of clients that wait for their answer. */
-  readonly requests: number;
-  /** Orders whose saga awaits a step. */
-  readonly sagas: number;
-  /** Messages that wait to be published. */
-  readonly outbox: number;
-}
-
-/** Something that was done to the shop, at which moment of the run. */
-export interface Accident {
-  readonly what: string;
-  readonly atMs: number;
-  readonly inFlight: InFlight;
-  /** Whether it hit somebody, while there was something to lose. */
-  readonly effective: boolean;
-}
-
 /** How long an accident waits for something to be under way, and how long for its victim. */
 const AIM_MS = 60_000;
+/** So many looks in a row have to find that nothing moves. */
+const STILL = 3;
 
 /** A whole shop on servers of its own, two instances of every service, and the hand that breaks it. */
 export class Site {
@@ -50,36 +37,40 @@ export class Site {
   load: Load | undefined;
   private began = performance.now();
   readonly stores: Stores;
+  readonly relays: Relays;
 
   private constructor(
     readonly servers: Servers,
     readonly shop: Shop,
     readonly admin: Admin,
-    private readonly failPoints: string,
-    readonly disk: SmallDisk | undefined,
+    private readonly failPoints: FailPoints,
+    private readonly disks: ReadonlyMap<Disk['of'], SmallDisk>,
   ) {
     this.stores = new Stores(shop.databases);
+    this.relays = openRelays(this.stores, shop, servers.postgres.adminUrl);
     this.instances = (Object.keys(shop.instances) as ServiceName[]).flatMap((service) => shop.instances[service].map((_, index) => ({ service, instance: index + 1 })));
   }
 
-  static async open(say: Say, { diskMiB }: { diskMiB?: number | undefined } = {}): Promise<Site> {
+  static async open(say: Say, small: readonly Disk[] = []): Promise<Site> {
     const began = performance.now();
-    let disk: SmallDisk | undefined;
+    const disks = new Map<Disk['of'], SmallDisk>();
     const prepare = (state: State) => {
       for (const name of ['postgres', 'kafka', 'provider', 'mail']) rmSync(join(state.folder, name), { recursive: true, force: true });
-      if (diskMiB === undefined) return;
-      const mounted = (disk = SmallDisk.mount(join(state.folder, 'postgres'), diskMiB));
-      state.defer(async () => mounted.remove());
+      for (const { of, mebibytes } of small) {
+        const mounted = SmallDisk.mount(join(state.folder, of), mebibytes);
+        disks.set(of, mounted);
+        state.defer(async () => mounted.remove());
+      }
     };
     const servers = await startServers({ state: folder, need: ['postgres', 'kafka', 'redis'], mode: 'native', say, prepare });
     try {
-      const failPoints = mkdtempSync(join(servers.state.folder, 'fail-points-'));
-      const env = { FAIL_POINTS_DIR: failPoints };
+      const failPoints = new FailPoints(mkdtempSync(join(servers.state.folder, 'fail-points-')));
+      const env = { FAIL_POINTS_DIR: failPoints.folder };
       const shop = await startShop({ servers, instances: 2, ports: 'free', say: () => {}, env: { catalog: env, orders: env, payments: env, notifications: env } });
       const admin = clientOf(shop.brokers ?? '').admin();
       await admin.connect();
       say(`two instances of each service are up, on servers of their own (${((performance.now() - began) / 1000).toFixed(1)} s)`);
-      return new Site(servers, shop, admin, failPoints, disk);
+      return new Site(servers, shop, admin, failPoints, disks);
     } catch (error) {
       await servers.stop();
       throw error;
@@ -88,7 +79,7 @@ export class Site {
 
   async close(): Promise<void> {
     await this.admin.disconnect().catch(() => undefined);
-    await this.stores.close();
+    await Promise.all([this.stores.close(), this.relays.close()]);
     await this.shop.stop();
     await this.servers.stop();
   }
@@ -107,17 +98,24 @@ export class Site {
     return { databases: owners, brokers, admin: this.admin, provider: { url: urls.provider, key: providerKey }, mail: urls.mail };
   }
 
-  server(name: 'postgres' | 'kafka'): Breakable {
+  /** The small disk of a server. */
+  disk(of: Disk['of']): SmallDisk {
+    const disk = this.disks.get(of);
+    if (!disk) throw new Error(`${of} has no small disk`);
+    return disk;
+  }
+
+  server(name: 'postgres' | 'kafka' | 'redis'): Breakable {
     return breakable(this.servers, name);
   }
 
-  /** Waits until something is under way, does it, and notes what it hit. `act` answers whether it hit anybody. */
-  async accident(what: string, act: () => Promise<boolean>, wanted: (now: InFlight) => boolean = ({ requests, sagas, outbox }) => requests + sagas + outbox > 0): Promise<void> {
+  /** Waits until something is under way, does it, and notes what it hit. `act` answers whether it hit anybody, and what they had in hand. */
+  async accident(what: string, act: () => Promise<boolean | { inHand?: number }>, wanted: (now: InFlight) => boolean = ({ requests, sagas, outbox }) => requests + sagas + outbox > 0): Promise<void> {
     let inFlight = await this.inFlight();
     for (const until = performance.now() + AIM_MS; !wanted(inFlight) && performance.now() < until; inFlight = await this.inFlight()) await sleep(2);
     const atMs = Math.round(performance.now() - this.began);
     const hit = await act();
-    this.accidents.push({ what, atMs, inFlight, effective: hit && wanted(inFlight) });
+    this.accidents.push({ what, atMs, inFlight, effective: hit !== false && wanted(inFlight), ...(typeof hit === 'object' && hit) });
   }
 
   /** The same where nothing is to be under way. */
@@ -146,16 +144,9 @@ export class Site {
     return this.accident(`kill -9 ${service}-${instance}`, kill, wanted);
   }
 
-  /** Lets whoever passes a fail-point next die there. Its file is taken by the process that dies: gone is the proof. */
+  /** Lets whoever passes a fail-point next die there. */
   killAt(window: string): Promise<void> {
-    const armed = join(this.failPoints, window);
-    return this.accident(`kill -9 at ${window}`, async () => {
-      writeFileSync(armed, '');
-      for (const until = performance.now() + AIM_MS; existsSync(armed); await sleep(2)) if (performance.now() > until) break;
-      const hit = !existsSync(armed);
-      rmSync(armed, { force: true });
-      return hit;
-    });
+    return this.accident(`kill -9 at ${window}`, () => this.failPoints.strike(window, AIM_MS));
   }
 
   /** What is under way now; a database that does not answer knows of nothing. */
@@ -164,11 +155,17 @@ export class Site {
     return { requests: this.load?.inFlight ?? 0, sagas, outbox };
   }
 
-  /** Resolves when nothing moves any more: every saga ended, every message handled, every mail sent. Answers what still moves after `deadlineMs`. */
+  /** Resolves when nothing moves any more: every saga ended, every message published and handled, every mail sent. Answers what still moves after `deadlineMs`. */
   async quiet(deadlineMs: number): Promise<string | undefined> {
+    const look = async () => {
+      await this.relays.published();
+      return this.stores.moving(await lagOf(this.admin).catch(() => ({ unknown: 1 })));
+    };
     let moving: string | undefined = 'nothing was looked at';
-    for (const until = performance.now() + deadlineMs; moving !== undefined && performance.now() < until; await sleep(200)) {
-      moving = await this.stores.moving(await lagOf(this.admin).catch(() => ({ unknown: 1 }))).catch((error: Error) => error.message);
+    // Handling the last message of one kind may have left one of another: what stood still several times has come to rest.
+    for (let [still, until] = [0, performance.now() + deadlineMs]; still < STILL && performance.now() < until; await sleep(200)) {
+      moving = await look().catch((error: Error) => error.message);
+      still = moving === undefined ? still + 1 : 0;
     }
     return moving;
   }

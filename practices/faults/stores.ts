@@ -1,15 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 
 const names = ['orders', 'catalog', 'payments', 'notifications'] as const;
-/** Those that have an outbox. */
-const producers = ['orders', 'catalog', 'payments'] as const;
 export type Store = (typeof names)[number];
 
-/** Advisory lock class of relays that own a shard, and how many shards there are. */
-const [SHARD_LOCK, SHARDS] = [0x0b0c, 16];
-/** How long others may take to own what somebody left. */
-const OWNED_WITHIN_MS = 60_000;
 const MESSAGES = `(SELECT count(*)::int FROM outbox) AS outbox, (SELECT count(*)::int FROM parked_keys WHERE kind = 'transient') AS parked`;
 
 /** The services' databases, as an operator looks into them. */
@@ -43,43 +36,9 @@ export class Stores {
     return left.length === 0 ? undefined : left.join(', ');
   }
 
-  /** Milliseconds until every shard of every outbox has an owner. */
-  async ownedAgain(): Promise<number> {
-    const all = await Promise.all(producers.map((store) => this.untilOwned(store, ({ shards }) => shards === SHARDS)));
-    return Math.max(...all);
-  }
-
-  /** Milliseconds until one relay owns every shard of a service's outbox: the other one is out. */
-  ownedByOne(store: Store): Promise<number> {
-    return this.untilOwned(store, ({ shards, relays }) => shards === SHARDS && relays === 1);
-  }
-
   close(): Promise<unknown> {
     return Promise.all(Object.values(this.pools).map((pool) => pool.end()));
   }
-
-  private async untilOwned(store: Store, wanted: (now: Owners) => boolean): Promise<number> {
-    const since = performance.now();
-    while (!wanted(await this.owners(store))) {
-      if (performance.now() - since > OWNED_WITHIN_MS) throw new Error(`nobody took over the outbox of ${store} within ${OWNED_WITHIN_MS / 1_000} s`);
-      await sleep(10);
-    }
-    return Math.round(performance.now() - since);
-  }
-
-  private async owners(store: Store): Promise<Owners> {
-    const [row] = await this.sql<Owners>(
-      store,
-      `SELECT count(*)::int AS shards, count(DISTINCT pid)::int AS relays FROM pg_locks
-       WHERE locktype = 'advisory' AND classid = ${SHARD_LOCK} AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
-    );
-    return row ?? { shards: 0, relays: 0 };
-  }
-}
-
-interface Owners {
-  readonly shards: number;
-  readonly relays: number;
 }
 
 function poolOf(connectionString: string): pg.Pool {

@@ -2,7 +2,7 @@ import { check } from '../checker/check.ts';
 import { outcomeOf } from '../checker/commands.ts';
 import type { Evidence, Violation } from '../checker/evidence.ts';
 import type { Findings } from './fault.ts';
-import type { Accident } from './site.ts';
+import type { Accident } from './accident.ts';
 
 /** `held`: every invariant. `cannot tell`: an accident that hit nobody, a load that never arrived; that is no success. */
 export type Verdict = 'held' | 'violated' | 'cannot tell';

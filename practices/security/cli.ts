@@ -1,6 +1,7 @@
 /** What `npm run security` does: tools/run.mjs prepares the tree and comes here. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { runProgram } from '@shop/infra/program';
 import { Obstacle } from '@shop/infra/state';
 import type { Command, Outcome } from './command.ts';
 import { openShop } from './shop.ts';
@@ -9,9 +10,13 @@ import { openShop } from './shop.ts';
 const commands: Record<string, () => Promise<Command>> = {
   matrix: async () => (await import('./matrix.ts')).matrix,
   tokens: async () => (await import('./tokens.ts')).tokens,
+  fuzz: async () => (await import('./fuzz.ts')).fuzz,
+  pages: async () => (await import('./pages.ts')).pages,
 };
 /** What CI runs on each push, against one shop. */
-const checked = ['matrix', 'tokens'];
+const checked = ['matrix', 'tokens', 'fuzz'];
+/** And at night. */
+const nightly = process.env['CI_LEVEL'] === 'nightly' ? ['pages'] : [];
 
 const say = (line: string) => console.log(`  ${line}`);
 
@@ -25,18 +30,26 @@ async function main([name, ...args]: string[]): Promise<number> {
   if (name === 'check') return check();
   const command = await commands[name]?.();
   if (!command) throw new Obstacle(`There is no "${name}": ${[...Object.keys(commands), 'check'].join(', ')}.\n\n${await usage()}`);
+  const obstacle = command.obstacle?.();
+  if (obstacle !== undefined) throw new Obstacle(`${name}: ${obstacle}`);
   return tell(await tried([command], args));
 }
 
 async function check(): Promise<number> {
-  const outcomes = await tried(await Promise.all(checked.map((name) => commands[name]!())), ['--check']);
+  const wanted = await Promise.all([...checked, ...nightly].map(async (test) => ({ test, command: await commands[test]!() })));
+  const skipped = wanted.flatMap(({ test, command }) => {
+    const reason = command.obstacle?.();
+    return reason === undefined ? [] : [{ test: `security ${test}`, reason }];
+  });
+  const outcomes = await tried(wanted.filter(({ command }) => command.obstacle?.() === undefined).map(({ command }) => command), ['--check']);
   const failed = outcomes.filter(({ faults }) => faults.length > 0).length;
   const file = process.env['TEST_REPORT'];
   if (file !== undefined) {
     // In the form in which tools/stages.ts adds up what was tested.
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, JSON.stringify({ passed: outcomes.length - failed, failed, skipped: [] }));
+    writeFileSync(file, JSON.stringify({ passed: outcomes.length - failed, failed, skipped }));
   }
+  for (const { test, reason } of skipped) print(`skipped ${test}: ${reason}`);
   return tell(outcomes);
 }
 
@@ -63,11 +76,4 @@ function print(line: string): 0 {
   return 0;
 }
 
-try {
-  process.exit(await main(process.argv.slice(2)));
-} catch (error) {
-  // A sentence for what people can do something about; a stack for what is a bug of ours.
-  const expected = error instanceof Obstacle || String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
-  process.stderr.write(`${expected ? (error as Error).message : (error as Error).stack}\n`);
-  process.exit(1);
-}
+await runProgram(main);

@@ -16,5 +16,7 @@ export interface Occasion {
 export interface Command {
   /** In a line, for --help. */
   readonly what: string;
+  /** Why it cannot be had on this machine, with the next step; nothing when it can. */
+  obstacle?(): string | undefined;
   run(shop: Shop, occasion: Occasion): Promise<readonly Outcome[]>;
 }

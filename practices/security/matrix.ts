@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Command, Occasion, Outcome } from './command.ts';
+import { graphCovered, graphOperations, graphTried } from './graph.ts';
 import { identities, type Identity } from './identities.ts';
 import { operations, type Operation } from './operations.ts';
 import { rules, type Cell } from './rules.ts';
@@ -13,8 +14,8 @@ export const matrix: Command = {
   what: 'every operation of every service as everybody: nothing is done that its rule does not allow, and another’s is not there',
   async run(shop, occasion) {
     const world = await makeWorld(shop);
-    const outcomes = [...covered(shop), ...(await documented(shop)), ...(await tried(shop, world)), await readsWritten(shop, world)];
-    occasion.say(`${entries().length} operations × ${identities.length} identities`);
+    const outcomes = [...covered(shop), ...(await documented(shop)), graphCovered(), ...(await graphTried(shop, world, mayKnow)), ...(await tried(shop, world)), await readsWritten(shop, world)];
+    occasion.say(`${entries().length + Object.keys(graphOperations).length} operations × ${identities.length} identities`);
     return [...outcomes, ...written(occasion)];
   },
 };
@@ -32,12 +33,15 @@ export function covered({ services }: Pick<Shop, 'services'>): Outcome[] {
   });
 }
 
-/** What the gateway offers is in its OpenAPI document. */
+/** What the gateway offers is in one of its OpenAPI documents. */
 async function documented({ services }: Shop): Promise<Outcome[]> {
-  const { paths } = (await (await fetch(`${services.gateway.url}/openapi.json`)).json()) as { paths: Record<string, object> };
-  const described = new Set(Object.entries(paths).flatMap(([path, item]) => Object.keys(item).map((verb) => `${verb.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`)));
+  const described = new Set<string>();
+  for (const version of ['v1', 'v2']) {
+    const { paths } = (await (await fetch(`${services.gateway.url}/${version}/openapi.json`)).json()) as { paths: Record<string, object> };
+    for (const [path, item] of Object.entries(paths)) for (const verb of Object.keys(item)) described.add(`${verb.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`);
+  }
   const absent = Object.entries(operations['gateway'] ?? {}).filter(([route, { undocumented }]) => undocumented === undefined && !described.has(route));
-  return [{ test: 'every route of the gateway is in the OpenAPI document', faults: absent.map(([route]) => `${route} is not`) }];
+  return [{ test: 'every route of the gateway is in an OpenAPI document', faults: absent.map(([route]) => `${route} is not`) }];
 }
 
 /** Whoever else finds the owner's order in any answer, a list or a message, has found too much. */
@@ -104,6 +108,11 @@ function asPage(): string {
     });
     return [`## ${service}`, `| operation | who may | ${identities.join(' | ')} |`, `|---|---|${identities.map(() => '---|').join('')}`, ...lines, ''].join('\n');
   });
+  const fields = Object.entries(graphOperations).map(([field, { rule }]) => {
+    const row = rules[rule]('gateway');
+    return `| \`${field}\` | ${rule} | ${cells((identity) => (row[identity] === 'done' ? '**done**' : String(row[identity])))} |`;
+  });
+  table.push(['## graph', `| field | who may | ${identities.join(' | ')} |`, `|---|---|${identities.map(() => '---|').join('')}`, ...fields, ''].join('\n'));
   return `<!-- Written by "npm run security matrix" once every cell was seen to be so: edit practices/security/operations.ts instead. -->
 # Who may do what
 

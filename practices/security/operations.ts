@@ -22,7 +22,14 @@ export interface Operation {
 const nobody = '01900000-0000-7000-8000-000000000000';
 const once = () => ({ 'idempotency-key': randomUUID() });
 const json = { 'content-type': 'application/json' };
-const lamp = () => ({ sku: `LAMP-${randomUUID().slice(0, 8).toUpperCase()}`, name: 'Lamp', description: '', price: 4_900, currency: 'EUR', stock: 5 });
+/** In version 2 money is one thing. */
+const lamp = (prefix: string) => ({
+  sku: `LAMP-${randomUUID().slice(0, 8).toUpperCase()}`,
+  name: 'Lamp',
+  description: '',
+  stock: 5,
+  ...(prefix === '/v2' ? { price: { amount: 4_900, currency: 'EUR' } } : { price: 4_900, currency: 'EUR' }),
+});
 
 const health: Record<string, Operation> = Object.fromEntries(
   ['startup', 'live', 'ready'].map((probe) => [`GET /health/${probe}`, { rule: 'public', undocumented: 'for whoever runs it' } satisfies Operation]),
@@ -52,7 +59,7 @@ const orders = (prefix: string): Record<string, Operation> => ({
 const products = (prefix: string): Record<string, Operation> => ({
   [`GET ${prefix}/products`]: { rule: 'public' },
   [`GET ${prefix}/products/:id`]: { rule: 'public', ask: ({ product }) => ({ path: `${prefix}/products/${product}` }) },
-  [`POST ${prefix}/products`]: { rule: 'admin', ask: () => ({ path: `${prefix}/products`, body: lamp(), headers: once() }) },
+  [`POST ${prefix}/products`]: { rule: 'admin', ask: () => ({ path: `${prefix}/products`, body: lamp(prefix), headers: once() }) },
   [`GET ${prefix}/products/:id/record`]: { rule: 'admin', ask: ({ product }) => ({ path: `${prefix}/products/${product}/record` }) },
   [`PATCH ${prefix}/products/:id`]: {
     rule: 'admin',
@@ -100,18 +107,25 @@ const graph: Record<string, Operation> = {
   'GET /graphql': { rule: 'public', undocumented: schema, ask: () => ({ path: '/graphql?query={__typename}', headers: { 'graphql-preflight': '1' } }) },
 };
 
+/** One version of the API: the same rules in each. */
+const version = (prefix: string): Record<string, Operation> => ({
+  ...accounts(prefix),
+  ...products(prefix),
+  ...orders(prefix),
+  [`GET ${prefix}/notifications`]: { rule: 'people' },
+  [`GET ${prefix}/openapi.json`]: { rule: 'public', undocumented: documentation },
+});
+
 /** Every operation of every service. One that a router has and this table lacks is a fault, and so is the other way round. */
 export const operations: Readonly<Record<string, Readonly<Record<string, Operation>>>> = {
   gateway: {
     ...health,
     'GET /': { rule: 'public' },
     ...Object.fromEntries(
-      ['/openapi.json', '/docs', '/docs/start.js', '/docs/swagger-ui.css', '/docs/swagger-ui-bundle.js'].map((path) => [`GET ${path}`, { rule: 'public', undocumented: documentation } satisfies Operation]),
+      ['/openapi.json', '/docs', '/docs/start.js', '/docs/swagger-ui.css', '/docs/swagger-ui-bundle.js', '/docs/swagger-ui-standalone-preset.js'].map((path) => [`GET ${path}`, { rule: 'public', undocumented: documentation } satisfies Operation]),
     ),
-    ...accounts('/v1'),
-    ...products('/v1'),
-    ...orders('/v1'),
-    'GET /v1/notifications': { rule: 'people' },
+    ...version('/v1'),
+    ...version('/v2'),
     ...graph,
     ...library,
   },
@@ -137,6 +151,12 @@ export const operations: Readonly<Record<string, Readonly<Record<string, Operati
     'POST /operations/projections/orders/check': { rule: 'operator' },
     'POST /operations/projections/orders/rebuild': { rule: 'operator' },
   },
-  payments: { ...health, ...messaging },
+  payments: {
+    ...health,
+    ...messaging,
+    'GET /operations/open-outcomes': { rule: 'operator' },
+    // No payment of this shop is in doubt.
+    'POST /operations/open-outcomes/ask': { rule: 'operator', done: 404, ask: () => ({ path: '/operations/open-outcomes/ask', body: { order: nobody } }) },
+  },
   notifications: { ...health, 'GET /messages': { rule: 'people' }, ...messaging },
 };

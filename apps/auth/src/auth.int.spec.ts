@@ -46,7 +46,7 @@ beforeAll(async () => {
   const child = spawn(process.execPath, ['--import', './tools/ts.mjs', 'apps/auth/src/main.ts'], { env: environment(ports[1]) });
   closing.push(async () => child.kill('SIGTERM') && (await once(child, 'exit')));
   for (const stream of [child.stdout, child.stderr]) createInterface(stream).on('line', (line) => printed.push(line));
-  const inProcess = await runService(auth, { ...environment(ports[0]), LOG_LEVEL: 'silent' });
+  const inProcess = await runService(auth, { ...environment(ports[0]), LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0' });
   closing.push(() => inProcess.close());
   await vi.waitUntil(() => printed.some((line) => line.includes('"msg":"started"')), { timeout: 30_000 });
   const options = { [oauth.customFetch]: balanced as oauth.CustomFetch };

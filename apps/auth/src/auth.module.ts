@@ -1,4 +1,4 @@
-import { Module, type OnModuleInit } from '@nestjs/common';
+import { Module, type DynamicModule, type OnModuleInit, type Type } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { Database, DatabaseModule, Logger } from '@shop/platform';
 import { Accounts } from './accounts/accounts.ts';
@@ -8,6 +8,7 @@ import { Passwords } from './accounts/passwords.ts';
 import { Audit } from './audit/audit.ts';
 import { AuthConfig } from './auth.config.ts';
 import { mount } from './oidc/mount.ts';
+import { Artifacts, PostgresArtifacts } from './oidc/artifact-store.ts';
 import { AuthOperationsController } from './oidc/auth-operations.controller.ts';
 import { openIdProvider } from './oidc/open-id.ts';
 import { ProviderHost } from './oidc/provider-host.ts';
@@ -17,6 +18,11 @@ import { GuessLimits } from './sign-in/guess-limits.ts';
 import { SignInController } from './sign-in/sign-in.controller.ts';
 import { SignIns } from './sign-in/sign-ins.ts';
 
+function openHost(...[config, database, artifacts, accounts, audit, logger]: [AuthConfig, Database, Artifacts, Accounts, Audit, Logger]): Promise<ProviderHost> {
+  const times = { lead: config.SIGNING_KEY_LEAD_SECONDS, rotateAfter: config.SIGNING_KEY_DAYS * 24 * 60 * 60 };
+  return ProviderHost.open((keys) => openIdProvider({ config, database, artifacts, accounts, audit, logger }, keys), { database, audit, logger, times });
+}
+
 @Module({
   imports: [DatabaseModule.forRoot(AuthConfig)],
   controllers: [AccountsController, SignInController, PasswordController, AuthOperationsController],
@@ -25,16 +31,14 @@ import { SignIns } from './sign-in/sign-ins.ts';
     Passwords,
     DemoAccounts,
     Audit,
+    { provide: Artifacts, useClass: PostgresArtifacts },
     GuessLimits,
     SignIns,
     Purge,
     {
       provide: ProviderHost,
-      inject: [AuthConfig, Database, Accounts, Audit, Logger],
-      useFactory: (config: AuthConfig, database: Database, accounts: Accounts, audit: Audit, logger: Logger) => {
-        const times = { lead: config.SIGNING_KEY_LEAD_SECONDS, rotateAfter: config.SIGNING_KEY_DAYS * 24 * 60 * 60 };
-        return ProviderHost.open((keys) => openIdProvider({ config, database, accounts, audit, logger }, keys), { database, audit, logger, times });
-      },
+      inject: [AuthConfig, Database, Artifacts, Accounts, Audit, Logger],
+      useFactory: openHost,
     },
   ],
 })
@@ -44,6 +48,11 @@ export class AuthModule implements OnModuleInit {
     private readonly provider: ProviderHost,
     private readonly config: AuthConfig,
   ) {}
+
+  /** The same, keeping what the library keeps in another way. */
+  static keeping(artifacts: Type<Artifacts>): DynamicModule {
+    return { module: AuthModule, providers: [{ provide: Artifacts, useClass: artifacts }] };
+  }
 
   async onModuleInit(): Promise<void> {
     await mount(this.http.httpAdapter.getInstance(), this.provider, this.config.ISSUER);

@@ -26,7 +26,7 @@ export async function startIdentity(settings: Record<string, string> = {}): Prom
   const { url } = await freshDatabase('auth');
   const issuer = `http://127.0.0.1:${await freePort()}/oidc`;
   const environment = {
-    LOG_LEVEL: 'silent',
+    LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0',
     ISSUER: issuer,
     JWKS_URL: `${issuer}/jwks`,
     DATABASE_URL: url,

@@ -10,7 +10,7 @@ export async function startEdge() {
   const running = await runService(gateway, {
     ISSUER: issuer,
     JWKS_URL: tokens.jwksUrl,
-    LOG_LEVEL: 'silent',
+    LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0',
     AUTH_URLS: auth.url,
     CATALOG_URLS: catalog.url,
     ORDERS_URLS: orders.url,

@@ -1,20 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { notificationsCheckpoint, ordersCheckpoint } from '@shop/contracts';
 import { Consumer, EventStore, MessagingMetrics, on, Outbox, Reconciler, type Missing } from '@shop/eventing';
-import { Database, Health, Logger } from '@shop/platform';
+import { Database, Health, Logger, Recurring } from '@shop/platform';
 import { orderProcess } from './order-process.ts';
-
-const EVERY_MS = 10_000;
-const STALE_AFTER_MS = 60_000;
 
 /** Looks after it that every reader of the orders' events gets all of them; several instances take turns. */
 @Injectable()
-export class Reconciliation implements OnApplicationBootstrap, OnApplicationShutdown {
+export class Reconciliation extends Recurring {
   readonly reconciler;
-  readonly #stopping = new AbortController();
-  #running: Promise<void> | undefined;
-  #lastTick = Date.now();
 
   constructor(
     database: Database,
@@ -24,34 +17,12 @@ export class Reconciliation implements OnApplicationBootstrap, OnApplicationShut
     private readonly log: Logger,
     health: Health,
   ) {
+    super({ what: 'reconciliation', everyMs: 10_000, staleAfterMs: 60_000, log, health });
     this.reconciler = new Reconciler({ database, store, outbox, process: orderProcess });
-    health.live('reconciliation', () => {
-      const age = Date.now() - this.#lastTick;
-      return age > STALE_AFTER_MS ? `last look ${age} ms ago` : undefined;
-    });
   }
 
-  onApplicationBootstrap(): void {
-    this.#running = this.run();
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    this.#stopping.abort();
-    await this.#running;
-  }
-
-  private async run(): Promise<void> {
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      await sleep(EVERY_MS, undefined, { signal }).catch(() => {});
-      if (signal.aborted) return;
-      try {
-        this.raiseAlarm(await this.reconciler.reconcile());
-        this.#lastTick = Date.now();
-      } catch (error) {
-        this.log.warn({ err: error }, 'what readers have seen could not be compared; trying again');
-      }
-    }
+  protected override async look(): Promise<void> {
+    this.raiseAlarm(await this.reconciler.reconcile());
   }
 
   private raiseAlarm(missing: readonly Missing[]): void {

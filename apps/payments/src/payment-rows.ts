@@ -148,7 +148,7 @@ export interface DueOutcome {
 }
 
 /** How long a claimed outcome is left to whoever claimed it, in case it dies. By its end nobody asks the provider on the strength of this claim. */
-const LEASE_MS = 12_000;
+export const LEASE_MS = 12_000;
 
 /**
  * Takes outcomes that are due; no other instance gets them until the lease is over. By when the provider may last have been asked is

@@ -80,8 +80,9 @@ export async function paymentsFixture() {
   /** One look of an instance at this order's open outcome, whenever it was due. */
   async function reconcile(by = payments): Promise<void> {
     await database.query(`UPDATE open_outcomes SET due_at = clock_timestamp() + CASE WHEN order_id = $1 THEN -1 ELSE 1 END * interval '1 hour'`, [order.id]);
-    await new Reconciliation(by, database, { PROVIDER_SETTLES_WITHIN_MS } as PaymentsConfig, log, new Health()).tick();
+    await tick(by);
   }
+  const tick = (by = payments) => new Reconciliation(by, database, { PROVIDER_SETTLES_WITHIN_MS } as PaymentsConfig, log, new Health()).tick();
   const open = () => database.query('SELECT move, unwanted FROM open_outcomes WHERE order_id = $1', [order.id]);
   const moves = () => provider.ledger.filter((row) => row.orderId === order.id).map((row) => row.entry);
   async function announced(): Promise<string[]> {
@@ -93,5 +94,5 @@ export async function paymentsFixture() {
   }
   const row = async () => (await database.query('SELECT status, payment_id, amount, currency, reason, version FROM payments WHERE order_id = $1', [order.id]))[0];
 
-  return { database, provider, payments, dead, order, authorise, capture, letGo, send, reconcile, open, moves, announced, row };
+  return { database, provider, payments, dead, order, authorise, capture, letGo, send, reconcile, tick, open, moves, announced, row };
 }

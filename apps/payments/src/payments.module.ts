@@ -4,12 +4,14 @@ import { DatabaseModule, Logger } from '@shop/platform';
 import { PaymentsConfig } from './config.ts';
 import { HttpPaymentProvider } from './http-payment-provider.ts';
 import { PaymentProvider } from './payment-provider.ts';
+import { PaymentOperationsController } from './payment-operations.controller.ts';
 import { Payments } from './payments.ts';
 import { PaymentsConsumer } from './payments.consumer.ts';
 import { Reconciliation } from './reconciliation.ts';
 
 @Module({
   imports: [DatabaseModule.forRoot(PaymentsConfig), EventingModule.forRoot(PaymentsConfig, { consumers: [PaymentsConsumer], produces: true })],
+  controllers: [PaymentOperationsController],
   providers: [
     Payments,
     PaymentsConsumer,

@@ -1,6 +1,7 @@
 import { fold, type Decider } from '@shop/kernel';
 import { PreconditionFailed } from '@shop/platform';
-import { VersionConflict, type EventStore, type IdempotencyRow } from './event-store.ts';
+import { VersionConflict, type IdempotencyRow } from './append.ts';
+import type { EventStore } from './event-store.ts';
 import type { InboxRow } from './effect.ts';
 import type { Outgoing } from './outgoing.ts';
 

@@ -5,7 +5,8 @@ import { freshDatabase } from '@shop/testing';
 import { describe, expect, it } from 'vitest';
 import { handleCommand, type Process } from './command-handler.ts';
 import { AlreadyHandled, KeyParked } from './effect.ts';
-import { EventStore, KeyUsed, VersionConflict, type Append } from './event-store.ts';
+import { KeyUsed, VersionConflict, type Append } from './append.ts';
+import { EventStore } from './event-store.ts';
 import { event } from './outgoing.ts';
 import { PostgresOutbox } from './outbox.ts';
 

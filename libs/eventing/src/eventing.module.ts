@@ -23,6 +23,7 @@ import { WalRelay } from './wal-relay.ts';
 /** What the module needs to know of a service's configuration: platform's databaseSettings and busSettings, and outboxSettings where it produces. */
 interface EventingConfig extends BusSettings {
   readonly DATABASE_URL: string;
+  readonly DATABASE_DIRECT_URL?: string;
   readonly OUTBOX_DRIVER?: 'queue' | 'wal';
   readonly REPLICATION_URL?: string;
   readonly FAIL_POINTS_DIR?: string;
@@ -131,8 +132,8 @@ function busOfService(config: EventingConfig, log: Logger): Promise<MessageBus> 
 }
 
 function openRelay(config: EventingConfig, bus: MessageBus, log: Logger, metrics: MessagingMetrics): Relay {
-  const afterPublish = () => failPoint(config.FAIL_POINTS_DIR, 'relay-published');
-  const options = { connectionString: config.DATABASE_URL, bus, log, metrics, afterPublish };
+  const afterPublish = (messages: number) => failPoint(config.FAIL_POINTS_DIR, 'relay-published', messages);
+  const options = { connectionString: config.DATABASE_DIRECT_URL ?? config.DATABASE_URL, bus, log, metrics, afterPublish };
   return config.OUTBOX_DRIVER === 'wal' ? new WalRelay({ ...options, replicationUrl: config.REPLICATION_URL ?? '' }) : new QueueRelay(options);
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { DomainError } from '@shop/kernel';
 import { HttpProblem, lockTimedOut, type Database, type Transaction } from '@shop/platform';
-import type { IdempotencyRow, StoredAnswer } from './event-store.ts';
+import type { IdempotencyRow, StoredAnswer } from './append.ts';
 
 /** One attempt to do something, by the caller's own name for it. */
 export type Attempt = Pick<IdempotencyRow, 'principal' | 'operation' | 'key' | 'bodyHash'>;

@@ -1,15 +1,19 @@
 import { randomUUIDv7 } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { releaseStock } from '@shop/contracts';
 import { Database } from '@shop/platform';
 import { freshDatabase, servers, type FreshDatabase } from '@shop/testing';
 import pg from 'pg';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
-import { EventStore, VersionConflict } from './event-store.ts';
+import { VersionConflict } from './append.ts';
+import { EventStore } from './event-store.ts';
 import { leaveInLog, PostgresOutbox } from './outbox.ts';
+import { outboxStatus, summary } from './operations/outbox-status.ts';
 import { event } from './outgoing.ts';
 import { relayContract } from './relay.contract.ts';
 import { Broker } from './relay.fixture.ts';
-import { WalRelay } from './wal-relay.ts';
+import { SILENT_MS } from './relay.ts';
+import { WalRelay, type WalRelayOptions } from './wal-relay.ts';
 
 const { url, ownerUrl, replicationUrl } = await freshDatabase('catalog');
 
@@ -26,14 +30,14 @@ describe('the slot of the wal relay', () => {
   const admin = new pg.Pool({ connectionString: servers().postgres.adminUrl, max: 1 });
   const relays: WalRelay[] = [];
   const [broker, log] = [new Broker(), { info: () => {}, warn: () => {}, error: vi.fn() }];
-  const open = (of: FreshDatabase) => {
-    const relay = new WalRelay({ bus: broker.bus, log, connectionString: of.url, replicationUrl: of.replicationUrl });
+  const open = (of: FreshDatabase, options: Partial<WalRelayOptions> = {}) => {
+    const relay = new WalRelay({ bus: broker.bus, log, connectionString: of.url, replicationUrl: of.replicationUrl, ...options });
     relays.push(relay);
     relay.start();
     return relay;
   };
   const slotsOf = async ({ url: to }: FreshDatabase) => {
-    const { rows } = await admin.query<{ name: string; at: string }>('SELECT slot_name AS name, confirmed_flush_lsn AS at FROM pg_replication_slots WHERE database = $1', [new URL(to).pathname.slice(1)]);
+    const { rows } = await admin.query<{ name: string; at: string; active: boolean }>('SELECT slot_name AS name, confirmed_flush_lsn AS at, active FROM pg_replication_slots WHERE database = $1', [new URL(to).pathname.slice(1)]);
     return rows;
   };
   /** Takes the slot away though it may be read: what an operator, or a server without space, does. */
@@ -114,6 +118,49 @@ describe('the slot of the wal relay', () => {
     const [before] = await slotsOf(fresh);
     await admin.query(`SELECT pg_logical_emit_message(false, 'others', repeat('x', 3000000)); CHECKPOINT`);
     await vi.waitFor(async () => expect((await slotsOf(fresh))[0]?.at).not.toBe(before?.at), { timeout: 15_000, interval: 100 });
+  });
+
+  it('stays with a relay whose broker takes its time, also when so much waits that nothing more is read: it goes on saying that it lives', async () => {
+    const fresh = await freshDatabase('catalog');
+    const database = new Database(fresh.url, { size: 1, application: 'spec' });
+    const relay = open(fresh);
+    await relay.ready();
+    await vi.waitFor(() => expect(relay.owns).toBe(true), { timeout: 10_000 });
+    const [taken, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const slow = { answers: broker.answers };
+    broker.answers = () => (taken.resolve(), answer.promise);
+    const payload = 'x'.repeat(900_000);
+    for (let n = 1; n <= 10; n++) await database.query(`SELECT pg_logical_emit_message(true, 'outbox', json_build_array('t', $1::text)::text || E'\n' || $2::text)`, [fresh.url, JSON.stringify({ sequence: String(n), payload })]);
+    await taken.promise;
+    await sleep(SILENT_MS + 2_000);
+    expect(relay.owns).toBe(true);
+    expect(await slotsOf(fresh)).toEqual([expect.objectContaining({ active: true })]);
+    broker.answers = slow.answers;
+    answer.resolve();
+    await vi.waitFor(() => expect(broker.sequence(fresh.url)).toHaveLength(10), { timeout: 20_000 });
+    expect(broker.sequence(fresh.url)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    await database.close();
+  }, 60_000);
+
+  it('is seen to stand still by those who wait for it, and by an operator', async () => {
+    const fresh = await freshDatabase('catalog');
+    const database = new Database(fresh.url, { size: 1, application: 'spec' });
+    const reader = open(fresh);
+    await vi.waitFor(() => expect(reader.owns).toBe(true), { timeout: 10_000 });
+    expect(summary(await outboxStatus(database))).toMatch(/^the log is the outbox: slot outbox_\w+, read by a relay, \d+\.\d MiB behind, \d+\.\d MiB kept on disk; 0 rejected$/);
+    const [before, answer] = [broker.answers, Promise.withResolvers<void>()];
+    broker.answers = () => answer.promise;
+    await leave(fresh, 1);
+    await admin.query(`SELECT pg_logical_emit_message(false, 'others', repeat('x', 8000000))`);
+    await open(fresh, { standsStillAfterMs: 500 }).ready();
+    await vi.waitFor(() => expect(log.error).toHaveBeenCalledWith(expect.objectContaining({ behindBytes: expect.any(Number) }), expect.stringContaining('stands still')), { timeout: 20_000 });
+    expect((await outboxStatus(database)).slot).toMatchObject({ exists: true, active: true });
+    broker.answers = before;
+    answer.resolve();
+    await Promise.all(relays.splice(0).map((relay) => relay.stop()));
+    await drop(fresh);
+    expect(summary(await outboxStatus(database))).toMatch(/^the slot outbox_\w+ is MISSING, it was last at [0-9A-F/]+: see docs\/adr\/0015; 0 rejected$/);
+    await database.close();
   });
 
   it('carries what the event store appends, and nothing of an append that was refused', async () => {

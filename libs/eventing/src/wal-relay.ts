@@ -4,15 +4,19 @@ import { Relay, SILENT_MS, type RelayOptions } from './relay.ts';
 import { lsnText, type Lsn } from './wal-protocol.ts';
 import { lookAtSlot, SlotLost, type Slot } from './wal-slot.ts';
 import { WalStream } from './wal-stream.ts';
+import { SlotWatch } from './wal-watch.ts';
 
 export interface WalRelayOptions extends RelayOptions {
   /** The same database, directly, under a role that may replicate: more than a service may (docs/adr/0015). */
   readonly replicationUrl: string;
+  /** How long the slot may stay where it is while the log grows, in ms, before those who wait for it raise an alarm. */
+  readonly standsStillAfterMs?: number;
 }
 
 /** How often one who waits looks whether the slot is free. */
 const LOOK_EVERY_MS = 250;
 const MEASURE_EVERY_MS = 5_000;
+const STANDS_STILL_AFTER_MS = 60_000;
 /** The longest that a timer knows. */
 const FOR_GOOD_MS = 2 ** 31 - 1;
 /** Where the log holds nothing for us, the slot follows in such steps: what it keeps on the server's disk is bounded, and following makes no log of its own. */
@@ -26,15 +30,17 @@ const IDLE_STEP_BYTES = 1_048_576n;
  */
 export class WalRelay extends Relay {
   readonly #replicationUrl: string;
+  readonly #watch: SlotWatch;
   readonly #firstLook = Promise.withResolvers<void>();
   #trouble: string | undefined = 'Nobody has looked yet whether the log is read.';
   #owns = false;
   #log: WalStream | undefined;
   #inHand: readonly LoggedMessage[] = [];
 
-  constructor({ replicationUrl, ...options }: WalRelayOptions) {
+  constructor({ replicationUrl, standsStillAfterMs = STANDS_STILL_AFTER_MS, ...options }: WalRelayOptions) {
     super(options);
     this.#replicationUrl = replicationUrl;
+    this.#watch = new SlotWatch(standsStillAfterMs);
     this.#firstLook.promise.catch(() => {}); // whoever asks by ready() hears of it
   }
 
@@ -107,9 +113,16 @@ export class WalRelay extends Relay {
         log.start(slot.name);
         return slot;
       }
+      if (slot) this.#lookOn(slot);
       await this.pause(LOOK_EVERY_MS);
     }
     return undefined;
+  }
+
+  /** Another instance reads: whether it gets on. */
+  #lookOn(slot: Slot): void {
+    const still = this.#watch.look(slot, Date.now());
+    if (still) this.options.log.error({ slot: slot.name, at: lsnText(slot.stands), ...still }, 'the outbox stands still: its log is read, and nothing of it is published');
   }
 
   async #publishUntilStopped(books: pg.Client, log: WalStream, position: Lsn): Promise<void> {

@@ -13,6 +13,9 @@ export interface Slot {
   readonly position: Lsn;
   /** Whether nobody reads it. */
   readonly free: boolean;
+  /** Where it stands, as the server knows it, and where the log ends now. */
+  readonly stands: Lsn;
+  readonly head: Lsn;
 }
 
 interface Look {
@@ -23,13 +26,14 @@ interface Look {
   readonly exists: boolean;
   readonly active: boolean | null;
   readonly stands: string | null;
+  readonly head: string;
   readonly invalid: string | null;
 }
 
 /** The books are read by the statement's snapshot, the slot after it: who makes one writes the books last, so books without a slot mean that it is gone. */
 const LOOK = `
   SELECT named.slot AS name, (SELECT position::text FROM outbox_slot) AS left, EXISTS (SELECT 1 FROM outbox) AS rows,
-         s.slot_name IS NOT NULL AS exists, s.active, s.confirmed_flush_lsn::text AS stands,
+         s.slot_name IS NOT NULL AS exists, s.active, s.confirmed_flush_lsn::text AS stands, pg_current_wal_lsn()::text AS head,
          coalesce(s.invalidation_reason, CASE s.wal_status WHEN 'lost' THEN 'its log is gone' END) AS invalid
   FROM (SELECT left('outbox_' || regexp_replace(lower(current_database()), '[^a-z0-9_]', '_', 'g'), 63) AS slot) AS named
   LEFT JOIN pg_replication_slots s ON s.slot_name = named.slot AND s.database = current_database()`;
@@ -41,17 +45,18 @@ const LOOK = `
 export async function lookAtSlot(books: pg.Client, make: (name: string) => Promise<string>): Promise<Slot | undefined> {
   const look = await read(books);
   const { name, left, stands, exists, active } = look;
+  const head = lsnOf(look.head);
   if (left !== null) {
     // One who read the slot may have written the books, moved it and gone, all while we looked: then a second look agrees.
     if (lossOf(look) !== undefined && lossOf(await read(books)) !== undefined) throw new SlotLost(lossOf(look));
-    return { name, position: lsnOf(left), free: active === false };
+    return { name, position: lsnOf(left), free: active === false, stands: lsnOf(stands ?? left), head };
   }
   if (look.rows) throw new SlotLost('Messages still wait in the table "outbox": run with OUTBOX_DRIVER=queue until it is empty, then stop, then start with OUTBOX_DRIVER=wal.');
   if (exists && (active || stands === null)) return undefined;
   const position = stands ?? (await made(name, make));
   if (position === undefined) return undefined;
   await books.query('INSERT INTO outbox_slot (slot, position) VALUES ($1, $2) ON CONFLICT DO NOTHING', [name, position]);
-  return { name, position: lsnOf(position), free: true };
+  return { name, position: lsnOf(position), free: true, stands: lsnOf(position), head };
 }
 
 async function read(books: pg.Client): Promise<Look> {

@@ -65,7 +65,8 @@ export class WalStream {
       application_name: 'relay',
       keepAlive: true,
       connectionTimeoutMillis: 5_000,
-      options: `-c wal_sender_timeout=${SILENT_MS} -c tcp_user_timeout=${SILENT_MS}`,
+      // Not tcp_user_timeout, too: that ends the session of one who lives and reads no more for a while, because the broker is slow.
+      options: `-c wal_sender_timeout=${SILENT_MS}`,
     } as pg.ClientConfig);
     const stream = new WalStream(client, options);
     try {

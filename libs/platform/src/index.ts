@@ -45,5 +45,6 @@ export { RetryBudget, type RetryBudgetOptions } from './resilience/retry-budget.
 export { defineService, type ServiceDefinition } from './service/define-service.ts';
 export { Health, type Check, type HealthReport } from './service/health.ts';
 export { Logger } from './service/logger.ts';
+export { Recurring, type RecurringOptions } from './service/recurring.ts';
 export { runService, type RunningService } from './service/run-service.ts';
 export { StartupFailure } from './service/startup-failure.ts';

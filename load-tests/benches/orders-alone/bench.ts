@@ -15,6 +15,7 @@ export const bench: Bench = {
   title: 'Placing orders at the orders service alone',
   need: ['postgres', 'kafka', 'redis'],
   proves: ['P5'],
+  last: true,
   async measure(setting: Setting): Promise<Measured> {
     const [shop, wrk] = [await setting.shop(), await setting.wrk()];
     const url = await likeOrders(setting.servers.postgres.adminUrl);
@@ -32,14 +33,15 @@ export const bench: Bench = {
           rest: () => sql(url, forgetRows),
         },
       ];
-      for (const { run, rest } of sides) (await run(), await rest());
+      for (const { run, rest } of sides) {
+        await run();
+        await rest();
+      }
       const found = await inTurn(sides, rounds, setting.say);
       const verdicts = [against(found, 'orders', 'Fastify + pg', { id: 'P5', what: 'place-order at the orders service', base: 'bare Fastify + pg, the same rows in one statement', atLeast: 0.6 })];
       return { figures: { verdicts, connections: CONNECTIONS, seconds, rounds: found }, lines: linesOf(found, verdicts), doubts: failures(found) };
     } finally {
       await bare.child.stop();
-      await Promise.all(others.map((name) => shop.shop.restart(name)));
-      await shop.drained();
     }
   },
 };

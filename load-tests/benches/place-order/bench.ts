@@ -3,7 +3,7 @@ import { likeOrders, Pgbench, sql } from '../../lab/pgbench.ts';
 import { forgetRows, oneRoundTrip, sevenRoundTrips } from '../../lab/same-rows.ts';
 import { against, failures, inTurn, linesOf, type Rounds } from '../../lab/versus.ts';
 
-const LOADS = { full: { rounds: 5, seconds: 4 }, quick: { rounds: 1, seconds: 2 } } as const;
+const LOADS = { full: { rounds: 5, seconds: 3 }, quick: { rounds: 1, seconds: 2 } } as const;
 const CLIENTS = 16;
 const [ours, seven, one] = ['gateway', 'pgbench, 7 round trips', 'pgbench, 1 statement'] as const;
 
@@ -22,7 +22,10 @@ export const bench: Bench = {
     const place = async () => wrk.saturate(await shop.orders(shop.shop.urls.gateway, '/v1/orders'), { seconds, connections: CLIENTS, processes });
     const bare = (name: string, text: string) => ({ name, run: () => pgbench.saturate(url, text, load), rest: () => sql(url, forgetRows) });
     const sides = [{ name: ours, run: place, rest: async () => void (unfinished += await shop.drained()) }, bare(seven, sevenRoundTrips), bare(one, oneRoundTrip)];
-    for (const { run, rest } of sides) (await run(), await rest());
+    for (const { run, rest } of sides) {
+      await run();
+      await rest();
+    }
     const found = await inTurn(sides, rounds, setting.say);
     const what = 'place-order through the gateway';
     const verdicts = [

@@ -12,7 +12,7 @@ export interface Patch {
   readonly caughtBy: string;
 }
 
-const eventStore = { file: 'libs/eventing/src/event-store.ts', caughtBy: 'libs/eventing/src/event-store.int.spec.ts' };
+const append = { file: 'libs/eventing/src/append.ts', caughtBy: 'libs/eventing/src/event-store.int.spec.ts' };
 const effect = { file: 'libs/eventing/src/effect.ts', caughtBy: 'libs/eventing/src/consumer-runtime.int.spec.ts' };
 const settling = { file: 'libs/eventing/src/settling.ts', caughtBy: 'libs/eventing/src/consumer-runtime.int.spec.ts' };
 const relay = { file: 'libs/eventing/src/queue-relay.ts', caughtBy: 'libs/eventing/src/queue-relay.int.spec.ts' };
@@ -25,7 +25,7 @@ export const patches: readonly Patch[] = [
   {
     name: 'an answer is not kept under its Idempotency-Key',
     invariant: 'I1',
-    ...eventStore,
+    ...append,
     find: 'FROM whole WHERE $16::text IS NOT NULL AND whole.appended > 0',
     replace: 'FROM whole WHERE $16::text IS NOT NULL AND whole.appended > 999',
   },
@@ -40,14 +40,14 @@ export const patches: readonly Patch[] = [
   {
     name: 'what was appended is not announced',
     invariant: 'I2',
-    ...eventStore,
+    ...append,
     find: 'WHERE whole.appended > 0) AS messages',
     replace: 'WHERE whole.appended > 999) AS messages',
   },
   {
     name: 'an event is announced under a new id each time',
     invariant: 'I2',
-    ...eventStore,
+    ...append,
     find: 'ids[sequence - expectedVersion - 1], append.recordedAt',
     replace: 'undefined, append.recordedAt',
   },
@@ -61,7 +61,7 @@ export const patches: readonly Patch[] = [
   {
     name: 'an append does not note the message that caused it',
     invariant: 'I3',
-    ...eventStore,
+    ...append,
     find: 'SELECT $11, $12 FROM whole WHERE $12::text IS NOT NULL AND whole.appended > 0',
     replace: 'SELECT $11, $12 FROM whole WHERE $12::text IS NOT NULL AND whole.appended > 999',
   },
@@ -127,7 +127,7 @@ export const patches: readonly Patch[] = [
   {
     name: 'a deadline is not written down',
     invariant: 'I6',
-    ...eventStore,
+    ...append,
     find: 'FROM whole WHERE $20::timestamptz IS NOT NULL AND whole.appended > 0',
     replace: 'FROM whole WHERE $20::timestamptz IS NOT NULL AND whole.appended > 999',
   },
@@ -152,6 +152,14 @@ export const patches: readonly Patch[] = [
     ...relay,
     find: 'const REBALANCE_EVERY_MS = 1_000;',
     replace: 'const REBALANCE_EVERY_MS = 3_600_000;',
+  },
+  {
+    name: 'what an invalidation has outdated is read from the cache',
+    invariant: 'I8',
+    file: 'libs/platform/src/cache/cache.ts',
+    caughtBy: 'libs/platform/src/cache/cache.spec.ts',
+    find: 'if (!kept?.current) return undefined;',
+    replace: 'if (!kept) return undefined;',
   },
   {
     name: 'whoever comes second under a key gets no answer',

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
-import type { Database, Transaction } from '@shop/platform';
+import { Injectable } from '@nestjs/common';
+import { Database, type Transaction } from '@shop/platform';
 import { errors, Provider, type Adapter, type AdapterPayload } from 'oidc-provider';
 
 /** Seconds in which a refresh token used twice is taken for two tabs or a lost answer, not for theft. */
@@ -98,6 +99,23 @@ export async function endSession(database: Database, uid: string): Promise<void>
 /** Ends everything that a person has under way: sessions, codes, grants and their refresh tokens. */
 export async function endAll(tx: Transaction, accountId: string): Promise<void> {
   await tx.query(`DELETE FROM oidc_artifacts WHERE payload ? 'accountId' AND payload ->> 'accountId' = $1`, [accountId], 'oidc-end-all');
+}
+
+/** Where the library's things are kept, one store for each kind. */
+export abstract class Artifacts {
+  /** `reused` is told before a code or a refresh token that was used already is answered. */
+  abstract store(model: string, reused: (payload: AdapterPayload) => Promise<void>): Adapter;
+}
+
+@Injectable()
+export class PostgresArtifacts extends Artifacts {
+  constructor(private readonly database: Database) {
+    super();
+  }
+
+  override store(model: string, reused: (payload: AdapterPayload) => Promise<void>): Adapter {
+    return new ArtifactStore(model, this.database, reused);
+  }
 }
 
 /** Of one length, and whatever a stranger sends as an id is one that Postgres can take. */

@@ -8,7 +8,7 @@ import type { Audit } from '../audit/audit.ts';
 import type { AuthConfig } from '../auth.config.ts';
 import { renderFailure } from '../sign-in/pages.ts';
 import { signedOutPage, signOutPage } from '../sign-in/sign-out-pages.ts';
-import { ArtifactStore, endSession } from './artifact-store.ts';
+import { endSession, type Artifacts } from './artifact-store.ts';
 import { auditProvider, noteReuse } from './audited-provider.ts';
 import { clients, ourClients, resources } from './clients.ts';
 import { existingGrant, shop } from './grants.ts';
@@ -33,6 +33,7 @@ const lifetimes = {
 export interface ProviderParts {
   readonly config: AuthConfig;
   readonly database: Database;
+  readonly artifacts: Artifacts;
   readonly accounts: Accounts;
   readonly audit: Audit;
   readonly logger: Logger;
@@ -42,9 +43,9 @@ export interface ProviderParts {
  * The certified OpenID Connect provider, told what this shop wants of it; the first key signs. Every default that would print a notice at
  * run time is answered here, so that nothing but the logger writes to stdout (a test counts the lines).
  */
-export function openIdProvider({ config, database, accounts, audit, logger }: ProviderParts, keys: JWK[]): Provider {
+export function openIdProvider({ config, database, artifacts, accounts, audit, logger }: ProviderParts, keys: JWK[]): Provider {
   const provider = new Provider(config.ISSUER, {
-    adapter: (model) => new ArtifactStore(model, database, (reused) => noteReuse(audit, model, reused)),
+    adapter: (model) => artifacts.store(model, (reused) => noteReuse(audit, model, reused)),
     jwks: { keys },
     clients: clients(config),
     clientDefaults: { id_token_signed_response_alg: signingAlgorithm },

@@ -21,7 +21,7 @@ beforeAll(async () => {
   running = await runService(gateway, {
     ISSUER: 'http://shop.example/oidc',
     JWKS_URL: elsewhere,
-    LOG_LEVEL: 'silent',
+    LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0',
     AUTH_URLS: elsewhere,
     CATALOG_URLS: elsewhere,
     ORDERS_URLS: elsewhere,

@@ -18,7 +18,7 @@ afterAll(() => Promise.all([behind.stop(), tokens.stop()]));
 /** A gateway that takes this much. */
 async function door(RATE_LIMITS: string, more: Record<string, string> = {}): Promise<(path: string, init?: RequestInit) => Promise<Response>> {
   const urls = { AUTH_URLS: behind.url, CATALOG_URLS: behind.url, ORDERS_URLS: behind.url, NOTIFICATIONS_URLS: behind.url };
-  const service = await runService(gateway, { ISSUER: issuer, JWKS_URL: tokens.jwksUrl, LOG_LEVEL: 'silent', ...urls, RATE_LIMITS, ...more });
+  const service = await runService(gateway, { ISSUER: issuer, JWKS_URL: tokens.jwksUrl, LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0', ...urls, RATE_LIMITS, ...more });
   running.push(service);
   return (path, init) => fetch(service.url + path, init);
 }

@@ -12,7 +12,7 @@ function gatewayTo(settings: Record<string, string>, ...authUrls: string[]): Pro
   return runService(gateway, {
     ISSUER: 'https://shop.example:8443/oidc',
     JWKS_URL: elsewhere,
-    LOG_LEVEL: 'silent',
+    LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0',
     AUTH_URLS: authUrls.join(),
     CATALOG_URLS: elsewhere,
     ORDERS_URLS: elsewhere,

@@ -16,7 +16,7 @@ let running: RunningService;
 beforeAll(async () => {
   [behind, tokens] = await Promise.all([FakeService.start(), fakeIssuer(issuer)]);
   const { url } = behind;
-  running = await runService(gateway, { ISSUER: issuer, JWKS_URL: tokens.jwksUrl, LOG_LEVEL: 'silent', AUTH_URLS: url, CATALOG_URLS: url, ORDERS_URLS: url, NOTIFICATIONS_URLS: url });
+  running = await runService(gateway, { ISSUER: issuer, JWKS_URL: tokens.jwksUrl, LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0', AUTH_URLS: url, CATALOG_URLS: url, ORDERS_URLS: url, NOTIFICATIONS_URLS: url });
 });
 afterAll(async () => {
   await running.close();

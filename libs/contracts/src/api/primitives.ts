@@ -18,5 +18,8 @@ export const limit = inQuery(z.int().min(1).max(100)).default(20);
 /** Where the page before ended; opaque, and good for the same filter and sort only. */
 export const cursor = z.string().max(400).optional();
 
-/** Text that Postgres keeps as it is: no control characters, which it or a mail header would choke on, and no half of a surrogate pair. */
-export const plainText = z.string().regex(/^[^\p{Cc}\p{Cs}]*$/u, 'Plain text, without control characters.');
+/**
+ * Text that Postgres keeps as it is: no control characters, which it or a mail header would choke on, and no half of a surrogate pair. The
+ * pattern is one that every language reads, because clients find it in the document.
+ */
+export const plainText = z.string().regex(/^[^\u0000-\u001f\u007f-\u009f]*$/, 'Plain text, without control characters.').refine((text) => text.isWellFormed(), 'Plain text, without broken characters.');

@@ -59,7 +59,7 @@ export class RabbitBus extends MessageBus {
       throw error;
     });
     try {
-      await inTime(Promise.all(messages.map((message) => confirmed(publisher, message))));
+      await inTime(messages, (message) => confirmed(publisher, message));
     } catch (error) {
       void this.#drop();
       const { failure } = publisher;
@@ -106,7 +106,12 @@ function confirmed({ channel }: Publisher, { topic, key, value, headers }: BusMe
   });
 }
 
-async function inTime(work: Promise<unknown>): Promise<void> {
+/** A lane that confirms nothing has no leader: the error says which, since the broker does not. */
+async function inTime(messages: readonly BusMessage[], confirm: (message: BusMessage) => Promise<void>): Promise<void> {
+  const open = new Set(messages);
+  const work = Promise.all(messages.map((message) => confirm(message).then(() => open.delete(message))));
   const late = sleep(PUBLISH_DEADLINE_MS, 'late', { ref: false });
-  if ((await Promise.race([work, late])) === 'late') throw new Error(`RabbitMQ confirmed nothing for ${PUBLISH_DEADLINE_MS / 1000} s`);
+  if ((await Promise.race([work, late])) !== 'late') return;
+  const lanes = new Set([...open].map(({ topic, key }) => (key === undefined ? topic : `${topic} ${laneOf(key)}`)));
+  throw new Error(`RabbitMQ confirmed nothing for ${PUBLISH_DEADLINE_MS / 1000} s on these topics and lanes: ${[...lanes].join(', ')} (docs/adr/0013, "Known")`);
 }

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeWith } from '@shop/testing';
-import { describe, expect, it, vi } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { busTraits } from '../bus-traits.ts';
 import { messageBusContract } from '../message-bus.contract.ts';
+import { absentBrokerContract, browsingContract } from '../queueing-broker.contract.ts';
 import { browse } from './browse.ts';
 import { SqsBus } from './sqs-bus.ts';
 import { makeQueues, VISIBILITY_S } from './topology.ts';
@@ -11,19 +12,7 @@ import { makeQueues, VISIBILITY_S } from './topology.ts';
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 const open = (url: string) => new SqsBus({ url, clientId: 'spec', log });
 
-describe('a subscription whose SQS is away', () => {
-  it('holds nobody up, neither at the start nor at the end, and says for how long nobody has answered', async () => {
-    const bus = open('http://any:any@127.0.0.1:1');
-    const began = Date.now();
-    const subscription = await bus.subscribe({ group: 'any', topics: ['any'], maxInFlight: 1, handle: async () => {} });
-    expect(Date.now() - began).toBeLessThan(1_000);
-    await sleep(1_200);
-    expect(subscription.idleMs()).toBeGreaterThanOrEqual(1_000);
-    await expect(bus.publish([{ topic: 'any', value: '1' }])).rejects.toThrow('ECONNREFUSED');
-    await bus.close();
-    expect(Date.now() - began).toBeLessThan(5_000);
-  });
-});
+absentBrokerContract('SQS', () => open('http://any:any@127.0.0.1:1'));
 
 describeWith('sqs', 'SQS', ({ url }) => {
   async function newTopic(...groups: string[]) {
@@ -33,18 +22,7 @@ describeWith('sqs', 'SQS', ({ url }) => {
   }
   messageBusContract({ name: 'sqs', open: () => open(url), topic: newTopic, traits: busTraits.sqs });
 
-  it('shows what waits where nobody reads, again and again, and it stays there', async () => {
-    const topic = `contract-${randomUUID().slice(0, 8)}.dead-letters`;
-    await makeQueues(url, { [topic]: [topic] });
-    const bus = open(url);
-    await bus.publish(Array.from({ length: 15 }, (_, n) => ({ topic, key: `k${n}`, value: String(n), headers: { why: 'because' } })));
-    const looks = [await browse(url, topic), await browse(url, topic)];
-    for (const look of looks) expect(look.map(({ value }) => Number(value)).toSorted((a, b) => a - b)).toEqual(Array.from({ length: 15 }, (_, n) => n));
-    expect(looks[0]).toContainEqual(expect.objectContaining({ topic, key: 'k3', value: '3', headers: expect.objectContaining({ why: 'because' }) }));
-    const ids = looks.map((look) => look.map(({ id }) => id).toSorted());
-    expect(ids[0]).toEqual(ids[1]);
-    await bus.close();
-  });
+  browsingContract({ open: () => open(url), makeGroup: (group) => makeQueues(url, { [group]: [group] }), browse: (group) => browse(url, group) });
 
   it('hides a message from others for as long as it is in hand', async () => {
     const group = `g-${randomUUID().slice(0, 8)}`;

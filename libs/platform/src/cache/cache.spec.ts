@@ -71,7 +71,7 @@ describe('a value', () => {
     expect(new Set(readings.map(({ value, ageMs, outcome }) => `${value} ${ageMs} ${outcome}`))).toEqual(new Set(['value 1 2500 stale']));
     await settled();
     letGo('new');
-    await vi.waitFor(async () => expect((await read(here)).value).toBe('new'));
+    await vi.waitFor(async () => expect((await read(here)).value).toBe('new'), { timeout: 10_000 });
     expect(loads).toBe(2);
   });
 
@@ -114,7 +114,8 @@ describe('a value', () => {
 
 describe('many readers of what is not there', () => {
   it('ask the origin once, from however many instances', async () => {
-    const caches = [open(), open(), open()];
+    // Nobody runs out of patience here, however slow the machine.
+    const caches = [open({ patienceMs: 60_000 }), open({ patienceMs: 60_000 }), open({ patienceMs: 60_000 })];
     const { letGo } = gate();
     const reading = Promise.all(Array.from({ length: 300 }, (_, n) => read(caches[n % 3] as Cache)));
     await settled();

@@ -94,6 +94,8 @@ export const busSettings = {
 export const outboxSettings = {
   /** How its messages are left and found: all instances of a service the same. */
   OUTBOX_DRIVER: z.enum(['queue', 'wal']).default('queue'),
+  /** The same database under the same role, past a pooler where DATABASE_URL leads to one: the relay lives in sessions. */
+  DATABASE_DIRECT_URL: databaseSettings.DATABASE_URL.optional(),
   /** For wal: the same database, directly, under a role that may replicate. */
   REPLICATION_URL: databaseSettings.DATABASE_URL.optional(),
 } satisfies z.ZodRawShape;

@@ -54,6 +54,15 @@ it('applies only what has been added since', async () => {
   expect(await migrate(url, [set('shop', { '0001-one.sql': one, '0002-two.sql': two })])).toEqual(['shop/0002-two.sql']);
 });
 
+it('expands as far as the running version does not mind, and contracts when it is gone', async () => {
+  const shop = set('shop', { '0001-one.sql': one, '0002-gone.sql': '-- contract\n-- no-transaction\nDROP TABLE one', '0003-two.sql': two });
+  const other = set('other', { '0001-four.sql': 'CREATE TABLE four (id int)' });
+  expect(await migrate(url, [shop, other], { phase: 'expand' })).toEqual(['shop/0001-one.sql', 'other/0001-four.sql']);
+  expect(await migrate(url, [shop, other], { phase: 'expand' })).toEqual([]);
+  expect(await migrate(url, [shop, other], { phase: 'contract' })).toEqual(['shop/0002-gone.sql', 'shop/0003-two.sql']);
+  expect(await tables()).toEqual(['four', 'three', 'two']);
+});
+
 it('lets several start at once: each file is applied once', async () => {
   const shop = set('shop', { '0001-one.sql': one, '0002-two.sql': two });
   const applied = await Promise.all(Array.from({ length: 5 }, () => migrate(url, [shop])));
@@ -93,7 +102,22 @@ it('gives up on a table that is in use, instead of making everybody wait behind 
   await migrate(url, [set('shop', { '0001-one.sql': one })]);
   await database.query('BEGIN; LOCK TABLE one IN ACCESS SHARE MODE');
   const altering = set('shop', { '0001-one.sql': one, '0002-alter.sql': 'ALTER TABLE one ADD COLUMN name text' });
-  await expect(migrate(url, [altering], { lockTimeout: 100 })).rejects.toThrow('shop/0002-alter.sql failed: canceling statement due to lock timeout');
+  await expect(migrate(url, [altering], { lockTimeout: 100, patience: 0 })).rejects.toThrow('shop/0002-alter.sql failed: canceling statement due to lock timeout');
   await database.query('ROLLBACK');
   expect(await migrate(url, [altering], { lockTimeout: 100 })).toEqual(['shop/0002-alter.sql']);
+});
+
+it('tries again until the table is free, and lets everybody pass meanwhile', async () => {
+  await migrate(url, [set('shop', { '0001-one.sql': one })]);
+  await database.query('BEGIN; LOCK TABLE one IN ACCESS SHARE MODE');
+  let done = false;
+  const altering = migrate(url, [set('shop', { '0001-one.sql': one, '0002-alter.sql': 'ALTER TABLE one ADD COLUMN name text' })], { lockTimeout: 50 }).finally(() => (done = true));
+  // Another reader comes through while it waits, as often as it likes.
+  const reader = new pg.Client({ connectionString: url, query_timeout: 10_000 });
+  await reader.connect();
+  for (let times = 0; times < 20; times++) await reader.query('SELECT count(*) FROM one');
+  await reader.end();
+  expect(done).toBe(false);
+  await database.query('COMMIT');
+  expect(await altering).toEqual(['shop/0002-alter.sql']);
 });

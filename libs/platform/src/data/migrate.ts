@@ -1,7 +1,9 @@
 import { hash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { lockTimedOut } from './pg-errors.ts';
 
 /** A folder of numbered SQL files, `0001-what.sql`, that belong to one owner. */
 export interface MigrationSet {
@@ -10,8 +12,12 @@ export interface MigrationSet {
 }
 
 export interface MigrateOptions {
-  /** How long a migration waits for a lock, in ms: while it waits, everybody queues behind it. */
+  /** How long a migration waits for a lock, in ms (200): while it waits, everybody queues behind it. */
   readonly lockTimeout?: number;
+  /** `expand`: only what the running version does not mind, which is everything before the first pending file whose first line is `-- contract`. */
+  readonly phase?: 'expand' | 'contract';
+  /** For how long it is tried again and again, in ms (60,000), when it did not get its lock: a report may take its time, and nobody waits for it meanwhile. */
+  readonly patience?: number;
 }
 
 interface Migration {
@@ -23,13 +29,19 @@ interface Migration {
 
 type Applied = Omit<Migration, 'sql'>;
 
+/** A pause between two attempts, in ms: those who queued behind the last one go first. */
+const PAUSE_MS = 300;
+/** For what holds nobody up while it waits, in ms. */
+const LONG_MS = 60_000;
+
 /** The advisory lock of everybody who migrates this database. */
 const ours = 7_203_948_113;
 
 /**
- * Brings a database up to date, as its owner: the files of each set in order, each in its own transaction, unless its first
- * line is `-- no-transaction` (then it holds one statement, such as CREATE INDEX CONCURRENTLY). Several may start at once: one
- * works, the others wait. An applied file that has changed since, or a new one numbered below an applied one, is refused.
+ * Brings a database up to date, as its owner: the files of each set in order, each in its own transaction, unless a line of the
+ * comment it begins with is `-- no-transaction` (then it holds one statement, such as CREATE INDEX CONCURRENTLY). One that does not get
+ * its lock at once is tried again: practices/migrations shows what waiting for it would do. Several may start at once: one works, the
+ * others wait. An applied file that has changed since, or a new one numbered below an applied one, is refused.
  * Returns what was applied now, as `set/file`.
  */
 export async function migrate(adminUrl: string, sets: readonly MigrationSet[], options: MigrateOptions = {}): Promise<string[]> {
@@ -37,10 +49,9 @@ export async function migrate(adminUrl: string, sets: readonly MigrationSet[], o
   const client = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 5_000, keepAlive: true, application_name: 'shop-migrate' });
   await client.connect();
   try {
-    await client.query(`SET lock_timeout = 60000`);
+    await client.query(`SET lock_timeout = ${LONG_MS}`);
     await client.query('SELECT pg_advisory_lock($1)', [ours]);
-    await client.query(`SET lock_timeout = ${Math.trunc(options.lockTimeout ?? 5_000)}`);
-    return await applyAll(client, files);
+    return await applyAll(client, files, options);
   } finally {
     await client.end();
   }
@@ -59,13 +70,14 @@ async function read({ name: set, dir }: MigrationSet): Promise<Migration[]> {
   );
 }
 
-async function applyAll(client: pg.Client, files: readonly Migration[]): Promise<string[]> {
+async function applyAll(client: pg.Client, files: readonly Migration[], options: MigrateOptions): Promise<string[]> {
   await client.query(`CREATE TABLE IF NOT EXISTS schema_migrations (
     set text NOT NULL, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (set, name))`);
   const { rows } = await client.query<Applied>('SELECT set, name, checksum FROM schema_migrations ORDER BY set, name');
   const pending = [...Map.groupBy(files, ({ set }) => set)].flatMap(([set, ofSet]) => pendingOf(ofSet, rows.filter((row) => row.set === set)));
-  for (const migration of pending) await apply(client, migration);
-  return pending.map(({ set, name }) => `${set}/${name}`);
+  const now = options.phase === 'expand' ? expanding(pending) : pending;
+  for (const migration of now) await applyWhenFree(client, migration, options);
+  return now.map(({ set, name }) => `${set}/${name}`);
 }
 
 /**
@@ -83,10 +95,35 @@ function pendingOf(files: readonly Migration[], applied: readonly Applied[]): re
   return files.slice(applied.length);
 }
 
+/** What comes after a contracting file of its set waits with it: the order of files is the order of changes. */
+function expanding(pending: readonly Migration[]): readonly Migration[] {
+  const waiting = new Set<string>();
+  return pending.filter(({ set, sql }) => {
+    if (marks(sql).includes('-- contract')) waiting.add(set);
+    return !waiting.has(set);
+  });
+}
+
+/** The lines of comment that a file begins with. */
+const marks = (sql: string): string[] => (/^(--.*\n)*/.exec(sql)?.[0] ?? '').split('\n');
+
+/** Asks for the lock for a moment, and again a moment later. What runs outside a transaction holds nobody up, and half done it is not tried again. */
+async function applyWhenFree(client: pg.Client, migration: Migration, { lockTimeout = 200, patience = 60_000 }: MigrateOptions): Promise<void> {
+  const alone = marks(migration.sql).includes('-- no-transaction');
+  await client.query(`SET lock_timeout = ${alone ? LONG_MS : Math.trunc(lockTimeout)}`);
+  for (const until = performance.now() + patience; ; await sleep(PAUSE_MS)) {
+    try {
+      return await apply(client, migration);
+    } catch (error) {
+      if (alone || !lockTimedOut(error) || performance.now() > until) throw error;
+    }
+  }
+}
+
 async function apply(client: pg.Client, { set, name, sql, checksum }: Migration): Promise<void> {
   const record = () => client.query('INSERT INTO schema_migrations (set, name, checksum) VALUES ($1, $2, $3)', [set, name, checksum]);
   try {
-    if (sql.startsWith('-- no-transaction')) {
+    if (marks(sql).includes('-- no-transaction')) {
       await client.query(sql);
       await record();
       return;

@@ -1,11 +1,11 @@
-import type { Type } from '@nestjs/common';
+import type { DynamicModule, Type } from '@nestjs/common';
 import type { ConfigClass } from '../config/config.ts';
 
 /** All that is special about a service; the rest comes from the platform. */
 export interface ServiceDefinition {
   readonly name: string;
   readonly config: ConfigClass;
-  readonly module: Type<unknown>;
+  readonly module: Type<unknown> | DynamicModule;
   /** Strangers and browsers talk to it directly. */
   readonly public?: boolean;
 }

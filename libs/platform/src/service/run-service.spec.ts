@@ -45,7 +45,8 @@ describe('a service that stops', () => {
 
 describe('a service that stops behind a load balancer', () => {
   it('is not ready, and serves on for as long as others need to notice, each answer on a connection being the last', async () => {
-    const stopping = await runService(tiny, { ...env('soon'), SHUTDOWN_DELAY_MS: '300' });
+    // Longer than a busy machine takes to connect twice: afterwards nobody listens any more.
+    const stopping = await runService(tiny, { ...env('soon'), SHUTDOWN_DELAY_MS: '3000' });
     const closed = stopping.close();
     const [ready, served] = await Promise.all([fetch(`${stopping.url}/health/ready`), fetch(`${stopping.url}/things`)]);
     expect([ready.status, await ready.json()]).toEqual([503, { status: 'failing', checks: { service: 'draining' } }]);

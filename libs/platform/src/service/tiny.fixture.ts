@@ -107,7 +107,7 @@ export async function startIssuer() {
     env: (greeting: string) => ({
       ISSUER: issuer,
       JWKS_URL: `http://127.0.0.1:${port}/jwks`,
-      LOG_LEVEL: 'silent',
+      LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0',
       GREETING: greeting,
       REQUEST_BUDGET_MS: '2000',
     }),

@@ -1,0 +1,99 @@
+import { join, resolve } from 'node:path';
+import type { ServiceName } from '../environment.ts';
+import { render, type Manifest } from './kustomize.ts';
+
+export const repository = resolve(import.meta.dirname, '../..');
+export const folder = join(repository, 'k8s');
+export const overlays = ['dev', 'staging', 'prod'] as const;
+
+interface EnvVar {
+  name: string;
+  value?: string;
+  valueFrom?: { secretKeyRef: { name: string; key: string } };
+}
+
+export interface Container {
+  name: string;
+  image: string;
+  args?: string[];
+  env?: EnvVar[];
+  envFrom?: { configMapRef: { name: string } }[];
+  ports?: { name: string; containerPort: number }[];
+  securityContext: Record<string, unknown>;
+  resources: { requests: Record<string, string>; limits: Record<string, string> };
+  startupProbe?: Probe;
+  livenessProbe?: Probe;
+  readinessProbe?: Probe;
+}
+
+interface Probe {
+  httpGet?: { path: string; port: string };
+  periodSeconds: number;
+  failureThreshold?: number;
+}
+
+export interface PodSpec {
+  serviceAccountName?: string;
+  automountServiceAccountToken: boolean;
+  terminationGracePeriodSeconds?: number;
+  securityContext: Record<string, unknown>;
+  containers: Container[];
+}
+
+interface ExternalSecret {
+  spec: { data: { secretKey: string }[]; target?: { template?: { data?: Record<string, string> } } };
+}
+
+/** One overlay as it is applied. */
+export class Overlay {
+  readonly manifests: readonly Manifest[];
+
+  constructor(name: string) {
+    this.manifests = render(join(folder, 'overlays', name));
+  }
+
+  all<T = Manifest>(kind: string): (T & Manifest)[] {
+    return this.manifests.filter((each) => each.kind === kind) as (T & Manifest)[];
+  }
+
+  find<T = Manifest>(kind: string, name: string): (T & Manifest) | undefined {
+    return this.all<T>(kind).find(({ metadata }) => metadata.name === name);
+  }
+
+  get<T = Manifest>(kind: string, name: string): T & Manifest {
+    const found = this.find<T>(kind, name);
+    if (!found) throw new Error(`There is no ${kind} ${name}.`);
+    return found;
+  }
+
+  /** The pods of our own making, by the name of who makes them. */
+  pods(): [name: string, pod: PodSpec][] {
+    const templates = ['Deployment', 'Job'].flatMap((kind) => this.all<{ spec: { template: { spec: PodSpec } } }>(kind));
+    return templates.map(({ kind, metadata, spec }) => [`${kind} ${metadata.name}`, spec.template.spec]);
+  }
+
+  pod(service: ServiceName): PodSpec {
+    return this.get<{ spec: { template: { spec: PodSpec } } }>('Deployment', service).spec.template.spec;
+  }
+
+  container(service: ServiceName): Container {
+    return this.pod(service).containers.find(({ name }) => name === 'service')!;
+  }
+
+  /** What its process will find in its environment; a secret's value as the template that makes it, or as the name of the key. */
+  environment(service: ServiceName): Record<string, string> {
+    const { envFrom = [], env = [] } = this.container(service);
+    const settings = envFrom.map(({ configMapRef: { name } }) => this.get<{ data: Record<string, string> }>('ConfigMap', name).data);
+    const own = env.map(({ name, value, valueFrom }) => [name, valueFrom ? this.secret(valueFrom.secretKeyRef) : value!]);
+    return { ...Object.assign({}, ...settings), ...Object.fromEntries(own) };
+  }
+
+  /** Throws unless something fetches that key of that Secret. */
+  private secret({ name, key }: { name: string; key: string }): string {
+    const { data, target } = this.get<ExternalSecret>('ExternalSecret', name).spec;
+    const made = target?.template?.data;
+    const value = made ? made[key] : data.find(({ secretKey }) => secretKey === key)?.secretKey;
+    if (value === undefined) throw new Error(`ExternalSecret ${name} has no ${key}.`);
+    return value;
+  }
+}

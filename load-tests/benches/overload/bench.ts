@@ -1,0 +1,36 @@
+import { spread, type Bench, type Measured, type Setting } from '../../lab/bench.ts';
+import { lost, pace, type Paced } from '../../lab/pace.ts';
+import { judged, type Round, type Verdict } from '../../lab/versus.ts';
+
+const LOADS = { full: { rounds: 3, seconds: 3 }, quick: { rounds: 1, seconds: 2 } } as const;
+const TIMES = 3;
+const [GOODPUT, SLOWER, REFUSED_MS] = [0.8, 3, 20];
+
+/** First as many as it can take, then three times as many, whether it can or not. */
+export const bench: Bench = {
+  title: 'Three times as many orders as there is room for',
+  need: ['postgres', 'kafka', 'redis'],
+  proves: ['P10'],
+  async measure(setting: Setting): Promise<Measured> {
+    const { rounds, seconds } = LOADS[setting.quick ? 'quick' : 'full'];
+    const [shop, wrk] = [await setting.shop(), await setting.wrk()];
+    const plan = () => shop.orders(shop.shop.urls.gateway, '/v1/orders');
+    const found: { peak: Round; flood: Paced }[] = [];
+    for (let round = 1; round <= rounds; round++) {
+      const peak = await wrk.saturate(await plan(), { seconds, connections: 16, processes: shop.pids('gateway', 'orders', 'postgres') });
+      await shop.drained();
+      const flood = await pace(await plan(), { perSecond: Math.max(1, TIMES * peak.perSecond), seconds });
+      await shop.drained();
+      found.push({ peak, flood });
+      setting.say(`round ${round} of ${rounds}: ${peak.perSecond} a second at its peak, ${flood.accepted.perSecond} of ${TIMES} times as many; ${JSON.stringify(flood.statuses)}`);
+    }
+    const goodput = spread(found.map(({ peak, flood }) => flood.accepted.perSecond / peak.perSecond));
+    const slower = spread(found.map(({ peak, flood }) => flood.accepted.p99Ms / (peak.p99Ms ?? NaN)));
+    const refused = spread(found.map(({ flood }) => flood.refused.p99Ms));
+    const lostOnes = found.reduce((sum, { flood }) => sum + lost(flood), 0);
+    const met = goodput.median >= GOODPUT && slower.median <= SLOWER && refused.median <= REFUSED_MS && lostOnes === 0;
+    const measured = `${goodput.median} × its peak (${goodput.min} – ${goodput.max}), accepted p99 ${slower.median} ×, refused p99 ${refused.median} ms, ${lostOnes} neither`;
+    const verdict: Verdict = { id: 'P10', what: 'overload: three times the orders there is room for', base: 'its own peak', goal: `goodput ≥ ${GOODPUT} ×, accepted p99 ≤ ${SLOWER} ×, the rest 429 or 503 within ${REFUSED_MS} ms`, measured, verdict: judged(goodput, met), ratio: goodput };
+    return { figures: { verdicts: [verdict], seconds, rounds: found }, lines: [`P10 ${measured}; goal ${verdict.goal}: ${verdict.verdict}`], doubts: [] };
+  },
+};
