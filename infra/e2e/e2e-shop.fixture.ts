@@ -173,11 +173,16 @@ export class Customer {
   ) {}
 
   async ask<T = OrderView>(path: string, init: Request = {}): Promise<Answer<T>> {
+    return this.shop.ask<T>(path, { ...init, headers: { authorization: await this.authorization(), ...init.headers } });
+  }
+
+  /** The header that says who they are. */
+  async authorization(): Promise<string> {
     if (Date.now() - this.since > TOKEN_AGE_MS) {
       this.token = await this.signInAgain();
       this.since = Date.now();
     }
-    return this.shop.ask<T>(path, { ...init, headers: { authorization: `Bearer ${this.token}`, ...init.headers } });
+    return `Bearer ${this.token}`;
   }
 
   /** POST /v1/orders with a body of any shape, even a wrong one. */

@@ -60,14 +60,15 @@ export async function fakeIssuer(issuer: string) {
   return {
     jwksUrl: keys.url,
     stop: () => keys.stop(),
-    token: (scope: string, roles: readonly string[] = ['customer']) =>
+    /** `lasts`: as jose says it, `5m`. */
+    token: (scope: string, roles: readonly string[] = ['customer'], lasts = '5m') =>
       new SignJWT({ client_id: 'shop-cli', scope, roles })
         .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'spec' })
         .setIssuer(issuer)
         .setAudience('shop')
         .setSubject('customer-1')
         .setIssuedAt()
-        .setExpirationTime('5m')
+        .setExpirationTime(lasts)
         .sign(privateKey),
   };
 }

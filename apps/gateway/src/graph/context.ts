@@ -6,3 +6,8 @@ export interface GraphContext {
   readonly request: FastifyRequest;
   readonly loads: Loads;
 }
+
+/** The same of an operation that goes on until its socket ends. */
+export interface SocketContext extends GraphContext {
+  readonly ends: AbortSignal;
+}

@@ -11,6 +11,10 @@ import { BatchedLoads, LoadsFactory } from './loads.ts';
 import { NotificationsResolver } from './notifications.resolver.ts';
 import { OrderLinesResolver, OrdersResolver } from './orders.resolver.ts';
 import { ProductsResolver } from './products.resolver.ts';
+import { OrderStatesResolver } from './subscriptions/order-states.resolver.ts';
+import { OrderStates } from './subscriptions/order-states.ts';
+import { SocketProtocol } from './subscriptions/protocol.ts';
+import { Sockets } from './subscriptions/sockets.ts';
 
 /** One graph over everything behind the door (docs/graphql.md). */
 @Module({
@@ -25,6 +29,10 @@ import { ProductsResolver } from './products.resolver.ts';
     OrdersResolver,
     OrderLinesResolver,
     NotificationsResolver,
+    OrderStatesResolver,
+    OrderStates,
+    SocketProtocol,
+    Sockets,
   ],
 })
 export class GraphModule {}

@@ -36,7 +36,7 @@ export class OrdersResolver {
   }
 
   @Mutation(() => Order, {
-    description: 'Places an order and answers as soon as it is recorded: stock and payment follow. The same key again gets the same answer.',
+    description: 'Places an order and answers as soon as it is recorded; watch `orderState` for the rest. The same key again gets the same answer.',
   })
   @RequireScope('orders:write')
   async placeOrder(

@@ -14,6 +14,7 @@ const texts = [
   'query Notifications($limit: Int, $after: String) { notifications(limit: $limit, after: $after) { items { id kind channel orderId status createdAt sentAt } nextCursor } }',
   'mutation PlaceOrder($input: PlaceOrderInput!, $key: String) { placeOrder(input: $input, idempotencyKey: $key) { id status total currency version } }',
   'mutation CancelOrder($id: ID!, $ifVersion: Int) { cancelOrder(id: $id, ifVersion: $ifVersion) { id status version cancellation } }',
+  'subscription OrderState($id: ID!, $after: Int) { orderState(id: $id, after: $after) { orderId version status cancellation at } }',
 ];
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');

@@ -1,0 +1,101 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { Health, Logger } from '@shop/platform';
+import { handleProtocols, type Server as Protocol } from 'graphql-ws';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { SocketProtocol, type Extra } from './protocol.ts';
+
+/** How many sockets an instance holds at most; beyond, another instance may have room. */
+const MOST_SOCKETS = 2_000;
+/** A document of an operation and its variables. */
+const MOST_BYTES = 16 * 1024;
+/** A peer that does not answer one ping before the next is gone, in ms. */
+const PING_MS = 15_000;
+/** How long peers may take to say goodbye, in ms. */
+const GOODBYE_MS = 1_000;
+/** RFC 6455 and its registry: come again, by another instance. */
+const SERVICE_RESTART = 1012;
+
+/** Opens sockets at /graphql and lets go of them: which there may be, which are still there, and that all are told when we end. */
+@Injectable()
+export class Sockets implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly server = new WebSocketServer({ noServer: true, maxPayload: MOST_BYTES, handleProtocols, perMessageDeflate: false });
+  private readonly protocol: Protocol<Extra>;
+  private readonly pings = setInterval(() => this.ping(), PING_MS).unref();
+  private readonly silent = new WeakSet<WebSocket>();
+
+  constructor(
+    private readonly host: HttpAdapterHost,
+    private readonly health: Health,
+    private readonly logger: Logger,
+    protocol: SocketProtocol,
+  ) {
+    this.protocol = protocol.server();
+  }
+
+  onApplicationBootstrap(): void {
+    const http = this.host.httpAdapter.getHttpServer() as Server;
+    http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => this.upgrade(request, socket, head));
+  }
+
+  /** Everybody is told to come again, and may: with the version that they saw last they miss nothing. */
+  async beforeApplicationShutdown(): Promise<void> {
+    clearInterval(this.pings);
+    const { clients } = this.server;
+    for (const socket of clients) socket.close(SERVICE_RESTART, 'restarting');
+    for (const until = performance.now() + GOODBYE_MS; clients.size > 0 && performance.now() < until; ) await sleep(10);
+    for (const socket of clients) socket.terminate();
+  }
+
+  private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy());
+    if (request.url?.split('?', 1)[0] !== '/graphql') return refuse(socket, '404 Not Found');
+    if (this.health.draining || this.server.clients.size >= MOST_SOCKETS) return refuse(socket, '503 Service Unavailable');
+    this.server.handleUpgrade(request, socket, head, (opened) => this.opened(opened, request));
+  }
+
+  private opened(socket: WebSocket, request: IncomingMessage): void {
+    const ends = new AbortController();
+    const hears = this.protocol.opened(
+      {
+        protocol: socket.protocol,
+        send: (text) => send(socket, text),
+        close: (code, reason) => socket.close(code, reason),
+        onMessage: (hear) => socket.on('message', (data) => void hear(String(data)).catch((error: unknown) => this.broken(socket, error))),
+      },
+      { socket, headers: request.headers, ends: ends.signal },
+    );
+    socket.on('pong', () => this.silent.delete(socket));
+    socket.on('error', () => socket.terminate());
+    socket.once('close', (code, reason) => {
+      ends.abort();
+      void hears(code, String(reason));
+    });
+  }
+
+  private ping(): void {
+    for (const socket of this.server.clients) {
+      if (this.silent.has(socket)) socket.terminate();
+      this.silent.add(socket);
+      socket.ping();
+    }
+  }
+
+  private broken(socket: WebSocket, error: unknown): void {
+    this.logger.error({ err: error }, 'socket failed: a bug');
+    socket.close(1011, 'internal-error');
+  }
+}
+
+/** Resolves when it is on its way: who does not read gets nothing more to read. */
+function send(socket: WebSocket, text: string): Promise<void> {
+  if (socket.readyState !== socket.OPEN) return Promise.resolve();
+  return new Promise((sent) => socket.send(text, () => sent()));
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+}
