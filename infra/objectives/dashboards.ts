@@ -1,4 +1,4 @@
-import { objectives } from './objectives.ts';
+import { budgetOf, objectives, windowDays } from './objectives.ts';
 
 /** A graph: each query with what its lines are called. `unit` in Grafana's words. */
 interface Panel {
@@ -15,7 +15,7 @@ export interface Dashboard {
   readonly panels: readonly Panel[];
 }
 
-const quantile = (share: number, histogram: string, by: string) => `histogram_quantile(${share}, sum by (le, ${by}) (rate(${histogram}_bucket[5m])))`;
+const quantile = (share: number, histogram: string, by: string, of = '') => `histogram_quantile(${share}, sum by (le, ${by}) (rate(${histogram}_bucket${of}[5m])))`;
 const REQUESTS = 'http_server_request_duration';
 const edge = `${REQUESTS}_count{job="gateway"}`;
 
@@ -31,13 +31,13 @@ const edgeBoard: Dashboard = {
       queries: [[`sum by (http_route) (rate(${REQUESTS}_count{job="gateway", http_response_status_code=~"5.."}[5m])) / sum by (http_route) (rate(${edge}[5m]))`, '{{http_route}}']],
     },
     { title: 'Refused (4xx), by status', unit: 'reqps', queries: [[`sum by (http_response_status_code) (rate(${REQUESTS}_count{job="gateway", http_response_status_code=~"4.."}[5m]))`, '{{http_response_status_code}}']] },
-    { title: 'Half are answered within', unit: 's', queries: [[quantile(0.5, REQUESTS, 'http_route').replace('_bucket[', '_bucket{job="gateway"}['), '{{http_route}}']] },
-    { title: '99 of 100 are answered within', unit: 's', queries: [[quantile(0.99, REQUESTS, 'http_route').replace('_bucket[', '_bucket{job="gateway"}['), '{{http_route}}']] },
+    { title: 'Half are answered within', unit: 's', queries: [[quantile(0.5, REQUESTS, 'http_route', '{job="gateway"}'), '{{http_route}}']] },
+    { title: '99 of 100 are answered within', unit: 's', queries: [[quantile(0.99, REQUESTS, 'http_route', '{job="gateway"}'), '{{http_route}}']] },
     {
       title: 'Budget of thirty days that is left',
       unit: 'percentunit',
       tells: 'Below nothing the promise is broken: what is risky waits.',
-      queries: objectives.map(({ id, target }) => [`1 - slo:bad:ratio_30d{slo="${id}"} / ${Number((1 - target).toFixed(6))}`, id] as const),
+      queries: objectives.map((objective) => [`1 - slo:bad:ratio_${windowDays}d{slo="${objective.id}"} / ${budgetOf(objective)}`, objective.id] as const),
     },
   ],
 };

@@ -40,6 +40,9 @@ export type Objective = Availability | Latency | Freshness;
 /** Over how long an objective is kept, in days. */
 export const windowDays = 30;
 
+/** The share that may go wrong, without what floating point makes of it. */
+export const budgetOf = ({ target }: Objective): number => Number((1 - target).toFixed(6));
+
 const placing: readonly Route[] = [{ method: 'POST', route: '/v1/orders' }];
 const reading: readonly Route[] = [
   { method: 'GET', route: '/v1/products' },

@@ -1,5 +1,5 @@
 import { alarms } from './alarms.ts';
-import { objectives, windowDays, type Objective, type Route } from './objectives.ts';
+import { budgetOf, objectives, windowDays, type Objective, type Route } from './objectives.ts';
 
 export interface Rule {
   readonly record?: string;
@@ -76,8 +76,9 @@ function labelsOf(routes: readonly Route[]): string[] {
   return ['job="gateway"', `http_request_method=~"${[...methods].join('|')}"`, `http_route=~"${patterns.join('|')}"`];
 }
 
-function alertsOf({ id, promise, target }: Objective): Rule[] {
-  const budget = Number((1 - target).toFixed(6));
+function alertsOf(objective: Objective): Rule[] {
+  const { id, promise } = objective;
+  const budget = budgetOf(objective);
   return burns.map(({ severity, factor, long, short, for: pending }) => {
     const limit = Number((factor * budget).toFixed(6));
     const above = (window: string) => `slo:bad:ratio_${window}{slo="${id}"} > ${limit}`;
