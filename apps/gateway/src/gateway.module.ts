@@ -12,6 +12,7 @@ import { OidcProxy } from './oidc/oidc-proxy.ts';
 import { OrdersController } from './orders.controller.ts';
 import { ProductAdministrationController } from './product-administration.controller.ts';
 import { ProductsController } from './products.controller.ts';
+import { Repeats } from './responses/repeats.ts';
 import { ResponseCache } from './responses/response-cache.ts';
 import { UpstreamsModule } from './upstreams.module.ts';
 import { AccountsV2Controller } from './v2/accounts.controller.ts';
@@ -37,6 +38,7 @@ import { VersionOne } from './version-one.ts';
     IndexController,
     DocsController,
   ],
-  providers: [EdgeLimits, ResponseCache, OidcProxy, OpenApi, VersionOne],
+  // In this order their hooks run: limits before repeats, and what version 1 adds to an answer after it was kept.
+  providers: [EdgeLimits, Repeats, ResponseCache, OidcProxy, OpenApi, VersionOne],
 })
 export class GatewayModule {}
