@@ -11,7 +11,7 @@ let service: RunningService;
 beforeAll(async () => {
   [behind, tokens] = await Promise.all([FakeService.start(), fakeIssuer(issuer)]);
   const urls = { AUTH_URLS: behind.url, CATALOG_URLS: behind.url, ORDERS_URLS: behind.url, NOTIFICATIONS_URLS: behind.url };
-  service = await runService(gateway, { ISSUER: issuer, JWKS_URL: tokens.jwksUrl, LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0', ...urls, RATE_LIMITS: 'read.address=1000/60' });
+  service = await runService(gateway, { ISSUER: issuer, JWKS_URL: tokens.jwksUrl, LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0', ...urls, RATE_LIMITS: 'read.address=100/86400' });
 });
 afterEach(() => void (behind.seen.length = 0));
 afterAll(() => Promise.all([service.close(), behind.stop(), tokens.stop()]));
