@@ -84,7 +84,7 @@ async function read(list: LivingList, service: Victim, depth: number, count: num
   let from: Wish['from'] = await list.placeAt(depth);
   while (pages.length < count) {
     const began = performance.now();
-    const told = await service.ask<Told>({ customer, limit: LIMIT, from } satisfies Wish);
+    const told: Told | undefined = await service.ask<Told>({ customer, limit: LIMIT, from } satisfies Wish);
     if (told?.page.nextCursor === undefined) break;
     pages.push({ rowsRead: told.rowsRead, ms: performance.now() - began });
     ids.push(told.page.items.map(({ id }) => id));
