@@ -19,5 +19,6 @@ export function graphLoading(loads: Type<LoadsFactory>): ServiceDefinition {
 }
 
 export { versions } from './gateway.module.ts';
+export { limits as graphLimits } from './graph/documents/limits.ts';
 export { BatchedLoads, LoadsFactory, type Loads } from './graph/loads.ts';
 export { Catalog, Orders } from './upstreams.ts';
