@@ -35,7 +35,7 @@ export const experiment: Experiment<MemoryLoad> = {
     { name: 'heap slope', practice: true, what: 'what each round of a soak leaves in the heap after a garbage collection' },
   ],
   load: {
-    full: { seed: 20, rounds: 14, requests: 5_000 },
+    full: { seed: 20, rounds: 12, requests: 5_000 },
     quick: { seed: 20, rounds: 8, requests: 3_000 },
   },
   tables: '',

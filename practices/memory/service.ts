@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { LocalRateLimiter, type Quota } from '@shop/platform';
@@ -32,10 +33,10 @@ const kinds: Record<string, Beginning> = {
   'limiter': () => limited(new LocalRateLimiter(5_000)),
   /** The same, and nobody is ever forgotten. */
   'limiter without bound': () => limited(new LocalRateLimiter(Infinity)),
-  /** Each request wants to know when the process ends, and nobody takes the wish back when it is through. */
+  /** Each request wants to know when the process ends, and nobody takes the wish back when it is through. Node's warning of it was silenced long ago. */
   'listeners': () => {
-    const ending = new AbortController().signal;
-    return () => ending.addEventListener('abort', () => {});
+    const life = new EventEmitter().setMaxListeners(0);
+    return () => void life.on('end', () => {});
   },
   /** A price list that the first request loads, and that is kept, as it should be. */
   'price list': () => {
