@@ -102,6 +102,12 @@ export const outboxSettings = {
   REPLICATION_URL: databaseSettings.DATABASE_URL.optional(),
 } satisfies z.ZodRawShape;
 
+/** For a service that does something only for some, or that can be switched off while it runs. */
+export const flagSettings = {
+  /** Feature flags as flagd defines them; without a file nothing is on. */
+  FLAGS_FILE: z.string().optional(),
+} satisfies z.ZodRawShape;
+
 /** What only several keys together can say. */
 export function incomplete(values: Record<string, unknown>): string[] {
   const place = { kafka: 'KAFKA_BROKERS', rabbitmq: 'RABBITMQ_URL', sqs: 'SQS_URL' }[String(values.BUS)];
