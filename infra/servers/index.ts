@@ -62,7 +62,7 @@ export interface ServerOptions {
   need: ServerName[];
   say: (line: string) => void;
   /**
-   * How Docker is used where it is there: by docker-compose.yml (the default), or by Testcontainers, which cleans up after tests; 'native': not
+   * How Docker is used where it is there: by compose.yaml (the default), or by Testcontainers, which cleans up after tests; 'native': not
    * at all, for whoever wants to kill servers.
    */
   mode?: 'compose' | 'testcontainers' | 'native';
