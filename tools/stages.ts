@@ -52,7 +52,7 @@ export const nightlyStages: Stage[] = [
   {
     name: 'images',
     what: 'every image built and looked into; the shop of compose.yaml up, an order, down again',
-    args: ['--import', './tools/ts.mjs', 'infra/images/command.ts', 'check'],
+    args: ['--import', './tools/ts.mjs', 'tools/images/command.ts', 'check'],
     reports: `${reports}/images.json`,
     env: { TEST_REPORT: `${reports}/images.json` },
     minutesAtMost: 25,

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { migrationSets } from '../databases.ts';
 import { secretsOf } from '../secrets.ts';
 import { Obstacle } from '../state.ts';
-import { root } from './reached.ts';
 
 /** What compose.yaml wants to be told, all of it from one seed: `setup` makes the same passwords of it for the roles that it makes. */
 export function secretVariables(seed: string): Record<string, string> {
@@ -25,7 +24,7 @@ export function secretVariables(seed: string): Record<string, string> {
 export const newSeed = () => randomBytes(32).toString('hex');
 
 /** What Compose reads by itself. */
-export const secretsFile = join(root, '.env');
+export const secretsFile = fileURLToPath(new URL('../../.env', import.meta.url));
 
 /** Written once and kept: the volume of Postgres keeps the password that it was made with. Returns whether it was written now. */
 export function makeSecrets(file = secretsFile): boolean {

@@ -9,7 +9,7 @@ import { nativeSqs, sqsAnswers, sqsObstacle } from './sqs.ts';
 import { nativeZipkin, zipkinAnswers } from './zipkin.ts';
 
 export { breakable, type Breakable } from './accident.ts';
-export { stopCompose } from './docker.ts';
+export { dockerObstacle, stopCompose } from './docker.ts';
 export { kafkaObstacle } from './kafka.ts';
 export type ServerName = 'postgres' | 'kafka' | 'redis' | 'rabbitmq' | 'sqs' | 'zipkin';
 const variables: Record<ServerName, string> = {

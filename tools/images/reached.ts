@@ -4,7 +4,7 @@ import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { transformSync } from '@swc/core';
 import ts from 'typescript';
-import { swcOptions } from '../../tools/swc-options.mjs';
+import { swcOptions } from '../swc-options.mjs';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 

@@ -1,5 +1,5 @@
 /**
- * Lays down what one image holds, `node --import ./tools/ts.mjs infra/images/pack.ts orders /packed`: the files that the program reaches, compiled, its
+ * Lays down what one image holds, `node --import ./tools/ts.mjs tools/images/pack.ts orders /packed`: the files that the program reaches, compiled, its
  * migrations, the packages of the lockfile that they need, and the bill of those.
  */
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -42,7 +42,7 @@ function pack(image: ImageName, out: string): void {
     symlinkSync(posix.join('../..', project), join(out, 'node_modules/@shop', basename(project)));
   }
   for (const folder of migrations) cpSync(join(root, folder, 'migrations'), join(out, folder, 'migrations'), { recursive: true });
-  for (const file of ['process-1.mjs', 'healthcheck.mjs', ...(migrations.length > 0 ? ['migrate.mjs'] : [])]) cpSync(join(import.meta.dirname, file), join(out, file));
+  for (const file of ['process-1.mjs', 'healthcheck.mjs', ...(migrations.length > 0 ? ['migrate.mjs'] : [])]) cpSync(join(root, 'infra/images', file), join(out, file));
   console.log(`${image}: ${files.size} files of ours, ${packages.length} packages`);
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { dockerObstacle } from '../servers/docker.ts';
+import { dockerObstacle } from '@shop/infra/servers';
 import { root } from './reached.ts';
 
 /** Something that builds and runs containers. */

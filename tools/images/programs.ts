@@ -1,5 +1,5 @@
-import { migrationSets, type DatabaseName } from '../databases.ts';
-import { serviceNames, type ServiceName } from '../environment.ts';
+import { migrationSets, type DatabaseName } from '@shop/infra/databases';
+import { serviceNames, type ServiceName } from '@shop/infra/environment';
 
 /** What is in an image beside Node: where its processes begin, and what they read from disk. */
 export interface Program {

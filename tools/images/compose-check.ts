@@ -1,11 +1,11 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { migrationSets, type DatabaseName } from '../databases.ts';
-import { freePorts } from '../ports.ts';
-import { secretsOf } from '../secrets.ts';
-import { tellStory, type ShopAddress } from '../story.ts';
+import { migrationSets, type DatabaseName } from '@shop/infra/databases';
+import { freePorts } from '@shop/infra/ports';
+import { secretsOf } from '@shop/infra/secrets';
+import { tellStory, type ShopAddress } from '@shop/infra/story';
 import type { Engine } from './engine.ts';
-import { newSeed, secretVariables } from './shop-secrets.ts';
+import { newSeed, secretVariables } from '@shop/infra/shop-secrets';
 
 const published = ['GATEWAY_PORT', 'PROVIDER_PORT', 'MAIL_PORT', 'POSTGRES_PORT', 'KAFKA_PORT', 'REDIS_PORT'] as const;
 

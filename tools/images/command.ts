@@ -1,8 +1,8 @@
 /** What `npm run images` does: tools/run.mjs prepares the tree and comes here. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Obstacle } from '../state.ts';
-import { tellStory } from '../story.ts';
+import { Obstacle } from '@shop/infra/state';
+import { tellStory } from '@shop/infra/story';
 import { written } from './bill.ts';
 import { buildImages } from './build.ts';
 import { ComposedShop } from './compose-check.ts';
@@ -10,7 +10,7 @@ import { findEngine, type Engine } from './engine.ts';
 import { endsEarly, faultsOf } from './image-check.ts';
 import { contentsOf } from './pack.ts';
 import { imageNames, type ImageName } from './programs.ts';
-import { makeSecrets, shopVariables } from './shop-secrets.ts';
+import { makeSecrets, shopVariables } from '@shop/infra/shop-secrets';
 
 const usage = `npm run images <verb>
 
