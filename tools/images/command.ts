@@ -95,7 +95,8 @@ async function check(): Promise<number> {
 
 async function lifeOf(shop: ComposedShop, steps: Steps): Promise<void> {
   try {
-    if (!(await steps.step('docker compose up: every container healthy', () => shop.up()))) return;
+    if (!(await steps.step('docker compose up ends', () => shop.up()))) return;
+    await steps.step('every container is healthy', () => shop.ailing());
     await steps.step('one order is confirmed, and its mail comes', async () => ((await shop.order(say)) ? [] : ['it was not']));
     await steps.step('the image of a service migrates its database, as the Jobs of k8s/ have it', () => shop.migrateAgain('orders'));
     await steps.step('a request under way when SIGTERM comes is answered, then the gateway ends with 0', () => shop.drains());

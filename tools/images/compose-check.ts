@@ -36,6 +36,14 @@ export class ComposedShop {
     });
   }
 
+  /** What is not as it should be: a service that is not healthy, or has no health check. */
+  async ailing(): Promise<string[]> {
+    const ids = (await this.compose(['ps', '--quiet'])).split('\n').filter(Boolean);
+    const said = await this.engine.docker(['inspect', '--format', '{{.Name}} {{if .State.Health}}{{.State.Health.Status}}{{else}}unchecked{{end}}', ...ids]);
+    const lines = said.split('\n');
+    return [...(lines.length >= 11 ? [] : [`only ${lines.length} run`]), ...lines.filter((line) => !line.endsWith(' healthy'))];
+  }
+
   /** Places one order, and says whether it was confirmed and the mail came. */
   order(say: (line: string) => void): Promise<boolean> {
     return tellStory(this.address, say);

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { written } from './bill.ts';
-import { inspect, tagOf } from './build.ts';
+import { inspect, revision, tagOf } from './build.ts';
 import type { Engine } from './engine.ts';
 import { contentsOf } from './pack.ts';
 import type { ImageName } from './programs.ts';
 
 interface Config {
-  Config: { User: string; Labels: Record<string, string>; Healthcheck?: { Test: string[] }; Entrypoint: string[] };
+  Config: { User: string; Labels: Record<string, string> };
 }
 
 interface Inventory {
@@ -30,8 +30,8 @@ export async function faultsOf(engine: Engine, image: ImageName): Promise<string
   const wrong: [boolean, string][] = [
     [config.User !== '1000:1000' || found.user !== 1000, `runs as ${config.User}, as user ${found.user}`],
     [config.Labels['org.opencontainers.image.title'] !== `ablation/${image}`, `is labelled ${JSON.stringify(config.Labels)}`],
+    [config.Labels['org.opencontainers.image.revision'] !== revision(), 'does not say of which commit it is'],
     [config.Labels['shop.ablation.sbom'] !== '/shop/sbom.cdx.json', 'does not say where its bill of materials is'],
-    [!config.Healthcheck?.Test.includes('healthcheck.mjs'), 'has no health check'],
     [found.writable.length > 0, `may write to ${found.writable.join(', ')}`],
     [found.tools.length > 0, `has ${found.tools.join(', ')}`],
     [found.bill !== written(bill), 'has a bill of materials that the lockfile does not give'],

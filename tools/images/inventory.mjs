@@ -15,7 +15,7 @@ const look = (folder) => {
 };
 look('/shop/node_modules');
 
-const writable = ['/shop', '/shop/main.mjs', '/usr/local/bin', '/etc', '/tmp'].filter((path) => {
+const writable = ['/shop', '/shop/main.mjs', '/usr/local/bin', '/etc'].filter((path) => {
   try {
     accessSync(path, constants.W_OK);
     return true;

@@ -9,8 +9,8 @@ import { lockedClosure } from './locked.ts';
 import { programs, type ImageName } from './programs.ts';
 import { reachedFrom, root } from './reached.ts';
 
-/** What no process reads: types, maps of minified files, and pages for people. Licences stay. */
-const unread = /\.(?:[cm]?ts|map|md|markdown|flow|tsbuildinfo)$/i;
+/** What no process reads: types, maps of minified files, pages for people, and Prisma's compilers for databases that we do not have (57 MB). Licences stay. */
+const unread = /\.(?:[cm]?ts|map|md|markdown|flow|tsbuildinfo|(?:cockroachdb|mysql|sqlite|sqlserver)\.wasm-base64\.m?js)$/i;
 
 /** From src to dist, where a package's "exports" lead; what lies elsewhere stays where it is. */
 export const placeOf = (file: string): string => file.replace(/^((?:apps|libs)\/[^/]+)\/src\//, '$1/dist/').replace(/\.ts$/, '.js');
