@@ -25,7 +25,13 @@ export interface InHandOptions {
   /** Whether a partition is this member's at the moment: those of others are theirs to commit. */
   readonly isMine: (topic: string, partition: number) => boolean;
   readonly commit: (positions: readonly Position[]) => Promise<unknown>;
+  /** What the broker has of these partitions; below zero where nothing was ever committed. */
+  readonly committed: (partitions: readonly Place[]) => Promise<readonly (Place & { readonly offset: bigint })[]>;
+  /** How long after partitions were given out what is committed is looked at once more, in ms. */
+  readonly lookAgainAfterMs?: number;
 }
+
+type Place = Pick<Position, 'topic' | 'partition'>;
 
 interface Lane {
   readonly topic: string;
@@ -36,6 +42,11 @@ interface Lane {
 
 const COMMIT_EVERY_MS = 50;
 const COMMIT_AGAIN_AFTER_MS = 500;
+/**
+ * @platformatic/kafka 2.12 joins anew when a commit is refused for its generation, and then sends the same commit again, by now perhaps for
+ * partitions of others. By then that is over, and who owns them looks once more.
+ */
+const LOOK_AGAIN_AFTER_MS = 10_000;
 
 /**
  * What a group member has been handed and not yet acknowledged, whichever client it reads by. Of each partition the longest prefix of
@@ -46,6 +57,9 @@ export class InHand {
   readonly #lanes = new Map<string, Lane>();
   readonly #work = new Set<Promise<void>>();
   #committing: Promise<void> | undefined;
+  /** What is committed may not be what this member knows of. */
+  #unsure = false;
+  #lookAgain: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: InHandOptions) {
@@ -86,15 +100,22 @@ export class InHand {
 
   /**
    * Partitions have been given out anew. What was handled of one that went to another member and came back is still to be committed: it may
-   * be that nothing more ever comes of it, so nobody else would.
+   * be that nothing more ever comes of it, so nobody else would. But only forward: the other may have come further, and nobody would repair that either.
    */
   reassigned(): void {
-    this.#committing ??= this.#commitAll();
+    const look = () => {
+      this.#unsure = true;
+      this.#committing ??= this.#commitAll();
+    };
+    look();
+    clearTimeout(this.#lookAgain);
+    this.#lookAgain = setTimeout(look, this.#options.lookAgainAfterMs ?? LOOK_AGAIN_AFTER_MS).unref();
   }
 
   /** Waits for what is in hand, and commits it. */
   async finish(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#lookAgain);
     await Promise.allSettled(this.#work);
     await this.#committing;
     await this.#commit();
@@ -103,7 +124,7 @@ export class InHand {
   /** None overtakes a later one. One that fails is tried again, with what has been handled since: the last of a topic, too. */
   async #commitAll(): Promise<void> {
     await sleep(COMMIT_EVERY_MS);
-    while (!this.#closed && this.#handled().length > 0) {
+    while (!this.#closed && (this.#unsure || this.#handled().length > 0)) {
       try {
         await this.#commit();
         await sleep(COMMIT_EVERY_MS);
@@ -117,10 +138,24 @@ export class InHand {
   }
 
   async #commit(): Promise<void> {
+    if (this.#unsure) await this.#look();
     const positions = this.#handled();
     if (positions.length === 0) return;
     await this.#options.commit(positions);
     for (const { topic, partition, offset } of positions) this.#lanes.get(`${topic}:${partition}`)?.offsets.committed(offset);
+  }
+
+  async #look(): Promise<void> {
+    this.#unsure = false;
+    const mine = [...this.#lanes.values()].filter(({ topic, partition }) => this.#options.isMine(topic, partition));
+    if (mine.length === 0) return;
+    try {
+      const told = await this.#options.committed(mine.map(({ topic, partition }) => ({ topic, partition })));
+      for (const { topic, partition, offset } of told) this.#lanes.get(`${topic}:${partition}`)?.offsets.committed(offset);
+    } catch (error) {
+      this.#unsure = true;
+      throw error;
+    }
   }
 
   #handled(): Position[] {

@@ -3,7 +3,7 @@ import { Consumer, MessagesStreamFallbackModes, MessagesStreamModes, stringDeser
 import { atMost } from '../at-most.ts';
 import type { SubscribeOptions, Subscription } from '../bus.ts';
 import { connection, FETCH_BYTES, type KafkaBusOptions } from './connection.ts';
-import { InHand, type Position } from './in-hand.ts';
+import { InHand } from './in-hand.ts';
 
 const REOPEN_AFTER_MS = 500;
 /** How long closing waits for what is in hand and its commit, and how long for the broker to be told. */
@@ -13,13 +13,14 @@ const LEAVE_DEADLINE_MS = 3_000;
 const COMMIT_DEADLINE_MS = 20_000;
 
 type Text = string;
+type Member = Consumer<Text, Text, Text, Text>;
 
 /** One group member: a stream that is opened again whenever it ends by itself. */
 export class KafkaSubscription implements Subscription {
   readonly #kafka: KafkaBusOptions;
   readonly #options: SubscribeOptions;
   readonly #inHand: InHand;
-  #consumer: Consumer<Text, Text, Text, Text> | undefined;
+  #consumer: Member | undefined;
   #stream: MessagesStream<Text, Text, Text, Text> | undefined;
   #lastPoll = Date.now();
   #closed: Promise<void> | undefined;
@@ -31,7 +32,8 @@ export class KafkaSubscription implements Subscription {
       subscribed: options,
       log: kafka.log,
       isMine: (topic, partition) => this.#consumer?.assignments?.some((mine) => mine.topic === topic && mine.partitions.includes(partition)) ?? false,
-      commit: (positions) => this.#commit(positions),
+      commit: (positions) => this.#answered('a commit', (consumer) => consumer.commit({ offsets: [...positions] })),
+      committed: (partitions) => this.#answered('a question for what is committed', (consumer) => committed(consumer, partitions)),
     });
   }
 
@@ -94,17 +96,18 @@ export class KafkaSubscription implements Subscription {
     await atMost(LEAVE_DEADLINE_MS, this.#consumer?.close(true));
   }
 
-  /** A commit that is asked for while its group finds together may never be answered (seen after a broker was away); then nothing would be committed any more. */
-  async #commit(positions: readonly Position[]): Promise<void> {
+  /** What is asked for while its group finds together may never be answered (seen after a broker was away); then nothing would be committed any more. */
+  async #answered<T>(what: string, ask: (consumer: Member) => Promise<T>): Promise<T> {
     const consumer = this.#consumer;
     if (!consumer) throw new Error('there is no member at the moment');
     const late = sleep(this.#kafka.commitDeadlineMs ?? COMMIT_DEADLINE_MS, 'late' as const, { ref: false });
-    if ((await Promise.race([consumer.commit({ offsets: [...positions] }), late])) !== 'late') return;
+    const answer = await Promise.race([ask(consumer), late]);
+    if (answer !== 'late') return answer;
     void this.#reopen(consumer);
-    throw new Error('a commit was never answered; joining anew');
+    throw new Error(`${what} was never answered; joining anew`);
   }
 
-  async #reopen(consumer: Consumer<Text, Text, Text, Text>): Promise<void> {
+  async #reopen(consumer: Member): Promise<void> {
     if (this.#closed || consumer !== this.#consumer) return;
     this.#consumer = undefined;
     this.#stream = undefined;
@@ -113,7 +116,7 @@ export class KafkaSubscription implements Subscription {
     if (!this.#closed) this.open();
   }
 
-  #read(consumer: Consumer<Text, Text, Text, Text>, stream: MessagesStream<Text, Text, Text, Text>): void {
+  #read(consumer: Member, stream: MessagesStream<Text, Text, Text, Text>): void {
     const { group } = this.#options;
     stream.on('error', (error) => this.#kafka.log.warn({ err: error, group }, 'kafka stream failed'));
     if (this.#closed || consumer !== this.#consumer) return void stream.close().catch(() => {});
@@ -132,4 +135,10 @@ export class KafkaSubscription implements Subscription {
     this.#inHand.accept({ topic, partition, offset, leaderEpoch, ...content }, resume);
     if (this.#inHand.isFull) this.#stream?.pause();
   }
+}
+
+async function committed(consumer: Member, partitions: readonly { topic: string; partition: number }[]) {
+  const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([topic, some]) => ({ topic, partitions: some.map(({ partition }) => partition) }));
+  const told = await consumer.listCommittedOffsets({ topics });
+  return partitions.map(({ topic, partition }) => ({ topic, partition, offset: told.get(topic)?.[partition] ?? -1n }));
 }

@@ -5,14 +5,15 @@
 export class Offsets {
   #waiting: { offset: bigint; done: boolean }[] = [];
   #last = -1n;
-  #next: bigint | undefined;
+  #end: bigint | undefined;
+  #committed = -1n;
 
   /**
    * Notes a delivery; the returned function marks it handled. An offset that is not beyond the last one means that the partition is being
    * read again (a rebalance): what was noted before no longer counts, since all of it comes again.
    */
   add(offset: bigint): () => void {
-    if (offset <= this.#last) [this.#waiting, this.#next] = [[], undefined];
+    if (offset <= this.#last) [this.#waiting, this.#end, this.#committed] = [[], undefined, -1n];
     this.#last = offset;
     const entry = { offset, done: false };
     this.#waiting.push(entry);
@@ -20,7 +21,7 @@ export class Offsets {
       entry.done = true;
       if (!this.#waiting.includes(entry)) return;
       while (this.#waiting[0]?.done) {
-        this.#next = this.#waiting[0].offset + 1n;
+        this.#end = this.#waiting[0].offset + 1n;
         this.#waiting.shift();
       }
     };
@@ -28,11 +29,11 @@ export class Offsets {
 
   /** The next offset to read after a restart; undefined while no more has been handled than is committed. */
   get next(): bigint | undefined {
-    return this.#next;
+    return this.#end !== undefined && this.#end > this.#committed ? this.#end : undefined;
   }
 
-  /** The broker has taken `next` as it was. */
+  /** The broker has this, from whomever. */
   committed(next: bigint): void {
-    if (this.#next === next) this.#next = undefined;
+    this.#committed = next;
   }
 }

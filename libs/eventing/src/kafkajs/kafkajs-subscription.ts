@@ -34,6 +34,7 @@ export class KafkajsSubscription implements Subscription {
       log,
       isMine: (topic, partition) => this.#assigned[topic]?.includes(partition) ?? false,
       commit: async (positions) => this.#consumer?.commitOffsets(positions.map(({ topic, partition, offset }) => ({ topic, partition, offset: String(offset) }))),
+      committed: (partitions) => this.#committed(partitions),
     });
   }
 
@@ -59,7 +60,10 @@ export class KafkajsSubscription implements Subscription {
     this.#inHand.startOver();
     this.#assigned = {};
     const { CRASH, FETCH, GROUP_JOIN, HEARTBEAT } = consumer.events;
-    consumer.on(GROUP_JOIN, ({ payload: { memberAssignment } }) => void (this.#assigned = memberAssignment));
+    consumer.on(GROUP_JOIN, ({ payload: { memberAssignment } }) => {
+      this.#assigned = memberAssignment;
+      this.#inHand.reassigned();
+    });
     consumer.on(CRASH, ({ payload }) => void this.#replace(consumer, payload.error));
     for (const sign of [FETCH, HEARTBEAT]) consumer.on(sign, () => (this.#lastPoll = Date.now()));
     this.#watch ??= setInterval(() => {
@@ -92,6 +96,18 @@ export class KafkajsSubscription implements Subscription {
     await atMost(LEAVE_DEADLINE_MS, consumer.disconnect());
     await sleep(REOPEN_AFTER_MS);
     if (!this.#closed) this.open();
+  }
+
+  /** A consumer of kafkajs cannot say it. */
+  async #committed(partitions: readonly { topic: string; partition: number }[]) {
+    const admin = this.#kafka.admin();
+    try {
+      await admin.connect();
+      const told = await admin.fetchOffsets({ groupId: this.#options.group, topics: [...new Set(partitions.map(({ topic }) => topic))] });
+      return told.flatMap(({ topic, partitions }) => partitions.map(({ partition, offset }) => ({ topic, partition, offset: BigInt(offset) })));
+    } finally {
+      await admin.disconnect();
+    }
   }
 
   /** Hands the messages of a batch out as hands come free; what is in hand may outlive the batch. */
