@@ -1,10 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { holderOf, takeLock, type Holder } from './process-lock.mjs';
 import { endLeftovers, Processes } from './processes.ts';
+import { secretsOf } from './secrets.ts';
 
 /** Where this clone keeps what runs: data, logs, secrets, and the list of processes. Ignored by Git. */
 export const defaultState = fileURLToPath(new URL('../.state', import.meta.url));
@@ -38,7 +39,7 @@ export async function openState(path: string, say: (line: string) => void): Prom
   return {
     folder,
     processes,
-    secret: (name) => createHmac('sha256', seed).update(name).digest('base64url'),
+    secret: secretsOf(seed),
     defer: (undo) => void undos.push(undo),
     async close() {
       await processes.stopAll();

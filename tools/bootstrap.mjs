@@ -17,6 +17,7 @@ const scripts = {
   fault: 'practices/faults/cli.ts',
   security: 'practices/security/cli.ts',
   'k8s:check': 'infra/kubernetes/check.ts',
+  images: 'tools/images/command.ts',
 };
 const infraCommands = ['start', 'stop', 'reset', 'doctor', 'order', 'login', 'trace', 'events', 'golden'];
 

@@ -49,6 +49,14 @@ export const nightlyStages: Stage[] = [
   shopOn('sqs', { BUS: 'sqs' }),
   shopOn('kafkajs', { KAFKA_CLIENT: 'kafkajs' }),
   shopOn('wal', { OUTBOX_DRIVER: 'wal' }),
+  {
+    name: 'images',
+    what: 'every image built and looked into; the shop of compose.yaml up, an order, down again',
+    args: ['--import', './tools/ts.mjs', 'tools/images/command.ts', 'check'],
+    reports: `${reports}/images.json`,
+    env: { TEST_REPORT: `${reports}/images.json` },
+    minutesAtMost: 25,
+  },
   { name: 'load', what: 'the shop under a little load, held to its objectives', args: ['--import', './tools/ts.mjs', 'load-tests/load.ts', 'smoke'], minutesAtMost: 5 },
 ];
 
@@ -100,7 +108,7 @@ export const checkStages: Stage[] = [
     args: ['--import', './tools/ts.mjs', 'tools/generate.ts', '--check'],
     minutesAtMost: 2,
   },
-  { name: 'lint', what: 'ESLint, with the boundaries between projects and the purity of the core', args: nx('run-many', '-t', 'lint'), minutesAtMost: 5 },
+  { name: 'lint', what: 'ESLint, with the boundaries between projects and the purity of the core; actionlint', args: nx('run-many', '-t', 'lint', 'workflows'), minutesAtMost: 5 },
   { name: 'typecheck', what: 'tsc, strict', args: nx('run-many', '-t', 'typecheck'), minutesAtMost: 5 },
   { name: 'build', what: 'what images contain', args: nx('run-many', '-t', 'build'), minutesAtMost: 3 },
 ];

@@ -37,9 +37,19 @@ describe('Prometheus’ rules', () => {
     expect(stdout).toContain('SUCCESS');
   });
 
+  it('are found by the Prometheus of compose.yaml, whose configuration is one', async () => {
+    const { stdout } = await run(tool, ['check', 'config', join(here, '../observability/prometheus.yml')]);
+    expect(stdout).toContain('1 rule files found');
+  });
+
   it('tell of what has to be told, and of nothing else', async () => {
     const { stdout } = await run(tool, ['test', 'rules', join(here, 'rules.test.yml')]);
     expect(stdout).toContain('SUCCESS');
+  });
+
+  it('are found by the Prometheus of compose.yaml, whose configuration is one', async () => {
+    const { stdout } = await run(tool, ['check', 'config', join(here, '../observability/prometheus.yml')]);
+    expect(stdout).toContain('1 rule files found');
   });
 
   it('would be noticed if they did not: a limit ten times too high tells of nothing', async () => {

@@ -14,7 +14,7 @@ import { run } from './start.ts';
 
 /** How long Docker may take to say what it is (ms): a loaded engine is slow, a broken one never answers. */
 const patience = 5_000;
-const file = fileURLToPath(new URL('../../docker-compose.yml', import.meta.url));
+const file = fileURLToPath(new URL('compose.yaml', import.meta.url));
 
 /** Why Docker cannot be used here, for a person; undefined when it can: an engine of this machine answers, and there is `docker compose`. */
 export async function dockerObstacle(): Promise<string | undefined> {
@@ -37,7 +37,7 @@ function isHere(endpoint: string): boolean {
   return !url || !['tcp:', 'http:', 'https:', 'ssh:'].includes(url.protocol) || ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
 }
 
-/** The servers of docker-compose.yml, brought up together by the first that is asked for. */
+/** The servers of compose.yaml beside this file, brought up together by the first that is asked for. */
 export function composeServers(state: State, names: ServerName[], say: (line: string) => void): Record<ServerName, Source> {
   return inContainers(state, () => bringUp(state, names, say));
 }
@@ -55,7 +55,7 @@ export function inContainers(state: State, bringUp: () => Promise<Record<ServerN
   };
 }
 
-/** What docker-compose.yml wants to be told. */
+/** What compose.yaml wants to be told. */
 export function composeVariables(state: State, ports: Record<ServerName, number>): Record<string, string> {
   const listening = Object.entries(ports).map(([name, port]) => [`${name.toUpperCase()}_PORT`, String(port)]);
   return { POSTGRES_PASSWORD: state.secret('postgres'), RABBITMQ_PASSWORD: state.secret('rabbitmq'), ...Object.fromEntries(listening) };
@@ -121,7 +121,7 @@ export async function removeCompose(folder: string): Promise<void> {
 const down = (folder: string) => compose(folder, ['down', '--volumes', '--remove-orphans', '--timeout', '1']);
 
 const compose = (folder: string, args: string[]) =>
-  docker(['compose', '-p', project(folder), ...args]).catch(async (error: Error) => {
+  docker(['compose', '-p', project(folder), '-f', file, '--profile', '*', ...args]).catch(async (error: Error) => {
     const obstacle = await dockerObstacle();
     if (obstacle === undefined) throw error;
     throw new Obstacle(

@@ -9,7 +9,7 @@ import { nativeSqs, sqsAnswers, sqsObstacle } from './sqs.ts';
 import { nativeZipkin, zipkinAnswers } from './zipkin.ts';
 
 export { breakable, type Breakable } from './accident.ts';
-export { stopCompose } from './docker.ts';
+export { dockerObstacle, stopCompose } from './docker.ts';
 export { kafkaObstacle } from './kafka.ts';
 export type ServerName = 'postgres' | 'kafka' | 'redis' | 'rabbitmq' | 'sqs' | 'zipkin';
 const variables: Record<ServerName, string> = {
@@ -62,7 +62,7 @@ export interface ServerOptions {
   need: ServerName[];
   say: (line: string) => void;
   /**
-   * How Docker is used where it is there: by docker-compose.yml (the default), or by Testcontainers, which cleans up after tests; 'native': not
+   * How Docker is used where it is there: by compose.yaml (the default), or by Testcontainers, which cleans up after tests; 'native': not
    * at all, for whoever wants to kill servers.
    */
   mode?: 'compose' | 'testcontainers' | 'native';

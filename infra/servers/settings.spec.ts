@@ -6,7 +6,7 @@ import { settings as rabbitmq } from './rabbitmq.ts';
 import { settings as redis } from './redis.ts';
 import { settings as sqs } from './sqs.ts';
 
-const compose = readFileSync(new URL('../../docker-compose.yml', import.meta.url), 'utf8');
+const compose = readFileSync(new URL('compose.yaml', import.meta.url), 'utf8');
 
 describe('native servers', () => {
   it('listen on loopback only', () => {
@@ -29,7 +29,7 @@ describe('native servers', () => {
   });
 });
 
-describe('docker-compose.yml', () => {
+describe('compose.yaml', () => {
   it('has the same servers, each pinned, checked for health, and published on loopback only', () => {
     const images = ['postgres:18', 'apache/kafka:4.3.1', 'redis:7.2-alpine', 'rabbitmq:3.13-alpine', 'softwaremill/elasticmq:1.7.1', 'openzipkin/zipkin-slim:3.5.1'];
     expect(compose.match(/image: \S+/g)).toEqual(images.map((image) => `image: ${image}`));

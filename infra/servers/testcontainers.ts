@@ -5,9 +5,9 @@ import type { State } from '../state.ts';
 import { composeVariables, inContainers, passing, stopCompose } from './docker.ts';
 import type { ServerName, Source } from './index.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = fileURLToPath(new URL('.', import.meta.url));
 
-/** The containers of docker-compose.yml for one test run: on any free ports, and gone with their data afterwards, whatever becomes of the run. */
+/** The containers of compose.yaml for one test run: on any free ports, and gone with their data afterwards, whatever becomes of the run. */
 export function testContainers(state: State, names: ServerName[]): Record<ServerName, Source> {
   return inContainers(state, () => bringUp(state, names));
 }
@@ -19,7 +19,7 @@ async function bringUp(state: State, names: ServerName[]): Promise<Record<Server
   // Testcontainers' own reaper ends what a killed run leaves; where it is switched off, the next run does.
   const project = passing(state.folder, ports);
   state.defer(() => stopCompose(state.folder));
-  await new DockerComposeEnvironment(root, 'docker-compose.yml')
+  await new DockerComposeEnvironment(folder, 'compose.yaml')
     .withProjectName(project)
     .withEnvironment(composeVariables(state, ports))
     .withDefaultWaitStrategy(Wait.forHealthCheck())
