@@ -37,7 +37,7 @@ export const experiment: Experiment<GraphLoad> = {
   ],
   load: {
     full: { seed: 20, requests: 400, orders: 100, products: 200 },
-    quick: { seed: 20, requests: 60, orders: 40, products: 100 },
+    quick: { seed: 20, requests: 30, orders: 40, products: 100 },
   },
   tables: '',
   topics: [],
