@@ -57,7 +57,7 @@ const migrations = {
 
 /** The tree of the next version, for as long as `work` takes. Throws when a patch does not fit exactly once. */
 export async function withNextVersion<T>(work: (tree: string) => Promise<T>): Promise<T> {
-  const scratch = Scratch.make();
+  const scratch = await Scratch.make();
   try {
     for (const [file, sql] of Object.entries(migrations)) writeFileSync(join(scratch.folder, file), sql);
     const whole = patches.reduceRight<() => Promise<T>>((inner, patch) => () => scratch.patched(patch, inner), () => work(scratch.folder));
