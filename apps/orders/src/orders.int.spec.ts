@@ -164,7 +164,7 @@ describe('an order', () => {
   it('is given up when its next step does not come, whatever is wrong with another', async () => {
     const [who, damaged] = [customer(), randomUUIDv7()];
     const { view } = await orders.place(who, key(), one);
-    await store.append({ stream: damaged, expectedVersion: 0, events: [{ type: 'StockReserved' }], recordedAt: '2020-01-01T00:00:00Z', messages: [], dueAt: '2020-01-01T00:00:00Z' });
+    await store.append({ stream: damaged, expectedVersion: 0, events: [{ type: 'StockReserved' }], recordedAt: '2020-01-01T00:00:00Z', messages: [], dueInMs: 0 });
     await database.query(`UPDATE deadlines SET due_at = now() - interval '1 second' WHERE stream = $1`, [view.id]);
     await tick();
     expect(await orders.get(who, view.id)).toMatchObject({ status: 'cancelled', cancellation: 'timed-out' });
