@@ -2,10 +2,13 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { burst } from './burst.ts';
+import { clocksOff } from './clocks.ts';
+import { databaseUnwell } from './database-line.ts';
 import { brokersDiskFull, diskFull } from './disks.ts';
 import type { Fault } from './fault.ts';
 import { consumerKilled, everythingKilled, ordersKilled, relayKilled } from './kills.ts';
 import { deliveredAgain, poison } from './messages.ts';
+import { providerSilent } from './provider.ts';
 import type { Result } from './run.ts';
 import { redisAway } from './redis.ts';
 import { brokerAway, databaseRestarted } from './servers.ts';
@@ -19,12 +22,15 @@ export const faults: readonly Fault[] = [
   processStopped,
   brokerAway,
   databaseRestarted,
+  databaseUnwell,
   diskFull,
   brokersDiskFull,
   redisAway,
+  clocksOff,
   poison,
   deliveredAgain,
   burst,
+  providerSilent,
   everythingKilled,
 ];
 
