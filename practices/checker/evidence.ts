@@ -5,6 +5,9 @@ export interface Answer {
   readonly status?: number;
   readonly order?: string;
   readonly code?: string;
+  /** When it was asked, by the client's monotonic clock, and how long its answer took, in milliseconds. */
+  readonly asked?: number;
+  readonly ms?: number;
 }
 
 /** One thing a client wanted, and every answer it got to it, in order. The client repeats, under the same key, until it knows. */

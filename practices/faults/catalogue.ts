@@ -2,15 +2,19 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { burst } from './burst.ts';
+import { clocksOff } from './clocks.ts';
+import { databaseUnwell } from './database-line.ts';
 import { brokersDiskFull, diskFull } from './disks.ts';
 import type { Fault } from './fault.ts';
 import { consumerKilled, everythingKilled, ordersKilled, relayKilled } from './kills.ts';
 import { deliveredAgain, poison } from './messages.ts';
+import { providerSilent } from './provider.ts';
 import type { Result } from './run.ts';
 import { redisAway } from './redis.ts';
 import { rollingDeploy } from './rolling.ts';
 import { brokerAway, databaseRestarted } from './servers.ts';
 import { processStopped } from './stopped.ts';
+import { retryStorm } from './storm.ts';
 
 /** Every fault, in the order of their numbers. */
 export const faults: readonly Fault[] = [
@@ -20,13 +24,17 @@ export const faults: readonly Fault[] = [
   processStopped,
   brokerAway,
   databaseRestarted,
+  databaseUnwell,
   diskFull,
   brokersDiskFull,
   redisAway,
+  clocksOff,
   poison,
   deliveredAgain,
   burst,
   rollingDeploy,
+  providerSilent,
+  retryStorm,
   everythingKilled,
 ];
 

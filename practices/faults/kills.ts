@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Evidence } from '../checker/evidence.ts';
 import { times, type Fault, type Findings, type Trial } from './fault.ts';
+import { producers } from './relays.ts';
 
 /** Messages that lie on a topic more than once. */
 function duplicates({ published }: Evidence): number {
@@ -14,6 +15,8 @@ export const relayKilled: Fault = {
   async strike({ site, quick }) {
     const takeovers: number[] = [];
     for (let n = 0; n < (quick ? 3 : 20); n++) {
+      // Somebody has to be there who can take over: where both are dead, what is measured is how long a supervisor hesitates.
+      await Promise.all(site.instances.filter(({ service }) => producers.some((name) => name === service)).map(({ service, instance }) => site.shop.untilReady(service, instance)));
       await site.killAt('relay-published');
       takeovers.push(await site.relays.ownedAgain());
       await sleep(500);

@@ -123,8 +123,10 @@ export class Load {
   /** One attempt at one gateway. */
   private async ask(customer: Customer, path: string, body: object, headers: Record<string, string> = {}): Promise<Answer> {
     this.inFlight++;
+    let asked = performance.now();
     try {
       const authorization = `Bearer ${await tokenOf(customer)}`;
+      asked = performance.now();
       const response = await fetch(this.choose() + path, {
         method: 'POST',
         body: JSON.stringify(body),
@@ -132,9 +134,9 @@ export class Load {
         signal: AbortSignal.timeout(REQUEST_MS),
       });
       const { id, code } = (await response.json()) as Partial<OrderView & Problem>;
-      return { status: response.status, ...(response.ok && id !== undefined && { order: id }), ...(code !== undefined && { code }) };
+      return { asked, ms: performance.now() - asked, status: response.status, ...(response.ok && id !== undefined && { order: id }), ...(code !== undefined && { code }) };
     } catch {
-      return {};
+      return { asked, ms: performance.now() - asked };
     } finally {
       this.inFlight--;
     }
