@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import type { BusEnvironment } from './bus.ts';
 import { freePorts } from './ports.ts';
 import type { DatabaseName, DatabaseUrls } from './databases.ts';
@@ -10,6 +11,9 @@ export const serviceNames = Object.keys(services) as ServiceName[];
 /** The outside world, simulated: the payment provider, and the mail catcher's web page and SMTP. */
 export const outside = { provider: 3010, mail: 3011, smtp: 3012 } as const;
 export type OutsideName = keyof typeof outside;
+
+/** What is switched on; whoever runs the shop edits it while it runs (docs/feature-flags.md). */
+export const flagsFile = fileURLToPath(new URL('flags/shop.json', import.meta.url));
 
 /** Everything that a service may be told. */
 export interface Topology {
@@ -53,7 +57,7 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
     }),
     auth: () => ({ ...data('auth'), TRUST_PROXY: '127.0.0.1', COOKIE_KEYS: secret('cookies'), NOTIFICATIONS_CLIENT_SECRET: secret('notifications client'), OPERATOR_CLIENT_SECRET: secret('operator client'), SEED_DEMO: 'true' }),
     catalog: () => ({ ...data('catalog'), ...outbox('catalog'), ...bus, ...cache, SEED_DEMO: 'true' }),
-    orders: () => ({ ...data('orders'), ...outbox('orders'), ...bus }),
+    orders: () => ({ ...data('orders'), ...outbox('orders'), ...bus, FLAGS_FILE: flagsFile }),
     payments: () => ({ ...data('payments'), ...outbox('payments'), ...bus, PROVIDER_URL: urlOf(topology.outside.provider), PROVIDER_KEY: secret('provider key') }),
     notifications: () => ({
       ...data('notifications'),

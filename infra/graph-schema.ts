@@ -1,4 +1,4 @@
-import { gateway } from '@shop/gateway';
+import { gateway, graphLimits as limits } from '@shop/gateway';
 import { runService } from '@shop/platform';
 import { buildClientSchema, getIntrospectionQuery, lexicographicSortSchema, printSchema, type IntrospectionQuery } from 'graphql';
 import { urlOf } from './environment.ts';
@@ -16,4 +16,10 @@ export async function graphSchema(): Promise<string> {
   } finally {
     await running.close();
   }
+}
+
+/** What one operation may ask for, as a table for people. */
+export function graphLimits(): string {
+  const rows = Object.values(limits).map(({ most, what, code }) => `| ${most.toLocaleString('en')} | ${what} | \`${code}\` |`);
+  return ['| at most | of | code |', '|---|---|---|', ...rows, '| 1 | operations in a request | `batch-not-allowed` |'].join('\n');
 }

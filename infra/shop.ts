@@ -47,6 +47,8 @@ interface Member {
   supervised: Supervised;
   /** What restart() added to its environment. */
   added: Record<string, string>;
+  /** The tree whose code it runs. */
+  tree: string;
 }
 
 interface Launch {
@@ -151,11 +153,11 @@ export class Shop {
     await this.member(service, instance).supervised.stop();
   }
 
-  /** Ends an instance in good order, unless halted, and starts it, with more environment until the next restart. */
-  async restart(service: ServiceName, instance = 1, env: Record<string, string> = {}): Promise<void> {
+  /** Ends an instance in good order, unless halted, and starts it, until the next restart with more environment, or from the tree of another version. */
+  async restart(service: ServiceName, instance = 1, env: Record<string, string> = {}, tree = root): Promise<void> {
     const member = this.member(service, instance);
     await member.supervised.stop();
-    member.added = env;
+    Object.assign(member, { added: env, tree });
     await member.supervised.start();
   }
 
@@ -216,12 +218,12 @@ export class Shop {
       name,
       command: process.execPath,
       args: [YOUNG_OBJECTS, '--import', './tools/ts.mjs', main],
-      cwd: root,
+      cwd: member.tree,
       log: join(folder, 'logs', `${name}.log`),
       env: { ...inherited(), ...environment(member), PARENT_WATCH: '1', NODE_COMPILE_CACHE: join(root, '.cache/v8') }, // the cache: 1/8 less CPU for loading
       ours: true,
     });
-    const member: Member = { service, instance, added: {}, supervised: new Supervised(processes, command, ready, this.options.say) };
+    const member: Member = { service, instance, added: {}, tree: root, supervised: new Supervised(processes, command, ready, this.options.say) };
     this.members.push(member);
     await member.supervised.start();
     this.options.say(`${name} is ready`);

@@ -9,7 +9,7 @@ export const apiTop10: readonly Risk[] = [
     id: 'API1:2023',
     title: 'Broken object level authorization',
     done: 'Whose an object is stands in the query that reads it, not in a check after it; somebody else’s is 404. Every operation is tried as nine identities.',
-    also: ['npm run security matrix'],
+    also: ['npm run security matrix', 'npm run practice rbac'],
     tests: [
       ['apps/orders/src/orders.int.spec.ts', 'is read as it was written, by its customer only'],
       ['apps/orders/src/orders.int.spec.ts', 'is read by whoever serves customers, who is written down before it is shown, and cancelled by its customer only'],
@@ -22,7 +22,7 @@ export const apiTop10: readonly Risk[] = [
     id: 'API2:2023',
     title: 'Broken authentication',
     done: 'OpenID Connect by a certified library: code with PKCE, refresh tokens that rotate and end the sign-in when they are used again, access tokens of five minutes. Guesses cost their address and their account; unknown users cost the same time.',
-    also: ['npm run security tokens'],
+    also: ['npm run security tokens', 'npm run practice jwt', 'npm run practice oauth2-oidc'],
     tests: [
       ['apps/auth/src/auth.int.spec.ts', 'rotates refresh tokens: the new one works, the old one is refused, and a late reuse ends the whole sign-in'],
       ['apps/auth/src/auth.int.spec.ts', 'lets one of fifty parallel refreshes win and ends nothing'],
@@ -53,7 +53,7 @@ export const apiTop10: readonly Risk[] = [
     id: 'API4:2023',
     title: 'Unrestricted resource consumption',
     done: 'Quotas per user, client and address, shared by all instances; bodies, depth, headers, pages, connections and times have an end; what is behind turns requests away unread; no pattern that backtracks.',
-    also: ['npm run practice caching'],
+    also: ['npm run practice rate-limiting', 'npm run practice owasp', 'npm run practice pagination', 'npm run practice query-optimization'],
     tests: [
       ['libs/platform/src/limits/shared-rate-limiter.int.spec.ts', 'lets the quota through once, however many of them are asked at once'],
       ['libs/platform/src/limits/shared-rate-limiter.int.spec.ts', 'each instance counts for itself: so many times the quota, and no more'],
@@ -108,7 +108,7 @@ export const apiTop10: readonly Risk[] = [
     id: 'API8:2023',
     title: 'Security misconfiguration',
     done: 'A wrong or missing setting stops the start and names the key, never its value. Headers for browsers on every answer, other sites’ pages by a list that is empty by default, errors without a word of what is inside.',
-    also: [],
+    also: ['npm run practice problem-details'],
     tests: [
       ['libs/platform/src/config/config.spec.ts', 'never shows a value'],
       ['libs/platform/src/http/browsers.spec.ts', '%s is not sniffed, not framed, runs nothing of others and is kept by nobody'],
@@ -124,10 +124,10 @@ export const apiTop10: readonly Risk[] = [
     id: 'API9:2023',
     title: 'Improper inventory management',
     done: 'The OpenAPI document is made from the running application and committed; the matrix fails for a route that has no rule and for one that the document lacks. Messages have an inventory of the same kind.',
-    also: ['npm run security matrix', 'npm run generate -- --check'],
+    also: ['npm run security matrix', 'npm run generate -- --check', 'npm run practice api-versioning'],
     tests: [
-      ['apps/gateway/src/docs/open-api.spec.ts', 'is of version 3.1 and lists what the gateway offers'],
-      ['apps/gateway/src/docs/open-api.spec.ts', 'says for each operation which scopes it needs, as the guard enforces them'],
+      ['apps/gateway/src/docs/open-api.spec.ts', 'are of version 3.1 and list what the gateway offers'],
+      ['apps/gateway/src/docs/open-api.spec.ts', 'say for each operation which scopes it needs, as the guard enforces them'],
       ['tools/documents.spec.ts', 'are stale when one was edited, lost, or left behind by a type that is gone'],
     ],
   },
@@ -135,7 +135,7 @@ export const apiTop10: readonly Risk[] = [
     id: 'API10:2023',
     title: 'Unsafe consumption of APIs',
     done: 'What other parties answer is parsed by a schema like any input, with a deadline, a breaker and a bound on retries; redirects are not followed; a party that fails costs its callers an answer, not the shop.',
-    also: [],
+    also: ['npm run practice circuit-breaker', 'npm run practice timeout'],
     tests: [
       ['libs/platform/src/upstream/upstream.spec.ts', 'of another shape is a bug, not a refusal'],
       ['libs/platform/src/upstream/upstream.spec.ts', 'is waited for as long as the call may take, and not asked again'],

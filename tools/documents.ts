@@ -2,7 +2,7 @@ import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { dirname, join } from 'node:path';
 import { apiChanges, asyncApi, breakingChanges, language, messageSchema, topology, type AsyncApi, type CloudEvent, type OpenApiDocument } from '@shop/contracts';
 import { objectiveDocuments } from '@shop/infra/objective-documents';
-import { graphSchema } from '@shop/infra/graph-schema';
+import { graphLimits, graphSchema } from '@shop/infra/graph-schema';
 import { gatewayOpenApi } from '@shop/infra/open-api';
 import { apiTop10 } from './api-top-10.ts';
 import { benchmarksPage } from './benchmarks-page.ts';
@@ -19,6 +19,9 @@ const graphFile = 'apps/gateway/generated/schema.graphql';
 const apiFile = (version: number) => `apps/gateway/generated/openapi.v${version}.json`;
 const pages = ['docs/topology.md', 'docs/benchmarks.md', 'docs/brokers.md', 'docs/objectives.md', 'docs/security/api-top-10.md'];
 const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', ...pages, 'infra/observability/**/*.{json,yml}'];
+/** A page that people write, but for what stands between its marks. */
+const graphPage = 'docs/graphql.md';
+const marks = ['<!-- limits: made by "npm run generate" of apps/gateway/src/graph/documents/limits.ts -->', '<!-- /limits -->'] as const;
 const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
 
 /** The documents as the code now says they should be. */
@@ -31,11 +34,19 @@ export async function documents(root: string): Promise<Documents> {
     ...(await gatewayOpenApi()).map((document, index): [string, string] => [apiFile(index + 1), json(document)]),
     ['docs/benchmarks.md', '<!-- Made by "npm run generate" from load-tests/results: measure instead (npm run bench). -->\n' + benchmarksPage(root)],
     [graphFile, await graphSchema()],
+    [graphPage, between(marks, read(root, graphPage) ?? marks.join('\n'), graphLimits())],
     ['docs/topology.md', note + topology(spoken)],
     ['docs/brokers.md', '<!-- Made by "npm run generate": edit libs/eventing/src/bus-traits.ts instead. -->\n' + brokersPage()],
     ['docs/security/api-top-10.md', '<!-- Made by "npm run generate": edit tools/api-top-10.ts instead. -->\n' + risksPage(apiTop10)],
     ...objectiveDocuments(),
   ]);
+}
+
+function between([begin, end]: readonly [string, string], page: string, made: string): string {
+  const [before, rest] = page.split(begin);
+  const after = rest?.split(end)[1];
+  if (before === undefined || after === undefined) throw new Error(`A page has lost its marks: ${begin} … ${end}`);
+  return `${before}${begin}\n${made}\n${end}${after}`;
 }
 
 /** One recorded message of each type. */

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { apiTop10 } from './api-top-10.ts';
+import { asvsFaults, requirements } from './asvs.ts';
 import { broken, documents, stale, write } from './documents.ts';
 import { missingTests } from './named-tests.ts';
 
@@ -24,7 +25,7 @@ async function main(): Promise<number> {
   const breaks = broken(root, wanted);
   for (const sentence of breaks) say(`breaking: ${sentence}`, 1);
   if (breaks.length > 0 && !values['accept-breaking']) return say(advice, 1);
-  const missing = missingTests(root, apiTop10);
+  const missing = [...missingTests(root, apiTop10), ...asvsFaults(root, requirements(root))];
   for (const sentence of missing) say(sentence, 1);
   const files = stale(root, wanted);
   if (values.check) {

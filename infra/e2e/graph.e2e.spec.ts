@@ -66,6 +66,7 @@ describeWith(e2eBroker, 'the graph', () => {
     expect(states.at(-1)?.status).not.toBe('CONFIRMED');
     await follow(first, id, { after: states.at(-1)?.version, seen: (state) => states.push(state) });
     await Promise.all([killed, shop.turnKnobs({})]);
+    await shop.shop.untilReady('gateway', 2);
     expect(states.map(({ version }) => version)).toEqual([1, 2, 3, 4]);
     expect([states[0]?.status, states[1]?.status, states.at(-1)?.status]).toEqual(['PLACED', 'RESERVED', 'CONFIRMED']);
     expect(await alice.get(id)).toEqual(expect.objectContaining<Partial<OrderView>>({ status: 'confirmed', version: 4 }));

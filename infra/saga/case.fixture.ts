@@ -71,7 +71,7 @@ export const lanesOf = ({ toCatalog, toPayments, toOrders }: Case): Lane<unknown
 
 export function placing(orderId: string): OrderCommand {
   const products = new Map([['mug', { id: 'mug', name: 'Mug', price: 1250, currency: 'EUR' }]]);
-  return { type: 'PlaceOrder', orderId, customerId: 'c1', lines: [{ productId: 'mug', quantity: 1 }], products, paymentToken: 'tok_1' };
+  return { type: 'PlaceOrder', orderId, customerId: 'c1', lines: [{ productId: 'mug', quantity: 1 }], products, pricing: 'list', paymentToken: 'tok_1' };
 }
 
 export function commandOf(step: PaymentStep): PaymentCommand {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ConsumerRuntime, EventStore, PostgresOutbox, QueueRelay } from '@shop/eventing';
 import { OrderList, OrderListConsumer, OrderReads, Orders, orderUpcasters, Prices } from '@shop/orders';
+import { NothingOn } from '@shop/platform';
 import { log, serve, takePart } from '../lab/part.ts';
 import { FoldedList } from './folded-list.ts';
 
@@ -22,7 +23,7 @@ const { database, databaseUrl, variant } = part;
 const bus = part.bus();
 const relay = new QueueRelay({ connectionString: databaseUrl, bus, log });
 const outbox = new PostgresOutbox(() => relay.wake());
-const orders = new Orders(new EventStore(database, outbox, orderUpcasters), new Prices(database), new OrderReads(database));
+const orders = new Orders(new EventStore(database, outbox, orderUpcasters), new Prices(database), new OrderReads(database), new NothingOn());
 const hasReadModel = variant === 'read model';
 const list = new (hasReadModel ? OrderList : FoldedList)(database);
 const projection = hasReadModel ? new ConsumerRuntime({ consumer: new OrderListConsumer(), bus, database, outbox, log }) : undefined;

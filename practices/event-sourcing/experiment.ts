@@ -84,7 +84,7 @@ function judged({ bench, service, lives, marks, misremembered }: { bench: Bench;
 }
 
 const place = (orderId: string, productId: string): Step => ({
-  change: { type: 'PlaceOrder', orderId, customerId: orderId, lines: [{ productId, quantity: 1 }], products: new Map(), paymentToken: 'tok_1' },
+  change: { type: 'PlaceOrder', orderId, customerId: orderId, lines: [{ productId, quantity: 1 }], products: new Map(), pricing: 'list', paymentToken: 'tok_1' },
   status: 'placed',
 });
 const reserved: Step = { change: { type: 'NoteStockReserved' }, status: 'reserved' };

@@ -26,7 +26,7 @@ const { variant, database, failPoint } = takePart();
 const open = memories[variant];
 if (!open) throw new Error(`there is no variant ${variant}`);
 const memory = open(database, ({ stream, expectedVersion }) => failPoint(`changed-${stream}-${expectedVersion + 1}`));
-const orders: Process<Order, OrderCommand, OrderEvent> = { decider: order, announce: () => [], dueAt: () => undefined };
+const orders: Process<Order, OrderCommand, OrderEvent> = { decider: order, announce: () => [], patience: () => undefined };
 
 serve<Question>(
   (question) => ('change' in question ? change(question.orderId, question.change) : past(question.orderId, question.moments)),

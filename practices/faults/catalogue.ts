@@ -8,6 +8,7 @@ import { consumerKilled, everythingKilled, ordersKilled, relayKilled } from './k
 import { deliveredAgain, poison } from './messages.ts';
 import type { Result } from './run.ts';
 import { redisAway } from './redis.ts';
+import { rollingDeploy } from './rolling.ts';
 import { brokerAway, databaseRestarted } from './servers.ts';
 import { processStopped } from './stopped.ts';
 
@@ -25,6 +26,7 @@ export const faults: readonly Fault[] = [
   poison,
   deliveredAgain,
   burst,
+  rollingDeploy,
   everythingKilled,
 ];
 

@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { productPage } from '@shop/contracts';
 import { popular } from '../lab/seed.ts';
+import { inTurn } from './front.ts';
 import type { Site } from './site.ts';
 
 /** One read as its reader saw it. */
 export interface Reading {
   readonly ok: boolean;
   readonly ms: number;
+  /** What came in the place of a page; nothing where none came at all. */
+  readonly status?: number;
 }
 
 const RATE = 40;
@@ -14,25 +17,25 @@ const READ_MS = 10_000;
 
 /** People who look at products, as popular as these are, at a fixed rate, whatever becomes of the reads before (open loop). */
 export class Readers {
-  private asked = 0;
-
   private constructor(
-    private readonly gateways: readonly string[],
+    private readonly choose: () => string,
     private readonly next: () => string,
   ) {}
 
-  static async open(site: Site, next: () => number): Promise<Readers> {
+  static async open(site: Site, next: () => number, choose = inTurn(site.shop.instances.gateway)): Promise<Readers> {
     const answer = await fetch(`${site.shop.urls.gateway}/v1/products?limit=100`, { signal: AbortSignal.timeout(READ_MS) });
     const { items } = productPage.parse(await answer.json());
     const paths = ['/v1/products', ...items.map(({ id }) => `/v1/products/${id}`)];
-    return new Readers(site.shop.instances.gateway, popular(next, paths));
+    return new Readers(choose, popular(next, paths));
   }
 
-  /** Reads for so long; comes back when each has its answer. */
-  async read(ms: number): Promise<Reading[]> {
+  /** Reads for so many ms, or until something has come to its end, good or bad; comes back when each has its answer. */
+  async read(during: number | Promise<unknown>): Promise<Reading[]> {
     const under: Promise<Reading>[] = [];
-    const until = performance.now() + ms;
-    for (let due = performance.now(); due < until; due += 1_000 / RATE) {
+    let over = false;
+    const end = () => (over = true);
+    (typeof during === 'number' ? sleep(during) : during).then(end, end);
+    for (let due = performance.now(); !over; due += 1_000 / RATE) {
       await sleep(Math.max(0, due - performance.now()));
       under.push(this.one());
     }
@@ -42,9 +45,9 @@ export class Readers {
   private async one(): Promise<Reading> {
     const since = performance.now();
     try {
-      const answer = await fetch((this.gateways[this.asked++ % this.gateways.length] ?? '') + this.next(), { signal: AbortSignal.timeout(READ_MS) });
+      const answer = await fetch(this.choose() + this.next(), { signal: AbortSignal.timeout(READ_MS) });
       await answer.text();
-      return { ok: answer.status === 200, ms: performance.now() - since };
+      return { ok: answer.status === 200, ms: performance.now() - since, status: answer.status };
     } catch {
       return { ok: false, ms: performance.now() - since };
     }

@@ -30,6 +30,8 @@ export interface RunOptions {
 const RATE = { quick: 6, full: 10 };
 /** How long commands may take to know their outcome, and the shop to come to rest, after the last accident. */
 const [KNOWN_WITHIN_MS, QUIET_WITHIN_MS] = [60_000, 120_000];
+/** A burst leaves idle connections, which a server keeps for half a minute (libs/platform/src/http/server.ts). */
+const RETURNED_WITHIN_MS = 60_000;
 /** Twelve processes that have not been warm for long, and pools that grow to their bounds under load. */
 const bounds: Bounds = { stalenessMs: 60_000, memoryMiB: 12 * 60, sockets: 12 * 30 };
 
@@ -82,6 +84,16 @@ async function warm(site: Site, load: Load): Promise<Gauges | undefined> {
   return site.gauges();
 }
 
+/** What the services hold once they are back where they were, or what they then still hold. */
+async function settled(site: Site, before: Gauges | undefined, { sockets, memoryMiB }: Bounds): Promise<Gauges | undefined> {
+  let after = site.gauges();
+  for (const until = performance.now() + RETURNED_WITHIN_MS; before && after && performance.now() < until; after = site.gauges()) {
+    if (after.sockets - before.sockets <= sockets && after.memoryMiB - before.memoryMiB <= memoryMiB) break;
+    await sleep(1_000);
+  }
+  return after;
+}
+
 interface RoundOptions extends Pick<RunOptions, 'quick' | 'say'> {
   readonly fault: Fault;
   readonly site: Site;
@@ -102,7 +114,7 @@ async function runRound({ fault, site, load, before, allowed, seed, quick, say }
   await load.stop(KNOWN_WITHIN_MS);
   const arrivedMs = performance.now() - since;
   const moving = await site.quiet(QUIET_WITHIN_MS);
-  const after = site.gauges();
+  const after = await settled(site, before, allowed);
   const evidence = await collect(site.sources, {
     journal: load.journal,
     poison: site.poison,

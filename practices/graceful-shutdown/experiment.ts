@@ -29,7 +29,7 @@ export const experiment: Experiment<ShutdownLoad> = {
   ],
   load: {
     full: { seed: 20, instances: 3, restarts: 4, clients: 12 },
-    quick: { seed: 20, instances: 2, restarts: 2, clients: 8 },
+    quick: { seed: 20, instances: 2, restarts: 1, clients: 8 },
   },
   tables: `
     CREATE TABLE orders (id uuid PRIMARY KEY, placed_at timestamptz NOT NULL DEFAULT clock_timestamp(), listed_at timestamptz);

@@ -20,7 +20,7 @@ const store = new EventStore(database, new PostgresOutbox());
 const orders: Process<number | undefined, Wish, Placed> = {
   decider: { initial: undefined, decide: (_, { number }) => [{ type: 'OrderPlaced', wish: number }], evolve: (_, { wish }) => wish },
   announce: () => [],
-  dueAt: () => undefined,
+  patience: () => undefined,
 };
 
 serve<Wish>(

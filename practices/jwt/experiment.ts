@@ -3,7 +3,7 @@ import type { Experiment, Load } from '../lab/experiment.ts';
 import { keysFrom, numbersFrom } from '../lab/seed.ts';
 import { attacks } from '../security/attacks.ts';
 import { openWorkshop } from '../security/forge.ts';
-import { openIssuer } from './issuer.ts';
+import { openIssuer } from '../lab/issuer.ts';
 import { TrustingVerifier } from './trusting-verifier.ts';
 
 interface JwtLoad extends Load {

@@ -18,7 +18,7 @@ const amounts: Process<number, undefined, AmountSet> = {
     evolve: (_, { amount }) => amount,
   },
   announce: () => [],
-  dueAt: () => undefined,
+  patience: () => undefined,
 };
 
 serve<{ key: string }>(

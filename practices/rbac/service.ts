@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { EventStore, PostgresOutbox, type RecordedEvent } from '@shop/eventing';
 import { DomainError } from '@shop/kernel';
 import { OrderReads, Orders, orderUpcasters, Prices } from '@shop/orders';
+import { NothingOn } from '@shop/platform';
 import { serve, takePart } from '../lab/part.ts';
 
 /** What somebody asks of orders. */
@@ -28,7 +29,7 @@ class Unasked extends EventStore {
 
 const { database, variant } = takePart();
 const store = new (variant === 'asked' ? EventStore : Unasked)(database, new PostgresOutbox(), orderUpcasters);
-const orders = new Orders(store, new Prices(database), new OrderReads(database));
+const orders = new Orders(store, new Prices(database), new OrderReads(database), new NothingOn());
 
 serve<Ask>(
   async ({ who, servesCustomers, what, id }): Promise<Said> => {

@@ -80,5 +80,5 @@ function unlessSaidBefore(error: unknown): void {
 
 function placing({ orderId, line, paymentToken }: Wish): OrderCommand {
   const products = new Map([[line.productId, { id: line.productId, name: 'Mug', price: 1250, currency: 'EUR' }]]);
-  return { type: 'PlaceOrder', orderId, customerId: orderId, lines: [line], products, paymentToken };
+  return { type: 'PlaceOrder', orderId, customerId: orderId, lines: [line], products, pricing: 'list', paymentToken };
 }

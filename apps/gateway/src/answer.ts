@@ -39,7 +39,8 @@ export function ifMatch(version: number | undefined, otherwise?: '*'): { 'if-mat
   return tag === undefined ? {} : { 'if-match': tag };
 }
 
-function isKnown({ request }: FastifyReply, tag: string | undefined): boolean {
+/** Whether the client has read just this, by its own word. */
+export function isKnown({ request }: FastifyReply, tag: string | undefined): boolean {
   const known = request.headers['if-none-match'];
   return tag !== undefined && known !== undefined && request.method === 'GET' && isNamed(tag, known);
 }

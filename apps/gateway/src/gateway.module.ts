@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { CacheModule, RedisModule } from '@shop/platform';
 import { AccountsController } from './accounts.controller.ts';
 import { DocsController } from './docs/docs.controller.ts';
@@ -12,6 +12,7 @@ import { OidcProxy } from './oidc/oidc-proxy.ts';
 import { OrdersController } from './orders.controller.ts';
 import { ProductAdministrationController } from './product-administration.controller.ts';
 import { ProductsController } from './products.controller.ts';
+import { Repeats } from './responses/repeats.ts';
 import { ResponseCache } from './responses/response-cache.ts';
 import { UpstreamsModule } from './upstreams.module.ts';
 import { AccountsV2Controller } from './v2/accounts.controller.ts';
@@ -21,22 +22,20 @@ import { ProductAdministrationV2Controller } from './v2/product-administration.c
 import { ProductsV2Controller } from './v2/products.controller.ts';
 import { VersionOne } from './version-one.ts';
 
+/** What each version of the API is served by: the same resources, under a prefix of its own. */
+export const versions = {
+  first: [ProductsController, ProductAdministrationController, OrdersController, NotificationsController, AccountsController],
+  second: [ProductsV2Controller, ProductAdministrationV2Controller, OrdersV2Controller, NotificationsV2Controller, AccountsV2Controller],
+} satisfies Record<string, Type[]>;
+
 @Module({
   imports: [UpstreamsModule, GraphModule, RedisModule.forRoot(GatewayConfig), CacheModule],
-  controllers: [
-    ProductsV2Controller,
-    ProductAdministrationV2Controller,
-    OrdersV2Controller,
-    NotificationsV2Controller,
-    AccountsV2Controller,
-    ProductsController,
-    ProductAdministrationController,
-    OrdersController,
-    NotificationsController,
-    AccountsController,
-    IndexController,
-    DocsController,
-  ],
-  providers: [EdgeLimits, ResponseCache, OidcProxy, OpenApi, VersionOne],
+  // In this order their hooks run: limits before repeats, and what version 1 adds to an answer after it was kept.
+  providers: [EdgeLimits, Repeats, ResponseCache, OidcProxy, OpenApi, VersionOne],
 })
-export class GatewayModule {}
+export class GatewayModule {
+  /** The door, with these versions of the API behind it. */
+  static serving(api: readonly Type[]): DynamicModule {
+    return { module: GatewayModule, controllers: [...api, IndexController, DocsController] };
+  }
+}

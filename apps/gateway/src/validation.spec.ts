@@ -4,10 +4,10 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { startEdge } from './edge.fixture.ts';
-import { GatewayModule } from './gateway.module.ts';
+import { GatewayModule, versions } from './gateway.module.ts';
 import { answersOf, inputsOf, placesIn } from './schemas.fixture.ts';
 
-const controllers = Reflect.getMetadata('controllers', GatewayModule) as Type[];
+const controllers = GatewayModule.serving(Object.values(versions).flat()).controllers as Type[];
 /** On a machine that is busy with other things. */
 const PATIENCE_MS = 60_000;
 const id = '0198c0de-0000-7000-8000-000000000001';

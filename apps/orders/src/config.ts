@@ -1,4 +1,4 @@
 import { z } from 'zod';
-import { busSettings, Config, databaseSettings, outboxSettings } from '@shop/platform';
+import { busSettings, Config, databaseSettings, flagSettings, outboxSettings } from '@shop/platform';
 
-export class OrdersConfig extends Config(z.object({ ...databaseSettings, ...busSettings, ...outboxSettings })) {}
+export class OrdersConfig extends Config(z.object({ ...databaseSettings, ...busSettings, ...outboxSettings, ...flagSettings })) {}

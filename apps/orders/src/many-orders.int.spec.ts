@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { PlaceOrder } from '@shop/contracts';
 import { EventStore, PostgresOutbox } from '@shop/eventing';
-import { Database } from '@shop/platform';
+import { Database, NothingOn } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ManyOrders } from './many-orders.ts';
@@ -12,7 +12,7 @@ import { Prices } from './prices.ts';
 const { url } = await freshDatabase('orders');
 const database = new Database(url, { size: 4, application: 'spec' });
 const store = new EventStore(database, new PostgresOutbox());
-const orders = new Orders(store, new Prices(database), new OrderReads(database));
+const orders = new Orders(store, new Prices(database), new OrderReads(database), new NothingOn());
 const many = new ManyOrders(store);
 const product = randomUUIDv7();
 await database.query(`INSERT INTO products (id, name, price, currency, active, version) VALUES ($1, 'Mug', 1200, 'EUR', true, 1)`, [product]);

@@ -3,7 +3,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConsumerRuntime, EventStore, MemoryBus, PostgresOutbox, QueueRelay } from '@shop/eventing';
-import { Database } from '@shop/platform';
+import { Database, NothingOn } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { orderUpcasters } from './domain/upcasters.ts';
@@ -21,7 +21,7 @@ const log = { info: () => {}, warn: () => {}, error: () => {} };
 const relay = new QueueRelay({ connectionString: url, bus, log });
 const outbox = new PostgresOutbox(() => relay.wake());
 const store = new EventStore(database, outbox, orderUpcasters);
-const [orders, list] = [new Orders(store, new Prices(database), new OrderReads(database)), new OrderList(database)];
+const [orders, list] = [new Orders(store, new Prices(database), new OrderReads(database), new NothingOn()), new OrderList(database)];
 /** As an operator's command has it: beside the service, on connections of its own. */
 const beside = new Database(url, { size: 2, application: 'operator' });
 const rebuild = new OrderListRebuild(beside, new EventStore(beside, new PostgresOutbox(), orderUpcasters));

@@ -26,10 +26,7 @@ export const orderProcess: Process<Order, OrderCommand, OrderEvent> = {
     if (state.status === 'none') return [];
     return [fact(event, state, version), ...steps(event).map((step) => stepMessage(step, state))];
   },
-  dueAt(state, at) {
-    const ms = patience(state);
-    return ms === undefined ? undefined : new Date(Date.parse(at) + ms).toISOString();
-  },
+  patience,
 };
 
 /** The public form of an event; the payment token stays in the stream. */

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PlaceOrder } from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
 import { EventStore, PostgresOutbox } from '@shop/eventing';
-import { Database, Health, HttpProblem, type Logger } from '@shop/platform';
+import { Database, type Flags, Health, HttpProblem, NothingOn, type Logger } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Deadlines } from './deadlines.ts';
@@ -15,9 +15,9 @@ const { url, ownerUrl } = await freshDatabase('orders');
 const database = new Database(url, { size: 16, application: 'spec' });
 const owner = new Database(ownerUrl, { size: 1, application: 'spec' });
 const store = new EventStore(database, new PostgresOutbox());
-const orders = new Orders(store, new Prices(database), new OrderReads(database));
+const orders = new Orders(store, new Prices(database), new OrderReads(database), new NothingOn());
 /** An instance whose copy of the catalog has nothing in it yet. */
-const behind = new Orders(store, { of: async () => new Map() } as unknown as Prices, new OrderReads(database));
+const behind = new Orders(store, { of: async () => new Map() } as unknown as Prices, new OrderReads(database), new NothingOn());
 
 const product = randomUUIDv7();
 await database.query(`INSERT INTO products (id, name, price, currency, active, version) VALUES ($1, 'Mug', 1200, 'EUR', true, 1)`, [product]);
@@ -54,6 +54,29 @@ describe('an order placed under the same key', () => {
     const { view } = await orders.place(who, which, one);
     await expect(orders.place(who, which, { ...one, paymentToken: 'tok_other' })).rejects.toMatchObject({ code: 'idempotency-key-reused' });
     expect((await orders.place(customer(), which, one)).view.id).not.toBe(view.id);
+  });
+});
+
+describe('an order that is priced by a flag', () => {
+  const asked: string[] = [];
+  const discounting: Flags = { isOn: (flag, who) => Promise.resolve(asked.push(`${flag} ${who}`) > 0) };
+  const daring = new Orders(store, new Prices(database), new OrderReads(database), discounting);
+  const ten: PlaceOrder = { ...one, lines: [{ productId: product, quantity: 10 }] };
+
+  it('asks it once, for its customer, and keeps what came of it, whatever the flag says later', async () => {
+    const [who, which] = [customer(), key()];
+    const { view } = await daring.place(who, which, ten);
+    expect(view).toMatchObject({ total: 11_400, lines: [{ unitPrice: 1140 }] });
+    expect(await orders.place(who, which, ten)).toEqual({ view, replayed: true });
+    expect(await orders.get(who, view.id)).toEqual(view);
+    expect((await orders.history(who, view.id)).events[0]?.data).toMatchObject({ discount: { rule: 'volume-discount', amount: 600 } });
+    expect(asked).toEqual([`volume-discount ${who}`]);
+  });
+
+  it('does not ask it where nothing hangs on the answer', async () => {
+    const before = asked.length;
+    await daring.place(customer(), key(), one);
+    expect(asked).toHaveLength(before);
   });
 });
 
@@ -141,7 +164,7 @@ describe('an order', () => {
   it('is given up when its next step does not come, whatever is wrong with another', async () => {
     const [who, damaged] = [customer(), randomUUIDv7()];
     const { view } = await orders.place(who, key(), one);
-    await store.append({ stream: damaged, expectedVersion: 0, events: [{ type: 'StockReserved' }], recordedAt: '2020-01-01T00:00:00Z', messages: [], dueAt: '2020-01-01T00:00:00Z' });
+    await store.append({ stream: damaged, expectedVersion: 0, events: [{ type: 'StockReserved' }], recordedAt: '2020-01-01T00:00:00Z', messages: [], dueInMs: 0 });
     await database.query(`UPDATE deadlines SET due_at = now() - interval '1 second' WHERE stream = $1`, [view.id]);
     await tick();
     expect(await orders.get(who, view.id)).toMatchObject({ status: 'cancelled', cancellation: 'timed-out' });

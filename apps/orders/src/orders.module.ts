@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { EventingModule } from '@shop/eventing';
-import { DatabaseModule } from '@shop/platform';
+import { DatabaseModule, FlagsModule } from '@shop/platform';
 import { OrdersConfig } from './config.ts';
 import { Deadlines } from './deadlines.ts';
 import { orderUpcasters } from './domain/upcasters.ts';
@@ -20,6 +20,7 @@ import { SagaConsumer } from './saga.consumer.ts';
 @Module({
   imports: [
     DatabaseModule.forRoot(OrdersConfig),
+    FlagsModule.forRoot(OrdersConfig),
     EventingModule.forRoot(OrdersConfig, {
       consumers: [SagaConsumer, PricesConsumer, OrderListConsumer, ReconcilerConsumer],
       produces: true,

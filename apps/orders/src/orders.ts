@@ -3,8 +3,9 @@ import { Injectable } from '@nestjs/common';
 import { DomainError, fold } from '@shop/kernel';
 import type { OrderHistory, OrderView, PlaceOrder } from '@shop/contracts';
 import { EventStore, handleCommand, KeyUsed, startStream, type IdempotencyRow, type InboxRow, type RecordedEvent } from '@shop/eventing';
-import { HttpProblem, lockTimedOut, PreconditionFailed } from '@shop/platform';
+import { Flags, HttpProblem, lockTimedOut, PreconditionFailed } from '@shop/platform';
 import { order, type Order, type OrderCommand, type OrderEvent } from './domain/order.ts';
+import { mayBeDiscounted, type Pricing } from './domain/pricing.ts';
 import { orderProcess } from './order-process.ts';
 import { OrderReads } from './order-reads.ts';
 import { Prices } from './prices.ts';
@@ -37,6 +38,7 @@ export class Orders {
     private readonly store: EventStore,
     private readonly prices: Prices,
     private readonly reads: OrderReads,
+    private readonly flags: Flags,
   ) {}
 
   /**
@@ -48,8 +50,9 @@ export class Orders {
     const attempt = { customerId, key, bodyHash: createHash('sha256').update(JSON.stringify(body)).digest('base64url') };
     const [given, products] = await Promise.all([this.answerTo(attempt), this.prices.of(body.lines.map((line) => line.productId))]);
     if (given) return given;
+    const pricing = await this.pricingFor(customerId, body.lines);
     try {
-      return await this.start(attempt, { type: 'PlaceOrder', orderId: randomUUIDv7(), customerId, products, ...body });
+      return await this.start(attempt, { type: 'PlaceOrder', orderId: randomUUIDv7(), customerId, products, pricing, ...body });
     } catch (error) {
       // Somebody was faster under the same key: theirs is the answer.
       const answer = error instanceof KeyUsed ? await this.answerTo(attempt) : undefined;
@@ -96,6 +99,11 @@ export class Orders {
         return { version, type, recordedAt, data: shown };
       }),
     };
+  }
+
+  /** The rule that is in force for this customer. It is asked for once, where it can matter, and what came of it is in the order's event. */
+  private async pricingFor(customerId: string, lines: PlaceOrder['lines']): Promise<Pricing> {
+    return mayBeDiscounted(lines) && (await this.flags.isOn('volume-discount', customerId)) ? 'volume-discount' : 'list';
   }
 
   /** A refusal is an answer too, and kept; that the database was away is none. */

@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { cloudEvent, ordersCheckpoint, type CloudEvent, type PlaceOrder } from '@shop/contracts';
 import { ConsumerRuntime, event, EventStore, MemoryBus, PostgresOutbox, QueueRelay, Reconciler, seal, type BusMessage, type Delivery } from '@shop/eventing';
-import { Database } from '@shop/platform';
+import { Database, NothingOn } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { OrderListConsumer } from './order-list.consumer.ts';
@@ -36,7 +36,7 @@ const bus = new LosingBus();
 const relay = new QueueRelay({ connectionString: url, bus, log });
 const outbox = new PostgresOutbox(() => relay.wake());
 const store = new EventStore(database, outbox);
-const orders = new Orders(store, new Prices(database), new OrderReads(database));
+const orders = new Orders(store, new Prices(database), new OrderReads(database), new NothingOn());
 const reconciler = new Reconciler({ database, store, outbox, process: orderProcess, graceMs });
 
 const mailed: string[] = [];

@@ -33,8 +33,8 @@ export interface Append {
   /** Ties the append to the message that caused it. */
   readonly inbox?: InboxRow;
   readonly idempotency?: IdempotencyRow;
-  /** By when the next step must have come (ISO 8601); absent: nothing is awaited any more. */
-  readonly dueAt?: string;
+  /** How long the next step may take from now on, in ms, by the clock of the database, as it is looked at by; absent: nothing is awaited any more. */
+  readonly dueInMs?: number;
 }
 
 /** Somebody else appended to the stream since it was read: load, decide and append again. */
@@ -69,10 +69,10 @@ export const appendSql = (leave: LeaveSql) => `
     SELECT $14, $15, $16, $17, $18::int, $19::jsonb FROM whole WHERE $16::text IS NOT NULL AND whole.appended > 0
   ), awaited AS (
     INSERT INTO deadlines (stream, version, due_at)
-    SELECT $1, whole.version, $20::timestamptz FROM whole WHERE $20::timestamptz IS NOT NULL AND whole.appended > 0
+    SELECT $1, whole.version, clock_timestamp() + $20::float8 * interval '1 millisecond' FROM whole WHERE $20::float8 IS NOT NULL AND whole.appended > 0
     ON CONFLICT ON CONSTRAINT deadlines_pkey DO UPDATE SET version = excluded.version, due_at = excluded.due_at
   ), settled AS (
-    DELETE FROM deadlines USING whole WHERE stream = $1 AND $20::timestamptz IS NULL AND whole.appended > 0
+    DELETE FROM deadlines USING whole WHERE stream = $1 AND $20::float8 IS NULL AND whole.appended > 0
   )
   SELECT whole.appended, (SELECT count(*) FROM queued) AS queued FROM whole`;
 
@@ -106,7 +106,7 @@ export function appendValues(append: Append, upcasters: Upcasters): unknown[] {
     idempotency?.bodyHash,
     idempotency?.status,
     idempotency && JSON.stringify(idempotency.answer),
-    append.dueAt,
+    append.dueInMs,
     events.map((event) => schemaVersionOf(event.type, upcasters)),
   ];
 }

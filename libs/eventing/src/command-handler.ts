@@ -13,8 +13,8 @@ export interface Process<State, Command, Event extends { type: string }> {
   readonly decider: Decider<State, Command, Event>;
   /** Messages that follow from an event: `state` is the state after it, `version` its place in the stream. */
   announce(event: Event, state: State, version: number): readonly Outgoing[];
-  /** By when the next step must have come (ISO 8601), or nothing when the process has ended. `at` is the time of the last event. */
-  dueAt(state: State, at: string): string | undefined;
+  /** How long the next step may take, in ms, or nothing when the process has ended. */
+  patience(state: State): number | undefined;
 }
 
 export interface HandleOptions<State> {
@@ -95,7 +95,7 @@ async function append<State, Command, Event extends { type: string }>(
     messages,
     inbox: options.inbox,
     idempotency: options.idempotency?.(state, version),
-    dueAt: process.dueAt(state, options.at),
+    dueInMs: process.patience(state),
   });
   return { state, version };
 }

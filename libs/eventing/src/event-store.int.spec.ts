@@ -30,13 +30,22 @@ const key = (stream: string) => ({ principal: stream, operation: 'begin', key: '
 describe('an append', () => {
   it('writes events, messages, inbox, answer and deadline together', async () => {
     const stream = randomUUIDv7();
-    await store.append(append(stream, { inbox: { consumer: 'orders.saga', messageId: `m-${stream}` }, idempotency: key(stream), dueAt: '2020-01-01T00:00:00Z' }));
+    await store.append(append(stream, { inbox: { consumer: 'orders.saga', messageId: `m-${stream}` }, idempotency: key(stream), dueInMs: 0 }));
     expect(await store.load(stream)).toEqual([{ version: 1, recordedAt: at, event: { type: 'Began' } }]);
     expect(await count('outbox', stream)).toBe(1);
     expect(await store.answerTo(stream, 'begin', 'k')).toEqual({ bodyHash: 'h', status: 201, answer: { hello: 'world' } });
     expect(await store.due(10)).toContainEqual({ stream, version: 1 });
     await store.append(append(stream, { expectedVersion: 1 }));
     expect(await store.due(10)).not.toContainEqual(expect.objectContaining({ stream }));
+  });
+
+  it('awaits the next step by the clock of the database, however wrong that of the instance is', async () => {
+    const [behind, ahead] = [randomUUIDv7(), randomUUIDv7()];
+    await store.append(append(behind, { recordedAt: new Date(Date.now() - 3_600_000).toISOString(), dueInMs: 60_000 }));
+    await store.append(append(ahead, { recordedAt: new Date(Date.now() + 3_600_000).toISOString(), dueInMs: 0 }));
+    const due = (await store.due(1_000)).map(({ stream }) => stream);
+    expect(due).not.toContain(behind);
+    expect(due).toContain(ahead);
   });
 
   it('is refused whole when one of its messages could never be published', async () => {
@@ -87,7 +96,7 @@ describe('an append', () => {
     const stream = randomUUIDv7();
     const change = await prepare(stream);
     const [events, messages] = [await count('events', stream), await count('outbox', stream)];
-    await expect(store.append(append(stream, { ...change, dueAt: at }))).rejects.toBeInstanceOf(error);
+    await expect(store.append(append(stream, { ...change, dueInMs: 0 }))).rejects.toBeInstanceOf(error);
     expect([await count('events', stream), await count('outbox', stream), await count('deadlines', stream)]).toEqual([events, messages, 0]);
   });
 });
@@ -128,7 +137,7 @@ const counting: Process<number, { type: 'Add'; upTo?: number }, { type: 'Added' 
     evolve: (state) => state + 1,
   },
   announce: (_event, _state, version) => [event(releaseStock, { key: STREAM, sequence: version, data: { orderId: STREAM } })],
-  dueAt: () => undefined,
+  patience: () => undefined,
 };
 const STREAM = randomUUIDv7();
 

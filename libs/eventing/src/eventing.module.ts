@@ -37,9 +37,11 @@ export interface EventingOptions {
   readonly produces: boolean;
   /** What the events in its store once looked like, if it has any. */
   readonly upcasters?: Upcasters;
+  /** A poll or a batch older than this, in ms, means that the process does nothing any more, whatever it answers over HTTP. */
+  readonly staleAfterMs?: number;
 }
 
-/** A poll or a batch older than this means that the process does nothing any more, whatever it answers over HTTP. */
+/** Long enough for a broker that starts anew. */
 const STALE_AFTER_MS = 30_000;
 const NOTIFY_EVERY_MS = 10;
 
@@ -98,14 +100,14 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
         await this.relay.stop();
         throw error;
       });
-      this.health.live('relay', () => this.relay.trouble ?? staleness(this.relay.idleMs()));
+      this.health.live('relay', () => this.relay.trouble ?? this.#staleness(this.relay.idleMs()));
     }
     for (const type of this.options.consumers) {
       const consumer = find(type);
       const afterEffect = () => failPoint(this.failPoints, `${consumer.name}-handled`);
       const runtime = new ConsumerRuntime({ consumer, bus: this.bus, database, outbox, metrics, log, afterEffect });
       this.#runtimes.push(runtime);
-      this.health.live(`consumer ${consumer.name}`, () => staleness(runtime.idleMs()));
+      this.health.live(`consumer ${consumer.name}`, () => this.#staleness(runtime.idleMs()));
     }
     await Promise.all(this.#runtimes.map((runtime) => runtime.start()));
   }
@@ -114,6 +116,10 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
     await Promise.all(this.#runtimes.map((runtime) => runtime.stop()));
     await this.relay.stop();
     if (this.bus !== inProcess) await this.bus.close();
+  }
+
+  #staleness(ms: number): string | undefined {
+    return ms > (this.options.staleAfterMs ?? STALE_AFTER_MS) ? `last poll ${ms} ms ago` : undefined;
   }
 }
 
@@ -155,5 +161,3 @@ function waking(relay: QueueRelay, database: Database, log: Logger): () => void 
     }, NOTIFY_EVERY_MS);
   };
 }
-
-const staleness = (ms: number) => (ms > STALE_AFTER_MS ? `last poll ${ms} ms ago` : undefined);

@@ -1,5 +1,5 @@
 export { Config, ConfigError, type ConfigClass } from './config/config.ts';
-export { busSettings, databaseSettings, httpUrl, httpUrls, outboxSettings, redisSettings, serverSettings, type ServerSettings, type TelemetrySettings } from './config/settings.ts';
+export { busSettings, databaseSettings, flagSettings, httpUrl, httpUrls, outboxSettings, redisSettings, serverSettings, type ServerSettings, type TelemetrySettings } from './config/settings.ts';
 export { TokenVerifier, InvalidToken, type VerifierOptions } from './auth/token-verifier.ts';
 export type { Route } from './http/known-paths.ts';
 export { CurrentPrincipal, Public, publicKey, RequireRole, RequireScope, rolesKey, scopesKey, type Principal } from './auth/principal.ts';
@@ -25,6 +25,9 @@ export { migrate, type MigrateOptions, type MigrationSet } from './data/migrate.
 export { Conditions, keysetPage, sortOf, type KeysetPage, type Position } from './data/keyset.ts';
 export { constraintOf, lockTimedOut } from './data/pg-errors.ts';
 export { failsLikeDatabase } from './data/prisma.ts';
+export { FlagFile, type FlagFileOptions } from './flags/flag-file.ts';
+export { Flags, NothingOn } from './flags/flags.ts';
+export { FlagsModule } from './flags/flags.module.ts';
 export { RedisConnection, RedisUnavailable, type RedisOptions } from './redis/redis-connection.ts';
 export { RedisModule } from './redis/redis.module.ts';
 export { remainingBudget, withoutDeadline } from './telemetry/deadline.ts';

@@ -28,7 +28,7 @@ interface Options {
 /** Breaks the product on purpose, in a copy, in one way after another, and tells which were noticed. */
 export async function judgeMutants({ patchesOnly, only = '', say }: Options): Promise<Judged[]> {
   const servers = await startServers({ state, need: ['postgres', 'kafka', 'redis'], mode: 'testcontainers', say });
-  const copies = Array.from({ length: COPIES }, () => Scratch.make());
+  const copies = await Promise.all(Array.from({ length: COPIES }, () => Scratch.make()));
   try {
     const env = environmentOf(servers);
     const wanted = patches.filter(({ invariant, name }) => `${invariant} ${name}`.includes(only));

@@ -128,8 +128,8 @@ export const patches: readonly Patch[] = [
     name: 'a deadline is not written down',
     invariant: 'I6',
     ...append,
-    find: 'FROM whole WHERE $20::timestamptz IS NOT NULL AND whole.appended > 0',
-    replace: 'FROM whole WHERE $20::timestamptz IS NOT NULL AND whole.appended > 999',
+    find: 'FROM whole WHERE $20::float8 IS NOT NULL AND whole.appended > 0',
+    replace: 'FROM whole WHERE $20::float8 IS NOT NULL AND whole.appended > 999',
   },
   {
     name: 'a parked key is never tried again',

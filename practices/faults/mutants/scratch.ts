@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,9 +24,10 @@ export interface Run {
 export class Scratch {
   private constructor(readonly folder: string) {}
 
-  static make(): Scratch {
+  static async make(): Promise<Scratch> {
     const folder = mkdtempSync(join(tmpdir(), 'mutants-'));
-    cpSync(root, folder, { recursive: true, filter: (path) => !leftOut.test(basename(path)) });
+    // Whoever makes load meanwhile goes on.
+    await cp(root, folder, { recursive: true, filter: (path) => !leftOut.test(basename(path)) });
     linkPackages(folder);
     return new Scratch(folder);
   }

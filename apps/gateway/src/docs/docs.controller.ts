@@ -27,9 +27,11 @@ const start = `SwaggerUIBundle({
 export class DocsController {
   constructor(private readonly openApi: OpenApi) {}
 
+  /** The latest version's, for whoever names none. */
   @Get('openapi.json')
-  document(): Promise<object> {
-    return this.openApi.document();
+  @Header('content-location', '/v2/openapi.json')
+  latest(): Promise<object> {
+    return this.openApi.version(2);
   }
 
   @Get('v1/openapi.json')

@@ -26,14 +26,9 @@ export class OpenApi {
     private readonly config: GatewayConfig,
   ) {}
 
-  /** Everything there is. */
-  document(): Promise<OpenAPIObject> {
-    return (this.built ??= this.build());
-  }
-
   /** What one version of the API is. */
   async version(version: Version): Promise<OpenAPIObject> {
-    return oneVersion(await this.document(), version);
+    return oneVersion(await (this.built ??= this.build()), version);
   }
 
   private async build(): Promise<OpenAPIObject> {

@@ -1,7 +1,6 @@
-import { Module } from '@nestjs/common';
+import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { GraphQLModule } from '@nestjs/graphql';
 import { UpstreamsModule } from '../upstreams.module.ts';
-import { Catalog, Orders } from '../upstreams.ts';
 import { Documents } from './documents/documents.ts';
 import { GraphController } from './graph.controller.ts';
 import { GraphDriver } from './graph-driver.ts';
@@ -21,7 +20,7 @@ import { Sockets } from './subscriptions/sockets.ts';
   imports: [UpstreamsModule, GraphQLModule.forRoot({ driver: GraphDriver, autoSchemaFile: true })],
   controllers: [GraphController],
   providers: [
-    { provide: LoadsFactory, inject: [Catalog, Orders], useFactory: (catalog: Catalog, orders: Orders) => new BatchedLoads(catalog, orders) },
+    { provide: LoadsFactory, useClass: BatchedLoads },
     Documents,
     Graph,
     GraphErrors,
@@ -35,4 +34,9 @@ import { Sockets } from './subscriptions/sockets.ts';
     Sockets,
   ],
 })
-export class GraphModule {}
+export class GraphModule {
+  /** The same, reading what its operations name in another way. */
+  static loading(loads: Type<LoadsFactory>): DynamicModule {
+    return { module: GraphModule, providers: [{ provide: LoadsFactory, useClass: loads }] };
+  }
+}

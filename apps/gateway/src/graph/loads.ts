@@ -1,7 +1,8 @@
+import { Injectable } from '@nestjs/common';
 import DataLoader from 'dataloader';
 import { manyIds, orderViews, productViews, type OrderView, type ProductView } from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
-import type { Catalog, Orders } from '../upstreams.ts';
+import { Catalog, Orders } from '../upstreams.ts';
 
 /** What has been read for one operation: what is asked for in the same tick is asked upstream in one call, and nothing is asked twice. */
 export interface Loads {
@@ -20,6 +21,7 @@ export abstract class LoadsFactory {
 const maxBatchSize = manyIds.most;
 
 /** One call for all of a kind. */
+@Injectable()
 export class BatchedLoads extends LoadsFactory {
   constructor(
     private readonly catalog: Catalog,

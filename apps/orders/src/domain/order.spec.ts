@@ -11,6 +11,7 @@ const place: OrderCommand = {
   customerId: 'c1',
   lines: [{ productId: 'mug', quantity: 2 }],
   products: new Map([['mug', mug]]),
+  pricing: 'list',
   paymentToken: 'tok_1',
 };
 const placed: OrderEvent = {
@@ -28,6 +29,16 @@ const cancelled = (reason: 'customer' | 'out-of-stock' | 'payment-declined' | 't
 
 describe('given nothing', () => {
   it('places an order at the prices of the catalog', () => given().when(place).then(placed));
+  it('takes something off where many of one product are bought, and writes down how much and by which rule', () =>
+    given()
+      .when({ ...place, pricing: 'volume-discount', lines: [{ productId: 'mug', quantity: 10 }] })
+      .then({
+        ...placed,
+        lines: [{ productId: 'mug', name: 'Mug', quantity: 10, unitPrice: 1188 }],
+        total: { amount: 11_880, currency: 'EUR' },
+        discount: { rule: 'volume-discount', amount: 620 },
+      }));
+  it('writes no discount down where the rule takes nothing off', () => given().when({ ...place, pricing: 'volume-discount' }).then(placed));
   it('refuses a product it does not know', () => given().when({ ...place, lines: [{ productId: 'ghost', quantity: 1 }] }).fails('unknown-product'));
   it('refuses two currencies in one order', () =>
     given()

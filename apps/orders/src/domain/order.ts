@@ -1,5 +1,6 @@
 import { DomainError, total, type Decider, type Money } from '@shop/kernel';
 import type { CancellationReason } from '@shop/contracts';
+import { discountOf, unitPrice, type Discount, type Pricing } from './pricing.ts';
 
 /** A line with the price it was ordered at, in minor units of the order's currency. */
 export interface OrderLine {
@@ -24,6 +25,7 @@ export type OrderCommand =
       customerId: string;
       lines: readonly { productId: string; quantity: number }[];
       products: ReadonlyMap<string, PricedProduct>;
+      pricing: Pricing;
       paymentToken: string;
     }
   | { type: 'NoteStockReserved' }
@@ -40,6 +42,8 @@ export type OrderEvent =
       customerId: string;
       lines: readonly OrderLine[];
       total: Money;
+      /** What was taken off list prices, in the total's currency, and by which rule; absent where nothing was. */
+      discount?: Discount;
       paymentToken: string;
     }
   | { type: 'StockReserved' }
@@ -96,7 +100,7 @@ export const order: Decider<Order, OrderCommand, OrderEvent> = {
 
   evolve(state, event) {
     if (event.type === 'OrderPlaced') {
-      const { type: _, total, ...placed } = event;
+      const { type: _, discount: __, total, ...placed } = event;
       return { status: 'placed', ...placed, total: total.amount, currency: total.currency };
     }
     if (state.status === 'none') throw new Error(`${event.type} before OrderPlaced: the stream is damaged`);
@@ -121,14 +125,19 @@ function place(state: Order, command: Extract<OrderCommand, { type: 'PlaceOrder'
     command.products.has(line.productId) ? [] : [{ pointer: `/lines/${index}/productId`, detail: 'There is no such product.' }],
   );
   if (unknown.length > 0) throw new DomainError('invalid', 'unknown-product', 'Not everything in this order is for sale.', unknown);
-  const priced = command.lines.map(({ productId, quantity }) => ({ product: command.products.get(productId) as PricedProduct, quantity }));
-  const sum = total(priced.map(({ product, quantity }) => ({ unitPrice: { amount: product.price, currency: product.currency }, quantity })));
+  const priced = command.lines.map(({ productId, quantity }) => {
+    const product = command.products.get(productId) as PricedProduct;
+    return { product, quantity, unitPrice: unitPrice(command.pricing, { price: product.price, quantity }) };
+  });
+  const sum = total(priced.map(({ product: { currency }, quantity, unitPrice: amount }) => ({ unitPrice: { amount, currency }, quantity })));
+  const discount = discountOf(command.pricing, priced.map(({ product: { price }, quantity }) => ({ price, quantity })));
   return {
     type: 'OrderPlaced',
     orderId: command.orderId,
     customerId: command.customerId,
-    lines: priced.map(({ product, quantity }) => ({ productId: product.id, name: product.name, quantity, unitPrice: product.price })),
+    lines: priced.map(({ product, quantity, unitPrice }) => ({ productId: product.id, name: product.name, quantity, unitPrice })),
     total: sum,
+    ...(discount && { discount }),
     paymentToken: command.paymentToken,
   };
 }

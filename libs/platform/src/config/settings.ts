@@ -21,6 +21,8 @@ const telemetrySettings = {
   /** Which share of traces is kept, decided at the edge for the whole of each. */
   OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
   OTEL_METRICS_EXPORTER: z.enum(['none', 'otlp', 'prometheus']).default('none'),
+  /** Lines of the log go to stdout in any case. */
+  OTEL_LOGS_EXPORTER: z.enum(['none', 'otlp']).default('none'),
   /** A collector that takes OTLP over HTTP. */
   OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.default('http://127.0.0.1:4318'),
   OTEL_EXPORTER_ZIPKIN_ENDPOINT: httpUrl.default('http://127.0.0.1:9411/api/v2/spans'),
@@ -98,6 +100,12 @@ export const outboxSettings = {
   DATABASE_DIRECT_URL: databaseSettings.DATABASE_URL.optional(),
   /** For wal: the same database, directly, under a role that may replicate. */
   REPLICATION_URL: databaseSettings.DATABASE_URL.optional(),
+} satisfies z.ZodRawShape;
+
+/** For a service that does something only for some, or that can be switched off while it runs. */
+export const flagSettings = {
+  /** Feature flags as flagd defines them; without a file nothing is on. */
+  FLAGS_FILE: z.string().optional(),
 } satisfies z.ZodRawShape;
 
 /** What only several keys together can say. */

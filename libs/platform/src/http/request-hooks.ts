@@ -130,7 +130,7 @@ function finisher(logger: Logger): (request: FastifyRequest, status: number) => 
   });
   return (request, status) => {
     if (!request.work) return;
-    const { span, startedAt } = request.work;
+    const { span, within, startedAt } = request.work;
     const { method } = request;
     const route = routeOf(request);
     const attributes = { 'http.request.method': method, 'http.route': route, 'http.response.status_code': status };
@@ -141,7 +141,7 @@ function finisher(logger: Logger): (request: FastifyRequest, status: number) => 
     if (route.startsWith('/health/')) return;
     const ms = performance.now() - startedAt;
     durations.record(ms / 1e3, attributes);
-    logger.request({ method, route, status, ms: Math.round(ms * 10) / 10, traceId: span.spanContext().traceId });
+    context.with(within, () => logger.request({ method, route, status, ms: Math.round(ms * 10) / 10, traceId: span.spanContext().traceId }));
   };
 }
 

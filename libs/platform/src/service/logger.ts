@@ -1,12 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import { destination, pino, stdTimeFunctions, type DestinationStream, type Logger as Pino, type LoggerOptions } from 'pino';
 import type { ServerSettings } from '../config/settings.ts';
+import { recordLine, recordsLogs } from '../telemetry/log-records.ts';
 import { currentTraceId } from '../telemetry/tracing.ts';
 
 const secret = ['authorization', 'cookie', 'set-cookie', 'password', 'token', 'email'];
 const redact = { paths: secret.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]), censor: '[redacted]' };
 // Synchronous: the last line before a crash is the one that matters.
 const stdout = destination({ fd: 1, sync: true });
+const both: DestinationStream = {
+  write(line) {
+    stdout.write(line);
+    recordLine(line);
+  },
+};
 
 /** What is told of every request. */
 export interface RequestLine {
@@ -17,13 +24,13 @@ export interface RequestLine {
   readonly traceId: string;
 }
 
-/** Structured lines on stdout, each with service, instance and trace id. Secrets and addresses are struck out by name, three levels deep. */
+/** Structured lines on stdout (and to a collector, where the settings say so), each with service, instance and trace id. Secrets and addresses are struck out by name, three levels deep. */
 @Injectable()
 export class Logger {
   readonly #pino: Pino;
   readonly #requests: Pino;
 
-  constructor(service: string, settings: Pick<ServerSettings, 'INSTANCE' | 'LOG_LEVEL'>, to: DestinationStream = stdout) {
+  constructor(service: string, settings: Pick<ServerSettings, 'INSTANCE' | 'LOG_LEVEL'>, to: DestinationStream = recordsLogs() ? both : stdout) {
     const options: LoggerOptions = {
       level: settings.LOG_LEVEL,
       base: { service, instance: settings.INSTANCE },

@@ -11,7 +11,15 @@ interface Span {
   readonly parentSpanId: string;
 }
 
+interface LogRecord {
+  readonly severityNumber: number;
+  readonly body: { readonly stringValue: string };
+  readonly traceId?: string;
+  readonly attributes: readonly { readonly key: string; readonly value: { readonly stringValue?: string } }[];
+}
+
 const spans: Span[] = [];
+const logged: LogRecord[] = [];
 const issuer = await startIssuer();
 const freePort = await aFreePort();
 let collector: Server;
@@ -21,8 +29,9 @@ beforeAll(async () => {
   const listening = await portOf(
     createServer((request, response) => {
       void json(request).then((body) => {
-        const report = body as { resourceSpans: { scopeSpans: { spans: Span[] }[] }[] };
-        spans.push(...report.resourceSpans.flatMap((resource) => resource.scopeSpans.flatMap((scope) => scope.spans)));
+        const { resourceSpans = [], resourceLogs = [] } = body as { resourceSpans?: { scopeSpans: { spans: Span[] }[] }[]; resourceLogs?: { scopeLogs: { logRecords: LogRecord[] }[] }[] };
+        spans.push(...resourceSpans.flatMap((resource) => resource.scopeSpans.flatMap((scope) => scope.spans)));
+        logged.push(...resourceLogs.flatMap((resource) => resource.scopeLogs.flatMap((scope) => scope.logRecords)));
         response.setHeader('content-type', 'application/json').end('{}');
       });
     }),
@@ -31,6 +40,8 @@ beforeAll(async () => {
   service = await runService(tiny, {
     ...issuer.env('hello'),
     OTEL_TRACES_EXPORTER: 'otlp',
+    OTEL_LOGS_EXPORTER: 'otlp',
+    LOG_LEVEL: 'info',
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${listening.port}`,
     OTEL_METRICS_EXPORTER: 'prometheus',
     OTEL_EXPORTER_PROMETHEUS_PORT: String(freePort),
@@ -59,11 +70,13 @@ it('measures what any process has: event loop, memory, processor', async () => {
   for (const name of ['nodejs_eventloop_utilization', 'v8js_memory_heap_used', 'process_memory_usage', 'process_cpu_time']) expect(text).toMatch(new RegExp(`^${name}`, 'm'));
 });
 
-it('hands over its last spans before it ends, each below the caller’s', async () => {
+it('hands over its last spans before it ends, each below the caller’s, and the lines of its log, each with its trace', async () => {
   const traceId = '0af7651916cd43dd8448eb211c80319c';
   await fetch(`${service.url}/things`, { headers: { traceparent: `00-${traceId}-b7ad6b7169203331-01` } });
   await service.close();
   expect(spans.filter((span) => span.traceId === traceId)).toMatchObject([{ name: 'GET /things', parentSpanId: 'b7ad6b7169203331' }]);
+  const request = logged.filter(({ body, traceId: of }) => body.stringValue === 'request' && of === traceId);
+  expect(request).toMatchObject([{ severityNumber: 9, attributes: expect.arrayContaining([{ key: 'route', value: { stringValue: '/things' } }]) as unknown }]);
 });
 
 async function portOf(server: Server): Promise<{ server: Server; port: number }> {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { metrics } from '@opentelemetry/api';
+import { metrics as globalMetrics } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
 import type { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics';
 import type { SpanProcessor } from '@opentelemetry/sdk-trace-base';
 import type { TelemetrySettings } from '../config/settings.ts';
+import { flushLogRecords, startLogRecords } from './log-records.ts';
 import { observeProcess } from './process-metrics.ts';
 import { flushSpans, startTracing } from './tracing.ts';
 
@@ -31,17 +32,18 @@ export function startTelemetry(who: Telemetry, settings: TelemetrySettings): Pro
 
 /** Hands over what has been recorded so far; a collector that does not answer in time is not waited for. */
 export async function flushTelemetry(): Promise<void> {
-  const said = Promise.all([flushSpans(), meters?.forceFlush()]).catch(() => undefined);
+  const said = Promise.all([flushSpans(), meters?.forceFlush(), flushLogRecords()]).catch(() => undefined);
   await Promise.race([said, sleep(LAST_WORD_MS, undefined, { ref: false })]);
 }
 
 async function start(who: Telemetry, settings: TelemetrySettings): Promise<void> {
-  const silent = settings.OTEL_TRACES_EXPORTER === 'none' && settings.OTEL_METRICS_EXPORTER === 'none';
-  if (silent) return startTracing();
+  const { OTEL_TRACES_EXPORTER: traces, OTEL_METRICS_EXPORTER: metrics, OTEL_LOGS_EXPORTER: logs } = settings;
+  if ([traces, metrics, logs].every((exporter) => exporter === 'none')) return startTracing();
   const resource = await resourceOf(who, settings);
   const [processor, reader] = await Promise.all([spanProcessor(settings), metricReader(settings)]);
   startTracing({ processors: processor ? [processor] : [], resource, ratio: settings.OTEL_TRACES_SAMPLER_ARG, edge: who.edge });
   if (reader) await startMetrics(reader, resource);
+  if (logs === 'otlp') await startLogRecords(settings, resource);
 }
 
 async function resourceOf({ service, instance }: Telemetry, { OTEL_SERVICE_NAME: name = service }: TelemetrySettings): Promise<Resource> {
@@ -84,6 +86,6 @@ async function metricReader(settings: TelemetrySettings): Promise<MetricReader |
 async function startMetrics(reader: MetricReader, resource: Resource): Promise<void> {
   const { MeterProvider } = await import('@opentelemetry/sdk-metrics');
   meters = new MeterProvider({ resource, readers: [reader] });
-  metrics.setGlobalMeterProvider(meters);
+  globalMetrics.setGlobalMeterProvider(meters);
   observeProcess();
 }

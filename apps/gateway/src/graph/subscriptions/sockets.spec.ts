@@ -147,8 +147,36 @@ describe('a socket', () => {
   });
 
   it('is opened at /graphql only', async () => {
-    const socket = new WebSocket(graph.url.replace('http', 'ws').replace('/graphql', '/'), 'graphql-transport-ws');
-    const error = await new Promise<Error>((failed) => socket.once('error', failed));
-    expect(error.message).toContain('404');
+    expect(await opened(graph.url.replace('/graphql', '/'))).toBe(404);
   });
+
+  it('counts as a request of its address, whose limit all of them share', async () => {
+    const limited = await startGraph({ RATE_LIMITS: 'graph.address=2/3600' });
+    const statuses = [await opened(limited.url), (await limited.ask('{ __typename }')).status, await opened(limited.url), (await limited.ask('{ __typename }')).status];
+    await limited.stop();
+    expect(statuses).toEqual([101, 200, 429, 429]);
+  });
+
+  it('is turned away where there is more to do than can be done', { timeout: 60_000 }, async () => {
+    const busy = await startGraph({ SHED_LOOP_DELAY_MS: '50' });
+    const work = setInterval(() => {
+      for (const until = performance.now() + 120; performance.now() < until; );
+    }, 0);
+    await expect.poll(() => opened(busy.url), { timeout: 30_000 }).toBe(503);
+    clearInterval(work);
+    await expect.poll(() => opened(busy.url), { timeout: 30_000 }).toBe(101);
+    await busy.stop();
+  });
+
+  /** The status that its opening is answered with. */
+  async function opened(url: string): Promise<number> {
+    const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws');
+    const status = await new Promise<number>((resolve, reject) => {
+      socket.once('open', () => resolve(101));
+      socket.once('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0));
+      socket.once('error', reject);
+    });
+    socket.on('error', () => undefined).terminate();
+    return status;
+  }
 });

@@ -1,9 +1,10 @@
-import type { IncomingMessage, Server } from 'node:http';
-import type { Duplex } from 'node:stream';
+import { ServerResponse, type IncomingMessage, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { Health, Logger } from '@shop/platform';
+import { Health, HttpProblem, Logger } from '@shop/platform';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { handleProtocols, type Server as Protocol } from 'graphql-ws';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { SocketProtocol, type Extra } from './protocol.ts';
@@ -21,11 +22,13 @@ const SERVICE_RESTART = 1012;
 
 /** Opens sockets at /graphql and lets go of them: which there may be, which are still there, and that all are told when we end. */
 @Injectable()
-export class Sockets implements OnApplicationBootstrap, BeforeApplicationShutdown {
+export class Sockets implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly server = new WebSocketServer({ noServer: true, maxPayload: MOST_BYTES, handleProtocols, perMessageDeflate: false });
   private readonly protocol: Protocol<Extra>;
   private readonly pings = setInterval(() => this.ping(), PING_MS).unref();
   private readonly silent = new WeakSet<WebSocket>();
+  /** Requests that ask for a socket, each with the first bytes that came after it. */
+  private readonly upgrades = new WeakMap<IncomingMessage, Buffer>();
 
   constructor(
     private readonly host: HttpAdapterHost,
@@ -36,9 +39,19 @@ export class Sockets implements OnApplicationBootstrap, BeforeApplicationShutdow
     this.protocol = protocol.server();
   }
 
+  /** Behind every hook that begins a request: by then it was counted, and not turned away. */
+  onModuleInit(): void {
+    this.fastify.addHook('preParsing', ({ raw }, reply, _payload, done) => {
+      const head = this.upgrades.get(raw);
+      if (!head) return done();
+      if (this.health.draining || this.server.clients.size >= MOST_SOCKETS) return done(new HttpProblem(503, 'unavailable', 'There is no room for another socket here. Try again.'));
+      this.open(raw, reply, head);
+    });
+  }
+
   onApplicationBootstrap(): void {
     const http = this.host.httpAdapter.getHttpServer() as Server;
-    http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => this.upgrade(request, socket, head));
+    http.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => this.upgrade(request, socket, head));
   }
 
   /** Everybody is told to come again, and may: with the version that they saw last they miss nothing. */
@@ -50,10 +63,26 @@ export class Sockets implements OnApplicationBootstrap, BeforeApplicationShutdow
     for (const socket of clients) socket.terminate();
   }
 
-  private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  private get fastify(): FastifyInstance {
+    return this.host.httpAdapter.getInstance<FastifyInstance>();
+  }
+
+  /** A request as any other, so that load shedding and limits see it; whatever it is answered instead of a socket is the last on its connection. */
+  private upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.on('error', () => socket.destroy());
-    if (request.url?.split('?', 1)[0] !== '/graphql') return refuse(socket, '404 Not Found');
-    if (this.health.draining || this.server.clients.size >= MOST_SOCKETS) return refuse(socket, '503 Service Unavailable');
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.once('finish', () => socket.end());
+    if (request.method === 'GET' && request.url?.split('?', 1)[0] === '/graphql') this.upgrades.set(request, head);
+    else return void response.writeHead(404, { 'content-length': 0 }).end();
+    this.fastify.routing(request, response);
+  }
+
+  private open(request: IncomingMessage, reply: FastifyReply, head: Buffer): void {
+    reply.hijack();
+    const { socket } = request;
+    reply.raw.detachSocket(socket);
     this.server.handleUpgrade(request, socket, head, (opened) => this.opened(opened, request));
   }
 
@@ -94,8 +123,4 @@ export class Sockets implements OnApplicationBootstrap, BeforeApplicationShutdow
 function send(socket: WebSocket, text: string): Promise<void> {
   if (socket.readyState !== socket.OPEN) return Promise.resolve();
   return new Promise((sent) => socket.send(text, () => sent()));
-}
-
-function refuse(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
 }

@@ -7,7 +7,8 @@ export interface Issuer {
   readonly name: string;
   readonly keysUrl: string;
   readonly privateJwk: JWK;
-  access(jti: string): Promise<string>;
+  /** A customer's, good for reading orders, unless said otherwise. */
+  access(jti: string, claims?: { readonly scope?: string; readonly roles?: readonly string[] }): Promise<string>;
   idToken(): Promise<string>;
   close(): void;
 }
@@ -32,7 +33,7 @@ export async function openIssuer(): Promise<Issuer> {
     name,
     privateJwk,
     keysUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`,
-    access: (jti) => token('at+jwt', 'shop', { client_id: 'shop-cli', scope: 'orders:read', roles: ['customer'], jti }),
+    access: (jti, claims) => token('at+jwt', 'shop', { client_id: 'shop-cli', scope: 'orders:read', roles: ['customer'], ...claims, jti }),
     idToken: () => token('JWT', 'shop-cli', { nonce: 'n' }),
     close: () => {
       server.closeAllConnections();
