@@ -74,7 +74,7 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
     LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'info',
     ...given('RATE_LIMITS', 'SHED_LOOP_DELAY_MS', 'MAX_CONNECTIONS'),
     ISSUER: `${urlOf(ports.gateway[0]!)}/oidc`,
-    JWKS_URL: `${urlOf(ports.auth[0]!)}/oidc/jwks`,
+    JWKS_URL: ports.auth.map((port) => `${urlOf(port)}/oidc/jwks`).join(','),
     ...telemetryOf(service, instance, topology),
     ...own[service](),
   };

@@ -51,6 +51,8 @@ export class Bench {
     this.redisUrl = servers.redis?.url ?? '';
     this.#pool = new pg.Pool({ connectionString: this.databaseUrl, max: 4, connectionTimeoutMillis: 10_000 });
     this.#pool.on('error', () => undefined);
+    // One that is in somebody's hands has no listener of the pool's, and dies with the database.
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
     this.admin = clientOf(this.brokers).admin();
   }
 

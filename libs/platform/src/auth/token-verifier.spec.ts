@@ -114,6 +114,12 @@ describe('a token for one service', () => {
 });
 
 describe('the published keys', () => {
+  it('are had from any instance of who publishes them', async () => {
+    const nobody = 'http://127.0.0.1:1/jwks';
+    for (const urls of [[nobody, keysUrl], [keysUrl, nobody]]) expect(await new TokenVerifier(issuer, urls).verify(await token())).toMatchObject({ subject: 'customer-1' });
+    await expect(new TokenVerifier(issuer, [nobody, nobody]).verify(await token())).rejects.toMatchObject({ code: 'keys-unavailable' });
+  });
+
   it('are fetched once, not again for each token with a made-up key id', async () => {
     const verifier = new TokenVerifier(issuer, keysUrl);
     const before = fetches;

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { DomainError } from '@shop/kernel';
-import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
+import { createRemoteJWKSet, customFetch, errors, jwtVerify, type FetchImplementation, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import { saysTwice } from './json-members.ts';
 import type { Principal } from './principal.ts';
 
@@ -44,10 +44,11 @@ export class TokenVerifier {
 
   constructor(
     private readonly issuer: string,
-    keysUrl: string,
+    /** Where the keys are: one address, or one for each instance of who publishes them. */
+    keysUrls: string | readonly string[],
     { audiences = [audience], leeway = 30, cooldown = 5_000 }: VerifierOptions = {},
   ) {
-    this.#keys = remoteKeys(keysUrl, cooldown);
+    this.#keys = remoteKeys([keysUrls].flat(), cooldown);
     this.#audiences = [...audiences];
     this.#leeway = leeway;
   }
@@ -111,9 +112,9 @@ function principalOf({ sub = '', client_id: clientId, scope, roles }: JWTPayload
 /** How long a failed fetch of the keys is believed, in ms: requests meanwhile fail at once instead of each trying again. */
 const failureMemory = 1_000;
 
-function remoteKeys(url: string, cooldownDuration: number): JWTVerifyGetKey {
+function remoteKeys(urls: readonly string[], cooldownDuration: number): JWTVerifyGetKey {
   // A token with a made-up key id makes us fetch again, at most once per cooldown.
-  const keys = createRemoteJWKSet(new URL(url), { timeoutDuration: 2_000, cooldownDuration, cacheMaxAge: 600_000 });
+  const keys = createRemoteJWKSet(new URL(urls[0] ?? ''), { timeoutDuration: 2_000, cooldownDuration, cacheMaxAge: 600_000, [customFetch]: fromAny(urls) });
   let failedAt = -Infinity;
   return async (header, input) => {
     // Keys that are there are used: a made-up key id must not turn the tokens of others away while the keys cannot be fetched.
@@ -130,4 +131,24 @@ function remoteKeys(url: string, cooldownDuration: number): JWTVerifyGetKey {
 
 function keysUnavailable(): DomainError {
   return new DomainError('unavailable', 'keys-unavailable', 'Access tokens cannot be checked at the moment. Try again.');
+}
+
+/** From whichever instance has them; the one that had them last is asked first. */
+function fromAny(urls: readonly string[]): FetchImplementation {
+  let first = 0;
+  return async (_, options) => {
+    let failure: unknown;
+    for (let turn = 0; turn < urls.length; turn++) {
+      const index = (first + turn) % urls.length;
+      try {
+        const response = await fetch(urls[index] ?? '', options);
+        if (response.status === 200) return ((first = index), response);
+        failure = new Error(`The keys cannot be had: ${response.status}`);
+        await response.body?.cancel();
+      } catch (error) {
+        failure = error;
+      }
+    }
+    throw failure;
+  };
 }

@@ -46,8 +46,8 @@ export const serverSettings = {
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   /** Who issues access tokens, as the world knows it: `iss` of every token. */
   ISSUER: httpUrl,
-  /** Where its public keys are fetched from, inside. */
-  JWKS_URL: httpUrl,
+  /** Where its public keys are fetched from, inside: an address for each instance. */
+  JWKS_URL: httpUrls,
   /** Addresses or CIDR ranges of proxies whose X-Forwarded-* headers are believed; none by default. */
   TRUST_PROXY: commaList.default([]),
   /** Origins of other sites whose pages may call a service that is public, as `https://shop.example`; none by default. */
