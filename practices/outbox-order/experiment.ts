@@ -30,7 +30,7 @@ export const experiment: Experiment<OrderLoad> = {
   ],
   load: {
     full: { seed: 20, changes: 6_000, keys: 16, clients: 16 },
-    quick: { seed: 20, changes: 1_000, keys: 8, clients: 16 },
+    quick: { seed: 20, changes: 1_200, keys: 4, clients: 16 },
   },
   tables,
   topics: [topic],
