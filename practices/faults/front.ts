@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isReady } from '@shop/infra/supervisor';
 
 const PROBE_EVERY_MS = 100;
-const PROBE_MS = 2_000;
 const READY_WITHIN_MS = 60_000;
 
 /** One after the other, whatever becomes of them. */
@@ -50,18 +50,10 @@ export class Front {
 
   async #probe(url: string): Promise<void> {
     for (const { signal } = this.#stopping; !signal.aborted; await sleep(PROBE_EVERY_MS)) {
-      if (await isReady(url)) this.#ready.add(url);
-      else this.#ready.delete(url);
+      await isReady(url).then(
+        () => this.#ready.add(url),
+        () => this.#ready.delete(url),
+      );
     }
-  }
-}
-
-async function isReady(url: string): Promise<boolean> {
-  try {
-    const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(PROBE_MS) });
-    await answer.body?.cancel();
-    return answer.ok;
-  } catch {
-    return false;
   }
 }

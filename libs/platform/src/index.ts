@@ -14,7 +14,7 @@ export { requestOf } from './http/request-of.ts';
 export { validationFailed } from './http/validation.pipe.ts';
 export { Cache, type Reading, type Wanted } from './cache/cache.ts';
 export { CacheMetrics, MeasuredCache, type CacheOutcome } from './cache/cache-metrics.ts';
-export type { CachePolicy } from './cache/cache-policy.ts';
+export { leastFreshMs, type CachePolicy } from './cache/cache-policy.ts';
 export { CacheStore, type Found, type KeepOptions, type Sight } from './cache/cache-store.ts';
 export { CacheModule } from './cache/cache.module.ts';
 export { MemoryCacheStore } from './cache/memory-cache-store.ts';

@@ -3,6 +3,7 @@ import { HttpAdapterHost } from '@nestjs/core';
 import { MeasuredCache } from '@shop/platform';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isKnown } from '../answer.ts';
+import { responsePolicy } from './response-cache.ts';
 
 declare module 'fastify' {
   interface FastifyReply {
@@ -50,7 +51,7 @@ export class Repeats implements OnModuleInit {
   }
 
   #again(reply: FastifyReply, { payload, headers, since }: Repeat): void {
-    this.#metrics.read('gateway.responses', 'hit');
+    this.#metrics.read(responsePolicy.name, 'hit');
     void reply.headers(headers).header('cache-status', 'gateway; hit; detail=process').header('age', String(Math.floor((performance.now() - since) / SECOND)));
     if (isKnown(reply, headers['etag'])) void reply.status(304).send();
     else void reply.send(payload);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '@shop/kernel';
-import { Cache, CacheStore, UpstreamProblem, type CachePolicy, type Reading, type UpstreamResponse } from '@shop/platform';
+import { Cache, CacheStore, leastFreshMs, UpstreamProblem, type CachePolicy, type Reading, type UpstreamResponse } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
 import { answer } from '../answer.ts';
 
@@ -69,7 +69,7 @@ export class ResponseCache {
       void reply.header('cache-status', `gateway; ${cacheStatus[reading.outcome]}`);
       if (!reading.value) throw nothing?.() ?? new DomainError('not-found', 'not-found', 'There is nothing at this path.');
       const { body, etag, age } = reading.value;
-      reply.repeatable = { ageMs: age * 1_000 + reading.ageMs, freshMs: age * 1_000 + responsePolicy.freshMs * 0.75 };
+      reply.repeatable = { ageMs: age * 1_000 + reading.ageMs, freshMs: age * 1_000 + leastFreshMs(responsePolicy) };
       void reply.headers({ 'cache-control': cacheControl, age: String(age + seconds(reading.ageMs)) });
       return await answer(reply, Promise.resolve({ status: 200, headers: { etag }, body }));
     } catch (error) {

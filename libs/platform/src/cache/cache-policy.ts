@@ -25,6 +25,12 @@ export interface CachePolicy {
   readonly rescues?: (error: unknown) => boolean;
 }
 
+/** How much sooner than its policy says an entry may cease to be fresh, as a share. */
+export const jitter = 0.25;
+
+/** For how long an entry is fresh at least, in ms. */
+export const leastFreshMs = ({ freshMs }: Pick<CachePolicy, 'freshMs'>): number => freshMs * (1 - jitter);
+
 export const policyDefaults = {
   maxBytes: 64 * 1024,
   claimMs: 5_000,

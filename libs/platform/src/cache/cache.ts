@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withoutDeadline, withinDeadline } from '../telemetry/deadline.ts';
 import { MeasuredCache, type CacheMetrics, type CacheOutcome } from './cache-metrics.ts';
-import { policyDefaults, type CachePolicy } from './cache-policy.ts';
+import { jitter, policyDefaults, type CachePolicy } from './cache-policy.ts';
 import type { CacheStore, Sight } from './cache-store.ts';
 import { isFresh, keptIn, textOf, type Kept } from './kept.ts';
 
@@ -44,8 +44,6 @@ const longestKey = 200;
 const poll = { least: 10, spread: 20 };
 /** How often an origin that failed is asked again behind the readers of old values, in ms. */
 const probeEvery = 1_000;
-/** How much sooner than the policy says an entry may cease to be fresh, as a share. */
-const jitter = 0.25;
 
 /**
  * Cache-aside over a store that is never an authority: whatever becomes of the store, a reader is served by the origin; whatever becomes of the
