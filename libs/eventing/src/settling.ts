@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deadLetterTopic, type CloudEvent } from '@shop/contracts';
-import { withTraceparent, type Database } from '@shop/platform';
+import { inBackground, withTraceparent, type Database } from '@shop/platform';
 import { AlreadyHandled, Effect, KeyParked } from './effect.ts';
 import { Poison, type Consumer, type Handler } from './consumer.ts';
 import { byContract, idOf, isUnknownMajor, parse, sequenceOf } from './read-message.ts';
@@ -88,7 +88,7 @@ export class Settling {
 
   /** In the trace of what caused the message. */
   #traced<T>({ topic }: Delivery, { traceparent, id, subject }: CloudEvent, name: string, work: () => Promise<T>): Promise<T> {
-    return withTraceparent(traceparent, name, work, {
+    return withTraceparent(traceparent, name, () => inBackground(work), {
       'messaging.operation.type': 'process',
       'messaging.destination.name': topic,
       'messaging.consumer.group.name': this.#options.consumer.name,

@@ -19,6 +19,7 @@ export { CacheStore, type Found, type KeepOptions, type Sight } from './cache/ca
 export { CacheModule } from './cache/cache.module.ts';
 export { MemoryCacheStore } from './cache/memory-cache-store.ts';
 export { RedisCacheStore } from './cache/redis-cache-store.ts';
+export { inBackground } from './data/background.ts';
 export { Database, type DatabaseOptions, type Transaction } from './data/database.ts';
 export { DatabaseModule } from './data/database.module.ts';
 export { migrate, type MigrateOptions, type MigrationSet } from './data/migrate.ts';

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { context } from '@opentelemetry/api';
+import { context, createContextKey } from '@opentelemetry/api';
 import { servers } from '@shop/testing';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { withDeadline } from '../telemetry/deadline.ts';
 import { startTracing } from '../telemetry/tracing.ts';
+import { inBackground } from './background.ts';
 import { Database } from './database.ts';
 import { constraintOf } from './pg-errors.ts';
 
@@ -126,6 +127,27 @@ describe('a pool', () => {
     await expect(one.query('SELECT 1')).rejects.toMatchObject({ kind: 'unavailable' });
     await busy;
     await one.close();
+  });
+
+  it('keeps half of its connections for requests, whatever piles up in the background', async () => {
+    const own = open(4);
+    let ended = 0;
+    const piled = Array.from({ length: 6 }, () => inBackground(() => own.query('SELECT pg_sleep(0.5)')).then(() => ended++));
+    const transaction = inBackground(() => own.transaction((tx) => tx.query('SELECT pg_sleep(0.5)'))).then(() => ended++);
+    await expect.poll(() => own.pool.totalCount).toBe(2);
+    expect([await own.query('SELECT 1 AS n'), await own.transaction((tx) => tx.query('SELECT 2 AS n')), ended]).toEqual([[{ n: 1 }], [{ n: 2 }], 0]);
+    await Promise.all([...piled, transaction]);
+    expect([ended, own.pool.waitingCount]).toEqual([7, 0]);
+    await own.close();
+  });
+
+  it('gives background work one turn for all it asks for, in the context it came in', async () => {
+    const own = open(2);
+    const whose = createContextKey('whose');
+    const nested = () => own.transaction(async () => [await own.query('SELECT 1 AS n'), context.active().getValue(whose)]);
+    const as = (who: string) => context.with(context.active().setValue(whose, who), () => inBackground(nested));
+    expect(await Promise.all([as('mine'), as('yours')])).toEqual([[[{ n: 1 }], 'mine'], [[{ n: 1 }], 'yours']]);
+    await own.close();
   });
 });
 

@@ -1,7 +1,9 @@
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { bulkhead, type BulkheadPolicy } from 'cockatiel';
 import pg from 'pg';
 import { assertWithinDeadline } from '../telemetry/deadline.ts';
 import { calling } from '../telemetry/tracing.ts';
+import { havingItsTurn, isInBackground } from './background.ts';
 import { isLost, translated } from './pg-errors.ts';
 
 /** SQL inside one transaction. */
@@ -29,6 +31,8 @@ const silence = 8_000;
 @Injectable()
 export class Database implements Transaction, OnModuleInit, OnApplicationShutdown {
   readonly pool: pg.Pool;
+  /** Whatever piles up in the background, requests find the other half of the connections free of it, and none of it in their queue. */
+  readonly #background: BulkheadPolicy;
   #pulse: NodeJS.Timeout | undefined;
   #trouble: string | undefined;
   /** When a connection last came back to the pool and was not lost. */
@@ -53,12 +57,13 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
       lock_timeout: 2_000,
       idle_in_transaction_session_timeout: 5_000,
     });
+    this.#background = bulkhead(Math.max(1, Math.floor(size / 2)), Infinity);
     // A connection that breaks, idle or in use, is replaced by the pool; without listeners the event would end the process.
     this.pool.on('error', () => undefined);
     this.pool.on('connect', (client) => client.on('error', () => undefined));
     this.pool.on('release', (lost: unknown) => !lost && (this.#answeredAt = performance.now()));
     // Prisma is given this pool too (prisma.ts), so it is the pool that says `unavailable`.
-    this.pool.query = ((...query: [pg.QueryConfig]) => this.#single(query)) as typeof this.pool.query;
+    this.pool.query = ((...query: [pg.QueryConfig]) => this.#inTurn(() => this.#single(query))) as typeof this.pool.query;
   }
 
   /** Why the database cannot be used at the moment, as of a second or two ago; undefined when it can. */
@@ -80,7 +85,25 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
   }
 
   /** Runs `work` in one transaction (READ COMMITTED): committed when it returns, rolled back when it throws. */
-  async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    return this.#inTurn(() => this.#transaction(work));
+  }
+
+  /** Waits for what is under way, then closes all connections. */
+  close(): Promise<void> {
+    clearInterval(this.#pulse);
+    return (this.#closed ??= this.pool.end());
+  }
+
+  onApplicationShutdown(): Promise<void> {
+    return this.close();
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    return isInBackground() ? this.#background.execute(havingItsTurn(work)) : work();
+  }
+
+  async #transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     assertWithinDeadline();
     const client = await this.#connect();
     let broken = false;
@@ -105,16 +128,6 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
     } finally {
       client.release(broken);
     }
-  }
-
-  /** Waits for what is under way, then closes all connections. */
-  close(): Promise<void> {
-    clearInterval(this.#pulse);
-    return (this.#closed ??= this.pool.end());
-  }
-
-  onApplicationShutdown(): Promise<void> {
-    return this.close();
   }
 
   async #connect(): Promise<pg.PoolClient> {

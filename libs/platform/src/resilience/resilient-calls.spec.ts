@@ -1,4 +1,6 @@
+import { context, createContextKey } from '@opentelemetry/api';
 import { describe, expect, it } from 'vitest';
+import { startTracing } from '../telemetry/tracing.ts';
 import { ResilientCalls, type ResilientCallsOptions } from './resilient-calls.ts';
 
 const broken = new Error('broken');
@@ -78,6 +80,14 @@ describe('a party that is slow', () => {
     const ending = setInterval(slow.endAll, 1);
     expect(await Promise.all(six)).toEqual(Array(6).fill('done'));
     clearInterval(ending);
+  });
+
+  it('is made in the context of its own caller, also when it waited for the end of another', async () => {
+    startTracing();
+    const whose = createContextKey('whose');
+    const policy = calls({ atOnce: 1, queue: 2 });
+    const as = (who: string) => context.with(context.active().setValue(whose, who), () => policy.execute(async () => context.active().getValue(whose), terms));
+    expect(await Promise.all([as('one'), as('two'), as('three')])).toEqual(['one', 'two', 'three']);
   });
 
   it('does not keep its caller beyond its time, in the queue neither', async () => {

@@ -1,3 +1,4 @@
+import { context } from '@opentelemetry/api';
 import {
   bulkhead,
   BulkheadRejectedError,
@@ -82,7 +83,9 @@ export class ResilientCalls extends CallPolicy {
 
   override async execute<T>(call: (signal: AbortSignal) => Promise<T>, { signal, repeatable }: CallTerms): Promise<T> {
     this.#budget.earn();
-    const once = () => this.#once(call, signal);
+    // One that waited is begun by the end of another: it is still its own caller's.
+    const mine = context.bind(context.active(), call);
+    const once = () => this.#once(mine, signal);
     return inTime(signal, repeatable ? this.#withRetries(once, signal) : once());
   }
 
