@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { wishedBus } from '@shop/infra/bus';
 import { provision } from '@shop/infra/databases';
-import { brokerNames, noBrokerBecause, startServers, stopCompose, type Broker, type Servers } from '@shop/infra/servers';
+import { brokerNames, noBrokerBecause, noImageBecause, startServers, stopCompose, type Broker, type Servers } from '@shop/infra/servers';
 import { openState, wipeState } from '@shop/infra/state';
 import type {} from '@shop/testing';
 import pg from 'pg';
@@ -54,7 +54,7 @@ async function brokersFor(project: TestProject): Promise<Broker[]> {
 
 /** The brokers that this machine can have in no way, and why. */
 async function unavailable(brokers: Broker[]): Promise<Partial<Record<Broker, string>>> {
-  const asked = await Promise.all(brokers.map(async (name) => [name, await noBrokerBecause(name)] as const));
+  const asked = await Promise.all(brokers.map(async (name) => [name, (await noBrokerBecause(name)) ?? (await noImageBecause(name))] as const));
   return Object.fromEntries(asked.filter(([, why]) => why !== undefined));
 }
 

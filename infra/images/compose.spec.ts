@@ -56,7 +56,7 @@ describe('compose.yaml', () => {
   it('starts the whole shop by one profile, and what looks at it by another', () => {
     const of = (profile: string) => Object.entries(composed).flatMap(([name, { profiles }]) => (profiles.includes(profile) ? [name] : []));
     expect(of('core').sort()).toEqual([...serviceNames, 'kafka', 'mail', 'postgres', 'provider', 'redis', 'setup'].sort());
-    expect(of('observability').sort()).toEqual(['collector', 'grafana', 'prometheus', 'zipkin']);
+    expect(of('observability').sort()).toEqual(['collector', 'grafana', 'loki', 'prometheus', 'zipkin']);
   });
 
   it('locks every container: no rights, no new ones, so much memory, doors on loopback only', () => {

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { parseAllDocuments, parse } from 'yaml';
 import { jsonPatched, strategicallyMerged, type Json, type JsonObject, type Operation } from './patches.ts';
 
@@ -15,6 +15,10 @@ interface Generator {
   behavior?: 'merge';
   envs?: string[];
   literals?: string[];
+  /** Each a key by its name without folders. */
+  files?: string[];
+  /** Nothing to us: we write no hash into any name. */
+  options?: { disableNameSuffixHash: true };
 }
 
 interface Patch {
@@ -80,9 +84,10 @@ export function parseAll(text: string): Manifest[] {
   });
 }
 
-function generated(all: Manifest[], { name, behavior, envs = [], literals = [] }: Generator, folder: string): Manifest[] {
+function generated(all: Manifest[], { name, behavior, envs = [], literals = [], files = [] }: Generator, folder: string): Manifest[] {
   const lines = [...envs.flatMap((file) => readFileSync(join(folder, file), 'utf8').split('\n')), ...literals].filter((line) => line !== '' && !line.startsWith('#'));
-  const data = Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+  const settings = lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]);
+  const data = Object.fromEntries([...settings, ...files.map((file) => [basename(file), readFileSync(join(folder, file), 'utf8')])]);
   const there = all.find((each) => each.kind === 'ConfigMap' && each.metadata.name === name);
   if ((there === undefined) === (behavior === 'merge')) throw new Error(`ConfigMap ${name} of ${folder}: there ${there ? 'is one already' : 'is none to merge into'}`);
   if (there === undefined) return [...all, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data }];

@@ -1,3 +1,4 @@
+import { basename, dirname } from 'node:path';
 import { consumers, deadLetterPartitions, deadLetterTopic, topicRetention, topics } from '@shop/contracts';
 import { describe, expect, it } from 'vitest';
 import { auth } from '@shop/auth';
@@ -59,6 +60,14 @@ describe.each(overlays)('the overlay %s', (name) => {
         expect(container.image).toMatch(/:[\w.-]+$/);
       }
     }
+  });
+
+  it('mounts the flags that orders is told of, as a folder, so that a change reaches pods that run', () => {
+    const path = overlay.environment('orders')['FLAGS_FILE']!;
+    const mount = overlay.container('orders').volumeMounts?.find(({ mountPath }) => mountPath === dirname(path));
+    const from = overlay.pod('orders').volumes?.find((each) => each.name === mount?.name)?.configMap;
+    expect(mount?.subPath).toBeUndefined();
+    expect(overlay.get('ConfigMap', from!.name)).toHaveProperty(['data', basename(path)]);
   });
 
   it('holds no secret', () => expect(overlay.all('Secret')).toEqual([]));

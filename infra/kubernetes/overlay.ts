@@ -9,7 +9,7 @@ export const overlays = ['dev', 'staging', 'prod'] as const;
 interface EnvVar {
   name: string;
   value?: string;
-  valueFrom?: { secretKeyRef: { name: string; key: string } };
+  valueFrom?: { secretKeyRef: { name: string; key: string } } | { fieldRef: { fieldPath: string } };
 }
 
 export interface Container {
@@ -19,6 +19,7 @@ export interface Container {
   env?: EnvVar[];
   envFrom?: { configMapRef: { name: string } }[];
   ports?: { name: string; containerPort: number }[];
+  volumeMounts?: { name: string; mountPath: string; subPath?: string }[];
   securityContext: Record<string, unknown>;
   resources: { requests: Record<string, string>; limits: Record<string, string> };
   startupProbe?: Probe;
@@ -38,6 +39,7 @@ export interface PodSpec {
   terminationGracePeriodSeconds?: number;
   securityContext: Record<string, unknown>;
   containers: Container[];
+  volumes?: { name: string; configMap?: { name: string } }[];
 }
 
 interface ExternalSecret {
@@ -80,12 +82,16 @@ export class Overlay {
     return this.pod(service).containers.find(({ name }) => name === 'service')!;
   }
 
-  /** What its process will find in its environment; a secret's value as the template that makes it, or as the name of the key. */
+  /** What its process will find in its environment; a secret's value as the template that makes it, or as the name of the key; a field of the pod as its path. */
   environment(service: ServiceName): Record<string, string> {
     const { envFrom = [], env = [] } = this.container(service);
     const settings = envFrom.map(({ configMapRef: { name } }) => this.get<{ data: Record<string, string> }>('ConfigMap', name).data);
-    const own = env.map(({ name, value, valueFrom }) => [name, valueFrom ? this.secret(valueFrom.secretKeyRef) : value!]);
+    const own = env.map(({ name, value, valueFrom }) => [name, valueFrom ? this.given(valueFrom) : value!]);
     return { ...Object.assign({}, ...settings), ...Object.fromEntries(own) };
+  }
+
+  private given(from: NonNullable<EnvVar['valueFrom']>): string {
+    return 'fieldRef' in from ? from.fieldRef.fieldPath : this.secret(from.secretKeyRef);
   }
 
   /** Throws unless something fetches that key of that Secret. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openState, type State } from '../state.ts';
-import { composeServers, dockerObstacle, passing, removeCompose, stopCompose } from './docker.ts';
+import { composeServers, dockerObstacle, imageObstacle, passing, removeCompose, stopCompose } from './docker.ts';
 
 /** A Docker whose engine, plugin, containers and volume are files. The volume keeps the password it was first started with, as Postgres does. */
 const fake = `#!/bin/sh
@@ -11,6 +11,9 @@ cd "$(dirname "$0")"
 case "$*" in
   context*) cat endpoint; exit ;;
   'compose version') test -e plugin; exit ;;
+  *' config --images rabbitmq') echo rabbitmq:3; exit ;;
+  'image inspect rabbitmq:3') test -e image; exit ;;
+  'pull --quiet rabbitmq:3') test -e registry || { printf 'Pulling\\nno such host\\n' >&2; exit 1; }; touch image; exit ;;
 esac
 test -e engine || { echo 'Cannot connect to the Docker daemon' >&2; exit 1; }
 case "$*" in
@@ -69,6 +72,23 @@ describe('Docker is used', () => {
   it.each(['tcp://localhost:2375', 'npipe:////./pipe/docker_engine'])('at %s', async (endpoint) => {
     put('endpoint', endpoint);
     expect(await dockerObstacle()).toBeUndefined();
+  });
+});
+
+describe('an image', () => {
+  it('is fetched when it is not here', async () => {
+    put('registry');
+    expect(await imageObstacle('rabbitmq')).toBeUndefined();
+    expect(has('image')).toBe(true);
+  });
+
+  it('is not fetched when it is here', async () => {
+    put('image');
+    expect(await imageObstacle('rabbitmq')).toBeUndefined();
+  });
+
+  it('that cannot be had is told in a sentence', async () => {
+    expect(await imageObstacle('rabbitmq')).toBe('The image rabbitmq:3 is not on this machine and cannot be fetched: no such host');
   });
 });
 

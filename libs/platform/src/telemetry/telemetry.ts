@@ -10,8 +10,8 @@ import { flushSpans, startTracing } from './tracing.ts';
 
 export interface Telemetry {
   readonly service: string;
-  /** Which of its instances, from 1. */
-  readonly instance: number;
+  /** Which of its instances. */
+  readonly instance: string;
   /** Strangers talk to it. */
   readonly edge: boolean;
 }
@@ -48,7 +48,7 @@ async function start(who: Telemetry, settings: TelemetrySettings): Promise<void>
 
 async function resourceOf({ service, instance }: Telemetry, { OTEL_SERVICE_NAME: name = service }: TelemetrySettings): Promise<Resource> {
   const { resourceFromAttributes } = await import('@opentelemetry/resources');
-  return resourceFromAttributes({ 'service.name': name, 'service.namespace': 'shop', 'service.instance.id': `${name}-${instance}` });
+  return resourceFromAttributes({ 'service.name': name, 'service.namespace': 'shop', 'service.instance.id': instance });
 }
 
 /** Spans leave in batches; what does not fit into the queue is dropped rather than waited for. */
