@@ -88,7 +88,7 @@ describe('an image', () => {
   });
 
   it('that cannot be had is told in a sentence', async () => {
-    expect(await imageObstacle('rabbitmq')).toBe('The image rabbitmq:3 is not on this machine and cannot be fetched: no such host');
+    expect(await imageObstacle('rabbitmq')).toBe('The image rabbitmq:3 is not on this machine and cannot be fetched: no such host.');
   });
 });
 

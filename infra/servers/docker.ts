@@ -46,7 +46,7 @@ export async function imageObstacle(name: ServerName): Promise<string | undefine
   if (here !== undefined) return undefined;
   return docker(['pull', '--quiet', image], fetching).then(
     () => undefined,
-    (error: Error) => `The image ${image} is not on this machine and cannot be fetched: ${error.message.split('\n').at(-1)}`,
+    (error: Error) => `The image ${image} is not on this machine and cannot be fetched: ${error.message.split('\n').at(-1)!.replace(/^docker pull .*?: /, '')}.`,
   );
 }
 
