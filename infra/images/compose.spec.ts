@@ -23,6 +23,11 @@ interface Composed {
   ports?: string[];
 }
 
+interface Collector {
+  exporters: Record<string, { endpoint: string }>;
+  service: { pipelines: Record<string, { exporters: string[] }> };
+}
+
 describe('compose.yaml', () => {
   const text = readFileSync(new URL('../../compose.yaml', import.meta.url), 'utf8');
   const composed = (parse(text, { merge: true }) as { services: Record<string, Composed> }).services;
@@ -57,6 +62,14 @@ describe('compose.yaml', () => {
     const of = (profile: string) => Object.entries(composed).flatMap(([name, { profiles }]) => (profiles.includes(profile) ? [name] : []));
     expect(of('core').sort()).toEqual([...serviceNames, 'kafka', 'mail', 'postgres', 'provider', 'redis', 'setup'].sort());
     expect(of('observability').sort()).toEqual(['collector', 'grafana', 'loki', 'prometheus', 'zipkin']);
+  });
+
+  it('has in that profile everybody to whom the collector hands what the services send', () => {
+    const { exporters, service } = parse(readFileSync(new URL('../observability/collector.yaml', import.meta.url), 'utf8')) as Collector;
+    expect(Object.keys(service.pipelines)).toEqual(['traces', 'logs']);
+    const used = Object.values(service.pipelines).flatMap((pipeline) => pipeline.exporters);
+    for (const { hostname } of used.map((name) => new URL(exporters[name]!.endpoint))) expect(composed[hostname]?.profiles).toEqual(['observability']);
+    for (const name of serviceNames) expect(composed[name]!.environment).toMatchObject({ OTEL_TRACES_EXPORTER: '${TELEMETRY:-none}', OTEL_LOGS_EXPORTER: '${TELEMETRY:-none}', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' });
   });
 
   it('locks every container: no rights, no new ones, so much memory, doors on loopback only', () => {
