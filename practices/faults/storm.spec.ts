@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Answer, Command } from '../checker/evidence.ts';
+import type { Command } from '../checker/evidence.ts';
 import { recovered } from './storm.ts';
 
 const BACK = 1_000;

@@ -28,7 +28,7 @@ class RetryStorm implements Fault {
   /** When orders could be reached again in this run, and until when it was watched; by the monotonic clock. */
   private back = 0;
   private watchedUntil = 0;
-  private rate = 0;
+  private arriving = 0;
 
   async strike({ site, next, quick, say }: Trial): Promise<Findings> {
     const { load } = site;
@@ -41,7 +41,7 @@ class RetryStorm implements Fault {
       for (const [index, port] of ports.entries()) await site.shop.restart('gateway', index + 1, { ...asDelivered, ORDERS_URLS: through, OTEL_METRICS_EXPORTER: 'prometheus', OTEL_EXPORTER_PROMETHEUS_PORT: String(port) });
       const capacity = await capacityOf(site, next, burstMs);
       const rate = Math.max(1, Math.round(capacity * LOADED));
-      this.rate = rate;
+      this.arriving = rate;
       say(`it takes ${capacity.toFixed(1)} orders a second from end to end; ${rate} a second arrive`);
       load.start(next, rate);
       await sleep(3_000);
@@ -67,7 +67,7 @@ class RetryStorm implements Fault {
   }
 
   judge({ commands }: Seen): Findings {
-    const backMs = recovered(commands, { back: this.back, until: this.watchedUntil, rate: this.rate });
+    const backMs = recovered(commands, { back: this.back, until: this.watchedUntil, rate: this.arriving });
     const broken = backMs <= BACK_WITHIN_MS ? [] : [`${BACK_WITHIN_MS / 1_000} s after orders could be reached again, fewer than ${GOOD * 100} % of what arrives was taken`];
     return { figures: { 'as many orders taken as arrive again after (ms)': Number.isFinite(backMs) ? backMs : -1 }, broken };
   }
