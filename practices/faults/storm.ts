@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePorts } from '@shop/infra/ports';
+import { shedding } from '@shop/infra/shop';
 import { outcomeOf } from '../checker/commands.ts';
 import type { Command } from '../checker/evidence.ts';
 import type { Fault, Findings, Seen, Trial } from './fault.ts';
@@ -11,8 +12,6 @@ const full = { awayMs: 60_000, watchedMs: 45_000, burstMs: 8_000 };
 const short = { awayMs: 15_000, watchedMs: 20_000, burstMs: 3_000 };
 const [BURST_RATE, LOADED] = [40, 0.8];
 const [BACK_WITHIN_MS, WINDOW_MS, GOOD] = [30_000, 5_000, 0.95];
-/** Shops of tests may be later than this: here it is what is to be shown (settings.ts). */
-const asDelivered = { SHED_LOOP_DELAY_MS: '150' };
 /** Of first attempts, and what each of two gateways may have saved up (retry-budget.ts). */
 const [RETRY_RATIO, RETRY_RESERVE] = [0.1, 2 * 10];
 
@@ -38,7 +37,7 @@ class RetryStorm implements Fault {
     const ports = await freePorts([0, 0]);
     try {
       const through = lines.map((line, index) => new URL(line.through(site.shop.instances.orders[index] ?? '')).origin).join(',');
-      for (const [index, port] of ports.entries()) await site.shop.restart('gateway', index + 1, { ...asDelivered, ORDERS_URLS: through, OTEL_METRICS_EXPORTER: 'prometheus', OTEL_EXPORTER_PROMETHEUS_PORT: String(port) });
+      for (const [index, port] of ports.entries()) await site.shop.restart('gateway', index + 1, { ...shedding, ORDERS_URLS: through, OTEL_METRICS_EXPORTER: 'prometheus', OTEL_EXPORTER_PROMETHEUS_PORT: String(port) });
       const capacity = await capacityOf(site, next, burstMs);
       const rate = Math.max(1, Math.round(capacity * LOADED));
       this.arriving = rate;
