@@ -33,6 +33,9 @@ export interface ShopOptions {
  */
 const unhurried = { RATE_LIMITS: '*.*=1000000/60', SHED_LOOP_DELAY_MS: '2000' };
 
+/** As late as they may be by default, for `restart`: where it is to be shown that a service turns away what it cannot do. */
+export const shedding = { SHED_LOOP_DELAY_MS: '150' };
+
 /**
  * V8 gives new objects up to 128 MB before it clears them away, and a service that has just loaded its modules holds as much: six of them
  * are 170 MB larger than with this, which the limit of 1.5 GB for all has no room for.

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePorts } from '@shop/infra/ports';
+import { shedding } from '@shop/infra/shop';
 import { outcomeOf } from '../checker/commands.ts';
 import type { Command } from '../checker/evidence.ts';
 import type { Fault, Findings, Seen, Trial } from './fault.ts';
@@ -26,6 +27,7 @@ class RetryStorm implements Fault {
   /** When orders could be reached again in this run, and until when it was watched; by the monotonic clock. */
   private back = 0;
   private watchedUntil = 0;
+  private arriving = 0;
 
   async strike({ site, next, quick, say }: Trial): Promise<Findings> {
     const { load } = site;
@@ -35,9 +37,10 @@ class RetryStorm implements Fault {
     const ports = await freePorts([0, 0]);
     try {
       const through = lines.map((line, index) => new URL(line.through(site.shop.instances.orders[index] ?? '')).origin).join(',');
-      for (const [index, port] of ports.entries()) await site.shop.restart('gateway', index + 1, { ORDERS_URLS: through, OTEL_METRICS_EXPORTER: 'prometheus', OTEL_EXPORTER_PROMETHEUS_PORT: String(port) });
+      for (const [index, port] of ports.entries()) await site.shop.restart('gateway', index + 1, { ...shedding, ORDERS_URLS: through, OTEL_METRICS_EXPORTER: 'prometheus', OTEL_EXPORTER_PROMETHEUS_PORT: String(port) });
       const capacity = await capacityOf(site, next, burstMs);
       const rate = Math.max(1, Math.round(capacity * LOADED));
+      this.arriving = rate;
       say(`it takes ${capacity.toFixed(1)} orders a second from end to end; ${rate} a second arrive`);
       load.start(next, rate);
       await sleep(3_000);
@@ -63,9 +66,9 @@ class RetryStorm implements Fault {
   }
 
   judge({ commands }: Seen): Findings {
-    const backMs = recovered(commands, this.back, this.watchedUntil);
-    const broken = backMs <= BACK_WITHIN_MS ? [] : [`${BACK_WITHIN_MS / 1_000} s after orders could be reached again, fewer than ${GOOD * 100} % of new orders were taken at once`];
-    return { figures: { 'new orders taken at once again after (ms)': Number.isFinite(backMs) ? backMs : -1 }, broken };
+    const backMs = recovered(commands, { back: this.back, until: this.watchedUntil, rate: this.arriving });
+    const broken = backMs <= BACK_WITHIN_MS ? [] : [`${BACK_WITHIN_MS / 1_000} s after orders could be reached again, fewer than ${GOOD * 100} % of what arrives was taken`];
+    return { figures: { 'as many orders taken as arrive again after (ms)': Number.isFinite(backMs) ? backMs : -1 }, broken };
   }
 }
 
@@ -98,13 +101,26 @@ function storm(rate: number, { calls, retries }: Counts): Findings {
   };
 }
 
-/** Milliseconds after which, from then on, at least 95 % of the new orders were known at the first attempt; Infinity when that never was. */
-export function recovered(commands: readonly Command[], back: number, until: number): number {
-  const first = commands.flatMap(({ kind, answers: [answer] }) => (kind === 'place' && answer?.asked !== undefined ? [{ at: answer.asked - back, good: outcomeOf({ answers: [answer] }) !== 'unknown' }] : []));
+interface Watched {
+  /** When orders could be reached again, and until when it was watched; by the monotonic clock. */
+  readonly back: number;
+  readonly until: number;
+  /** Orders that arrive a second. */
+  readonly rate: number;
+}
+
+/**
+ * Milliseconds after which, from then on, at least 95 % as many orders were taken as arrive: the goodput. At 80 % load a minute's backlog, asked for again
+ * and again, takes four minutes to work off; until then somebody has to wait, but nobody's waiting may keep others from being served. Infinity when that never was.
+ */
+export function recovered(commands: readonly Command[], { back, until, rate }: Watched): number {
+  const taken = commands.flatMap(({ kind, answers }) => {
+    const last = answers.at(-1);
+    return kind === 'place' && last?.asked !== undefined && outcomeOf({ answers: [last] }) !== 'unknown' ? [last.asked + (last.ms ?? 0) - back] : [];
+  });
   let since = Infinity;
   for (let from = Math.floor((until - back - WINDOW_MS) / 1_000) * 1_000; from >= 0; from -= 1_000) {
-    const arrived = first.filter(({ at }) => at >= from && at < from + WINDOW_MS);
-    if (arrived.length === 0 || arrived.filter(({ good }) => good).length < GOOD * arrived.length) break;
+    if (taken.filter((at) => at >= from && at < from + WINDOW_MS).length < (GOOD * rate * WINDOW_MS) / 1_000) break;
     since = from;
   }
   return since;

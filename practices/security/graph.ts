@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { buildSchema } from 'graphql';
+import { createClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
 import type { Outcome } from './command.ts';
 import { identities, type Identity } from './identities.ts';
 import { rules, type Cell, type Rule } from './rules.ts';
@@ -18,12 +20,13 @@ interface GraphOperation {
 
 const byId = (what: 'product' | 'order') => (world: World) => ({ id: world[what] });
 
-/** Every field of queries and mutations. A subscription begins with the same question as `order`: apps/gateway/src/graph has its specs. */
+/** Every field of queries, mutations and subscriptions. */
 export const graphOperations: Readonly<Record<string, GraphOperation>> = {
   'Query.products': { rule: 'public', document: '{ products(limit: 1) { items { id } } }' },
   'Query.product': { rule: 'public', document: 'query ($id: ID!) { product(id: $id) { id } }', variables: byId('product') },
   'Query.orders': { rule: 'people', document: '{ orders(limit: 100) { items { id } } }' },
   'Query.order': { rule: 'owner or staff', document: 'query ($id: ID!) { order(id: $id) { id } }', variables: byId('order') },
+  'Subscription.orderState': { rule: 'owner', document: 'subscription ($id: ID!) { orderState(id: $id) { orderId status } }', variables: byId('order') },
   'Query.notifications': { rule: 'people', document: '{ notifications { items { id orderId } } }' },
   'Mutation.placeOrder': {
     rule: 'people',
@@ -36,7 +39,7 @@ export const graphOperations: Readonly<Record<string, GraphOperation>> = {
 /** The graph and the table name the same fields. */
 export function graphCovered(): Outcome {
   const built = buildSchema(readFileSync(schema, 'utf8'));
-  const running = [built.getQueryType(), built.getMutationType()].flatMap((type) => Object.keys(type?.getFields() ?? {}).map((field) => `${type?.name}.${field}`));
+  const running = [built.getQueryType(), built.getMutationType(), built.getSubscriptionType()].flatMap((type) => Object.keys(type?.getFields() ?? {}).map((field) => `${type?.name}.${field}`));
   const missing = running.filter((field) => !(field in graphOperations)).map((field) => `${field} has no rule`);
   const gone = Object.keys(graphOperations).filter((field) => !running.includes(field)).map((field) => `${field} has a rule and is not there`);
   return { test: 'every field of the graph’s roots has its rule', faults: [...missing, ...gone] };
@@ -49,21 +52,53 @@ export async function graphTried({ services }: Shop, world: World, mayKnow: Read
     const wanted = rules[rule]('gateway');
     const faults: string[] = [];
     for (const identity of identities) {
-      const token = world.people.tokens[identity];
-      const answer = await fetch(`${services.gateway.url}/graphql`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
-        body: JSON.stringify({ query: document, variables: variables?.(world) }),
-        signal: AbortSignal.timeout(10_000),
-      });
-      const text = await answer.text();
-      const cell = cellOf(answer.status, JSON.parse(text) as Result);
+      const ask = name.startsWith('Subscription.') ? overSocket : overHttp;
+      const { cell, text } = await ask(services.gateway.url, { query: document, variables: variables?.(world) }, world.people.tokens[identity]);
       if (cell !== wanted[identity]) faults.push(`${identity} gets ${cell}, not ${wanted[identity]}`);
       if (cell === 'done' && text.includes(world.order) && !mayKnow.has(identity)) faults.push(`${identity} is shown an order of somebody else`);
     }
     outcomes.push({ test: `graph ${name}`, faults });
   }
   return outcomes;
+}
+
+interface Asked {
+  readonly query: string;
+  readonly variables: Record<string, unknown> | undefined;
+}
+
+interface Tried {
+  readonly cell: Cell | number;
+  readonly text: string;
+}
+
+const DEADLINE_MS = 10_000;
+
+async function overHttp(gateway: string, asked: Asked, token: string | undefined): Promise<Tried> {
+  const answer = await fetch(`${gateway}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+    body: JSON.stringify(asked),
+    signal: AbortSignal.timeout(DEADLINE_MS),
+  });
+  const text = await answer.text();
+  return { cell: cellOf(answer.status, JSON.parse(text) as Result), text };
+}
+
+/** The first thing that is said of a subscription; or the status that the close of its socket stands for, 4401 for 401. */
+async function overSocket(gateway: string, asked: Asked, token: string | undefined): Promise<Tried> {
+  const client = createClient({ url: `${gateway.replace('http', 'ws')}/graphql`, webSocketImpl: WebSocket, retryAttempts: 0, ...(token && { connectionParams: { authorization: `Bearer ${token}` } }) });
+  const late = setTimeout(() => client.terminate(), DEADLINE_MS);
+  try {
+    const { value } = (await client.iterate(asked).next()) as { value?: Result };
+    return { cell: cellOf(200, value ?? {}), text: JSON.stringify(value) };
+  } catch (error) {
+    if (Array.isArray(error)) return { cell: cellOf(200, { errors: error as NonNullable<Result['errors']> }), text: '' };
+    return { cell: ((error as { code?: number }).code ?? 4_500) - 4_000, text: '' };
+  } finally {
+    clearTimeout(late);
+    await client.dispose();
+  }
 }
 
 interface Result {

@@ -4,7 +4,7 @@ export { TokenVerifier, InvalidToken, type VerifierOptions } from './auth/token-
 export type { Route } from './http/known-paths.ts';
 export { CurrentPrincipal, Public, publicKey, RequireRole, RequireScope, rolesKey, scopesKey, type Principal } from './auth/principal.ts';
 export { HttpProblem, PreconditionFailed } from './http/http-problem.ts';
-export { problemOf, type ProblemAnswer } from './http/problem-of.ts';
+export { problemOf, whyOf, type ProblemAnswer } from './http/problem-of.ts';
 export { Produces } from './http/accept.guard.ts';
 export { Cursors } from './http/cursors.ts';
 export { entityTag, isNamed } from './http/entity-tags.ts';

@@ -1,3 +1,4 @@
+import { shedding } from '@shop/infra/shop';
 import { spread, type Bench, type Measured, type Setting } from '../../lab/bench.ts';
 import { lost, pace, type Paced } from '../../lab/pace.ts';
 import { judged, type Round, type Verdict } from '../../lab/versus.ts';
@@ -15,6 +16,7 @@ export const bench: Bench = {
     const { rounds, seconds } = LOADS[setting.quick ? 'quick' : 'full'];
     const [shop, wrk] = [await setting.shop(), await setting.wrk()];
     const plan = () => shop.orders(shop.shop.urls.gateway, '/v1/orders');
+    for (const service of ['gateway', 'orders'] as const) await shop.shop.restart(service, 1, shedding);
     const found: { peak: Round; flood: Paced }[] = [];
     for (let round = 1; round <= rounds; round++) {
       const peak = await wrk.saturate(await plan(), { seconds, connections: 16, processes: shop.pids('gateway', 'orders', 'postgres') });
@@ -24,6 +26,7 @@ export const bench: Bench = {
       found.push({ peak, flood });
       setting.say(`round ${round} of ${rounds}: ${peak.perSecond} a second at its peak, ${flood.accepted.perSecond} of ${TIMES} times as many; ${JSON.stringify(flood.statuses)}`);
     }
+    for (const service of ['gateway', 'orders'] as const) await shop.shop.restart(service, 1);
     const goodput = spread(found.map(({ peak, flood }) => flood.accepted.perSecond / peak.perSecond));
     const slower = spread(found.map(({ peak, flood }) => flood.accepted.p99Ms / (peak.p99Ms ?? NaN)));
     const refused = spread(found.map(({ flood }) => flood.refused.p99Ms));

@@ -1,3 +1,4 @@
+import { memoryOf } from '@shop/infra/memory';
 import { spread, type Bench, type Measured, type Setting } from '../../lab/bench.ts';
 import { likeOrders, Pgbench, sql } from '../../lab/pgbench.ts';
 import { forgetRows, oneRoundTrip, sevenRoundTrips } from '../../lab/same-rows.ts';
@@ -16,7 +17,7 @@ export const bench: Bench = {
     const { rounds, seconds } = LOADS[setting.quick ? 'quick' : 'full'];
     const [shop, wrk, pgbench] = [await setting.shop(), await setting.wrk(), await Pgbench.find(setting.servers.state)];
     const url = await likeOrders(setting.servers.postgres.adminUrl);
-    const processes = shop.pids('gateway', 'orders', 'catalog', 'payments', 'notifications', 'postgres', 'kafka', 'redis');
+    const processes = shop.pids('gateway', 'orders', 'catalog', 'payments', 'notifications', 'auth', 'postgres', 'kafka', 'redis');
     const load = { seconds, clients: CLIENTS, processes: shop.pids('postgres') };
     let unfinished = 0;
     const place = async () => wrk.saturate(await shop.orders(shop.shop.urls.gateway, '/v1/orders'), { seconds, connections: CLIENTS, processes });
@@ -27,13 +28,14 @@ export const bench: Bench = {
       await rest();
     }
     const found = await inTurn(sides, rounds, setting.say);
+    const megabytes = Object.fromEntries(Object.entries(processes).map(([name, pid]) => [name, Math.round((memoryOf(pid) ?? NaN) / 2 ** 20)]));
     const what = 'place-order through the gateway';
     const verdicts = [
       against(found, ours, seven, { id: 'P4', what, base: `pgbench, the same rows in 7 round trips, ${CLIENTS} clients`, atLeast: 0.3 }),
       { ...against(found, ours, one, { id: 'P4 b', what, base: 'pgbench, the same rows in one statement', atLeast: 0 }), goal: 'told' },
     ];
     const doubts = [...failures(found), ...(unfinished > 0 ? [`${unfinished} orders or messages were not through when the next side had its turn`] : [])];
-    return { figures: { verdicts, clients: CLIENTS, seconds, millionOrders: millionOrders(found), rounds: found }, lines: linesOf(found, verdicts), doubts };
+    return { figures: { verdicts, clients: CLIENTS, seconds, millionOrders: millionOrders(found), megabytes, rounds: found }, lines: linesOf(found, verdicts), doubts };
   },
 };
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Logger, problemOf } from '@shop/platform';
+import { Logger, problemOf, whyOf } from '@shop/platform';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 
 /**
@@ -17,7 +17,7 @@ export class GraphErrors {
     if (!thrown && error.extensions['code'] !== undefined) return { message: error.message, ...where, extensions: error.extensions };
     const { problem } = problemOf(thrown ?? error, { traceId });
     if (problem.code === 'internal-error') this.logger.error({ err: thrown ?? error, traceId }, 'resolver failed: a bug');
-    else if (problem.status >= 500) this.logger.warn({ err: thrown, traceId, code: problem.code }, 'resolver failed');
+    else if (problem.status >= 500) this.logger.warn({ traceId, code: problem.code, why: whyOf(thrown) }, 'resolver failed');
     const { code, status, errors } = problem;
     return { message: problem.detail ?? problem.title, ...where, extensions: { code, status, ...(errors && { errors }), ...(problem.traceId && { traceId: problem.traceId }) } };
   }

@@ -253,6 +253,18 @@ describe('a store that fails', () => {
     expect(loads).toBe(1);
   });
 
+  it('only to take anything new makes nobody wait for a loader that there cannot be', async () => {
+    const readOnly = new MemoryCacheStore(() => clock);
+    const cache = open({ patienceMs: 60_000 }, readOnly);
+    await read(cache);
+    Object.assign(readOnly, Object.fromEntries(['keep', 'claim', 'renew', 'release'].map((method) => [method, () => Promise.reject(new Error('READONLY'))])));
+    expect(await read(cache)).toMatchObject({ value: 'value 1', outcome: 'hit' });
+    clock += 1_500;
+    expect(await read(cache)).toMatchObject({ value: 'value 1', outcome: 'stale' });
+    clock += 5_000;
+    expect(await read(cache)).toMatchObject({ value: 'value 2', outcome: 'bypassed' });
+  });
+
   it('while somebody loads does not keep the value from its reader', async () => {
     const dying = new MemoryCacheStore(() => clock);
     const cache = open({}, dying);

@@ -137,11 +137,16 @@ export class Cache {
     }
   }
 
-  /** Waits until it is ours to load, or somebody else has loaded; for `patienceMs`, then we load all the same. */
+  /**
+   * Waits until it is ours to load, or somebody else has loaded; for `patienceMs`, then we load all the same. A store that takes no claims, as one that is
+   * read only, keeps nothing either: there is nobody to wait for.
+   */
   async #turn<T>({ place, tags, kept }: Flight<T>, behind: boolean): Promise<Turn<T>> {
     const { patienceMs, claimMs } = this.#policy;
     for (const until = performance.now() + patienceMs; ; await sleep(poll.least + Math.random() * poll.spread)) {
-      const token = await this.#attempt(() => this.store.claim(place, claimMs));
+      const claim = await this.#attempt(async () => ({ token: await this.store.claim(place, claimMs) }));
+      if (!claim) return behind ? { found: kept } : {};
+      const { token } = claim;
       if (token === undefined && behind) return { found: kept };
       // Looked at again: between the first look and the claim somebody may have loaded it.
       const sight = await this.#attempt(() => this.store.look(place, tags));

@@ -23,6 +23,15 @@ export function problemOf(error: unknown, about: { instance?: string | undefined
   return { problem: { ...problem, ...present(about), ...(errors?.length ? { errors: [...errors] } : {}) }, headers: headers ?? {} };
 }
 
+const LONGEST_WHY = 300;
+
+/** Why something cannot be done now, for the log: its message and those of what caused it, without their stacks, in 300 characters at most. */
+export function whyOf(error: unknown): string {
+  const messages: string[] = [];
+  for (let at = error; at instanceof Error; at = at.cause) messages.push(at.message);
+  return (messages.join(' ← ') || String(error)).slice(0, LONGEST_WHY);
+}
+
 /** The stable URI of a problem's code; it need not resolve. */
 export function typeOf(code: string): string {
   return `urn:shop:problem:${code}`;

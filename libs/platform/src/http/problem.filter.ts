@@ -2,7 +2,7 @@ import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common'
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Logger } from '../service/logger.ts';
 import { currentTraceId } from '../telemetry/tracing.ts';
-import { problemOf } from './problem-of.ts';
+import { problemOf, whyOf } from './problem-of.ts';
 import { contextOf } from './request-hooks.ts';
 
 /** Answers every failure of a service, Fastify's own included, as problem+json. */
@@ -20,7 +20,8 @@ export class ProblemFilter implements ExceptionFilter {
     const traceId = currentTraceId(contextOf(request));
     const { problem, headers } = problemOf(error, { instance: request.url?.split('?', 1)[0], traceId });
     if (problem.code === 'internal-error') this.logger.error({ err: error, traceId }, 'request failed: a bug');
-    else if (problem.status >= 500) this.logger.warn({ err: error, traceId, code: problem.code }, 'request failed');
+    // No bug: no stack, which costs more than the answer, and is asked for most where there is least time. It stands in the request's own line.
+    else if (problem.status >= 500 && request.work) request.work.failure = { code: problem.code, why: whyOf(error) };
     // Too late for an answer: what was begun must not look complete.
     if (reply.sent || reply.raw.headersSent) return void reply.raw.destroy();
     void reply.code(problem.status).headers(headers).type('application/problem+json').send(JSON.stringify(problem));

@@ -1,7 +1,7 @@
 import { context, SpanKind, SpanStatusCode, type Context } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type {} from '../auth/principal.ts';
-import type { Logger } from '../service/logger.ts';
+import type { Failure, Logger } from '../service/logger.ts';
 import { budgetHeader, withDeadline } from '../telemetry/deadline.ts';
 import { durationBuckets, meter } from '../telemetry/metrics.ts';
 import { startIncoming, type Work } from '../telemetry/tracing.ts';
@@ -13,8 +13,8 @@ import { typeOf } from './problem-of.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Trace and deadline; undefined once the request is over. */
-    work: (Work & { readonly startedAt: number }) | undefined;
+    /** Trace and deadline, and why it cannot be answered as it should; undefined once the request is over. */
+    work: (Work & { readonly startedAt: number; failure?: Failure }) | undefined;
   }
 }
 
@@ -130,7 +130,7 @@ function finisher(logger: Logger): (request: FastifyRequest, status: number) => 
   });
   return (request, status) => {
     if (!request.work) return;
-    const { span, within, startedAt } = request.work;
+    const { span, within, startedAt, failure } = request.work;
     const { method } = request;
     const route = routeOf(request);
     const attributes = { 'http.request.method': method, 'http.route': route, 'http.response.status_code': status };
@@ -141,7 +141,7 @@ function finisher(logger: Logger): (request: FastifyRequest, status: number) => 
     if (route.startsWith('/health/')) return;
     const ms = performance.now() - startedAt;
     durations.record(ms / 1e3, attributes);
-    context.with(within, () => logger.request({ method, route, status, ms: Math.round(ms * 10) / 10, traceId: span.spanContext().traceId }));
+    context.with(within, () => logger.request({ method, route, status, ms: Math.round(ms * 10) / 10, traceId: span.spanContext().traceId, ...failure }));
   };
 }
 

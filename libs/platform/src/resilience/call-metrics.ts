@@ -3,6 +3,8 @@ import { meter } from '../telemetry/metrics.ts';
 export interface CallLevels {
   /** 0 closed, 1 half open, 2 open. */
   readonly circuit: number;
+  /** Calls under way at most, at the moment. */
+  readonly limit: number;
   readonly active: number;
   readonly queued: number;
 }
@@ -20,16 +22,18 @@ export class CallMetrics {
     this.#about = { upstream };
     const gauge = (name: string, unit: string, description: string) => meter().createObservableGauge(name, { unit, description });
     const circuit = gauge('upstream.circuit.state', '1', '0 closed, 1 half open, 2 open');
+    const limit = gauge('upstream.limit', '{call}', 'Calls under way at most, by what the other party can do at the moment');
     const active = gauge('upstream.bulkhead.active', '{call}', 'Calls under way');
     const queued = gauge('upstream.bulkhead.queued', '{call}', 'Calls that wait for their turn');
     meter().addBatchObservableCallback(
       (result) => {
         const now = levels();
         result.observe(circuit, now.circuit, this.#about);
+        result.observe(limit, now.limit, this.#about);
         result.observe(active, now.active, this.#about);
         result.observe(queued, now.queued, this.#about);
       },
-      [circuit, active, queued],
+      [circuit, limit, active, queued],
     );
   }
 

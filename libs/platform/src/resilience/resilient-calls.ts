@@ -16,6 +16,7 @@ import {
   type IPolicy,
   type RetryPolicy,
 } from 'cockatiel';
+import { AdaptiveLimit, type AdaptiveLimitOptions } from './adaptive-limit.ts';
 import { CallMetrics } from './call-metrics.ts';
 import { CallPolicy, NotCalled, type CallTerms } from './call-policy.ts';
 import { RetryBudget, type RetryBudgetOptions } from './retry-budget.ts';
@@ -30,6 +31,8 @@ export interface ResilientCallsOptions {
   /** Calls under way at most, and how many more may wait for their turn. */
   readonly atOnce: number;
   readonly queue: number;
+  /** By what the other party shows that it has more to do than it can: then fewer than `atOnce` are let through, until it can again. By default it is not asked. */
+  readonly overload?: Pick<AdaptiveLimitOptions, 'slowMs' | 'isTooMuch'>;
   /** How often a call is repeated at most, budget permitting (1). */
   readonly retries?: number;
   readonly budget?: RetryBudgetOptions;
@@ -51,17 +54,18 @@ class Unaffordable extends Error {}
 
 /**
  * Calls that cannot pull their caller down, from the outside in: retry (only what may happen twice, within a budget) → circuit breaker → bulkhead
- * with a bounded queue → time-out of the attempt. Whatever it is, the caller is let go when its own time is up.
+ * with a bounded queue, lower while the other party is overloaded → time-out of the attempt. Whatever it is, the caller is let go when its own time is up.
  */
 export class ResilientCalls extends CallPolicy {
   readonly #retry: RetryPolicy;
   readonly #breaker: CircuitBreakerPolicy;
   readonly #bulkhead: BulkheadPolicy;
+  readonly #limit: AdaptiveLimit | undefined;
   readonly #attempt: IPolicy;
   readonly #budget: RetryBudget;
   readonly #metrics: CallMetrics;
 
-  constructor({ name, isFailure, isPassing, atOnce, queue, retries = 1, budget, longestPause = 0, attemptMs, leftAloneMs = [500, 2_000], onCircuit }: ResilientCallsOptions) {
+  constructor({ name, isFailure, isPassing, atOnce, queue, overload, retries = 1, budget, longestPause = 0, attemptMs, leftAloneMs = [500, 2_000], onCircuit }: ResilientCallsOptions) {
     super();
     const backoff = longestPause > 0 ? { backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: longestPause }) } : {};
     this.#retry = retry(handleWhen((error) => !(error instanceof Unaffordable) && !(error instanceof NotCalled) && isPassing(error)), { maxAttempts: retries, ...backoff });
@@ -72,10 +76,12 @@ export class ResilientCalls extends CallPolicy {
     this.#breaker.onBreak(() => onCircuit?.('open'));
     this.#breaker.onReset(() => onCircuit?.('closed'));
     this.#bulkhead = bulkhead(atOnce, queue);
+    this.#limit = overload && new AdaptiveLimit({ ...overload, most: atOnce });
     this.#attempt = attemptMs === undefined ? noop : timeout(attemptMs, TimeoutStrategy.Aggressive);
     this.#budget = new RetryBudget(budget);
     this.#metrics = new CallMetrics(name, () => ({
       circuit: { [CircuitState.Closed]: 0, [CircuitState.HalfOpen]: 1, [CircuitState.Open]: 2, [CircuitState.Isolated]: 2 }[this.#breaker.state],
+      limit: this.#limit?.limit ?? atOnce,
       active: atOnce - this.#bulkhead.executionSlots,
       queued: queue - this.#bulkhead.queueSlots,
     }));
@@ -117,7 +123,10 @@ export class ResilientCalls extends CallPolicy {
     try {
       // While one call probes an open circuit, cockatiel lets others wait for what it finds out. They had rather hear now.
       if (this.#breaker.state === CircuitState.HalfOpen) throw new NotCalled('open');
-      const answer = await this.#breaker.execute(() => this.#bulkhead.execute(() => this.#attempt.execute((context) => call(context.signal), signal), signal), signal);
+      if (this.#limit?.isReached) throw new NotCalled('full');
+      const attempt = () => this.#attempt.execute((context) => call(context.signal), signal);
+      const watched = this.#limit ? () => (this.#limit as AdaptiveLimit).watch(attempt) : attempt;
+      const answer = await this.#breaker.execute(() => this.#bulkhead.execute(watched, signal), signal);
       this.#metrics.called('ok');
       return answer;
     } catch (error) {

@@ -15,8 +15,15 @@ const both: DestinationStream = {
   },
 };
 
+/** Why a request was answered that it cannot be done now. */
+export interface Failure {
+  /** The code of its problem. */
+  readonly code: string;
+  readonly why: string;
+}
+
 /** What is told of every request. */
-export interface RequestLine {
+export interface RequestLine extends Partial<Failure> {
   readonly method: string;
   readonly route: string;
   readonly status: number;
@@ -61,7 +68,7 @@ export class Logger {
 
   /** The one line of a request: known fields, none of them secret, so nothing has to be looked for (which costs as much as the line). */
   request(line: RequestLine): void {
-    this.#requests.info(line, 'request');
+    this.#requests[line.code === undefined ? 'info' : 'warn'](line, 'request');
   }
 }
 

@@ -43,6 +43,20 @@ describe('a service in a process of its own', { timeout: 30_000 }, () => {
     expect(lines().filter(({ msg }) => msg === 'request')).toMatchObject([{ service: 'tiny', instance: '1', ...request }]);
   });
 
+  it('says in the line of a request why it could not be answered, without a stack; of a bug it tells all', async () => {
+    const { lines, url } = spawn();
+    const base = await url();
+    for (const path of ['away', 'bug']) await fetch(`${base}/things/${path}`);
+    await expect.poll(() => lines().length).toBeGreaterThanOrEqual(4);
+    const told = lines().filter(({ msg }) => msg !== 'started');
+    expect(told).toMatchObject([
+      { level: 'warn', msg: 'request', status: 503, code: 'away', why: 'It does not answer. ← connect ECONNREFUSED' },
+      { level: 'error', msg: 'request failed: a bug', err: { stack: expect.stringContaining('tiny.fixture') } },
+      { level: 'info', msg: 'request', status: 500 },
+    ]);
+    expect(JSON.stringify(told[0])).not.toContain('.ts:');
+  });
+
   it('leaves at once when the same signal comes again', async () => {
     const { child, exited, said, url } = spawn();
     const slow = fetch(`${await url()}/things/slow?ms=20000`).catch(() => 'cut off');

@@ -51,6 +51,12 @@ class ThingsController {
     throw new Error('password=hunter2');
   }
 
+  @Get('away')
+  @Public()
+  away(): never {
+    throw Object.assign(new DomainError('unavailable', 'away', 'It does not answer.'), { cause: new Error('connect ECONNREFUSED') });
+  }
+
   @Get('rule')
   @Public()
   rule(): never {

@@ -167,3 +167,39 @@ describe('an instance that does not answer', () => {
     expect(performance.now() - before).toBeLessThan(1_000);
   });
 });
+
+describe('a service that has more to do than it can', () => {
+  const refusing = (code: string) => async () => {
+    const seen = { asked: 0 };
+    const body = JSON.stringify({ type: 'about:blank', title: 'x', status: 503, code });
+    const url = await serve((_request, response) => (seen.asked++, response.writeHead(503, { 'content-type': 'application/problem+json' }).end(body)));
+    const upstream = orders([url]);
+    for (let n = 0; n < 20; n++) await upstream.request(post).catch(() => undefined);
+    return seen.asked;
+  };
+
+  it('is not left alone: it says so itself, before it does any work', async () => {
+    expect(await refusing('overloaded')()).toBe(20);
+  });
+
+  it('is, where it fails', async () => {
+    expect(await refusing('unavailable')()).toBeLessThan(20);
+  });
+
+  it('is asked less at once, and more again when it answers in time', async () => {
+    const held: (() => void)[] = [];
+    const url = await serve((_request, response) => void held.push(() => response.end('{"ok":true}')));
+    const upstream = orders([url], { timeout: 4_000, connections: 20 });
+    const ask = (count: number) => Array.from({ length: count }, () => upstream.request(post).then(() => 'ok', (error: { cause?: Error }) => (error.cause as { why?: string } | undefined)?.why ?? 'late'));
+    const endAll = () => held.splice(0).forEach((end) => end());
+    const first = ask(20);
+    await expect.poll(() => held.length).toBe(20);
+    await new Promise((slow) => setTimeout(slow, 1_050));
+    endAll();
+    expect(await Promise.all(first)).toEqual(Array(20).fill('ok'));
+    const second = ask(20);
+    await expect.poll(() => held.length).toBe(14);
+    endAll();
+    expect((await Promise.all(second)).filter((outcome) => outcome === 'full')).toHaveLength(6);
+  });
+});

@@ -67,7 +67,7 @@ export class Upstream {
     // In turn, so that each attempt meets another instance.
     this.#failover = retry(handleWhen(neverArrived), { maxAttempts: this.#instances.count - 1 });
     const atOnce = connections * this.#instances.count;
-    this.#calls = calls ?? new ResilientCalls({ name, isFailure, isPassing: wasReset, atOnce, queue: atOnce });
+    this.#calls = calls ?? new ResilientCalls({ name, isFailure, isPassing: wasReset, atOnce, queue: atOnce, overload: { slowMs: timeout / 4, isTooMuch } });
   }
 
   /** Throws UpstreamProblem for an answer that is not 2xx, and `unavailable` when there is none in time. */
@@ -113,8 +113,13 @@ export class Upstream {
 
 const isOutage = (error: unknown) => neverArrived(error) || wasReset(error) || error instanceof NotCalled;
 
+/** It is there and says so before it does any work: fewer calls are what it needs, not none. */
+const isOverloaded = ({ status, body }: UpstreamResponse<unknown>) => status === 503 && (body as Partial<Problem> | undefined)?.code === 'overloaded';
+
+const isTooMuch = (outcome: Parameters<typeof isFailure>[0]) => isFailure(outcome) || ('answer' in outcome && isOverloaded(outcome.answer as UpstreamResponse<unknown>));
+
 function isFailure(outcome: { readonly error: unknown } | { readonly answer: unknown }): boolean {
-  if ('answer' in outcome) return cannotNow.has((outcome.answer as UpstreamResponse<unknown>).status);
+  if ('answer' in outcome) return cannotNow.has((outcome.answer as UpstreamResponse<unknown>).status) && !isOverloaded(outcome.answer as UpstreamResponse<unknown>);
   const { error } = outcome;
   return neverArrived(error) || wasReset(error) || (error instanceof Error && error.name === 'TimeoutError');
 }

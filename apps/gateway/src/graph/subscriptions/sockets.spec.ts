@@ -150,6 +150,14 @@ describe('a socket', () => {
     expect(await opened(graph.url.replace('/graphql', '/'))).toBe(404);
   });
 
+  it('is opened for pages of our own site and of those that may call us, not of others', async () => {
+    const listed = await startGraph({ CORS_ORIGINS: 'https://shop.example' });
+    const own = new URL(listed.url).origin;
+    const origins = ['https://shop.example', own, 'https://evil.example', `${own}.evil.example`, 'null'];
+    expect(await Promise.all(origins.map((origin) => opened(listed.url, origin)))).toEqual([101, 101, 403, 403, 403]);
+    await listed.stop();
+  });
+
   it('counts as a request of its address, whose limit all of them share', async () => {
     const limited = await startGraph({ RATE_LIMITS: 'graph.address=2/3600' });
     const statuses = [await opened(limited.url), (await limited.ask('{ __typename }')).status, await opened(limited.url), (await limited.ask('{ __typename }')).status];
@@ -169,8 +177,8 @@ describe('a socket', () => {
   });
 
   /** The status that its opening is answered with. */
-  async function opened(url: string): Promise<number> {
-    const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws');
+  async function opened(url: string, origin?: string): Promise<number> {
+    const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws', origin === undefined ? {} : { origin });
     const status = await new Promise<number>((resolve, reject) => {
       socket.once('open', () => resolve(101));
       socket.once('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0));

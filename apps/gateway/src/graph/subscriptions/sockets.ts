@@ -7,6 +7,7 @@ import { Health, HttpProblem, Logger } from '@shop/platform';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { handleProtocols, type Server as Protocol } from 'graphql-ws';
 import { WebSocketServer, type WebSocket } from 'ws';
+import { GatewayConfig } from '../../gateway.config.ts';
 import { SocketProtocol, type Extra } from './protocol.ts';
 
 /** How many sockets an instance holds at most; beyond, another instance may have room. */
@@ -34,6 +35,7 @@ export class Sockets implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
     private readonly host: HttpAdapterHost,
     private readonly health: Health,
     private readonly logger: Logger,
+    private readonly config: GatewayConfig,
     protocol: SocketProtocol,
   ) {
     this.protocol = protocol.server();
@@ -44,6 +46,7 @@ export class Sockets implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
     this.fastify.addHook('preParsing', ({ raw }, reply, _payload, done) => {
       const head = this.upgrades.get(raw);
       if (!head) return done();
+      if (!this.isWelcome(raw)) return done(new HttpProblem(403, 'origin-not-allowed', 'Pages of this site may not open a socket here.'));
       if (this.health.draining || this.server.clients.size >= MOST_SOCKETS) return done(new HttpProblem(503, 'unavailable', 'There is no room for another socket here. Try again.'));
       this.open(raw, reply, head);
     });
@@ -61,6 +64,11 @@ export class Sockets implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
     for (const socket of clients) socket.close(SERVICE_RESTART, 'restarting');
     for (const until = performance.now() + GOODBYE_MS; clients.size > 0 && performance.now() < until; ) await sleep(10);
     for (const socket of clients) socket.terminate();
+  }
+
+  /** Browsers open sockets for pages of any site and say of which: ours, or one that may call us (CORS_ORIGINS). Who is no browser says nothing. */
+  private isWelcome({ headers: { origin, host } }: IncomingMessage): boolean {
+    return origin === undefined || this.config.CORS_ORIGINS.includes(origin) || (URL.canParse(origin) && new URL(origin).host === host);
   }
 
   private get fastify(): FastifyInstance {

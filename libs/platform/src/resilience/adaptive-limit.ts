@@ -1,0 +1,67 @@
+/** Fewer than these are let through whatever they meet: calls under way. */
+const LEAST = 8;
+const SHRINK = 0.7;
+
+export interface AdaptiveLimitOptions {
+  /** Calls under way at most, and to begin with. */
+  readonly most: number;
+  /** An answer that takes longer, in ms, says that the other party has more to do than it can. */
+  readonly slowMs: number;
+  /** Whether an answer, or an error, says so. */
+  readonly isTooMuch: (outcome: { readonly error: unknown } | { readonly answer: unknown }) => boolean;
+}
+
+/**
+ * How many calls the other party can be trusted with at the moment: additive increase, multiplicative decrease (Chiu and Jain, 1989; what TCP does).
+ * Each answer in time lets a little more through, and one that is slow, or says that there is too much to do, a third less, once for all that were under
+ * way together. Without it, what piled up during an outage comes back at once, all of it is late, and so nothing is ever done in time again.
+ */
+export class AdaptiveLimit {
+  readonly #options: AdaptiveLimitOptions;
+  #limit: number;
+  #underWay = 0;
+  #shrunkAt = -Infinity;
+
+  constructor(options: AdaptiveLimitOptions) {
+    this.#options = options;
+    this.#limit = options.most;
+  }
+
+  /** Calls under way at most, as of now. */
+  get limit(): number {
+    return Math.floor(this.#limit);
+  }
+
+  get isReached(): boolean {
+    return this.#underWay >= this.limit;
+  }
+
+  /** Makes the call and learns from how it went. */
+  async watch<T>(call: () => Promise<T>): Promise<T> {
+    const { isTooMuch } = this.#options;
+    const began = performance.now();
+    this.#underWay++;
+    try {
+      const answer = await call();
+      this.#learn(began, isTooMuch({ answer }));
+      return answer;
+    } catch (error) {
+      this.#learn(began, isTooMuch({ error }));
+      throw error;
+    } finally {
+      this.#underWay--;
+    }
+  }
+
+  #learn(began: number, tooMuch: boolean): void {
+    const { most, slowMs } = this.#options;
+    const now = performance.now();
+    if (!tooMuch && now - began <= slowMs) {
+      // Only what is made use of has been tried.
+      if (this.#underWay * 2 >= this.#limit) this.#limit = Math.min(most, this.#limit + 1 / this.#limit);
+    } else if (began > this.#shrunkAt) {
+      this.#limit = Math.max(Math.min(LEAST, most), this.#limit * SHRINK);
+      this.#shrunkAt = now;
+    }
+  }
+}
