@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import type { Type } from '@nestjs/common';
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
-import { Reflector } from '@nestjs/core';
+import { MetadataScanner, Reflector } from '@nestjs/core';
 import { z } from 'zod';
 import { Operation } from './docs/operation.ts';
 
@@ -36,9 +36,9 @@ export function answersOf(controllers: readonly Type[]): { handler: string; sche
 
 function methodsOf(controllers: readonly Type[]) {
   return controllers.flatMap((controller) =>
-    Object.getOwnPropertyNames(controller.prototype).flatMap((name) => {
+    new MetadataScanner().getAllMethodNames(controller.prototype as object).flatMap((name) => {
       const method = (controller.prototype as Record<string, () => unknown>)[name];
-      return name === 'constructor' || typeof method !== 'function' ? [] : [{ controller, name, method }];
+      return method ? [{ controller, name, method }] : [];
     }),
   );
 }

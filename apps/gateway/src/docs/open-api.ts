@@ -1,5 +1,5 @@
 import { Injectable, type INestApplication } from '@nestjs/common';
-import { ApplicationConfig, HttpAdapterHost, ModulesContainer, Reflector } from '@nestjs/core';
+import { ApplicationConfig, HttpAdapterHost, MetadataScanner, ModulesContainer, Reflector } from '@nestjs/core';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { publicKey, rolesKey, scopesKey } from '@shop/platform';
 import type { z } from 'zod';
@@ -58,7 +58,7 @@ export class OpenApi {
 
   private published(): Map<string, Published> {
     const controllers = [...this.modules.values()].flatMap((module) => [...module.controllers.values()]).map(({ metatype }) => metatype as new () => object);
-    return new Map(controllers.flatMap((type) => methodsOf(type.prototype).flatMap((name) => this.publishedMethod(type, name))));
+    return new Map(controllers.flatMap((type) => new MetadataScanner().getAllMethodNames(type.prototype).flatMap((name) => this.publishedMethod(type, name))));
   }
 
   private publishedMethod(type: new () => object, name: string): [string, Published][] {
@@ -70,10 +70,4 @@ export class OpenApi {
     const roles = this.reflector.getAllAndOverride<string[] | undefined>(rolesKey, [method, type]) ?? [];
     return [[idOf(type.name, name), { notes, scopes, roles: open ? [] : roles }]];
   }
-}
-
-/** Also those it has from a controller of another version. */
-function methodsOf(prototype: object): string[] {
-  const above = Object.getPrototypeOf(prototype) as object;
-  return [...Object.getOwnPropertyNames(prototype), ...(above === Object.prototype ? [] : methodsOf(above))];
 }

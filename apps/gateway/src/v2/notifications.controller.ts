@@ -2,11 +2,11 @@ import { Controller, Get, Query, Res } from '@nestjs/common';
 import { messagePage, messagePage2, messageQuery, type MessagePage2, type MessageQuery } from '@shop/contracts';
 import { CurrentPrincipal, RequireScope, type Principal } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
-import { answer, linked } from '../answer.ts';
+import { answer, linked, told } from '../answer.ts';
 import { Operation } from '../docs/operation.ts';
 import { strict } from '../strict.ts';
 import { Notifications } from '../upstreams.ts';
-import { pageIn2, told } from './page.ts';
+import { pageIn2 } from './page.ts';
 
 const query = strict(messageQuery);
 

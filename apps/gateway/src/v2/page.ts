@@ -13,9 +13,3 @@ export const pageIn2 =
     data: items.map(item),
     page: nextCursor === undefined ? {} : { next: nextPage(reply, nextCursor) },
   });
-
-/** The answer in another version's words; nothing stays nothing (304). */
-export async function told<T, U>(answer: Promise<T>, map: (body: T) => U): Promise<U> {
-  const body = await answer;
-  return body === undefined ? (body as U) : map(body);
-}

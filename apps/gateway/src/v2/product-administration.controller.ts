@@ -1,102 +1,15 @@
-import { Body, Controller, Get, HttpCode, Param, Patch, Post, Res } from '@nestjs/common';
-import {
-  id,
-  newProduct2,
-  productPatch2,
-  productRecord,
-  productRecord2,
-  restock,
-  type NewProduct2,
-  type ProductPatch2,
-  type ProductRecord2,
-  type Restock,
-} from '@shop/contracts';
-import { CurrentPrincipal, IdempotencyKey, IfMatch, RequireRole, RequireScope, type Principal } from '@shop/platform';
-import type { FastifyReply } from 'fastify';
-import { answer, ifMatch } from '../answer.ts';
-import { Operation } from '../docs/operation.ts';
+import { Controller } from '@nestjs/common';
+import { newProduct2, productPatch2, productRecord2 } from '@shop/contracts';
+import { productAdministrationToldAs } from '../product-administration.ts';
 import { strict } from '../strict.ts';
-import { Catalog } from '../upstreams.ts';
-import { told } from './page.ts';
 import { newProductFrom2, patchFrom2, recordIn2 } from './products.ts';
 
-const product = strict(newProduct2);
-const patch = strict(productPatch2);
-const delivery = strict(restock);
-
 @Controller('v2/products')
-@RequireRole('admin')
-@RequireScope('products:write')
-export class ProductAdministrationV2Controller {
-  constructor(private readonly catalog: Catalog) {}
-
-  @Post()
-  @Operation({
-    summary: 'Add a product',
-    status: 201,
-    answer: productRecord2,
-    sends: ['Location', 'ETag', 'Idempotency-Replayed'],
-    takes: ['Idempotency-Key'],
-    refuses: ['sku-taken'],
-  })
-  create(
-    @CurrentPrincipal() { token }: Principal,
-    @IdempotencyKey() key: string,
-    @Body({ schema: product }) body: NewProduct2,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<ProductRecord2> {
-    const headers = { 'idempotency-key': key };
-    return told(answer(reply, this.catalog.request({ method: 'POST', path: '/products', body: newProductFrom2(body), headers, token, schema: productRecord, idempotent: true })), recordIn2);
-  }
-
-  @Get(':id/record')
-  @Operation({ summary: 'One product on sale or not, with all of its stock', answer: productRecord2, sends: ['ETag'], takes: ['If-None-Match'], refuses: ['product-not-found'] })
-  record(
-    @CurrentPrincipal() { token }: Principal,
-    @Param('id', { schema: id }) product: string,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<ProductRecord2> {
-    return told(answer(reply, this.catalog.request({ method: 'GET', path: `/products/${product}/record`, token, schema: productRecord })), recordIn2);
-  }
-
-  @Patch(':id')
-  @Operation({
-    summary: 'Change a product',
-    description: 'A JSON Merge Patch (RFC 7396): its price, its words, or whether it is on sale. Orders that are placed keep their prices.',
-    answer: productRecord2,
-    sends: ['ETag'],
-    takes: ['If-Match'],
-    needs: 'If-Match',
-    refuses: ['product-not-found'],
-  })
-  change(
-    @CurrentPrincipal() { token }: Principal,
-    @Param('id', { schema: id }) product: string,
-    @Body({ schema: patch }) body: ProductPatch2,
-    @IfMatch('required') version: number | undefined,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<ProductRecord2> {
-    return told(answer(reply, this.catalog.request({ method: 'PATCH', path: `/products/${product}`, body: patchFrom2(body), headers: ifMatch(version, '*'), token, schema: productRecord })), recordIn2);
-  }
-
-  @Post(':id/restock')
-  @HttpCode(200)
-  @Operation({
-    summary: 'Take a delivery in',
-    description: 'What comes in is free to be ordered at once.',
-    answer: productRecord2,
-    sends: ['ETag', 'Idempotency-Replayed'],
-    takes: ['Idempotency-Key'],
-    refuses: ['product-not-found', 'stock-too-large'],
-  })
-  restock(
-    @CurrentPrincipal() { token }: Principal,
-    @Param('id', { schema: id }) product: string,
-    @IdempotencyKey() key: string,
-    @Body({ schema: delivery }) body: Restock,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<ProductRecord2> {
-    const headers = { 'idempotency-key': key };
-    return told(answer(reply, this.catalog.request({ method: 'POST', path: `/products/${product}/restock`, body, headers, token, schema: productRecord, idempotent: true })), recordIn2);
-  }
-}
+export class ProductAdministrationV2Controller extends productAdministrationToldAs({
+  record: productRecord2,
+  product: strict(newProduct2),
+  patch: strict(productPatch2),
+  tell: recordIn2,
+  productOf: newProductFrom2,
+  patchOf: patchFrom2,
+}) {}

@@ -3,12 +3,12 @@ import { id, productPage, productPage2, productQuery, productView, productView2,
 import { DomainError } from '@shop/kernel';
 import { Public } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
-import { linked } from '../answer.ts';
+import { linked, told } from '../answer.ts';
 import { Operation } from '../docs/operation.ts';
 import { ResponseCache } from '../responses/response-cache.ts';
 import { strict } from '../strict.ts';
 import { Catalog } from '../upstreams.ts';
-import { pageIn2, told } from './page.ts';
+import { pageIn2 } from './page.ts';
 import { productIn2 } from './products.ts';
 
 const query = strict(productQuery);
