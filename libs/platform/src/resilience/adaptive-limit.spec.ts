@@ -32,9 +32,16 @@ describe('a limit on what another party is asked at once', () => {
 
   it('is reached by as many as are under way, and free again when they end, however they do', async () => {
     const limit = limitOf();
-    const calls = together(limit, 100, failing);
+    await together(limit, 1, failing);
+    const calls = together(limit, 70, failing);
     expect(limit.isReached).toBe(true);
     await calls;
+    expect(limit.isReached).toBe(false);
+  });
+
+  it('is not reached while it is the most: there may be room to wait', () => {
+    const limit = limitOf();
+    void together(limit, 100, fine);
     expect(limit.isReached).toBe(false);
   });
 

@@ -32,8 +32,9 @@ export class AdaptiveLimit {
     return Math.floor(this.#limit);
   }
 
+  /** Fewer than the most are let through, and that many are under way. While it is the most, whoever comes too many may wait for a turn. */
   get isReached(): boolean {
-    return this.#underWay >= this.limit;
+    return this.limit < this.#options.most && this.#underWay >= this.limit;
   }
 
   /** Makes the call and learns from how it went. */
