@@ -32,10 +32,18 @@ describe('a limit on what another party is asked at once', () => {
 
   it('is reached by as many as are under way, and free again when they end, however they do', async () => {
     const limit = limitOf();
-    const calls = together(limit, 100, failing);
+    await together(limit, 1, failing);
+    const calls = together(limit, 70, failing);
     expect(limit.isReached).toBe(true);
     await calls;
     expect(limit.isReached).toBe(false);
+  });
+
+  it('leaves it to others who waits while it is at its most', async () => {
+    const limit = limitOf();
+    const calls = together(limit, 100, fine);
+    expect(limit.isReached).toBe(false);
+    await calls;
   });
 
   it('grows by one with as many answers in time as it lets through, but only where that many are asked for', async () => {
