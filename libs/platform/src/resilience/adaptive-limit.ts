@@ -3,7 +3,7 @@ const LEAST = 8;
 const SHRINK = 0.7;
 
 export interface AdaptiveLimitOptions {
-  /** Calls under way at most, and to begin with. */
+  /** Calls under way at most, and to begin with: what the bulkhead behind it lets through. */
   readonly most: number;
   /** An answer that takes longer, in ms, says that the other party has more to do than it can. */
   readonly slowMs: number;
@@ -32,7 +32,7 @@ export class AdaptiveLimit {
     return Math.floor(this.#limit);
   }
 
-  /** Fewer than the most are let through, and that many are under way. While it is the most, whoever comes too many may wait for a turn. */
+  /** Whether one more would be too much. At its most it stands in nobody's way: there the bulkhead decides, and who may wait for a turn. */
   get isReached(): boolean {
     return this.limit < this.#options.most && this.#underWay >= this.limit;
   }
