@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { consumers, deadLetterPartitions, deadLetterTopic, topicRetention, topics } from '@shop/contracts';
 import { describe, expect, it } from 'vitest';
@@ -21,6 +22,11 @@ const ofNode = ['NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS'];
 const drainLimit = 25;
 /** A secret's value is its template or the name of its key: long enough for any secret, and a mail server's URL is its own kind. */
 const standIn = (name: string, value: string) => (name === 'SMTP_URL' ? 'smtps://mail.example' : value.padEnd(16, '-'));
+
+/** What the services held after minutes of as many orders as they could take, in MiB. */
+const placed = JSON.parse(readFileSync(new URL('../../load-tests/results/place-order.json', import.meta.url), 'utf8')) as { figures: { megabytes: Record<string, number> } };
+const measured = placed.figures.megabytes;
+const mebibytes = (quantity = '') => Number(/^(\d+)Mi$/.exec(quantity)?.[1]);
 
 interface Scaler {
   spec: { scaleTargetRef: { kind: string; name: string }; triggers?: { type: string; metadata: Record<string, string> }[] };
@@ -49,6 +55,12 @@ describe.each(overlays)('the overlay %s', (name) => {
   it.each(serviceNames)('gives %s longer to end than it takes, and lets only one of it go at a time', (service) => {
     expect(overlay.pod(service).terminationGracePeriodSeconds).toBeGreaterThanOrEqual(drainLimit + 5);
     expect(overlay.get('PodDisruptionBudget', service)).toMatchObject({ spec: { maxUnavailable: 1, selector: { matchLabels: { 'app.kubernetes.io/name': service } } } });
+  });
+
+  it.each(serviceNames)('asks for as much memory as %s was measured to hold under load, and ends it at no less than half as much again', (service) => {
+    const { requests, limits } = overlay.container(service).resources;
+    expect(mebibytes(requests['memory'])).toBeGreaterThanOrEqual(measured[service] ?? NaN);
+    expect(mebibytes(limits['memory'])).toBeGreaterThanOrEqual(1.5 * (measured[service] ?? NaN));
   });
 
   it('lets no pod write to its image, talk to the API server, or take as much memory as it likes', () => {

@@ -17,6 +17,8 @@ export const bench: Bench = {
     const [shop, wrk] = [await setting.shop(), await setting.wrk()];
     const plan = () => shop.orders(shop.shop.urls.gateway, '/v1/orders');
     for (const service of ['gateway', 'orders'] as const) await shop.shop.restart(service, 1, shedding);
+    await wrk.saturate(await plan(), { seconds, connections: 16, processes: {} }); // compiled by then
+    await shop.drained();
     const found: { peak: Round; flood: Paced }[] = [];
     for (let round = 1; round <= rounds; round++) {
       const peak = await wrk.saturate(await plan(), { seconds, connections: 16, processes: shop.pids('gateway', 'orders', 'postgres') });
