@@ -7,6 +7,7 @@ import { GatewayConfig } from './gateway.config.ts';
 import { GraphModule } from './graph/graph.module.ts';
 import { IndexController } from './index.controller.ts';
 import { EdgeLimits } from './limits/edge-limits.ts';
+import { FullServices } from './limits/full-services.ts';
 import { NotificationsController } from './notifications.controller.ts';
 import { OidcProxy } from './oidc/oidc-proxy.ts';
 import { OrdersController } from './orders.controller.ts';
@@ -30,8 +31,8 @@ export const versions = {
 
 @Module({
   imports: [UpstreamsModule, GraphModule, RedisModule.forRoot(GatewayConfig), CacheModule],
-  // In this order their hooks run: limits before repeats, and what version 1 adds to an answer after it was kept.
-  providers: [EdgeLimits, Repeats, ResponseCache, OidcProxy, OpenApi, VersionOne],
+  // In this order their hooks run: who can only be refused first, limits before repeats, and what version 1 adds to an answer after it was kept.
+  providers: [FullServices, EdgeLimits, Repeats, ResponseCache, OidcProxy, OpenApi, VersionOne],
 })
 export class GatewayModule {
   /** The door, with these versions of the API behind it. */

@@ -10,6 +10,7 @@ export { Cursors } from './http/cursors.ts';
 export { entityTag, isNamed } from './http/entity-tags.ts';
 export { mergePatch } from './http/media-types.ts';
 export { checkedKey, IdempotencyKey, IfMatch } from './http/request-headers.ts';
+export { turnAway } from './http/request-hooks.ts';
 export { requestOf } from './http/request-of.ts';
 export { validationFailed } from './http/validation.pipe.ts';
 export { Cache, type Reading, type Wanted } from './cache/cache.ts';

@@ -3,7 +3,7 @@ import { spread, type Bench, type Measured, type Setting } from '../../lab/bench
 import { lost, pace, type Paced } from '../../lab/pace.ts';
 import { judged, type Round, type Verdict } from '../../lab/versus.ts';
 
-const LOADS = { full: { rounds: 3, seconds: 3 }, quick: { rounds: 1, seconds: 2 } } as const;
+const LOADS = { full: { rounds: 3, seconds: 8 }, quick: { rounds: 1, seconds: 2 } } as const;
 const TIMES = 3;
 const [GOODPUT, SLOWER, REFUSED_MS] = [0.8, 3, 20];
 

@@ -33,6 +33,11 @@ interface HookOptions {
 
 const overloaded = JSON.stringify({ type: typeOf('overloaded'), title: 'Service Unavailable', status: 503, code: 'overloaded', detail: 'There is more to do than can be done now. Try again.' });
 
+/** Answers before any work is done that there is too much to do: 503, `overloaded`. */
+export function turnAway(reply: FastifyReply): void {
+  void reply.code(503).header('retry-after', '1').type('application/problem+json').send(overloaded);
+}
+
 /** What happens around every request: trace and deadline begin, one line is logged, an unknown path is told from a wrong method. Returns what is routed. */
 export function addRequestHooks(fastify: FastifyInstance, options: HookOptions): KnownPaths {
   const paths = new KnownPaths();
@@ -43,7 +48,7 @@ export function addRequestHooks(fastify: FastifyInstance, options: HookOptions):
 
   fastify.addHook('onRequest', (request, reply, done) => {
     if (!request.url.startsWith('/health/') && options.overloaded() !== undefined) {
-      return void reply.code(503).header('retry-after', '1').type('application/problem+json').send(overloaded);
+      return turnAway(reply);
     }
     const budget = options.public ? options.budget : grantedBudget(request.headers[budgetHeader], options.budget);
     begin(request, budget);

@@ -11,6 +11,11 @@ export interface CallTerms {
  * way; the experiments of practices/ fill the same port with others.
  */
 export abstract class CallPolicy {
+  /** Whether a call would be refused now, because as many are under way as the other party can do. */
+  get isFull(): boolean {
+    return false;
+  }
+
   /** Makes the call, or refuses to; what the call threw last is thrown. */
   abstract execute<T>(call: (signal: AbortSignal) => Promise<T>, terms: CallTerms): Promise<T>;
 }

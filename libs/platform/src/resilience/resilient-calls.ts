@@ -87,6 +87,10 @@ export class ResilientCalls extends CallPolicy {
     }));
   }
 
+  override get isFull(): boolean {
+    return this.#limit?.isReached ?? false;
+  }
+
   override async execute<T>(call: (signal: AbortSignal) => Promise<T>, { signal, repeatable }: CallTerms): Promise<T> {
     this.#budget.earn();
     // One that waited is begun by the end of another: it is still its own caller's.

@@ -67,7 +67,12 @@ export class Upstream {
     // In turn, so that each attempt meets another instance.
     this.#failover = retry(handleWhen(neverArrived), { maxAttempts: this.#instances.count - 1 });
     const atOnce = connections * this.#instances.count;
-    this.#calls = calls ?? new ResilientCalls({ name, isFailure, isPassing: wasReset, atOnce, queue: atOnce, overload: { slowMs: timeout / 4, isTooMuch } });
+    this.#calls = calls ?? new ResilientCalls({ name, isFailure, isPassing: wasReset, atOnce, queue: Math.ceil(atOnce / 4), overload: { slowMs: timeout / 8, isTooMuch } });
+  }
+
+  /** Whether it has as much to do as it can: a request would be refused now. */
+  get isFull(): boolean {
+    return this.#calls.isFull;
   }
 
   /** Throws UpstreamProblem for an answer that is not 2xx, and `unavailable` when there is none in time. */
