@@ -47,9 +47,7 @@ export function addRequestHooks(fastify: FastifyInstance, options: HookOptions):
   fastify.addHook('onRoute', ({ url, method }) => paths.add(url, [method].flat()));
 
   fastify.addHook('onRequest', (request, reply, done) => {
-    if (!request.url.startsWith('/health/') && options.overloaded() !== undefined) {
-      return turnAway(reply);
-    }
+    if (!request.url.startsWith('/health/') && options.overloaded() !== undefined) return turnAway(reply);
     const budget = options.public ? options.budget : grantedBudget(request.headers[budgetHeader], options.budget);
     begin(request, budget);
     if (options.cors.answered(request, reply, () => paths.methodsOf(pathOf(request)))) return;

@@ -127,9 +127,10 @@ export class ResilientCalls extends CallPolicy {
     try {
       // While one call probes an open circuit, cockatiel lets others wait for what it finds out. They had rather hear now.
       if (this.#breaker.state === CircuitState.HalfOpen) throw new NotCalled('open');
-      if (this.#limit?.isReached) throw new NotCalled('full');
+      if (this.isFull) throw new NotCalled('full');
+      const limit = this.#limit;
       const attempt = () => this.#attempt.execute((context) => call(context.signal), signal);
-      const watched = this.#limit ? () => (this.#limit as AdaptiveLimit).watch(attempt) : attempt;
+      const watched = limit ? () => limit.watch(attempt) : attempt;
       const answer = await this.#breaker.execute(() => this.#bulkhead.execute(watched, signal), signal);
       this.#metrics.called('ok');
       return answer;
