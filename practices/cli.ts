@@ -1,11 +1,12 @@
 /** What `npm run practice` does: tools/run.mjs prepares the tree and comes here. */
-import { globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { globSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { noKafkaBecause, startServers, type Servers } from '@shop/infra/servers';
 import { runProgram } from '@shop/infra/program';
 import { Obstacle } from '@shop/infra/state';
+import { reportOutcomes, type Outcome } from '@shop/infra/test-report';
 import { effect, ids, keep, lastResult, load, pageFaults } from './lab/catalogue.ts';
 import { runExperiment, type Result } from './lab/run.ts';
 import { show } from './lab/show.ts';
@@ -56,7 +57,7 @@ async function runOne(servers: Servers, id: string, quick: boolean): Promise<num
 
 /** Every effect is measured anew: what result.json says changes no verdict. */
 async function check(): Promise<number> {
-  const outcomes: { test: string; faults: string[] }[] = Object.entries(pageFaults()).map(([test, faults]) => ({ test, faults }));
+  const outcomes: Outcome[] = Object.entries(pageFaults()).map(([test, faults]) => ({ test, faults }));
   for (const id of ids) {
     const recorded = lastResult(id)?.verdict;
     outcomes.push({ test: `${id}: a full run is on record`, faults: recorded === 'shown' ? [] : [`its verdict is ${recorded ?? 'missing'}`] });
@@ -66,13 +67,11 @@ async function check(): Promise<number> {
   if (noKafka === undefined) outcomes.push(...(await withServers(measureAll)));
   for (const { test, faults } of outcomes) print(faults.length === 0 ? `ok      ${test}` : `FAILED  ${test}: ${faults.join('; ')}`);
   for (const { test, reason } of skipped) print(`skipped ${test}: ${reason}`);
-  const failed = outcomes.filter(({ faults }) => faults.length > 0).length;
-  report({ passed: outcomes.length - failed, failed, skipped });
-  return failed === 0 ? 0 : 1;
+  return reportOutcomes(outcomes, skipped);
 }
 
-async function measureAll(servers: Servers): Promise<{ test: string; faults: string[] }[]> {
-  const outcomes = [];
+async function measureAll(servers: Servers): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
   for (const id of ids) {
     const run = async (quick: boolean) => runExperiment({ id, experiment: await load(id), servers, quick, say });
     let result = await run(true);
@@ -86,14 +85,6 @@ async function measureAll(servers: Servers): Promise<{ test: string; faults: str
 
 function faultsOf({ verdict, rounds }: Result): string[] {
   return verdict === 'shown' ? [] : [verdict, ...rounds.flatMap(({ round }) => round.doubts)];
-}
-
-/** In the form in which tools/stages.ts adds up what was tested. */
-function report(outcome: { passed: number; failed: number; skipped: { test: string; reason: string }[] }): void {
-  const file = process.env['TEST_REPORT'];
-  if (file === undefined) return;
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, JSON.stringify(outcome));
 }
 
 /** Servers of their own, so that experiments run beside `npm start`. */

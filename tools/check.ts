@@ -1,4 +1,5 @@
-import { checkStages, faultStage, manifestStage, nightlyStages, practiceStage, runStages, securityStage, testStages } from './stages.ts';
+import { runStages } from './run-stages.ts';
+import { checkStages, faultStage, manifestStage, nightlyStages, practiceStage, securityStage, testStages } from './stages.ts';
 
 const stages = [...checkStages, ...testStages, practiceStage, securityStage, manifestStage, faultStage, ...(process.env['CI_LEVEL'] === 'nightly' ? nightlyStages : [])];
 

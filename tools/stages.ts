@@ -1,11 +1,5 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { globSync, readFileSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import type { TestReport } from './test-report.ts';
-
-const root = resolve(import.meta.dirname, '..');
-const reports = '.cache/tests';
+/** Where the reports of stages are, from the root of the repository. */
+export const reports = '.cache/tests';
 
 /** One step of `npm test` or `npm run check`: a program, and what it may take at most before it is ended and counts as failed. */
 export interface Stage {
@@ -16,18 +10,17 @@ export interface Stage {
   /** Which files tell what its tests came to; none for a stage that runs no tests. */
   reports?: string;
   env?: Record<string, string>;
+  /** Up to how many files with failures are run once more, as further arguments (docs/adr/0028); none when missing. */
+  filesAgain?: number;
 }
 
-const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const nx = (...args: string[]) => ['node_modules/nx/dist/bin/nx.js', ...args];
-const vitest = (project: string, name = project, env = {}): Pick<Stage, 'args' | 'reports' | 'env'> => ({
+const vitest = (project: string, name = project, env = {}): Pick<Stage, 'args' | 'reports' | 'env' | 'filesAgain'> => ({
   args: ['node_modules/vitest/vitest.mjs', 'run', '--project', project],
+  filesAgain: 3,
   reports: `${reports}/${name}.json`,
   env: { TEST_REPORT: `${reports}/${name}.json`, ...env },
 });
-
-/** Set by Ctrl-C and the like: the stage that runs is asked to end, and is the last. */
-let interrupted = false;
 
 /** What `npm test` runs, in this order. */
 export const testStages: Stage[] = [
@@ -112,78 +105,3 @@ export const checkStages: Stage[] = [
   { name: 'typecheck', what: 'tsc, strict', args: nx('run-many', '-t', 'typecheck'), minutesAtMost: 5 },
   { name: 'build', what: 'what images contain', args: nx('run-many', '-t', 'build'), minutesAtMost: 3 },
 ];
-
-interface Outcome extends TestReport {
-  name: string;
-  minutes: number;
-}
-
-/**
- * Runs the stages one after the other, whatever becomes of each, and tells what they took. The last line is `N passed, N failed`: tests,
- * and each stage that failed otherwise as one more failure. Returns the exit code.
- */
-export async function runStages(stages: Stage[]): Promise<number> {
-  rmSync(join(root, reports), { recursive: true, force: true });
-  const outcomes: Outcome[] = [];
-  for (const stage of stages) {
-    outcomes.push(await run(stage));
-    if (interrupted) break;
-  }
-  const sum = (key: 'passed' | 'failed' | 'minutes') => outcomes.reduce((total, outcome) => total + outcome[key], 0);
-
-  console.log(`\n${'stage'.padEnd(12)}minutes  passed  failed`);
-  for (const { name, minutes, passed, failed } of outcomes) console.log(row(name, minutes, passed, failed));
-  console.log(row('all', sum('minutes'), sum('passed'), sum('failed')));
-  const skipped = outcomes.flatMap((outcome) => outcome.skipped);
-  for (const { test, reason } of skipped) console.log(`skipped: ${test}: ${reason}`);
-  console.log(`\n${sum('passed')} passed, ${sum('failed')} failed`);
-  return sum('failed') === 0 ? 0 : 1;
-}
-
-const row = (name: string, minutes: number, passed: number, failed: number) =>
-  name.padEnd(12) + minutes.toFixed(2).padStart(7) + String(passed).padStart(8) + String(failed).padStart(8);
-
-async function run(stage: Stage): Promise<Outcome> {
-  console.log(`\n── ${stage.name}: ${stage.what}`);
-  const began = performance.now();
-  const ended = await succeeds(stage);
-  const report = readReports(stage);
-  if (!ended && report.failed === 0) report.failed = 1;
-  return { name: stage.name, minutes: (performance.now() - began) / 60_000, ...report };
-}
-
-async function succeeds({ name, args, env, minutesAtMost }: Stage): Promise<boolean> {
-  const child = spawn(process.execPath, args, {
-    cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false', ...env },
-  });
-  const end = (signal: NodeJS.Signals) => {
-    interrupted = true;
-    child.kill(signal);
-  };
-  for (const signal of signals) process.on(signal, end);
-  const timer = setTimeout(() => {
-    console.error(`${name} takes longer than ${minutesAtMost} minutes: ended.`);
-    child.kill('SIGTERM');
-    setTimeout(() => child.kill('SIGKILL'), 30_000).unref();
-  }, minutesAtMost * 60_000);
-  const [code] = (await once(child, 'exit')) as [number | null];
-  clearTimeout(timer);
-  for (const signal of signals) process.off(signal, end);
-  return code === 0;
-}
-
-function readReports({ name, reports: files }: Stage): TestReport {
-  if (files === undefined) return { passed: 0, failed: 0, skipped: [] };
-  const found = globSync(files, { cwd: root });
-  if (found.length === 0) console.error(`${name} ended without a report.`);
-  const total: TestReport = { passed: 0, failed: found.length === 0 ? 1 : 0, skipped: [] };
-  for (const file of found) {
-    const { passed, failed, skipped } = JSON.parse(readFileSync(join(root, file), 'utf8')) as TestReport;
-    total.passed += passed;
-    total.failed += failed;
-    total.skipped.push(...skipped);
-  }
-  return total;
-}

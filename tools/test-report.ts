@@ -1,13 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { writeReport, type Outcome } from '@shop/infra/test-report';
 import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
-
-/** What one run of vitest came to, as tools/stages.ts adds it up. */
-export interface TestReport {
-  passed: number;
-  failed: number;
-  skipped: { test: string; reason: string }[];
-}
 
 /**
  * Counts a run into the file $TEST_REPORT, and fails it for every skip that is not excused by a server this machine cannot have
@@ -20,34 +12,33 @@ export class TestReporter implements Reporter {
     this.filtered = vitest.config.testNamePattern !== undefined;
   }
 
-  onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
+  onTestRunEnd(modules: readonly TestModule[], errors: readonly { message: string }[]): void {
     const tests = modules.flatMap((module) => [...module.children.allTests()]);
     const states = (state: string) => tests.filter((test) => test.result().state === state);
-    const skipped = states('skipped');
-    const excused = skipped.filter((test) => test.meta().needs !== undefined);
-    const unexcused = this.filtered ? [] : skipped.filter((test) => !excused.includes(test));
+    const off = states('skipped');
+    const excused = off.filter((test) => test.meta().needs !== undefined);
+    const unexcused = this.filtered ? [] : off.filter((test) => !excused.includes(test));
     // A file that does not load has no tests to fail.
     const broken = modules.filter((module) => module.state() === 'failed' && ![...module.children.allTests()].some((test) => test.result().state !== 'passed'));
-    const report: TestReport = {
-      passed: states('passed').length,
-      failed: states('failed').length + broken.length + unexcused.length + errors.length,
-      skipped: excused.map((test) => ({ test: nameOf(test), reason: reasonOf(test) })),
-    };
-    this.tell(report, unexcused);
-    const file = process.env['TEST_REPORT'];
-    if (file === undefined) return;
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, JSON.stringify(report));
-  }
-
-  private tell({ skipped }: TestReport, unexcused: readonly TestCase[]): void {
+    const failed: Outcome[] = [
+      ...states('failed').map((test) => ({ test: nameOf(test), faults: messages(test.result().errors) })),
+      ...broken.map((module) => ({ test: module.relativeModuleId, faults: messages(module.errors()) })),
+      ...unexcused.map((test) => ({ test: nameOf(test), faults: ['skipped without an excuse'] })),
+      ...errors.map((error) => ({ test: 'outside of any test', faults: messages([error]) })),
+    ];
+    const skipped = excused.map((test) => ({ test: nameOf(test), reason: reasonOf(test) }));
     for (const { test, reason } of skipped) console.log(`  skipped: ${test}: ${reason}`);
     for (const test of unexcused) console.error(`  skipped without an excuse, which is a failure: ${nameOf(test)}`);
     if (unexcused.length > 0) process.exitCode = 1;
+    writeReport({ passed: states('passed').length, failed, skipped });
   }
 }
 
+/** With the file before the first " > ": what `npx vitest run` takes to try it again. */
 const nameOf = (test: TestCase) => `${test.module.relativeModuleId} > ${test.fullName}`;
+
+/** The first line of each: the rest is in the log of the run. */
+const messages = (errors: readonly { message: string }[] = []) => (errors.length === 0 ? ['no reason given'] : errors.map(({ message }) => message.split('\n')[0] ?? ''));
 
 function reasonOf(test: TestCase): string {
   const result = test.result();

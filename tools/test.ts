@@ -1,4 +1,5 @@
-import { nightlyStages, runStages, testStages } from './stages.ts';
+import { runStages } from './run-stages.ts';
+import { nightlyStages, testStages } from './stages.ts';
 
 const wanted = process.argv.slice(2);
 const all = [...testStages, ...nightlyStages];

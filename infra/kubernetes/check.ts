@@ -1,12 +1,13 @@
 /** What `npm run k8s:check` does: tools/run.mjs prepares the tree and comes here. */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { stringify } from 'yaml';
 import { findApiServer, type ApiServer } from './api-server.ts';
 import { parseAll, render, type Manifest } from './kustomize.ts';
 import { folder, Overlay, overlays, repository } from './overlay.ts';
 import { seeds } from './seeds.ts';
+import { reportOutcomes, type Outcome } from '../test-report.ts';
 
 const usage = `npm run k8s:check
 
@@ -24,8 +25,7 @@ const upon: Readonly<Record<string, readonly string[]>> = {
 };
 
 class Check {
-  passed = 0;
-  readonly failures: string[] = [];
+  readonly outcomes: Outcome[] = [];
   /** Objects that were accepted already, by their text. */
   private readonly accepted = new Set<string>();
 
@@ -79,11 +79,10 @@ class Check {
     this.note(`${what}: ${manifests.length} objects`, [...refused, ...unheard]);
   }
 
-  private note(what: string, faults: readonly string[]): void {
-    console.log(`  ${faults.length === 0 ? 'ok    ' : 'FAILED'}  ${what}`);
+  private note(test: string, faults: readonly string[]): void {
+    console.log(`  ${faults.length === 0 ? 'ok    ' : 'FAILED'}  ${test}`);
     for (const fault of faults) console.log(`          ${fault}`);
-    if (faults.length === 0) this.passed += 1;
-    else this.failures.push(what);
+    this.outcomes.push({ test, faults });
   }
 }
 
@@ -100,20 +99,12 @@ function differences(real: readonly Manifest[], own: readonly Manifest[]): strin
   return [...other, ...(plain.length === own.length ? [] : [`${plain.length} objects, here ${own.length}`])];
 }
 
-function report(passed: number, failed: number, skipped: { test: string; reason: string }[] = []): void {
-  const file = process.env['TEST_REPORT'];
-  if (file === undefined) return;
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, JSON.stringify({ passed, failed, skipped }));
-}
-
 async function main(): Promise<number> {
   const server = await findApiServer();
   if (typeof server === 'string') {
     for (const name of overlays) console.log(`  parsed  overlay ${name}: ${render(join(folder, 'overlays', name)).length} objects`);
     console.log(`  skipped: ${server}. Only parsed and composed here; what specs see of it, they check: no API server has seen the manifests.`);
-    report(0, 0, [{ test: 'manifests against an API server', reason: server }]);
-    return 0;
+    return reportOutcomes([], [{ test: 'manifests against an API server', reason: server }]);
   }
   console.log(`  against ${server.what}`);
   const check = new Check(server);
@@ -122,9 +113,9 @@ async function main(): Promise<number> {
   } finally {
     await server.close();
   }
-  console.log(`\n  ${check.passed} held, ${check.failures.length} did not`);
-  report(check.passed, check.failures.length);
-  return check.failures.length === 0 ? 0 : 1;
+  const failed = check.outcomes.filter(({ faults }) => faults.length > 0).length;
+  console.log(`\n  ${check.outcomes.length - failed} held, ${failed} did not`);
+  return reportOutcomes(check.outcomes);
 }
 
 if (process.argv.includes('--help')) process.stdout.write(usage);

@@ -1,10 +1,9 @@
 /** What `npm run fault` does: tools/run.mjs prepares the tree and comes here. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { kafkaObstacle, noKafkaBecause } from '@shop/infra/servers';
 import { runProgram } from '@shop/infra/program';
 import { Obstacle } from '@shop/infra/state';
+import { reportOutcomes, type Outcome } from '@shop/infra/test-report';
 import { faults, keep, lastResult, type Driver } from './catalogue.ts';
 import type { Fault } from './fault.ts';
 import { judgeMutants, type Judged } from './mutants/mutants.ts';
@@ -105,7 +104,7 @@ async function check(): Promise<number> {
   const nightly = process.env['CI_LEVEL'] === 'nightly';
   const noKafka = await noKafkaBecause();
   const skipped = noKafka === undefined ? [] : [{ test: 'mutants', reason: noKafka }];
-  const outcomes: { test: string; faults: string[] }[] = [];
+  const outcomes: Outcome[] = [];
   if (noKafka === undefined) outcomes.push(...(await judgeMutants({ patchesOnly: !nightly, say })).map(({ name, caught, by }: Judged) => ({ test: `mutant ${name}`, faults: caught ? [] : [by] })));
   for (const fault of nightly ? faults : faults.filter(({ id }) => id === 'F18')) {
     const reason = obstacleOf(fault);
@@ -114,24 +113,14 @@ async function check(): Promise<number> {
   }
   for (const { test, faults: why } of outcomes) if (why.length > 0) print(`FAILED  ${test}: ${why.join('; ')}`);
   for (const { test, reason } of skipped) print(`skipped ${test}: ${reason}`);
-  const failed = outcomes.filter(({ faults: why }) => why.length > 0).length;
-  report({ passed: outcomes.length - failed, failed, skipped });
-  return failed === 0 ? 0 : 1;
+  return reportOutcomes(outcomes, skipped);
 }
 
-async function checkFault(fault: Fault, nightly: boolean): Promise<{ test: string; faults: string[] }[]> {
+async function checkFault(fault: Fault, nightly: boolean): Promise<Outcome[]> {
   const seeds = fault.id !== 'F18' ? [1] : Array.from({ length: nightly ? 20 : 3 }, (_, n) => n + 1);
   const [result] = await runFaults({ faults: [fault], seeds, quick: !nightly, say, tell: (one) => print(show(one)) });
   const why = ({ violations, broken, doubts }: Round) => [...violations.map(({ invariant, about, what }) => `${invariant} ${about}: ${what}`), ...broken, ...doubts];
   return result?.rounds.map((round) => ({ test: `${fault.id} seed ${round.seed}`, faults: why(round).slice(0, 5) })) ?? [];
-}
-
-/** In the form in which tools/stages.ts adds up what was tested. */
-function report(outcome: { passed: number; failed: number; skipped: { test: string; reason: string }[] }): void {
-  const file = process.env['TEST_REPORT'];
-  if (file === undefined) return;
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, JSON.stringify(outcome));
 }
 
 function print(line: string): 0 {

@@ -1,9 +1,8 @@
 /** What `npm run security` does: tools/run.mjs prepares the tree and comes here. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { runProgram } from '@shop/infra/program';
 import { Obstacle } from '@shop/infra/state';
-import type { Command, Outcome } from './command.ts';
+import { reportOutcomes, type Outcome } from '@shop/infra/test-report';
+import type { Command } from './command.ts';
 import { openShop } from './shop.ts';
 
 // Each is loaded only when it is asked for.
@@ -42,13 +41,7 @@ async function check(): Promise<number> {
     return reason === undefined ? [] : [{ test: `security ${test}`, reason }];
   });
   const outcomes = await tried(wanted.filter(({ command }) => command.obstacle?.() === undefined).map(({ command }) => command), ['--check']);
-  const failed = outcomes.filter(({ faults }) => faults.length > 0).length;
-  const file = process.env['TEST_REPORT'];
-  if (file !== undefined) {
-    // In the form in which tools/stages.ts adds up what was tested.
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, JSON.stringify({ passed: outcomes.length - failed, failed, skipped }));
-  }
+  reportOutcomes(outcomes, skipped);
   for (const { test, reason } of skipped) print(`skipped ${test}: ${reason}`);
   return tell(outcomes);
 }

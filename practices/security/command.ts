@@ -1,10 +1,5 @@
+import type { Outcome } from '@shop/infra/test-report';
 import type { Shop } from './shop.ts';
-
-/** One thing that was tried, and what was wrong with what came of it. */
-export interface Outcome {
-  readonly test: string;
-  readonly faults: readonly string[];
-}
 
 export interface Occasion {
   /** What stands behind the command; `--check` in CI: nothing is written, and what is committed must be right. */

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { cached, isCached, onPath } from '@shop/infra/cache';
 import { signIn } from '@shop/infra/login';
 import { Obstacle } from '@shop/infra/state';
-import type { Command, Occasion, Outcome } from './command.ts';
+import type { Outcome } from '@shop/infra/test-report';
+import type { Command, Occasion } from './command.ts';
 import type { Shop } from './shop.ts';
 
 /** From PyPI, pinned: what it generates, and what it checks, changes from one release to the next. */

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { buildSchema } from 'graphql';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import type { Outcome } from './command.ts';
+import type { Outcome } from '@shop/infra/test-report';
 import { identities, type Identity } from './identities.ts';
 import { rules, type Cell, type Rule } from './rules.ts';
 import type { Shop } from './shop.ts';

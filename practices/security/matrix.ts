@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Command, Occasion, Outcome } from './command.ts';
+import type { Outcome } from '@shop/infra/test-report';
+import type { Command, Occasion } from './command.ts';
 import { graphCovered, graphOperations, graphTried } from './graph.ts';
 import { identities, type Identity } from './identities.ts';
 import { operations, type Operation } from './operations.ts';

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { fromDebian, hasDebian } from '@shop/infra/debian';
 import * as oauth from 'openid-client';
 import { chromium, type Browser, type Page } from 'playwright-core';
-import type { Command, Outcome } from './command.ts';
+import type { Outcome } from '@shop/infra/test-report';
+import type { Command } from './command.ts';
 import type { Shop } from './shop.ts';
 
 const callback = 'http://127.0.0.1:47113/callback';

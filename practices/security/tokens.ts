@@ -1,7 +1,8 @@
 import { register, refresh, type SignedIn } from '@shop/infra/login';
 import type { JWK } from 'jose';
 import { attacks } from './attacks.ts';
-import type { Command, Occasion, Outcome } from './command.ts';
+import type { Outcome } from '@shop/infra/test-report';
+import type { Command, Occasion } from './command.ts';
 import { openWorkshop } from './forge.ts';
 import type { Shop } from './shop.ts';
 

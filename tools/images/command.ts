@@ -1,8 +1,9 @@
 /** What `npm run images` does: tools/run.mjs prepares the tree and comes here. */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { Obstacle } from '@shop/infra/state';
 import { tellStory } from '@shop/infra/story';
+import { reportOutcomes, type Outcome } from '@shop/infra/test-report';
 import { written } from './bill.ts';
 import { buildImages } from './build.ts';
 import { ComposedShop } from './compose-check.ts';
@@ -75,8 +76,7 @@ async function check(): Promise<number> {
   const engine = await findEngine();
   if (typeof engine === 'string') {
     say(`  skipped: no engine: there is ${engine}. Specs check what images are made of; nobody has built or run them here.`);
-    report({ passed: 0, failed: 0, skipped: [{ test: 'images, and the shop of compose.yaml', reason: `no engine: there is ${engine}` }] });
-    return 0;
+    return reportOutcomes([], [{ test: 'images, and the shop of compose.yaml', reason: `no engine: there is ${engine}` }]);
   }
   say(`  by ${engine.what}`);
   const steps = new Steps();
@@ -88,9 +88,9 @@ async function check(): Promise<number> {
   } finally {
     engine.close();
   }
-  say(`\n  ${steps.passed} held, ${steps.failed} did not`);
-  report({ passed: steps.passed, failed: steps.failed, skipped: [] });
-  return steps.failed === 0 ? 0 : 1;
+  const failed = steps.outcomes.filter(({ faults }) => faults.length > 0).length;
+  say(`\n  ${steps.outcomes.length - failed} held, ${failed} did not`);
+  return reportOutcomes(steps.outcomes);
 }
 
 async function lifeOf(shop: ComposedShop, steps: Steps): Promise<void> {
@@ -106,26 +106,17 @@ async function lifeOf(shop: ComposedShop, steps: Steps): Promise<void> {
 }
 
 class Steps {
-  passed = 0;
-  failed = 0;
+  readonly outcomes: Outcome[] = [];
 
   /** `work` says what is wrong, or throws. */
   async step(what: string, work: () => Promise<string[] | void>): Promise<boolean> {
-    const faults = await work().catch((error: Error) => [error.message]);
-    const held = !faults || faults.length === 0;
+    const faults = (await work().catch((error: Error) => [error.message])) ?? [];
+    const held = faults.length === 0;
     say(`  ${held ? 'ok    ' : 'FAILED'}  ${what}`);
-    for (const fault of faults ?? []) say(`          ${fault.replaceAll('\n', '\n          ')}`);
-    if (held) this.passed += 1;
-    else this.failed += 1;
+    for (const fault of faults) say(`          ${fault.replaceAll('\n', '\n          ')}`);
+    this.outcomes.push({ test: what, faults });
     return held;
   }
-}
-
-function report(outcome: { passed: number; failed: number; skipped: { test: string; reason: string }[] }): void {
-  const file = process.env['TEST_REPORT'];
-  if (file === undefined) return;
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, JSON.stringify(outcome));
 }
 
 try {
