@@ -3,7 +3,7 @@ import { startListening } from '../../lab/listening.ts';
 import type { Watched } from '../../lab/tool.ts';
 import { against, failures, inTurn, linesOf } from '../../lab/versus.ts';
 
-const LOADS = { full: { rounds: 5, seconds: 4 }, quick: { rounds: 1, seconds: 2 } } as const;
+const LOADS = { full: { rounds: 5, seconds: 4, warmUp: 10 }, quick: { rounds: 1, seconds: 2, warmUp: 2 } } as const;
 const CONNECTIONS = 32;
 const base = new URL('base.ts', import.meta.url);
 
@@ -13,7 +13,7 @@ export const bench: Bench = {
   need: ['postgres', 'kafka', 'redis'],
   proves: ['P1', 'P2'],
   async measure(setting: Setting): Promise<Measured> {
-    const { rounds, seconds } = LOADS[setting.quick ? 'quick' : 'full'];
+    const { rounds, seconds, warmUp } = LOADS[setting.quick ? 'quick' : 'full'];
     const [shop, wrk] = [await setting.shop(), await setting.wrk()];
     const plan = await shop.looks();
     const body = await (await fetch(plan.url + (plan.paths[0] ?? ''), { signal: AbortSignal.timeout(10_000) })).text();
@@ -31,7 +31,7 @@ export const bench: Bench = {
         side('hop', hop.url, { hop: hop.child.pid, origin: origin.child.pid }),
         side('Redis GET', cache.url, { server: cache.child.pid, ...shop.pids('redis') }),
       ];
-      for (const { url } of [{ url: plan.url }, hop, cache]) await wrk.saturate({ ...plan, url }, { seconds: 2, connections: CONNECTIONS, processes: {} });
+      for (const { url } of [{ url: plan.url }, hop, cache]) await wrk.saturate({ ...plan, url }, { seconds: warmUp, connections: CONNECTIONS, processes: {} });
       const found = await inTurn(sides, rounds, setting.say);
       const what = 'a read that the gateway has cached';
       const verdicts = [

@@ -4,7 +4,7 @@ import { freePorts } from '@shop/infra/ports';
 import { spread, type Bench, type Measured, type Setting } from '../../lab/bench.ts';
 import { costOf, failures, inTurn, judged, linesOf, type Verdict } from '../../lab/versus.ts';
 
-const LOADS = { full: { rounds: 5, seconds: 3 }, quick: { rounds: 1, seconds: 2 } } as const;
+const LOADS = { full: { rounds: 5, seconds: 5, warmUp: 8 }, quick: { rounds: 1, seconds: 2, warmUp: 2 } } as const;
 const CONNECTIONS = 16;
 const [SHARE, MICROS] = [0.08, 60];
 const measuredServices = ['gateway', 'orders'] as const;
@@ -16,7 +16,7 @@ export const bench: Bench = {
   need: ['postgres', 'kafka', 'redis'],
   proves: ['P7'],
   async measure(setting: Setting): Promise<Measured> {
-    const { rounds, seconds } = LOADS[setting.quick ? 'quick' : 'full'];
+    const { rounds, seconds, warmUp } = LOADS[setting.quick ? 'quick' : 'full'];
     const [shop, wrk] = [await setting.shop(), await setting.wrk()];
     const sink = await startSink();
     const ports = await freePorts(measuredServices.map(() => 0));
@@ -33,7 +33,7 @@ export const bench: Bench = {
       async run() {
         await restart(env);
         const plan = () => shop.orders(shop.shop.urls.gateway, '/v1/orders');
-        await wrk.saturate(await plan(), { seconds, connections: CONNECTIONS, processes: {} });
+        await wrk.saturate(await plan(), { seconds: warmUp, connections: CONNECTIONS, processes: {} });
         await shop.drained();
         return wrk.saturate(await plan(), { seconds, connections: CONNECTIONS, processes: shop.pids('gateway', 'orders') });
       },
