@@ -52,7 +52,7 @@ async function versions({ postgres, how }: Measured): Promise<MeasuredOn['versio
   const packageVersion = (name: string) => packages['dependencies']?.[name] ?? packages['devDependencies']?.[name] ?? 'unknown';
   return {
     node: process.versions.node,
-    postgres: postgres ? await postgresVersion(postgres.adminUrl) : 'unknown',
+    postgres: postgres?.adminUrl ? await postgresVersion(postgres.adminUrl) : 'unknown',
     postgresFrom: how.postgres,
     kafkaFrom: how.kafka,
     '@platformatic/kafka': packageVersion('@platformatic/kafka'),

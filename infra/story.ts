@@ -197,7 +197,7 @@ class Story {
   }
 
   private async tokenOf(cardNumber: string): Promise<string> {
-    const response = await fetch(`${this.shop.provider}/v1/tokens`, {
+    const response = await asked(`${this.shop.provider}/v1/tokens`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${this.shop.providerKey}` },
       body: JSON.stringify({ cardNumber }),

@@ -1,16 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceName } from '@shop/infra/environment';
+import { processorMicros } from '@shop/infra/processor-time';
 import type { Servers } from '@shop/infra/servers';
 import { startShop, type Shop } from '@shop/infra/shop';
 import pg from 'pg';
+import { perRequest, type Watched } from './tool.ts';
 import { Customers, paymentToken, productIds, zipf, type Address } from './traffic.ts';
+import type { Round } from './versus.ts';
 import type { Plan } from './wrk.ts';
 
 const CUSTOMERS = 16;
 /** As many different orders and looks as a plan holds. */
 const VARIETY = 2_000;
+/** Orders under way, messages that wait to be published, and changes that the list does not know. */
+const UNFINISHED = `
+  SELECT (SELECT count(*) FROM deadlines) + (SELECT count(*) FROM outbox)
+    + (SELECT count(*) FROM events WHERE recorded_at > now() - interval '5 minutes'
+        AND NOT EXISTS (SELECT 1 FROM inbox WHERE consumer = 'orders.list' AND message_id = events.id::text)) AS count`;
 /** How long what was ordered may take until it has ended. */
-const DRAIN_MS = 40_000;
+const DRAIN_MS = 60_000;
 
 /** The whole shop, one instance of each service, with customers who are signed in: what benches ask. */
 export class BenchShop {
@@ -69,14 +77,27 @@ export class BenchShop {
     return Object.fromEntries(names.flatMap((name) => (known.get(name) === undefined ? [] : [[name, known.get(name) as number]])));
   }
 
-  /** Until every order has come to its end, so that nothing of this round is left to the next. Answers how many did not in time. */
+  /** Until every order has come to its end, is in the list as it is, and its mail is sent: nothing of this round is left to the next. Answers how many did not in time. */
   async drained(): Promise<number> {
     let waiting = 0;
     for (const until = Date.now() + DRAIN_MS; Date.now() < until; await sleep(200)) {
-      waiting = await this.count('orders', 'SELECT (SELECT count(*) FROM deadlines) + (SELECT count(*) FROM outbox) AS count');
+      waiting = (await this.count('orders', UNFINISHED)) + (await this.count('notifications', `SELECT count(*) FROM messages WHERE status = 'queued'`));
       if (waiting === 0) break;
     }
     return waiting;
+  }
+
+  /** Has orders placed, and waits until all have gone all the way: how many they were, how many a second that makes, and what an order has cost each process. */
+  async through(place: () => Promise<Round>, processes: Watched): Promise<{ round: Round; orders: number; perSecond: number; cpuMicros: Record<string, number>; unfinished: number }> {
+    const placed = () => this.count('orders', 'SELECT count(*) FROM events WHERE version = 1');
+    const look = () => Object.entries(processes).map(([name, pid]) => [name, processorMicros(pid)] as const);
+    const [before, began, spent] = [await placed(), performance.now(), new Map(look())];
+    const round = await place();
+    const unfinished = await this.drained();
+    const [seconds, after] = [(performance.now() - began) / 1_000, look()];
+    const orders = (await placed()) - before;
+    const cpuMicros = perRequest(Object.fromEntries(after.map(([name, micros]) => [name, micros - (spent.get(name) ?? 0)])), orders);
+    return { round, orders, perSecond: Math.round(orders / seconds), cpuMicros, unfinished };
   }
 
   async count(database: 'orders' | 'catalog' | 'notifications', text: string): Promise<number> {

@@ -30,7 +30,8 @@ export interface Verdict {
   readonly goal: string;
   /** What was measured, for people. */
   readonly measured: string;
-  readonly verdict: 'met' | 'short' | 'too noisy';
+  /** Empty where there is no goal. */
+  readonly verdict: 'met' | 'short' | 'too noisy' | '';
   readonly ratio?: Spread;
 }
 

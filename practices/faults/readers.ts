@@ -12,21 +12,25 @@ export interface Reading {
   readonly status?: number;
 }
 
-const RATE = 40;
 const READ_MS = 10_000;
 
 /** People who look at products, as popular as these are, at a fixed rate, whatever becomes of the reads before (open loop). */
 export class Readers {
+  /** Reads begun so far. */
+  begun = 0;
+
   private constructor(
     private readonly choose: () => string,
     private readonly next: () => string,
+    private readonly rate: number,
   ) {}
 
-  static async open(site: Site, next: () => number, choose = inTurn(site.shop.instances.gateway)): Promise<Readers> {
+  /** `rate`: reads a second. */
+  static async open(site: Site, next: () => number, { choose = inTurn(site.shop.instances.gateway), rate = 40 } = {}): Promise<Readers> {
     const answer = await fetch(`${site.shop.urls.gateway}/v1/products?limit=100`, { signal: AbortSignal.timeout(READ_MS) });
     const { items } = productPage.parse(await answer.json());
     const paths = ['/v1/products', ...items.map(({ id }) => `/v1/products/${id}`)];
-    return new Readers(choose, popular(next, paths));
+    return new Readers(choose, popular(next, paths), rate);
   }
 
   /** Reads for so many ms, or until something has come to its end, good or bad; comes back when each has its answer. */
@@ -35,8 +39,9 @@ export class Readers {
     let over = false;
     const end = () => (over = true);
     (typeof during === 'number' ? sleep(during) : during).then(end, end);
-    for (let due = performance.now(); !over; due += 1_000 / RATE) {
+    for (let due = performance.now(); !over; due += 1_000 / this.rate) {
       await sleep(Math.max(0, due - performance.now()));
+      this.begun++;
       under.push(this.one());
     }
     return Promise.all(under);

@@ -10,6 +10,8 @@ import type { Site } from './site.ts';
 
 /** Who is asked before who asks: a new caller finds what it calls for. Back in the other direction. */
 const order: readonly ServiceName[] = ['catalog', 'payments', 'notifications', 'orders', 'auth', 'gateway'];
+/** How many requests see it at least, in full: there and back goes on until then. */
+const [REQUESTS, READS_A_SECOND] = [100_000, 500];
 const newEvent = 'catalog.stock-counted.v1';
 
 /** What was seen of the next version while it ran. */
@@ -31,8 +33,8 @@ export const rollingDeploy: Fault = {
     if (site.load) site.load.choose = front.choose;
     try {
       return await withNextVersion(async (tree) => {
-        const readers = await Readers.open(site, next, front.choose);
-        const rolling = thereAndBack(trial, front, tree);
+        const readers = await Readers.open(site, next, { choose: front.choose, ...(!trial.quick && { rate: READS_A_SECOND }) });
+        const rolling = thereAndBack(trial, front, tree, () => !trial.quick && readers.begun < REQUESTS);
         return judged(await readers.read(rolling), await rolling);
       });
     } finally {
@@ -54,18 +56,26 @@ export const rollingDeploy: Fault = {
   },
 };
 
-async function thereAndBack({ site, quick, say }: Trial, front: Front, tree: string): Promise<Seen> {
+/** Once, and again while there are not requests enough. */
+async function thereAndBack({ site, quick, say }: Trial, front: Front, tree: string, again: () => boolean): Promise<Seen> {
   const services = quick ? order.filter((name) => name === 'catalog' || name === 'gateway') : order;
   const { ownerUrl } = site.shop.databases.catalog;
   await migrate(ownerUrl, catalogMigrations(tree), { phase: 'expand' });
-  for (const service of services) await roll({ site, front, service, to: 'N+1', tree });
+  const there = () => inOrder(services, (service) => roll({ site, front, service, to: 'N+1', tree }));
+  const back = () => inOrder(services.toReversed(), (service) => roll({ site, front, service, to: 'N' }));
+  await there();
   say('every instance is of the next version');
   const fieldServed = await servesField(front, [11, 12]);
-  for (const service of services.toReversed()) await roll({ site, front, service, to: 'N' });
+  await back();
   const fieldGone = !(await servesField(front, [13, 14]));
+  while (again()) await there().then(back);
   const [row] = await site.stores.sql<{ count: number }>('catalog', 'SELECT count(*)::int AS count FROM reservations WHERE pieces IS NOT NULL');
   await migrate(ownerUrl, catalogMigrations(tree), { phase: 'contract' });
   return { fieldServed, fieldGone, rows: row?.count ?? 0 };
+}
+
+async function inOrder(services: readonly ServiceName[], one: (service: ServiceName) => Promise<void>): Promise<void> {
+  for (const service of services) await one(service);
 }
 
 /** One instance after the other: the next one only when those before are ready, and known to be. */

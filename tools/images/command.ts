@@ -1,6 +1,7 @@
 /** What `npm run images` does: tools/run.mjs prepares the tree and comes here. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runProgram } from '@shop/infra/program';
 import { Obstacle } from '@shop/infra/state';
 import { tellStory } from '@shop/infra/story';
 import { reportOutcomes, type Outcome } from '@shop/infra/test-report';
@@ -119,10 +120,4 @@ class Steps {
   }
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof Obstacle)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exitCode = 1;
-}
+await runProgram(main);

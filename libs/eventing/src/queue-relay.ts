@@ -7,20 +7,24 @@ import { Settled } from './settled.ts';
 export const SHARD_LOCK = 0x0b0c;
 const MEMBER_LOCK = 0x0b0d;
 
-const FASTEST_POLL_MS = 5;
+/** Whoever commits wakes it; polling finds what was committed by one who died before that. */
+const FASTEST_POLL_MS = 50;
 const SLOWEST_POLL_MS = 200;
 const REBALANCE_EVERY_MS = 1_000;
 const MEASURE_EVERY_MS = 5_000;
 /** Beyond it a queue is long, and counting it would only make it longer. */
 const MOST_COUNTED = 100_000;
 
+/** It only deletes what is published. A server that crashes may forget the deletions of its last moments; their messages are published once more, as after a kill. */
+const FORGETFUL = '-c synchronous_commit=off';
+
 /** What statistics say of a queue is wrong a moment later: read it by its key and in order, never all of it to sort it. */
 const BY_KEY = '-c enable_seqscan=off -c enable_bitmapscan=off';
 
 /**
  * Publishes the outbox table. Each shard has one owner at a time by a session advisory lock, so the messages of one key leave in order.
- * The owner reads by id, publishes, waits for every acknowledgement, deletes, and goes on, all on the connection that holds the lock:
- * when that connection is lost, so are its shards. No high-water mark, so a late commit is never skipped; a kill between publish and
+ * The owner reads by id, publishes, waits for every acknowledgement, deletes what was published and reads on in one statement, all on the
+ * connection that holds the lock: when that connection is lost, so are its shards. No high-water mark, so a late commit is never skipped; a kill between publish and
  * delete repeats a batch, which the inbox of each consumer absorbs.
  */
 export class QueueRelay extends Relay {
@@ -51,7 +55,7 @@ export class QueueRelay extends Relay {
       connectionTimeoutMillis: 5_000,
       query_timeout: 10_000,
       // A relay that was stopped without dying loses its session, and so its shards; also while rows are on their way to it.
-      options: `-c idle_session_timeout=${SILENT_MS} -c tcp_user_timeout=${SILENT_MS} -c statement_timeout=10000 ${BY_KEY}`,
+      options: `-c idle_session_timeout=${SILENT_MS} -c tcp_user_timeout=${SILENT_MS} -c statement_timeout=10000 ${FORGETFUL} ${BY_KEY}`,
     });
     client.on('error', (error) => this.options.log.warn({ err: error }, 'relay connection failed'));
     client.on('notification', () => this.wake());
@@ -76,8 +80,11 @@ export class QueueRelay extends Relay {
 
   async #publishUntilStopped(client: pg.Client): Promise<void> {
     let [balancedAt, measuredAt, idle] = [0, 0, FASTEST_POLL_MS];
+    let published: readonly OutboxMessage[] = [];
     while (!this.stopping.aborted) {
       if (Date.now() - balancedAt >= REBALANCE_EVERY_MS) {
+        await this.#delete(client, published);
+        published = [];
         await this.#balance(client);
         await this.#settled.advance(client, this.#owned);
         balancedAt = Date.now();
@@ -87,13 +94,15 @@ export class QueueRelay extends Relay {
         measuredAt = Date.now();
       }
       this.#awake = false;
-      const rows = this.#owned.size > 0 ? await this.#next(client) : [];
+      const rows = this.#owned.size > 0 ? await this.#next(client, published) : [];
       this.heard();
       if (rows.length > 0) await this.#carry(client, rows);
+      published = rows;
       // As long as there is work, no pause; then ever longer ones, cut short by wake().
       idle = rows.length > 0 ? 0 : Math.min(SLOWEST_POLL_MS, Math.max(FASTEST_POLL_MS, idle * 2));
       if (idle > 0) await this.#untilWoken(idle);
     }
+    await this.#delete(client, published);
   }
 
   async #untilWoken(ms: number): Promise<void> {
@@ -137,19 +146,21 @@ export class QueueRelay extends Relay {
     this.#settled.forget();
   }
 
-  /** The first of every owned shard, then the second of each, as many as fit into a batch; in the order of each shard. */
-  async #next(client: pg.Client): Promise<OutboxMessage[]> {
+  /** Deletes what was published, and reads the first of every owned shard, then the second of each, as many as fit into a batch; in the order of each shard. */
+  async #next(client: pg.Client, published: readonly OutboxMessage[]): Promise<OutboxMessage[]> {
     const { rows } = await client.query<OutboxMessage>({
       name: 'outbox-next',
-      text: `SELECT shard, id::text, topic, key, payload
+      // Both parts see what was there before: what the one deletes, the other has to pass over.
+      text: `WITH done AS (${deletion('$4', '$5')})
+             SELECT shard, id::text, topic, key, payload
              FROM (SELECT o.*, sum(o.size) OVER (ORDER BY o.place, (o.shard + ${SHARDS} - $2::int) % ${SHARDS}) AS total
                    FROM unnest($1::smallint[]) AS owned(shard)
                    CROSS JOIN LATERAL (
                      SELECT *, octet_length(payload) AS size, row_number() OVER (ORDER BY id) AS place
-                     FROM outbox WHERE outbox.shard = owned.shard AND id > $3 ORDER BY id LIMIT ${BATCH}) AS o) AS next
+                     FROM outbox WHERE outbox.shard = owned.shard AND id > $3 AND id <> ALL ($5::bigint[]) ORDER BY id LIMIT ${BATCH}) AS o) AS next
              WHERE total <= ${BATCH_BYTES} OR total = size
              ORDER BY shard, next.id`,
-      values: [[...this.#owned], this.#turn++ % SHARDS, this.#settled.upTo],
+      values: [[...this.#owned], this.#turn++ % SHARDS, this.#settled.upTo, ...keysOf(published)],
     });
     return rows;
   }
@@ -157,12 +168,11 @@ export class QueueRelay extends Relay {
   async #carry(client: pg.Client, rows: readonly OutboxMessage[]): Promise<void> {
     const refused = await this.publish(rows, () => void client.query('SELECT 1').catch(() => {}));
     if (refused.length > 0) await this.#setAside(client, refused);
-    await client.query({
-      name: 'outbox-done',
-      // An id is unique beyond its shard, which is named for the sake of the key alone.
-      text: 'DELETE FROM outbox WHERE shard = ANY ($1::smallint[]) AND id = ANY ($2::bigint[])',
-      values: [[...new Set(rows.map((row) => row.shard))], rows.map((row) => row.id)],
-    });
+  }
+
+  /** Before shards change hands, and in the end. */
+  async #delete(client: pg.Client, published: readonly OutboxMessage[]): Promise<void> {
+    if (published.length > 0) await client.query({ name: 'outbox-done', text: deletion('$1', '$2'), values: keysOf(published) });
   }
 
   async #setAside(client: pg.Client, refused: readonly Refused<OutboxMessage>[]): Promise<void> {
@@ -184,3 +194,8 @@ export class QueueRelay extends Relay {
     if (rows[0]) this.metrics.waiting(rows[0]);
   }
 }
+
+/** An id is unique beyond its shard, which is named for the sake of the key alone. */
+const deletion = (shards: string, ids: string) => `DELETE FROM outbox WHERE shard = ANY (${shards}::smallint[]) AND id = ANY (${ids}::bigint[])`;
+
+const keysOf = (messages: readonly OutboxMessage[]) => [[...new Set(messages.map(({ shard }) => shard))], messages.map(({ id }) => id)];

@@ -1,3 +1,5 @@
+import type { CallOutcome } from './call-policy.ts';
+
 /** Fewer than these are let through whatever they meet: calls under way. */
 const LEAST = 8;
 const SHRINK = 0.7;
@@ -8,7 +10,7 @@ export interface AdaptiveLimitOptions {
   /** An answer that takes longer, in ms, says that the other party has more to do than it can. */
   readonly slowMs: number;
   /** Whether an answer, or an error, says so. */
-  readonly isTooMuch: (outcome: { readonly error: unknown } | { readonly answer: unknown }) => boolean;
+  readonly isTooMuch: (outcome: CallOutcome) => boolean;
 }
 
 /**

@@ -6,6 +6,9 @@ export interface CallTerms {
   readonly repeatable: boolean;
 }
 
+/** How a call ended: with what it threw, or with an answer, which may say that it went wrong too. */
+export type CallOutcome = { readonly error: unknown } | { readonly answer: unknown };
+
 /**
  * How calls to one party outside this process are made: how many at a time, how often, and when not at all. `ResilientCalls` is the product's
  * way; the experiments of practices/ fill the same port with others.

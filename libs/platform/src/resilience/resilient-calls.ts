@@ -18,14 +18,14 @@ import {
 } from 'cockatiel';
 import { AdaptiveLimit, type AdaptiveLimitOptions } from './adaptive-limit.ts';
 import { CallMetrics } from './call-metrics.ts';
-import { CallPolicy, NotCalled, type CallTerms } from './call-policy.ts';
+import { CallPolicy, NotCalled, type CallOutcome, type CallTerms } from './call-policy.ts';
 import { RetryBudget, type RetryBudgetOptions } from './retry-budget.ts';
 
 export interface ResilientCallsOptions {
   /** Whom it calls, in metrics. */
   readonly name: string;
   /** Whether an error, or an answer, is the other party's failure: half of ten seconds' calls, and five at least, open its circuit. */
-  readonly isFailure: (outcome: { readonly error: unknown } | { readonly answer: unknown }) => boolean;
+  readonly isFailure: (outcome: CallOutcome) => boolean;
   /** Which failures may be gone the next time. */
   readonly isPassing: (error: unknown) => boolean;
   /** Calls under way at most, and how many more may wait for their turn. */

@@ -7,7 +7,7 @@ import type { Dispatcher } from 'undici';
 import type { ZodType } from 'zod';
 import { mergePatch } from '../http/media-types.ts';
 import { typeOf } from '../http/problem-of.ts';
-import { NotCalled, type CallPolicy } from '../resilience/call-policy.ts';
+import { NotCalled, type CallOutcome, type CallPolicy } from '../resilience/call-policy.ts';
 import { ResilientCalls } from '../resilience/resilient-calls.ts';
 import { budgetHeader, remainingBudget } from '../telemetry/deadline.ts';
 import { inSpan, startWork, traceHeaders } from '../telemetry/tracing.ts';
@@ -118,15 +118,18 @@ export class Upstream {
 
 const isOutage = (error: unknown) => neverArrived(error) || wasReset(error) || error instanceof NotCalled;
 
-/** It is there and says so before it does any work: fewer calls are what it needs, not none. */
-const isOverloaded = ({ status, body }: UpstreamResponse<unknown>) => status === 503 && (body as Partial<Problem> | undefined)?.code === 'overloaded';
+const isFailure = (outcome: CallOutcome) => stateOf(outcome) === 'failing';
+const isTooMuch = (outcome: CallOutcome) => stateOf(outcome) !== 'well';
 
-const isTooMuch = (outcome: Parameters<typeof isFailure>[0]) => isFailure(outcome) || ('answer' in outcome && isOverloaded(outcome.answer as UpstreamResponse<unknown>));
-
-function isFailure(outcome: { readonly error: unknown } | { readonly answer: unknown }): boolean {
-  if ('answer' in outcome) return cannotNow.has((outcome.answer as UpstreamResponse<unknown>).status) && !isOverloaded(outcome.answer as UpstreamResponse<unknown>);
-  const { error } = outcome;
-  return neverArrived(error) || wasReset(error) || (error instanceof Error && error.name === 'TimeoutError');
+/** What a call's outcome says about the service. `overloaded`: it is there and says so before it does any work; fewer calls are what it needs, not none. */
+function stateOf(outcome: CallOutcome): 'well' | 'overloaded' | 'failing' {
+  if ('error' in outcome) {
+    const { error } = outcome;
+    return neverArrived(error) || wasReset(error) || (error instanceof Error && error.name === 'TimeoutError') ? 'failing' : 'well';
+  }
+  const { status, body } = outcome.answer as UpstreamResponse<unknown>;
+  if (!cannotNow.has(status)) return 'well';
+  return status === 503 && (body as Partial<Problem> | undefined)?.code === 'overloaded' ? 'overloaded' : 'failing';
 }
 
 function hurried<T>(call: (signal: AbortSignal) => Promise<T>): (signal: AbortSignal) => Promise<T> {
