@@ -11,7 +11,7 @@ import type { Site } from './site.ts';
 /** Who is asked before who asks: a new caller finds what it calls for. Back in the other direction. */
 const order: readonly ServiceName[] = ['catalog', 'payments', 'notifications', 'orders', 'auth', 'gateway'];
 /** How many requests see it at least, in full: there and back goes on until then. */
-const [REQUESTS, READS_A_SECOND] = [100_000, 500];
+const [REQUESTS, READS_A_SECOND] = [100_000, 250];
 const newEvent = 'catalog.stock-counted.v1';
 
 /** What was seen of the next version while it ran. */

@@ -65,8 +65,8 @@ export class Site {
     const servers = await startServers({ state: folder, need: ['postgres', 'kafka', 'redis'], mode: 'native', say, prepare });
     try {
       const failPoints = new FailPoints(mkdtempSync(join(servers.state.folder, 'fail-points-')));
-      const env = { FAIL_POINTS_DIR: failPoints.folder };
-      const shop = await startShop({ servers, instances: 2, ports: 'free', say: () => {}, env: { gateway: { SHUTDOWN_DELAY_MS: '2000' }, catalog: env, orders: env, payments: env, notifications: env } });
+      const env = { FAIL_POINTS_DIR: failPoints.folder, SHUTDOWN_DELAY_MS: '1000' };
+      const shop = await startShop({ servers, instances: 2, ports: 'free', say: () => {}, env: { gateway: { SHUTDOWN_DELAY_MS: '2000' }, auth: { SHUTDOWN_DELAY_MS: '1000' }, catalog: env, orders: env, payments: env, notifications: env } });
       const admin = clientOf(shop.brokers ?? '').admin();
       await admin.connect();
       say(`two instances of each service are up, on servers of their own (${((performance.now() - began) / 1000).toFixed(1)} s)`);

@@ -10,6 +10,7 @@ import { Messages } from './messages.ts';
 export class MailConsumer extends Consumer {
   readonly name = 'notifications.mail';
   override readonly checkpoint = notificationsCheckpoint;
+  override readonly sharesTransactions = true;
   readonly handlers = [
     on(orderConfirmed, (event, effect) => {
       const { orderId, customerId, ...payload } = event.data;

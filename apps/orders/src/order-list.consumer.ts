@@ -9,6 +9,7 @@ import { OrderMetrics } from './order-metrics.ts';
 export class OrderListConsumer extends Consumer {
   readonly name = 'orders.list';
   override readonly checkpoint = ordersCheckpoint;
+  override readonly sharesTransactions = true;
   readonly handlers = [orderPlaced, orderStockReserved, orderConfirmed, orderCancelled].map((contract) => on(contract, (message, effect) => this.hear(message, effect)));
   readonly #metrics = new OrderMetrics();
 

@@ -7,6 +7,7 @@ import { Payments } from './payments.ts';
 @Injectable()
 export class PaymentsConsumer extends Consumer {
   readonly name = 'payments.commands';
+  override readonly sharesTransactions = true;
   readonly handlers = [
     on(authorisePayment, ({ data: { orderId, ...request } }, effect) => this.payments.handle(orderId, { type: 'AuthorisePayment', ...request }, effect)),
     on(capturePayment, ({ data: { orderId } }, effect) => this.payments.handle(orderId, { type: 'CapturePayment' }, effect)),

@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { schemaVersionOf, type Upcasters } from '@shop/kernel';
 import { constraintOf } from '@shop/platform';
-import { AlreadyHandled, type InboxRow } from './effect.ts';
+import { AlreadyHandled, type InboxRow } from './claims.ts';
 import { seal, type Outgoing, type OutboxRow } from './outgoing.ts';
 import type { LeaveSql } from './outbox.ts';
 

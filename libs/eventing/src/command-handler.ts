@@ -2,7 +2,7 @@ import { fold, type Decider } from '@shop/kernel';
 import { PreconditionFailed } from '@shop/platform';
 import { VersionConflict, type IdempotencyRow } from './append.ts';
 import type { EventStore } from './event-store.ts';
-import type { InboxRow } from './effect.ts';
+import type { InboxRow } from './claims.ts';
 import type { Outgoing } from './outgoing.ts';
 
 /** Attempts before a stream that everybody writes to is given up; the caller gets the conflict. */

@@ -31,6 +31,12 @@ export abstract class Consumer {
   /** How it tells the producer which events have come; absent where nobody asks. */
   readonly checkpoint?: CheckpointContract;
 
+  /**
+   * Whether effects of different keys may share a transaction, which costs less the more there is to do: where all that a handler writes belongs to the key of
+   * its message, and it asks the database through its transaction only. Otherwise instances could wait for each other's rows.
+   */
+  readonly sharesTransactions: boolean = false;
+
   /** For messages of types without a handler: a projection must still note that it has seen their version. By default they are skipped. */
   otherwise?(message: CloudEvent, effect: Effect): Promise<unknown>;
 }

@@ -1,25 +1,9 @@
-import type { CloudEvent, ConsumerName } from '@shop/contracts';
+import type { CloudEvent } from '@shop/contracts';
 import type { Database, Transaction } from '@shop/platform';
+import { AlreadyHandled, claim, KeyParked, type InboxRow } from './claims.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Outbox } from './outbox.ts';
-
-/** The effect of this message is in the database already. */
-export class AlreadyHandled extends Error {
-  override readonly name = 'AlreadyHandled';
-}
-
-/** An earlier message of the same key is parked: this one has to wait behind it. */
-export class KeyParked extends Error {
-  override readonly name = 'KeyParked';
-}
-
-/** The row that makes an effect happen once, to be written by the statement that has the effect. */
-export interface InboxRow {
-  readonly consumer: ConsumerName;
-  readonly messageId: string;
-  /** The key whose parking forbids the effect; absent when a parked key itself is being worked off. */
-  readonly unlessParked?: string;
-}
+import type { Together } from './together.ts';
 
 /**
  * What one message is allowed to change, once. Either `transaction`, which opens one and writes the inbox row first; or `inbox`, for an
@@ -31,8 +15,12 @@ export class Effect {
   readonly #database: Database;
   readonly #outbox: Outbox;
 
-  constructor(database: Database, outbox: Outbox, message: CloudEvent, inbox: InboxRow) {
+  readonly #together: Together | undefined;
+
+  /** `together`: whose transactions it may share. */
+  constructor(database: Database, outbox: Outbox, message: CloudEvent, inbox: InboxRow, together?: Together) {
     this.#database = database;
+    this.#together = together;
     this.#outbox = outbox;
     this.message = message;
     this.inbox = inbox;
@@ -43,10 +31,7 @@ export class Effect {
    * understands; whatever `work` throws rolls everything back.
    */
   async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    const result = await this.#database.transaction(async (tx) => {
-      await this.#claim(tx);
-      return work(tx);
-    });
+    const result = await (this.#together?.run(this.inbox, work) ?? this.#alone(work));
     this.#outbox.wake();
     return result;
   }
@@ -72,19 +57,11 @@ export class Effect {
     return this.#outbox.add(tx, messages, this.message.id);
   }
 
-  async #claim(tx: Transaction): Promise<void> {
-    const { consumer, messageId, unlessParked } = this.inbox;
-    const [row] = await tx.query<{ claimed: boolean; parked: boolean }>(
-      `WITH parked AS (SELECT 1 FROM parked_keys WHERE consumer = $1 AND key = $3),
-            claimed AS (
-              INSERT INTO inbox (consumer, message_id) SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM parked)
-              ON CONFLICT ON CONSTRAINT inbox_pkey DO NOTHING RETURNING 1)
-       SELECT EXISTS (SELECT 1 FROM claimed) AS claimed, EXISTS (SELECT 1 FROM parked) AS parked`,
-      // Without a key nothing matches: a key is never null.
-      [consumer, messageId, unlessParked],
-      'inbox-claim',
-    );
-    if (row?.claimed) return;
-    throw row?.parked ? new KeyParked() : new AlreadyHandled();
+  #alone<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.#database.transaction(async (tx) => {
+      const [refused] = await claim(tx, [this.inbox]);
+      if (refused) throw refused;
+      return work(tx);
+    });
   }
 }

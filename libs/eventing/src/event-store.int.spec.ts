@@ -4,7 +4,7 @@ import { Database, PreconditionFailed } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
 import { describe, expect, it } from 'vitest';
 import { handleCommand, type Process } from './command-handler.ts';
-import { AlreadyHandled, KeyParked } from './effect.ts';
+import { AlreadyHandled, KeyParked } from './claims.ts';
 import { KeyUsed, VersionConflict, type Append } from './append.ts';
 import { EventStore } from './event-store.ts';
 import { event } from './outgoing.ts';

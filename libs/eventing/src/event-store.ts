@@ -1,7 +1,7 @@
 import { upcast, type StoredEvent, type Upcasters } from '@shop/kernel';
 import type { Database, Transaction } from '@shop/platform';
 import { appendSql, appendValues, meaningOf, type Append, type IdempotencyRow, type StoredAnswer } from './append.ts';
-import { KeyParked, type InboxRow } from './effect.ts';
+import { KeyParked, type InboxRow } from './claims.ts';
 import type { PostgresOutbox } from './outbox.ts';
 
 /** An event as it stands in its stream. */

@@ -5,7 +5,8 @@ export { MessageBus, Unpublishable, type BusMessage, type Delivery, type Subscri
 export { handleCommand, startStream, type Handled, type HandleOptions, type Process } from './command-handler.ts';
 export { Consumer, on, Poison, type Handler } from './consumer.ts';
 export { ConsumerRuntime, type ConsumerRuntimeOptions } from './consumer-runtime.ts';
-export { AlreadyHandled, Effect, KeyParked, type InboxRow } from './effect.ts';
+export { AlreadyHandled, KeyParked, type InboxRow } from './claims.ts';
+export { Effect } from './effect.ts';
 export { failPoint } from './fail-point.ts';
 export { KeyUsed, VersionConflict, type Append, type IdempotencyRow, type StoredAnswer } from './append.ts';
 export { EventStore, type RecordedEvent } from './event-store.ts';

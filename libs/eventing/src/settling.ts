@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deadLetterTopic, type CloudEvent } from '@shop/contracts';
 import { inBackground, withTraceparent, type Database } from '@shop/platform';
-import { AlreadyHandled, Effect, KeyParked } from './effect.ts';
+import { AlreadyHandled, KeyParked } from './claims.ts';
+import { Effect } from './effect.ts';
 import { Poison, type Consumer, type Handler } from './consumer.ts';
 import { byContract, idOf, isUnknownMajor, parse, sequenceOf } from './read-message.ts';
 import type { Delivery, MessageBus } from './bus.ts';
 import type { Log } from './consumer-runtime.ts';
 import type { Outbox } from './outbox.ts';
 import type { ParkedMessage, Parking } from './parking.ts';
+import { Together } from './together.ts';
 
 /** What became of one message. `parked`: it failed, and its key waits; `waiting`: it has not been tried, because its key waits already. */
 export type Outcome = 'handled' | 'duplicate' | 'skipped' | 'parked' | 'waiting' | 'dead';
@@ -35,9 +37,11 @@ export interface SettlingOptions {
 export class Settling {
   readonly #options: SettlingOptions;
   readonly #handlers: ReadonlyMap<string, Handler>;
+  readonly #together: Together | undefined;
 
   constructor(options: SettlingOptions) {
     this.#options = options;
+    this.#together = options.consumer.sharesTransactions ? new Together(options.database) : undefined;
     this.#handlers = new Map(options.consumer.handlers.map((handler) => [handler.contract.type, handler]));
   }
 
@@ -113,7 +117,7 @@ export class Settling {
 
   async #handle(message: CloudEvent, unlessParked: string | undefined): Promise<Outcome> {
     const { consumer, database, outbox } = this.#options;
-    const effect = new Effect(database, outbox, message, { consumer: consumer.name, messageId: message.id, unlessParked });
+    const effect = new Effect(database, outbox, message, { consumer: consumer.name, messageId: message.id, unlessParked }, this.#together);
     const handler = this.#handlers.get(message.type);
     try {
       if (handler) {

@@ -25,7 +25,7 @@ export { Database, type DatabaseOptions, type Transaction } from './data/databas
 export { DatabaseModule } from './data/database.module.ts';
 export { migrate, type MigrateOptions, type MigrationSet } from './data/migrate.ts';
 export { Conditions, keysetPage, sortOf, type KeysetPage, type Position } from './data/keyset.ts';
-export { constraintOf, lockTimedOut } from './data/pg-errors.ts';
+export { constraintOf, isLost, lockTimedOut } from './data/pg-errors.ts';
 export { failsLikeDatabase } from './data/prisma.ts';
 export { FlagFile, type FlagFileOptions } from './flags/flag-file.ts';
 export { Flags, NothingOn } from './flags/flags.ts';

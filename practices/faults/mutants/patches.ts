@@ -13,7 +13,7 @@ export interface Patch {
 }
 
 const append = { file: 'libs/eventing/src/append.ts', caughtBy: 'libs/eventing/src/event-store.int.spec.ts' };
-const effect = { file: 'libs/eventing/src/effect.ts', caughtBy: 'libs/eventing/src/consumer-runtime.int.spec.ts' };
+const claims = { file: 'libs/eventing/src/claims.ts', caughtBy: 'libs/eventing/src/consumer-runtime.int.spec.ts' };
 const settling = { file: 'libs/eventing/src/settling.ts', caughtBy: 'libs/eventing/src/consumer-runtime.int.spec.ts' };
 const relay = { file: 'libs/eventing/src/queue-relay.ts', caughtBy: 'libs/eventing/src/queue-relay.int.spec.ts' };
 const orders = { file: 'apps/orders/src/orders.ts', caughtBy: 'apps/orders/src/orders.int.spec.ts' };
@@ -52,11 +52,11 @@ export const patches: readonly Patch[] = [
     replace: 'undefined, append.recordedAt',
   },
   {
-    name: 'the inbox row is not written with the effect',
+    name: 'a message that the inbox knows has its effect again',
     invariant: 'I3',
-    ...effect,
-    find: 'INSERT INTO inbox (consumer, message_id) SELECT $1, $2 WHERE',
-    replace: 'INSERT INTO inbox (consumer, message_id) SELECT $1, $2 || clock_timestamp() WHERE',
+    ...claims,
+    find: 'if (standing?.claimed) return undefined;',
+    replace: 'if (standing && !standing.parked) return undefined;',
   },
   {
     name: 'an append does not note the message that caused it',
@@ -185,8 +185,8 @@ export const patches: readonly Patch[] = [
   {
     name: 'a later message overtakes a parked one of its key',
     invariant: 'I10',
-    ...effect,
-    find: 'WHERE NOT EXISTS (SELECT 1 FROM parked)',
+    ...claims,
+    find: 'WHERE NOT EXISTS (SELECT 1 FROM parked WHERE parked.key = asked.key)',
     replace: '',
   },
   {

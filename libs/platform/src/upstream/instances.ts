@@ -1,7 +1,7 @@
 import { Pool } from 'undici';
 import { neverArrived } from './failures.ts';
 
-/** How long an instance that could not be reached is passed over, in ms. */
+/** How long an instance that could not be reached, or is about to end, is passed over, in ms. */
 const avoidance = 1_000;
 
 interface Instance {
@@ -25,13 +25,14 @@ export class Instances {
     return this.#all.length;
   }
 
-  /** Uses the next instance that was reachable lately; where none was, the next one all the same. */
-  async use<T>(work: (pool: Pool) => Promise<T>): Promise<T> {
+  /** Uses the next instance that was reachable lately; where none was, the one that has been passed over longest. `work` says when it hears that its instance is about to end. */
+  async use<T>(work: (pool: Pool, isEnding: () => void) => Promise<T>): Promise<T> {
     const instance = this.#next();
+    const avoid = () => (instance.avoidedUntil = performance.now() + avoidance);
     try {
-      return await work(instance.pool);
+      return await work(instance.pool, avoid);
     } catch (error) {
-      if (neverArrived(error)) instance.avoidedUntil = performance.now() + avoidance;
+      if (neverArrived(error)) avoid();
       throw error;
     }
   }
@@ -44,6 +45,6 @@ export class Instances {
     const start = this.#turn++ % this.#all.length;
     const inTurn = [...this.#all.slice(start), ...this.#all.slice(0, start)];
     const now = performance.now();
-    return (inTurn.find(({ avoidedUntil }) => avoidedUntil <= now) ?? inTurn[0]) as Instance;
+    return inTurn.find(({ avoidedUntil }) => avoidedUntil <= now) ?? inTurn.reduce((one, other) => (other.avoidedUntil < one.avoidedUntil ? other : one));
   }
 }

@@ -113,6 +113,25 @@ describe('an instance that is not there', () => {
   });
 });
 
+describe('an instance that is about to end', () => {
+  const closing: RequestListener = (request, response) => ok(request, response.setHeader('connection', 'close') as typeof response);
+
+  it('is asked no more for a while', async () => {
+    let asked = 0;
+    const ending = await serve((request, response) => (asked++, closing(request, response)));
+    const upstream = orders([ending, await serve(ok)]);
+    for (let n = 0; n < 5; n += 1) expect((await upstream.request(get)).status).toBe(200);
+    expect(asked).toBe(1);
+  });
+
+  it('is asked all the same when the other cannot be reached, by however many at once', async () => {
+    const upstream = orders([await serve(closing), await nobody()]);
+    await upstream.request(get);
+    const answers = await Promise.all(Array.from({ length: 9 }, () => upstream.request(post)));
+    expect(answers.map(({ status }) => status)).toEqual(Array(9).fill(200));
+  });
+});
+
 describe('a connection that breaks under way', () => {
   const breaksOnce = async () => {
     const seen: string[] = [];

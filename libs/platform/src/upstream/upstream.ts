@@ -109,8 +109,10 @@ export class Upstream {
   }
 
   #attempt<T>(request: UpstreamRequest<T>, deadline: number, signal: AbortSignal): Promise<UpstreamResponse<unknown>> {
-    return this.#instances.use(async (pool) => {
+    return this.#instances.use(async (pool, isEnding) => {
       const answer = await pool.request({ ...optionsOf(request, deadline), signal });
+      // What drains says so with each answer: the next request had better go elsewhere than meet a connection that is just being closed.
+      if (answer.headers['connection'] === 'close') isEnding();
       return { status: answer.statusCode, headers: flat(answer.headers), body: parse(await answer.body.text()) };
     });
   }
