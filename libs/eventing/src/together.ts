@@ -18,7 +18,7 @@ interface Waiting {
 type Came = { readonly result: unknown } | { readonly refused: unknown };
 
 /**
- * Effects of one consumer in shared transactions: what comes while one is under way shares the next (group commit; DeWitt et al., 1984, §3.2). The more there
+ * Effects of one consumer in shared transactions: what comes while one is under way shares the next (group commit; DeWitt et al., Implementation Techniques for Main Memory Database Systems, 1984). The more there
  * is to do, the more share one BEGIN, one statement for the inbox, one COMMIT and its wait for the disk; alone, an effect waits for nobody.
  *
  * They are of different keys, so each sees what it would see alone. When one fails, all are rolled back and tried each by itself: a failure stays its own.
