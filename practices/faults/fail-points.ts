@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** How long a process may take to leave a word between taking the file and dying. */
-const WORD_MS = 50;
+const WORD_MS = 200;
 
 /** Where processes may be made to die, by name: see libs/eventing/src/fail-point.ts. */
 export class FailPoints {
@@ -22,8 +22,12 @@ export class FailPoints {
     const hit = !existsSync(armed);
     rmSync(armed, { force: true });
     if (!hit) return false;
-    for (const until = performance.now() + WORD_MS; !existsSync(word) && performance.now() < until; ) await sleep(2);
-    return existsSync(word) ? { inHand: Number(readFileSync(word, 'utf8')) } : {};
+    // It is there before it is written: it ends with its line.
+    for (const until = performance.now() + WORD_MS; performance.now() < until; await sleep(2)) {
+      const said = existsSync(word) ? readFileSync(word, 'utf8') : '';
+      if (said.endsWith('\n')) return { inHand: Number(said) };
+    }
+    return {};
   }
 }
 

@@ -10,6 +10,8 @@ export interface Reading {
   readonly ms: number;
   /** What came in the place of a page; nothing where none came at all. */
   readonly status?: number;
+  /** What its problem said. */
+  readonly detail?: string;
 }
 
 const READ_MS = 10_000;
@@ -51,8 +53,9 @@ export class Readers {
     const since = performance.now();
     try {
       const answer = await fetch(this.choose() + this.next(), { signal: AbortSignal.timeout(READ_MS) });
-      await answer.text();
-      return { ok: answer.status === 200, ms: performance.now() - since, status: answer.status };
+      const text = await answer.text();
+      const ok = answer.status === 200;
+      return { ok, ms: performance.now() - since, status: answer.status, ...(!ok && { detail: text.slice(0, 300) }) };
     } catch {
       return { ok: false, ms: performance.now() - since };
     }
