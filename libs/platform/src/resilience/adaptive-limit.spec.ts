@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AdaptiveLimit } from './adaptive-limit.ts';
 
-const limitOf = (slowMs = 1_000) => new AdaptiveLimit({ most: 100, slowMs, isTooMuch: (outcome) => 'error' in outcome });
+const limitOf = (slowMs = 1_000) => new AdaptiveLimit({ most: 100, queue: 3, slowMs, isTooMuch: (outcome) => 'error' in outcome });
 const fine = async () => 'fine';
 const failing = () => Promise.reject(new Error('too much'));
 const turn = () => new Promise((next) => setImmediate(next));
@@ -37,6 +37,24 @@ describe('a limit on what another party is asked at once', () => {
     expect(limit.isReached).toBe(true);
     await calls;
     expect(limit.isReached).toBe(false);
+  });
+
+  it('lets a few wait for their turn, and gives nobody one who has given up', async () => {
+    const limit = limitOf();
+    await together(limit, 1, failing);
+    const ends: (() => void)[] = [];
+    const calls = Array.from({ length: 70 }, () => limit.watch(() => new Promise<void>((end) => ends.push(end))));
+    const givenUp = new AbortController();
+    const ordinary = new AbortController().signal;
+    const turns = [limit.turn(givenUp.signal), limit.turn(ordinary), limit.turn(ordinary)];
+    expect(await limit.turn(ordinary)).toBe(false);
+    givenUp.abort(new Error('no time left'));
+    ends[0]?.();
+    await expect(turns[0]).rejects.toThrow('no time left');
+    expect(await turns[1]).toBe(true);
+    ends.slice(1).forEach((end) => end());
+    expect(await turns[2]).toBe(true);
+    await Promise.all(calls);
   });
 
   it('leaves it to others who waits while it is at its most', async () => {

@@ -7,6 +7,8 @@ const SHRINK = 0.7;
 export interface AdaptiveLimitOptions {
   /** Calls under way at most, and to begin with: what the bulkhead behind it lets through. */
   readonly most: number;
+  /** Calls that may wait for their turn while the limit is lower than that and reached. */
+  readonly queue: number;
   /** An answer that takes longer, in ms, says that the other party has more to do than it can. */
   readonly slowMs: number;
   /** Whether an answer, or an error, says so. */
@@ -23,6 +25,7 @@ export class AdaptiveLimit {
   #limit: number;
   #underWay = 0;
   #shrunkAt = -Infinity;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(options: AdaptiveLimitOptions) {
     this.#options = options;
@@ -39,6 +42,16 @@ export class AdaptiveLimit {
     return this.limit < this.#options.most && this.#underWay >= this.limit;
   }
 
+  /** Resolves when a call may be made: at once, or when one of those under way has ended. Answers false where as many wait as may; throws when the time of this one is up. */
+  async turn(signal: AbortSignal): Promise<boolean> {
+    if (!this.isReached) return true;
+    if (this.#waiting.length >= this.#options.queue) return false;
+    await new Promise<void>((go) => this.#waiting.push(go));
+    if (!signal.aborted) return true;
+    this.#letGo();
+    throw signal.reason;
+  }
+
   /** Makes the call and learns from how it went. */
   async watch<T>(call: () => Promise<T>): Promise<T> {
     const { isTooMuch } = this.#options;
@@ -53,7 +66,12 @@ export class AdaptiveLimit {
       throw error;
     } finally {
       this.#underWay--;
+      this.#letGo();
     }
+  }
+
+  #letGo(): void {
+    for (let free = this.limit - this.#underWay; free > 0; free--) this.#waiting.shift()?.();
   }
 
   #learn(began: number, tooMuch: boolean): void {

@@ -14,7 +14,7 @@ export type CallOutcome = { readonly error: unknown } | { readonly answer: unkno
  * way; the experiments of practices/ fill the same port with others.
  */
 export abstract class CallPolicy {
-  /** Whether a call would be refused now, because as many are under way as the other party can do. */
+  /** Whether as many calls are under way as the other party can do: one more would have to wait for its turn, or be refused. */
   get isFull(): boolean {
     return false;
   }

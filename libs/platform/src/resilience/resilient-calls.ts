@@ -76,7 +76,7 @@ export class ResilientCalls extends CallPolicy {
     this.#breaker.onBreak(() => onCircuit?.('open'));
     this.#breaker.onReset(() => onCircuit?.('closed'));
     this.#bulkhead = bulkhead(atOnce, queue);
-    this.#limit = overload && new AdaptiveLimit({ ...overload, most: atOnce });
+    this.#limit = overload && new AdaptiveLimit({ ...overload, most: atOnce, queue });
     this.#attempt = attemptMs === undefined ? noop : timeout(attemptMs, TimeoutStrategy.Aggressive);
     this.#budget = new RetryBudget(budget);
     this.#metrics = new CallMetrics(name, () => ({
@@ -127,8 +127,8 @@ export class ResilientCalls extends CallPolicy {
     try {
       // While one call probes an open circuit, cockatiel lets others wait for what it finds out. They had rather hear now.
       if (this.#breaker.state === CircuitState.HalfOpen) throw new NotCalled('open');
-      if (this.isFull) throw new NotCalled('full');
       const limit = this.#limit;
+      if (limit?.isReached && !(await limit.turn(signal))) throw new NotCalled('full');
       const attempt = () => this.#attempt.execute((context) => call(context.signal), signal);
       const watched = limit ? () => limit.watch(attempt) : attempt;
       const answer = await this.#breaker.execute(() => this.#bulkhead.execute(watched, signal), signal);

@@ -70,7 +70,7 @@ export class Upstream {
     this.#calls = calls ?? new ResilientCalls({ name, isFailure, isPassing: wasReset, atOnce, queue: Math.ceil(atOnce / 4), overload: { slowMs: timeout / 8, isTooMuch } });
   }
 
-  /** Whether it has as much to do as it can: a request would be refused now. */
+  /** Whether it has as much to do as it can: a request would have to wait for its turn now, or be refused. */
   get isFull(): boolean {
     return this.#calls.isFull;
   }
