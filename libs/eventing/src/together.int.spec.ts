@@ -24,7 +24,7 @@ const transactions = async () => Number((await database.query<{ n: string }>('SE
 const inbox = async () => Number((await database.query<{ n: string }>('SELECT count(*) AS n FROM inbox'))[0]?.n);
 
 it('has the first effect at once, and all that came meanwhile in one transaction', async () => {
-  const together = new Together(database);
+  const together = new Together(database, 1);
   const results = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((key) => together.run(row(), async (tx) => (await noted(key)(tx), key))));
   expect(results).toEqual(['a', 'b', 'c', 'd', 'e']);
   expect(await effects()).toEqual(results);
@@ -32,8 +32,14 @@ it('has the first effect at once, and all that came meanwhile in one transaction
   expect(await inbox()).toBe(5);
 });
 
+it('has a few side by side before they share', async () => {
+  const together = new Together(database, 3);
+  await Promise.all(['a', 'b', 'c', 'd', 'e'].map((key) => together.run(row(), noted(key))));
+  expect(await transactions()).toBe(4);
+});
+
 it('has no effect of what was handled, is parked or came twice, and the effects of the others', async () => {
-  const together = new Together(database);
+  const together = new Together(database, 1);
   const [known, fresh] = [row(), row()];
   await together.run(known, noted('before'));
   await database.query(`INSERT INTO parked_keys (consumer, key, kind, reason, next_attempt_at) VALUES ('catalog.stock', 'sick', 'transient', 'spec', now())`);
@@ -43,7 +49,7 @@ it('has no effect of what was handled, is parked or came twice, and the effects 
 });
 
 it('lets one that fails spoil nothing for the others', async () => {
-  const together = new Together(database);
+  const together = new Together(database, 1);
   const halfWay = async (tx: Transaction) => {
     await noted('half')(tx);
     throw new Error('half-way');
@@ -56,7 +62,7 @@ it('lets one that fails spoil nothing for the others', async () => {
 });
 
 it('does each work as its caller', async () => {
-  const [together, whose] = [new Together(database), new AsyncLocalStorage<string>()];
+  const [together, whose] = [new Together(database, 1), new AsyncLocalStorage<string>()];
   const seen = await Promise.all(['a', 'b', 'c'].map((name) => whose.run(name, () => together.run(row(), async () => whose.getStore()))));
   expect(seen).toEqual(['a', 'b', 'c']);
 });
@@ -65,7 +71,7 @@ it('tells all of them soon when there is no database', async () => {
   let tried = 0;
   const gone = new DomainError('unavailable', 'database-unavailable', 'It is away.');
   gone.cause = new Error('Connection terminated unexpectedly');
-  const together = new Together({ transaction: () => (tried++, Promise.reject(gone)) });
+  const together = new Together({ transaction: () => (tried++, Promise.reject(gone)) }, 1);
   const came = await Promise.allSettled(Array.from({ length: 21 }, () => together.run(row(), noted('x'))));
   expect(came.every((one) => one.status === 'rejected' && one.reason === gone)).toBe(true);
   // The first by itself, the twenty that came meanwhile together, and one of those.

@@ -4,6 +4,8 @@ import { claim, type InboxRow } from './claims.ts';
 
 /** As many effects share a transaction at most: so much is done again when one of them fails. */
 const MOST = 32;
+/** So many transactions side by side, before effects begin to share them: fewer than a consumer may have connections. */
+const LANES = 4;
 
 interface Waiting {
   readonly inbox: InboxRow;
@@ -18,7 +20,7 @@ interface Waiting {
 type Came = { readonly result: unknown } | { readonly refused: unknown };
 
 /**
- * Effects of one consumer in shared transactions: what comes while one is under way shares the next (group commit; DeWitt et al., Implementation Techniques for Main Memory Database Systems, 1984). The more there
+ * Effects of one consumer in shared transactions: what comes while a few are under way shares the next (group commit; DeWitt et al., Implementation Techniques for Main Memory Database Systems, 1984). The more there
  * is to do, the more share one BEGIN, one statement for the inbox, one COMMIT and its wait for the disk; alone, an effect waits for nobody.
  *
  * They are of different keys, so each sees what it would see alone. When one fails, all are rolled back and tried each by itself: a failure stays its own.
@@ -26,9 +28,9 @@ type Came = { readonly result: unknown } | { readonly refused: unknown };
 export class Together {
   readonly #database: Pick<Database, 'transaction'>;
   readonly #waiting: Waiting[] = [];
-  #busy = false;
+  #busy = 0;
 
-  constructor(database: Pick<Database, 'transaction'>) {
+  constructor(database: Pick<Database, 'transaction'>, private readonly lanes = LANES) {
     this.#database = database;
   }
 
@@ -39,14 +41,14 @@ export class Together {
   run<T>(inbox: InboxRow, work: (tx: Transaction) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ inbox, work, asCaller: AsyncLocalStorage.snapshot(), resolve, reject });
-      if (!this.#busy) void this.#work();
+      if (this.#busy < this.lanes) void this.#work();
     });
   }
 
   async #work(): Promise<void> {
-    this.#busy = true;
+    this.#busy++;
     for (let next = this.#waiting.splice(0, MOST); isFilled(next); next = this.#waiting.splice(0, MOST)) await this.#settle(next);
-    this.#busy = false;
+    this.#busy--;
   }
 
   /** Each hears what became of it. Answers what a single one failed with. */
