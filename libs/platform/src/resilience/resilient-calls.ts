@@ -32,7 +32,7 @@ export interface ResilientCallsOptions {
   readonly atOnce: number;
   readonly queue: number;
   /** By what the other party shows that it has more to do than it can: then fewer than `atOnce` are let through, until it can again. By default it is not asked. */
-  readonly overload?: Pick<AdaptiveLimitOptions, 'slowMs' | 'isTooMuch'>;
+  readonly overload?: Omit<AdaptiveLimitOptions, 'most'>;
   /** How often a call is repeated at most, budget permitting (1). */
   readonly retries?: number;
   readonly budget?: RetryBudgetOptions;
@@ -76,7 +76,7 @@ export class ResilientCalls extends CallPolicy {
     this.#breaker.onBreak(() => onCircuit?.('open'));
     this.#breaker.onReset(() => onCircuit?.('closed'));
     this.#bulkhead = bulkhead(atOnce, queue);
-    this.#limit = overload && new AdaptiveLimit({ ...overload, most: atOnce, queue });
+    this.#limit = overload && new AdaptiveLimit({ ...overload, most: atOnce });
     this.#attempt = attemptMs === undefined ? noop : timeout(attemptMs, TimeoutStrategy.Aggressive);
     this.#budget = new RetryBudget(budget);
     this.#metrics = new CallMetrics(name, () => ({

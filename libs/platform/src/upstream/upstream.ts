@@ -20,6 +20,8 @@ export interface UpstreamOptions {
   readonly timeout?: number;
   /** Open connections per instance at most. */
   readonly connections?: number;
+  /** Whether a few calls beyond what the service can do wait for their turn. By default they are refused at once: under a flood who waits is only refused later. */
+  readonly patient?: boolean;
   /** How calls are made (ResilientCalls). */
   readonly calls?: CallPolicy;
 }
@@ -60,14 +62,15 @@ export class Upstream {
   constructor(
     readonly name: string,
     urls: readonly string[],
-    { timeout = 3_000, connections = 64, calls }: UpstreamOptions = {},
+    { timeout = 3_000, connections = 64, patient = false, calls }: UpstreamOptions = {},
   ) {
     this.#timeout = timeout;
     this.#instances = new Instances(urls, connections);
     // In turn, so that each attempt meets another instance.
     this.#failover = retry(handleWhen(neverArrived), { maxAttempts: this.#instances.count - 1 });
     const atOnce = connections * this.#instances.count;
-    this.#calls = calls ?? new ResilientCalls({ name, isFailure, isPassing: wasReset, atOnce, queue: Math.ceil(atOnce / 4), overload: { slowMs: timeout / 8, isTooMuch } });
+    const queue = Math.ceil(atOnce / 4);
+    this.#calls = calls ?? new ResilientCalls({ name, isFailure, isPassing: wasReset, atOnce, queue, overload: { slowMs: timeout / 8, isTooMuch, queue: patient ? queue : 0 } });
   }
 
   /** Whether it has as much to do as it can: a request would have to wait for its turn now, or be refused. */
