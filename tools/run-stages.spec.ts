@@ -53,6 +53,11 @@ it('keeps what fails twice', async () => {
   expect(told.at(-1)).toBe('3 passed, 1 failed');
 });
 
+it('believes nothing of a second run in which a whole file fails', async () => {
+  expect(await runStages([stage([{ passed: 2, failed: [late] }, { passed: 5, failed: [{ test: 'a.spec.ts', faults: ['no server'] }] }])], folder)).toBe(1);
+  expect(told.at(-1)).toBe('2 passed, 1 failed');
+});
+
 it('does not try again when much fails, when none of it is in a file, or when the second run tells nothing', async () => {
   const elsewhere = { test: 'b.spec.ts > works', faults: ['no'] };
   const outside = { test: 'outside of any test', faults: ['no'] };
