@@ -55,9 +55,13 @@ async function pass(reply: FastifyReply, limiter: RateLimiter, claims: readonly 
 
 /** After those that an earlier count has set. */
 function tell(reply: FastifyReply, standings: readonly Standing[]): void {
-  const add = (name: string, value: string) => reply.header(name, [reply.getHeader(name), value].filter((each) => each !== undefined).join(', '));
-  add('ratelimit-policy', standings.map(({ quota: { name, limit, seconds } }) => `"${name}";q=${limit};w=${seconds}`).join(', '));
-  add('ratelimit', standings.map(({ quota: { name }, remaining, resetMs }) => `"${name}";r=${remaining};t=${Math.ceil(resetMs / 1e3)}`).join(', '));
+  let [policy, limit] = [reply.getHeader('ratelimit-policy') ?? '', reply.getHeader('ratelimit') ?? ''];
+  for (const { quota, remaining, resetMs } of standings) {
+    const comma = policy === '' ? '' : ', ';
+    policy += `${comma}"${quota.name}";q=${quota.limit};w=${quota.seconds}`;
+    limit += `${comma}"${quota.name}";r=${remaining};t=${Math.ceil(resetMs / 1e3)}`;
+  }
+  void reply.header('ratelimit-policy', policy).header('ratelimit', limit);
 }
 
 function refusal({ standings }: Verdict): HttpProblem {

@@ -52,6 +52,27 @@ describeWith('redis', 'a limiter that instances share', ({ url }) => {
     await expect.poll(() => operator.exists(`limits-${process.pid}:limit:brief:brief`), { timeout: 10_000 }).toBe(0);
   });
 
+  it('asks Redis now and then for whoever asks often, and lets nobody have more for it', async () => {
+    const [whose, quota] = [somebody(), hour(2_000)];
+    const asked = connections.map((redis) => vi.spyOn(redis, 'use'));
+    let taken = 0;
+    for (let wave = 0; wave < 100; wave++) taken += await allowed(limiters, whose, 30, quota);
+    // What was taken ahead by one of them and not used in time is lost.
+    expect([taken <= 2_000, taken >= 1_900]).toEqual([true, true]);
+    expect(await allowed(limiters, whose, 30, quota)).toBeLessThanOrEqual(2_000 - taken);
+    const asks = asked.reduce((sum, { mock }) => sum + mock.calls.length, 0);
+    for (const spy of asked) spy.mockRestore();
+    // A refusal is always asked for: 1,000 of them, and as many again at most for the 2,000 that were taken.
+    expect(asks).toBeLessThan(2_000);
+  });
+
+  it('says what is left as if each request had been counted when it came', async () => {
+    const claims = [{ quota: hour(10_000), whose: somebody() }];
+    const seen = [];
+    for (let n = 0; n < 200; n++) seen.push((await limiters[0]!.take(claims)).standings[0]?.remaining);
+    expect(seen).toEqual(Array.from({ length: 200 }, (_, n) => 9_999 - n));
+  });
+
   it('goes on when Redis has lost its scripts', async () => {
     await operator.script('FLUSH');
     expect(await allowed(limiters, somebody(), 30)).toBe(20);

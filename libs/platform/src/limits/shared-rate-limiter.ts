@@ -1,38 +1,54 @@
 import { createHash } from 'node:crypto';
 import { RedisUnavailable, type RedisConnection } from '../redis/redis-connection.ts';
 import { meter } from '../telemetry/metrics.ts';
+import { Leases } from './leases.ts';
 import type { LocalRateLimiter } from './local-rate-limiter.ts';
 import { costOf, creditOf, judge, type Claim, type Verdict } from './quota.ts';
 import { keyOf, RateLimiter } from './rate-limiter.ts';
 
 /**
- * The same arithmetic as `judge`, where all instances meet: what was owed before is answered, and owed more when all quotas take the request. Time is
- * Redis's, so that no two gateways disagree about it. The arguments are cost and credit of each key, in µs.
+ * The same arithmetic as `judge`, where all instances meet: when all quotas take one request, each gives as many as are wanted of it, but no more than a
+ * sixteenth of what is left, so that the last ones are counted one by one. Answers what was owed before, and what was given, of each key. Time is Redis's, so
+ * that no two gateways disagree about it. The arguments are cost and credit of each key, in µs, and how many requests are wanted.
  */
 const script = `
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local debts, taken = {}, true
+local found, taken = {}, true
 for i, free in ipairs(redis.call('MGET', unpack(KEYS))) do
-  debts[i] = math.max((tonumber(free or 0)) - now, 0)
-  if debts[i] + ARGV[2 * i - 1] > tonumber(ARGV[2 * i]) then taken = false end
+  local debt, cost, credit = math.max((tonumber(free or 0)) - now, 0), tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1])
+  found[2 * i - 1] = debt
+  found[2 * i] = math.max(1, math.min(tonumber(ARGV[3 * i]), math.floor((credit - debt) / cost / 16)))
+  if debt + cost > credit then taken = false end
 end
-if taken then
-  for i, key in ipairs(KEYS) do
-    local owed = debts[i] + ARGV[2 * i - 1]
+for i, key in ipairs(KEYS) do
+  if taken then
+    local owed = found[2 * i - 1] + found[2 * i] * ARGV[3 * i - 2]
     redis.call('SET', key, string.format('%.0f', now + owed), 'PX', math.ceil(owed / 1000))
+  else
+    found[2 * i] = 0
   end
 end
-return debts
+return found
 `;
 const digest = createHash('sha1').update(script).digest('hex');
 
+/** A claim with what is asked about it again and again. */
+interface Counted {
+  readonly claim: Claim;
+  readonly key: string;
+  /** Of one request, in µs. */
+  readonly cost: number;
+}
+
 /**
- * Counts in Redis, for all instances together, in one round trip. Fail mode: while Redis is away or too slow, each instance counts for itself, so that
- * n instances let through n times the quota at most; what was owed before is forgotten. Neither refuses everybody nor lets everything through.
+ * Counts in Redis, for all instances together, in one round trip, and for whoever asks often only now and then: a part of the quota is taken ahead (Leases).
+ * Fail mode: while Redis is away or too slow, each instance counts for itself, so that n instances let through n times the quota at most; what was owed
+ * before is forgotten. Neither refuses everybody nor lets everything through.
  */
 export class SharedRateLimiter extends RateLimiter {
   readonly #decisions = meter().createCounter('ratelimit.decisions', { unit: '{request}', description: 'Requests that were counted: by whom, and what came of it' });
+  readonly #leases = new Leases();
 
   constructor(
     private readonly redis: RedisConnection,
@@ -42,15 +58,40 @@ export class SharedRateLimiter extends RateLimiter {
   }
 
   override async take(claims: readonly Claim[]): Promise<Verdict> {
-    const debts = this.redis.available ? await this.#debts(claims).catch(unlessAway) : this.#away();
-    const verdict = debts ? judge(claims, debts) : await this.local.take(claims);
-    this.#decisions.add(1, { by: debts ? 'redis' : 'process', outcome: verdict.allowed ? 'taken' : 'refused' });
+    const now = performance.now();
+    const counted = claims.map((claim) => ({ claim, key: keyOf(claim), cost: costOf(claim.quota) }));
+    const held = counted.map(({ key, cost }) => this.#leases.use(key, cost, now));
+    const missing = counted.filter((_, index) => held[index] === undefined);
+    if (missing.length === 0) return this.#fromLeases(counted, claims, held as number[], now);
+    const asked = await this.#ask(missing, ({ key, cost }) => this.#leases.use(key, cost, performance.now()));
+    const verdict = asked ? judge(claims, held.map((debt) => debt ?? asked.shift() ?? 0)) : await this.local.take(claims);
+    if (!verdict.allowed) counted.forEach(({ key }, index) => held[index] !== undefined && this.#leases.giveBack(key));
+    this.#count(asked ? 'redis' : 'process', verdict);
     return verdict;
   }
 
-  #debts(claims: readonly Claim[]): Promise<number[]> {
-    const keys = claims.map(keyOf);
-    const values = claims.flatMap(({ quota }) => [costOf(quota), creditOf(quota)]);
+  #fromLeases(counted: readonly Counted[], claims: readonly Claim[], debts: readonly number[], now: number): Verdict {
+    for (const each of counted) if (this.#leases.isLow(each.key, now)) this.#ask([each]).catch(() => undefined);
+    const verdict = judge(claims, debts);
+    this.#count('lease', verdict);
+    return verdict;
+  }
+
+  /** Takes these from Redis and keeps what was given; answers what each owed before, or what `use` says of it, and nothing when Redis cannot be asked. */
+  async #ask(counted: readonly Counted[], use?: (given: Counted) => number | undefined): Promise<number[] | undefined> {
+    if (!this.redis.available) return this.#away();
+    const numbers = await this.#run(counted).catch(unlessAway);
+    const now = performance.now();
+    return numbers && counted.map((each, index) => {
+      const grant = { before: numbers[2 * index] ?? 0, count: numbers[2 * index + 1] ?? 0 };
+      if (grant.count > 0) this.#leases.add(each.key, grant, each.cost, now);
+      return (grant.count > 0 ? use?.(each) : undefined) ?? grant.before;
+    });
+  }
+
+  #run(counted: readonly Counted[]): Promise<number[]> {
+    const [keys, now] = [counted.map(({ key }) => key), performance.now()];
+    const values = counted.flatMap(({ claim, key, cost }) => [cost, creditOf(claim.quota), this.#leases.wanted(key, now)]);
     return this.redis.use(async (redis) => {
       const run = (command: 'evalsha' | 'eval', what: string) => redis[command](what, keys.length, ...keys, ...values) as Promise<number[]>;
       try {
@@ -62,9 +103,13 @@ export class SharedRateLimiter extends RateLimiter {
     });
   }
 
+  #count(by: 'redis' | 'lease' | 'process', { allowed }: Verdict): void {
+    this.#decisions.add(1, { by, outcome: allowed ? 'taken' : 'refused' });
+  }
+
   /** Nobody waits for Redis to come back, but somebody has to look whether it has. */
   #away(): undefined {
-    this.redis.use((redis) => redis.ping()).catch(() => undefined);
+    this.redis.look();
   }
 }
 
