@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { youngObjects } from '@shop/infra/shop';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -14,7 +15,8 @@ export class Child {
   #asked = 0;
 
   private constructor(main: string, env: NodeJS.ProcessEnv, tell: (text: unknown) => void) {
-    const args = ['--disable-warning=TimeoutNegativeWarning', '--import', './tools/ts.mjs', main];
+    // A base has what the shop's own processes have.
+    const args = [...youngObjects, '--disable-warning=TimeoutNegativeWarning', '--import', './tools/ts.mjs', main];
     this.#process = spawn(process.execPath, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#process.on('message', (message) => this.#hear(message as { id?: number; answer?: unknown; text?: unknown }, tell));
     this.#process.once('exit', (code, signal) => this.#fail(new Error(`${main} ended by itself (${signal ?? `exit code ${code}`})`)));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { serviceNames } from '@shop/infra/environment';
+import { youngObjects } from '@shop/infra/shop';
 import { lockedClosure } from './locked.ts';
 import { contentsOf, placeOf } from './pack.ts';
 import { imageNames } from './programs.ts';
@@ -64,6 +65,11 @@ describe('images', () => {
     const projects = ['apps', 'libs'].flatMap((kind) => readdirSync(join(root, kind)).map((name) => `${kind}/${name}`));
     for (const project of [...projects, 'infra', 'tools']) expect(dockerfile).toContain(`COPY ${project}/package.json ${project}/\n`);
     expect(dockerfile).not.toMatch(/<</);
+  });
+
+  it('clear away what is young as npm start does', () => {
+    const entry = /^ENTRYPOINT (.*)$/m.exec(readFileSync(join(root, 'infra/images/Dockerfile'), 'utf8'))?.[1] ?? '[]';
+    expect(JSON.parse(entry)).toEqual(['node', ...youngObjects, '--import', './process-1.mjs']);
   });
 
   it('are all built by compose.yaml, under their names', () => {
