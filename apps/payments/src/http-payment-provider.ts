@@ -1,5 +1,5 @@
 import { DomainError, type Money } from '@shop/kernel';
-import { calling, currentTraceparent, NotCalled, ResilientCalls, type CallPolicy } from '@shop/platform';
+import { calling, currentTraceparent, endedAfter, NotCalled, ResilientCalls, type CallPolicy } from '@shop/platform';
 import { TaskCancelledError } from 'cockatiel';
 import { Pool } from 'undici';
 import { z } from 'zod';
@@ -100,7 +100,7 @@ export class HttpPaymentProvider extends PaymentProvider {
     try {
       const told = { 'http.request.method': ask.method, 'peer.service': 'payment-provider' };
       const call = (signal: AbortSignal) => calling(`${ask.method} payment provider`, told, () => this.#attempt(ask, schema, signal));
-      return await policy.execute(call, { signal: AbortSignal.timeout(this.#deadlineMs), repeatable: true });
+      return await endedAfter(this.#deadlineMs, (signal) => policy.execute(call, { signal, repeatable: true }));
     } catch (error) {
       throw isTransient(error) ? unavailable(error) : error;
     }

@@ -32,7 +32,7 @@ export { Flags, NothingOn } from './flags/flags.ts';
 export { FlagsModule } from './flags/flags.module.ts';
 export { RedisConnection, RedisUnavailable, type RedisOptions } from './redis/redis-connection.ts';
 export { RedisModule } from './redis/redis.module.ts';
-export { remainingBudget, withoutDeadline } from './telemetry/deadline.ts';
+export { endedAfter, remainingBudget, withoutDeadline } from './telemetry/deadline.ts';
 export { durationBuckets, meter } from './telemetry/metrics.ts';
 export { calling, currentTraceId, currentTraceparent, startTracing, tellOfSending, withTraceparent } from './telemetry/tracing.ts';
 export { neverArrived } from './upstream/failures.ts';

@@ -23,6 +23,9 @@ const silence = 2_000;
 /** A failover may leave us with the old primary: another look at the address, but no more often than this, in ms. */
 const readonlyPause = 5_000;
 
+/** Looking whether it is back is for whoever comes, but for one of them at a time, in ms. */
+const lookPause = 50;
+
 /** What the server says when it cannot now; any other refusal is a bug of ours. */
 const passing = /^(READONLY|LOADING|BUSY|MASTERDOWN|NOREPLICAS|MISCONF|OOM|CLUSTERDOWN|TRYAGAIN)\b/;
 const isPassing = (error: unknown) => !(error instanceof ReplyError) || passing.test((error as Error).message);
@@ -37,6 +40,7 @@ export class RedisConnection implements OnModuleInit, OnApplicationShutdown {
   readonly #timeout: number;
   readonly #breaker = circuitBreaker(handleWhen(isPassing), { halfOpenAfter: pause, breaker: new ConsecutiveBreaker(failures) });
   #readonlyUntil = 0;
+  #lookedAt = -Infinity;
 
   /** Without a URL it is unavailable for good. */
   constructor(url: string | undefined, { keyPrefix = '', timeout = patience }: RedisOptions = {}) {
@@ -79,7 +83,7 @@ export class RedisConnection implements OnModuleInit, OnApplicationShutdown {
   async use<T>(command: (redis: Redis) => Promise<T>): Promise<T> {
     const redis = this.#redis;
     if (!redis || !this.available) {
-      this.#look();
+      this.look();
       throw new RedisUnavailable(redis ? 'Redis does not answer.' : 'There is no Redis.');
     }
     try {
@@ -99,8 +103,10 @@ export class RedisConnection implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** Connects, or asks a Redis that was left alone whether it is back. No caller waits for that. */
-  #look(): void {
-    const redis = this.#redis;
+  look(): void {
+    const [redis, now] = [this.#redis, performance.now()];
+    if (now - this.#lookedAt < lookPause) return;
+    this.#lookedAt = now;
     this.onModuleInit();
     if (redis?.status !== 'ready' || this.#breaker.state === CircuitState.HalfOpen) return;
     this.#breaker.execute(() => this.#inTime(redis.ping())).catch(() => undefined);

@@ -9,7 +9,7 @@ import { mergePatch } from '../http/media-types.ts';
 import { typeOf } from '../http/problem-of.ts';
 import { NotCalled, type CallOutcome, type CallPolicy } from '../resilience/call-policy.ts';
 import { ResilientCalls } from '../resilience/resilient-calls.ts';
-import { budgetHeader, remainingBudget } from '../telemetry/deadline.ts';
+import { budgetHeader, endedAfter, remainingBudget } from '../telemetry/deadline.ts';
 import { inSpan, startWork, traceHeaders } from '../telemetry/tracing.ts';
 import { neverArrived, wasReset } from './failures.ts';
 import { Instances } from './instances.ts';
@@ -98,17 +98,18 @@ export class Upstream {
     const budget = Math.floor(Math.min(this.#timeout, remainingBudget()));
     if (budget <= 0) throw unavailable(this.name, 'deadline-exceeded');
     const deadline = performance.now() + budget;
-    const signal = AbortSignal.timeout(budget);
     const repeatable = request.idempotent ?? ['GET', 'PUT', 'DELETE'].includes(request.method);
     const call = (within: AbortSignal) => this.#failover.execute(() => this.#attempt(request, deadline, within), within);
     // Who came in a hurry says nothing about the service by giving up.
     const isHurried = budget < this.#timeout / 2;
-    try {
-      return await this.#calls.execute(isHurried ? hurried(call) : call, { signal, repeatable });
-    } catch (error) {
-      if (!signal.aborted && !isOutage(error)) throw error;
-      throw Object.assign(unavailable(this.name, signal.aborted ? 'deadline-exceeded' : 'unavailable'), { cause: error });
-    }
+    return endedAfter(budget, async (signal) => {
+      try {
+        return await this.#calls.execute(isHurried ? hurried(call) : call, { signal, repeatable });
+      } catch (error) {
+        if (!signal.aborted && !isOutage(error)) throw error;
+        throw Object.assign(unavailable(this.name, signal.aborted ? 'deadline-exceeded' : 'unavailable'), { cause: error });
+      }
+    });
   }
 
   #attempt<T>(request: UpstreamRequest<T>, deadline: number, signal: AbortSignal): Promise<UpstreamResponse<unknown>> {
