@@ -10,6 +10,7 @@ import { HttpProblem } from './http-problem.ts';
 import { KnownPaths } from './known-paths.ts';
 import { languageRefusal } from './media-types.ts';
 import { typeOf } from './problem-of.ts';
+import { secureHeaders } from './secure-headers.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -47,6 +48,7 @@ export function addRequestHooks(fastify: FastifyInstance, options: HookOptions):
   fastify.addHook('onRoute', ({ url, method }) => paths.add(url, [method].flat()));
 
   fastify.addHook('onRequest', (request, reply, done) => {
+    if (options.public) reply.headers(secureHeaders);
     if (!request.url.startsWith('/health/') && options.overloaded() !== undefined) return turnAway(reply);
     const budget = options.public ? options.budget : grantedBudget(request.headers[budgetHeader], options.budget);
     begin(request, budget);

@@ -8,12 +8,30 @@ const secret = ['authorization', 'cookie', 'set-cookie', 'password', 'token', 'e
 const redact = { paths: secret.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]), censor: '[redacted]' };
 // Synchronous: the last line before a crash is the one that matters.
 const stdout = destination({ fd: 1, sync: true });
-const both: DestinationStream = {
+const atOnce: DestinationStream = {
   write(line) {
+    leave();
     stdout.write(line);
-    recordLine(line);
+    if (recordsLogs()) recordLine(line);
   },
 };
+/** For lines of which there are many: those of one turn of the event loop leave in one write, in their order among the others. */
+const together: DestinationStream = {
+  write(line) {
+    if (waiting === '') setImmediate(leave);
+    waiting += line;
+    if (recordsLogs()) recordLine(line);
+  },
+};
+let waiting = '';
+process.on('exit', leave);
+
+function leave(): void {
+  if (waiting === '') return;
+  const lines = waiting;
+  waiting = '';
+  stdout.write(lines);
+}
 
 /** Why a request was answered that it cannot be done now. */
 export interface Failure {
@@ -37,7 +55,7 @@ export class Logger {
   readonly #pino: Pino;
   readonly #requests: Pino;
 
-  constructor(service: string, settings: Pick<ServerSettings, 'INSTANCE' | 'LOG_LEVEL'>, to: DestinationStream = recordsLogs() ? both : stdout) {
+  constructor(service: string, settings: Pick<ServerSettings, 'INSTANCE' | 'LOG_LEVEL'>, to?: DestinationStream) {
     const options: LoggerOptions = {
       level: settings.LOG_LEVEL,
       base: { service, instance: settings.INSTANCE },
@@ -46,8 +64,8 @@ export class Logger {
       serializers: { err: describeError },
     };
     // What the caller of a log line says about the trace wins: it may speak for a request it is no longer in.
-    this.#pino = pino({ ...options, redact, mixin: traceOf, mixinMergeStrategy: (line, trace) => ({ ...trace, ...line }) }, to);
-    this.#requests = pino(options, to);
+    this.#pino = pino({ ...options, redact, mixin: traceOf, mixinMergeStrategy: (line, trace) => ({ ...trace, ...line }) }, to ?? atOnce);
+    this.#requests = pino(options, to ?? together);
   }
 
   info(fields: object, message: string): void {

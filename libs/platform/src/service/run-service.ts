@@ -71,13 +71,7 @@ async function create(definition: ServiceDefinition, settings: ServerSettings): 
     overloaded: () => overload.refuses(),
     cors: new Cors(isPublic ? settings.CORS_ORIGINS : []),
   });
-  if (isPublic) secureHeaders(app);
   return { app, paths };
-}
-
-/** The headers browsers heed, where browsers come. TLS ends before us, so it is not ours to promise: on plain http it breaks the docs page. */
-function secureHeaders(app: NestFastifyApplication): void {
-  app.useSecurityHeaders({ contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } }, strictTransportSecurity: false });
 }
 
 function running(name: string, app: NestFastifyApplication, { settings, routes }: { settings: ServerSettings; routes: readonly Route[] }): RunningService {
