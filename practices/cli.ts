@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { noKafkaBecause, startServers, type Servers } from '@shop/infra/servers';
 import { runProgram } from '@shop/infra/program';
 import { Obstacle } from '@shop/infra/state';
-import { reportOutcomes, type Outcome } from '@shop/infra/test-report';
+import { linesOf, reportOutcomes, type Outcome } from '@shop/infra/test-report';
 import { effect, ids, keep, lastResult, load, pageFaults } from './lab/catalogue.ts';
 import { runExperiment, type Result } from './lab/run.ts';
 import { show } from './lab/show.ts';
@@ -65,7 +65,7 @@ async function check(): Promise<number> {
   const noKafka = await noKafkaBecause();
   const skipped = noKafka === undefined ? [] : ids.map((test) => ({ test, reason: noKafka }));
   if (noKafka === undefined) outcomes.push(...(await withServers(measureAll)));
-  for (const { test, faults } of outcomes) print(faults.length === 0 ? `ok      ${test}` : `FAILED  ${test}: ${faults.join('; ')}`);
+  for (const line of outcomes.flatMap(linesOf)) print(line);
   for (const { test, reason } of skipped) print(`skipped ${test}: ${reason}`);
   return reportOutcomes(outcomes, skipped);
 }

@@ -7,7 +7,7 @@ import { findApiServer, type ApiServer } from './api-server.ts';
 import { parseAll, render, type Manifest } from './kustomize.ts';
 import { folder, Overlay, overlays, repository } from './overlay.ts';
 import { seeds } from './seeds.ts';
-import { reportOutcomes, type Outcome } from '../test-report.ts';
+import { linesOf, reportOutcomes, tallyOf, type Outcome } from '../test-report.ts';
 
 const usage = `npm run k8s:check
 
@@ -80,9 +80,9 @@ class Check {
   }
 
   private note(test: string, faults: readonly string[]): void {
-    console.log(`  ${faults.length === 0 ? 'ok    ' : 'FAILED'}  ${test}`);
-    for (const fault of faults) console.log(`          ${fault}`);
-    this.outcomes.push({ test, faults });
+    const outcome = { test, faults };
+    for (const line of linesOf(outcome)) console.log(line);
+    this.outcomes.push(outcome);
   }
 }
 
@@ -113,8 +113,7 @@ async function main(): Promise<number> {
   } finally {
     await server.close();
   }
-  const failed = check.outcomes.filter(({ faults }) => faults.length > 0).length;
-  console.log(`\n  ${check.outcomes.length - failed} held, ${failed} did not`);
+  console.log(tallyOf(check.outcomes));
   return reportOutcomes(check.outcomes);
 }
 

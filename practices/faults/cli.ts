@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { kafkaObstacle, noKafkaBecause } from '@shop/infra/servers';
 import { runProgram } from '@shop/infra/program';
 import { Obstacle } from '@shop/infra/state';
-import { reportOutcomes, type Outcome } from '@shop/infra/test-report';
+import { linesOf, reportOutcomes, type Outcome } from '@shop/infra/test-report';
 import { faults, keep, lastResult, type Driver } from './catalogue.ts';
 import type { Fault } from './fault.ts';
 import { judgeMutants, type Judged } from './mutants/mutants.ts';
@@ -111,7 +111,7 @@ async function check(): Promise<number> {
     if (reason === undefined) outcomes.push(...(await checkFault(fault, nightly).catch((error: Error) => [{ test: fault.id, faults: [error.message] }])));
     else skipped.push({ test: fault.id, reason });
   }
-  for (const { test, faults: why } of outcomes) if (why.length > 0) print(`FAILED  ${test}: ${why.join('; ')}`);
+  for (const line of outcomes.filter(({ faults }) => faults.length > 0).flatMap(linesOf)) print(line);
   for (const { test, reason } of skipped) print(`skipped ${test}: ${reason}`);
   return reportOutcomes(outcomes, skipped);
 }

@@ -1,7 +1,7 @@
 /** What `npm run security` does: tools/run.mjs prepares the tree and comes here. */
 import { runProgram } from '@shop/infra/program';
 import { Obstacle } from '@shop/infra/state';
-import { reportOutcomes, type Outcome } from '@shop/infra/test-report';
+import { linesOf, reportOutcomes, tallyOf, type Outcome } from '@shop/infra/test-report';
 import type { Command } from './command.ts';
 import { openShop } from './shop.ts';
 
@@ -59,8 +59,8 @@ async function tried(wanted: readonly Command[], args: readonly string[]): Promi
 
 function tell(outcomes: readonly Outcome[]): number {
   const failed = outcomes.filter(({ faults }) => faults.length > 0);
-  for (const { test, faults } of failed) for (const fault of faults) print(`FAILED  ${test}: ${fault}`);
-  print(`\n  ${outcomes.length - failed.length} of ${outcomes.length} held`);
+  for (const line of failed.flatMap(linesOf)) print(line);
+  print(tallyOf(outcomes));
   return failed.length === 0 && outcomes.length > 0 ? 0 : 1;
 }
 

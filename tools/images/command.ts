@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { runProgram } from '@shop/infra/program';
 import { Obstacle } from '@shop/infra/state';
 import { tellStory } from '@shop/infra/story';
-import { reportOutcomes, type Outcome } from '@shop/infra/test-report';
+import { linesOf, reportOutcomes, tallyOf, type Outcome } from '@shop/infra/test-report';
 import { written } from './bill.ts';
 import { buildImages } from './build.ts';
 import { ComposedShop } from './compose-check.ts';
@@ -89,8 +89,7 @@ async function check(): Promise<number> {
   } finally {
     engine.close();
   }
-  const failed = steps.outcomes.filter(({ faults }) => faults.length > 0).length;
-  say(`\n  ${steps.outcomes.length - failed} held, ${failed} did not`);
+  say(tallyOf(steps.outcomes));
   return reportOutcomes(steps.outcomes);
 }
 
@@ -112,11 +111,10 @@ class Steps {
   /** `work` says what is wrong, or throws. */
   async step(what: string, work: () => Promise<string[] | void>): Promise<boolean> {
     const faults = (await work().catch((error: Error) => [error.message])) ?? [];
-    const held = faults.length === 0;
-    say(`  ${held ? 'ok    ' : 'FAILED'}  ${what}`);
-    for (const fault of faults) say(`          ${fault.replaceAll('\n', '\n          ')}`);
-    this.outcomes.push({ test: what, faults });
-    return held;
+    const outcome = { test: what, faults };
+    for (const line of linesOf(outcome)) say(line);
+    this.outcomes.push(outcome);
+    return faults.length === 0;
   }
 }
 
