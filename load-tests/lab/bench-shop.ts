@@ -20,6 +20,17 @@ const UNFINISHED = `
 /** How long what was ordered may take until it has ended. */
 const DRAIN_MS = 60_000;
 
+/** Orders that were followed to their end. */
+export interface Through<T> {
+  readonly round: T;
+  readonly orders: number;
+  /** From the first to the end of the last. */
+  readonly perSecond: number;
+  readonly cpuMicros: Record<string, number>;
+  /** How many had not ended when it was no longer waited for. */
+  readonly unfinished: number;
+}
+
 /** The whole shop, one instance of each service, with customers who are signed in: what benches ask. */
 export class BenchShop {
   private constructor(
@@ -88,7 +99,7 @@ export class BenchShop {
   }
 
   /** Has orders placed, and waits until all have gone all the way: how many they were, how many a second that makes, and what an order has cost each process. */
-  async through(place: () => Promise<Round>, processes: Watched): Promise<{ round: Round; orders: number; perSecond: number; cpuMicros: Record<string, number>; unfinished: number }> {
+  async through<T>(place: () => Promise<T>, processes: Watched): Promise<Through<T>> {
     const placed = () => this.count('orders', 'SELECT count(*) FROM events WHERE version = 1');
     const look = () => Object.entries(processes).map(([name, pid]) => [name, processorMicros(pid)] as const);
     const [before, began, spent] = [await placed(), performance.now(), new Map(look())];
