@@ -6,7 +6,6 @@ import { startShop, type Shop } from '@shop/infra/shop';
 import pg from 'pg';
 import { perRequest, type Watched } from './tool.ts';
 import { Customers, paymentToken, productIds, zipf, type Address } from './traffic.ts';
-import type { Round } from './versus.ts';
 import type { Plan } from './wrk.ts';
 
 const CUSTOMERS = 16;
