@@ -1,3 +1,5 @@
+import { Recent } from './recent.ts';
+
 /** Requests of one key that were counted before they came. */
 interface Lease {
   /** When it was taken, in ms of the monotonic clock, how many it was for, and how many of them are left. */
@@ -29,8 +31,7 @@ const MOST_KEYS = 50_000;
  * what he used in the last tenth of a second. Who comes now and then has one request taken at a time, which is the exact count.
  */
 export class Leases {
-  /** The key whose lease is oldest is first. */
-  readonly #held = new Map<string, Lease>();
+  readonly #held = new Recent<Lease>(MOST_KEYS);
 
   /** Uses one request of what is held for `key`, where something is: answers what is owed without it, in µs. `cost`: of one request, in µs. */
   use(key: string, cost: number, now: number): number | undefined {
@@ -65,9 +66,7 @@ export class Leases {
   /** Keeps what was granted for `key`, beside what is left. */
   add(key: string, { count, before }: Grant, cost: number, now: number): void {
     const left = count + (this.#valid(key, now)?.left ?? 0);
-    this.#held.delete(key);
     this.#held.set(key, { takenAt: now, size: left, left, debt: before + count * cost, askedAt: -Infinity });
-    if (this.#held.size > MOST_KEYS) this.#held.delete(this.#held.keys().next().value as string);
   }
 
   #valid(key: string, now: number): Lease | undefined {

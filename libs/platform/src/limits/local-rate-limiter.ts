@@ -1,5 +1,6 @@
 import { costOf, judge, type Claim, type Verdict } from './quota.ts';
 import { keyOf, RateLimiter } from './rate-limiter.ts';
+import { Recent } from './recent.ts';
 
 /** How many keys are remembered: about 10 MB. */
 const mostKeys = 50_000;
@@ -10,10 +11,11 @@ const mostKeys = 50_000;
  */
 export class LocalRateLimiter extends RateLimiter {
   /** When each key will owe nothing any more, in µs of the monotonic clock; the one that was used last is last. */
-  readonly #freeAt = new Map<string, number>();
+  readonly #freeAt: Recent<number>;
 
-  constructor(private readonly most = mostKeys) {
+  constructor(most = mostKeys) {
     super();
+    this.#freeAt = new Recent(most);
   }
 
   get size(): number {
@@ -25,15 +27,7 @@ export class LocalRateLimiter extends RateLimiter {
     const keys = claims.map(keyOf);
     const debts = keys.map((key) => Math.max(0, (this.#freeAt.get(key) ?? 0) - now));
     const verdict = judge(claims, debts);
-    if (verdict.allowed) claims.forEach(({ quota }, index) => this.#remember(keys[index] ?? '', now + (debts[index] ?? 0) + costOf(quota)));
+    if (verdict.allowed) claims.forEach(({ quota }, index) => this.#freeAt.set(keys[index] ?? '', now + (debts[index] ?? 0) + costOf(quota)));
     return Promise.resolve(verdict);
-  }
-
-  #remember(key: string, freeAt: number): void {
-    this.#freeAt.delete(key);
-    this.#freeAt.set(key, freeAt);
-    if (this.#freeAt.size <= this.most) return;
-    const oldest = this.#freeAt.keys().next();
-    if (!oldest.done) this.#freeAt.delete(oldest.value);
   }
 }

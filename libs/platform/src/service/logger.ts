@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { destination, pino, stdTimeFunctions, type DestinationStream, type Logger as Pino, type LoggerOptions } from 'pino';
 import type { ServerSettings } from '../config/settings.ts';
-import { recordLine, recordsLogs } from '../telemetry/log-records.ts';
+import { recordLine } from '../telemetry/log-records.ts';
 import { currentTraceId } from '../telemetry/tracing.ts';
 
 const secret = ['authorization', 'cookie', 'set-cookie', 'password', 'token', 'email'];
@@ -12,7 +12,7 @@ const atOnce: DestinationStream = {
   write(line) {
     leave();
     stdout.write(line);
-    if (recordsLogs()) recordLine(line);
+    recordLine(line);
   },
 };
 /** For lines of which there are many: those of one turn of the event loop leave in one write, in their order among the others. */
@@ -20,7 +20,7 @@ const together: DestinationStream = {
   write(line) {
     if (waiting === '') setImmediate(leave);
     waiting += line;
-    if (recordsLogs()) recordLine(line);
+    recordLine(line);
   },
 };
 let waiting = '';

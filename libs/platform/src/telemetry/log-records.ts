@@ -18,12 +18,11 @@ export async function startLogRecords({ OTEL_EXPORTER_OTLP_ENDPOINT }: Telemetry
   logger = provider.getLogger('shop');
 }
 
-export const recordsLogs = () => logger !== undefined;
-
-/** A line as it was written, and so without secrets. Its trace is the one it is written in. */
+/** A line as it was written, and so without secrets, where a collector is to have it. Its trace is the one it is written in. */
 export function recordLine(line: string): void {
+  if (!logger) return;
   const { level, time, msg, service: _, instance: __, ...attributes } = JSON.parse(line) as { level: string; time: string; msg: string } & AnyValueMap;
-  logger?.emit({ severityText: level, severityNumber: severity[level] ?? 0, timestamp: Date.parse(time), body: msg, attributes });
+  logger.emit({ severityText: level, severityNumber: severity[level] ?? 0, timestamp: Date.parse(time), body: msg, attributes });
 }
 
 export async function flushLogRecords(): Promise<void> {
