@@ -8,6 +8,7 @@ import { Audit } from '../audit/audit.ts';
 import { PrismaClient } from '../generated/prisma/client.ts';
 import { endAll } from '../oidc/artifact-store.ts';
 import { Passwords } from './passwords.ts';
+import { weaknessOf, type PasswordOwner } from './weak-passwords.ts';
 
 /** Who somebody is to the rest of the shop. */
 export interface Identity {
@@ -32,10 +33,11 @@ export class Accounts {
    * A new customer. Throws `conflict` `email-taken`, which tells the asker that the address is known. Hiding that takes a mail
    * before the account exists ("you already have one"), and would leave a stranger's first minute waiting for a mailbox; so it is
    * said openly here, and signing in itself tells nothing. The password is hashed first in any case, so the answer takes the same
-   * time either way.
+   * time either way. Throws `invalid` `weak-password`, too.
    */
   async register({ email, name, password }: RegisterAccount, roles: readonly Role[] = ['customer']): Promise<AccountView> {
     const account = { id: randomUUIDv7(), email: email.toLowerCase(), name };
+    refuseWeak(password, account);
     const passwordHash = await this.passwords.hash(password);
     const { count } = await this.prisma.account.createMany({ data: { ...account, passwordHash, roles: [...roles] }, skipDuplicates: true });
     if (count === 0) throw new DomainError('conflict', 'email-taken', 'There is an account with this email address already. Sign in instead.');
@@ -67,8 +69,12 @@ export class Accounts {
     return (await this.prisma.account.findUnique({ where: { email: address.data.toLowerCase() }, select: { id: true } }))?.id;
   }
 
-  /** Sets another password and ends everything that was signed in with the old one: sessions, and every family of refresh tokens. */
+  /**
+   * Sets another password and ends everything that was signed in with the old one: sessions, and every family of refresh tokens. Throws
+   * `invalid` `weak-password`.
+   */
   async changePassword(id: string, password: string, address: string): Promise<void> {
+    refuseWeak(password, await this.view(id));
     const hash = await this.passwords.hash(password);
     await this.database.transaction(async (tx) => {
       await tx.query('UPDATE accounts SET password_hash = $2 WHERE id = $1', [id, hash]);
@@ -101,6 +107,11 @@ export class Accounts {
   async has(email: string): Promise<boolean> {
     return (await this.prisma.account.count({ where: { email } })) > 0;
   }
+}
+
+function refuseWeak(password: string, owner: PasswordOwner): void {
+  const detail = weaknessOf(password, owner);
+  if (detail !== undefined) throw new DomainError('invalid', 'weak-password', 'This password is among those that are guessed first.', [{ pointer: '/password', detail }]);
 }
 
 function notFound(): never {

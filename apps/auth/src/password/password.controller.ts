@@ -56,6 +56,7 @@ export class PasswordController {
       return sendPage(reply, passwordChangedPage());
     } catch (error) {
       if (error instanceof TooManyGuesses) return refused(429, { problem: error.message });
+      if (error instanceof DomainError && error.code === 'weak-password') return refused(422, { wrong: { next: error.errors[0]?.detail ?? error.message } });
       if (error instanceof DomainError && error.kind === 'unavailable') return refused(503, { problem: error.message });
       throw error;
     }

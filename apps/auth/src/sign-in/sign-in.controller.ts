@@ -139,5 +139,6 @@ function adviceOn(issues: readonly { readonly path: readonly PropertyKey[] }[]):
 function refusal(error: unknown): Partial<FormState> {
   if (error instanceof TooManyGuesses) return { status: 429, problem: error.message };
   if (!(error instanceof DomainError)) throw error;
+  if (error.code === 'weak-password') return { wrong: { password: error.errors[0]?.detail ?? error.message } };
   return { status: error.kind === 'unavailable' ? 503 : 409, problem: error.message };
 }
