@@ -61,6 +61,19 @@ export async function atTheDoor({ issuer }: Identity, client: oauth.Configuratio
   return { browser, redeem: () => oauth.authorizationCodeGrant(client, browser.at, { pkceCodeVerifier: verifier }) };
 }
 
+let people = 0;
+
+/** A new customer, signed in with a browser of their own. */
+export async function newcomer(identity: Identity, client: oauth.Configuration) {
+  const account = { name: 'Ida', email: `ida-${(people += 1)}@example.com`, password: 'correct horse battery' };
+  const { browser, redeem } = await atTheDoor(identity, client);
+  const page = new URL(`${browser.at.href}/registration`);
+  await browser.open(page);
+  await browser.send(account, page);
+  const tokens = await redeem();
+  return { ...account, browser, id: tokens.claims()!.sub, access: tokens.access_token, idToken: tokens.id_token!, refresh: tokens.refresh_token! };
+}
+
 export const trackedUri = tracked;
 export const signedOutUri = signedOut;
 

@@ -3,7 +3,7 @@ import { TokenVerifier } from '@shop/platform';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import * as oauth from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { atTheDoor, signedOutUri, startIdentity, trackedUri, type Identity } from './identity.fixture.ts';
+import { atTheDoor, newcomer, signedOutUri, startIdentity, trackedUri, type Identity } from './identity.fixture.ts';
 
 const demo = { email: 'demo@example.com', password: 'demo-password-1' };
 let identity: Identity;
@@ -14,17 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => identity?.close());
 
-let people = 0;
-/** A new customer, signed in with a browser of their own. */
-async function somebody() {
-  const account = { name: 'Ida', email: `ida-${(people += 1)}@example.com`, password: 'correct horse battery' };
-  const { browser, redeem } = await atTheDoor(identity, shop);
-  const page = new URL(`${browser.at.href}/registration`);
-  await browser.open(page);
-  await browser.send(account, page);
-  const tokens = await redeem();
-  return { ...account, browser, id: tokens.claims()!.sub, access: tokens.access_token, idToken: tokens.id_token!, refresh: tokens.refresh_token! };
-}
+const somebody = () => newcomer(identity, shop);
 async function signIn(client: oauth.Configuration, who: { email: string; password: string }, options: Parameters<typeof atTheDoor>[2] = {}) {
   const { browser, redeem } = await atTheDoor(identity, client, options);
   const status = await browser.send({ email: who.email, password: who.password });

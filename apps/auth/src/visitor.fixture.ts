@@ -10,7 +10,7 @@ export class Visitor {
   constructor(
     private readonly fetch: Fetch,
     public at: URL,
-    private readonly leavesTo: readonly string[],
+    private leavesTo: readonly string[],
   ) {}
 
   /** Follows redirects until a page, or until an application's own address. */
@@ -28,6 +28,15 @@ export class Visitor {
     const hidden = Object.fromEntries([...this.html.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)].map((match) => [match[1]!, match[2]!]));
     const action = /<form[^>]* action="([^"]+)"/.exec(this.html)?.[1];
     return this.open(action ? new URL(action, page) : page, { method: 'POST', headers, body: new URLSearchParams({ ...hidden, ...fields }) });
+  }
+
+  /** Sends the form and goes no further; where the answer leads. */
+  async halt(fields: Record<string, string>): Promise<URL> {
+    const { leavesTo } = this;
+    this.leavesTo = [''];
+    await this.send(fields);
+    this.leavesTo = leavesTo;
+    return this.at;
   }
 
   /** A browser that stands where this one does. */

@@ -1,4 +1,5 @@
 import type { Invariant } from '../../checker/evidence.ts';
+import { identityPatches } from './identity.ts';
 
 /** The product's own code, made wrong in one place, and the cheapest spec that has to turn red. */
 export interface Patch {
@@ -23,6 +24,7 @@ const stock = { file: 'apps/catalog/src/stock/stock.ts', caughtBy: 'apps/catalog
 
 /** At least one for each invariant. */
 export const patches: readonly Patch[] = [
+  ...identityPatches,
   {
     name: 'a common password with digits behind it is taken',
     invariant: 'security',

@@ -9,6 +9,6 @@ describe('accounts', () => {
     const nobodyThere = new Database('postgres://auth:x@127.0.0.1:1/auth', { size: 1, application: 'spec' });
     const accounts = new Accounts(nobodyThere, new Passwords(), new Audit(nobodyThere));
     await expect(accounts.view(crypto.randomUUID())).rejects.toMatchObject({ name: 'DomainError', kind: 'unavailable' });
-    await expect(accounts.authenticate('demo@example.com', 'x')).rejects.toMatchObject({ kind: 'unavailable' });
+    await expect(accounts.withAddress('demo@example.com')).rejects.toMatchObject({ kind: 'unavailable' });
   });
 });

@@ -6,7 +6,7 @@ import { DomainError } from '@shop/kernel';
 import { Database, failsLikeDatabase, PreconditionFailed } from '@shop/platform';
 import { Audit } from '../audit/audit.ts';
 import { PrismaClient } from '../generated/prisma/client.ts';
-import { endAll } from '../oidc/artifact-store.ts';
+import { endSignIns } from '../oidc/end-sign-ins.ts';
 import { Passwords } from './passwords.ts';
 import { weaknessOf, type PasswordOwner } from './weak-passwords.ts';
 
@@ -14,6 +14,13 @@ import { weaknessOf, type PasswordOwner } from './weak-passwords.ts';
 export interface Identity {
   readonly id: string;
   readonly roles: readonly string[];
+  /** What a sign-in proves: with another version it has ended (oidc/end-sign-ins.ts). */
+  readonly credentialsVersion: number;
+}
+
+/** An account as it is found by its address, with what a password is compared to. */
+export interface Login extends Identity {
+  readonly passwordHash: string;
 }
 
 /** The people who may sign in: plain CRUD on purpose, there is no rule here that deserves a domain. */
@@ -44,16 +51,22 @@ export class Accounts {
     return account;
   }
 
-  /** Whose email and password these are; undefined, after the same time, when nobody has the address or the password is another. */
-  async authenticate(email: string, password: string): Promise<Identity | undefined> {
+  /** Whose address this is; undefined for whatever else was typed. */
+  async withAddress(email: string): Promise<Login | undefined> {
     const address = registerAccount.shape.email.safeParse(email.trim());
-    const account = address.success ? await this.prisma.account.findUnique({ where: { email: address.data.toLowerCase() } }) : undefined;
-    return (await this.passwords.matches(account?.passwordHash, password)) ? (account ?? undefined) : undefined;
+    if (!address.success) return undefined;
+    const select = { id: true, roles: true, credentialsVersion: true, passwordHash: true };
+    return (await this.prisma.account.findUnique({ where: { email: address.data.toLowerCase() }, select })) ?? undefined;
+  }
+
+  /** Whether it is the account's password; no, after the same time, where there is no account. */
+  hasPassword(login: Login | undefined, password: string): Promise<boolean> {
+    return this.passwords.matches(login?.passwordHash, password);
   }
 
   /** What a token may say about a subject; undefined when there is none of that id. */
   async identity(id: string): Promise<Identity | undefined> {
-    return (await this.prisma.account.findUnique({ where: { id }, select: { id: true, roles: true } })) ?? undefined;
+    return (await this.prisma.account.findUnique({ where: { id }, select: { id: true, roles: true, credentialsVersion: true } })) ?? undefined;
   }
 
   /** Name and address, for whoever writes to people. Throws `not-found`. */
@@ -62,24 +75,18 @@ export class Accounts {
     return account ?? notFound();
   }
 
-  /** Whose address this is, for the log; undefined for whatever else was typed. */
-  async idOf(email: string): Promise<string | undefined> {
-    const address = registerAccount.shape.email.safeParse(email.trim());
-    if (!address.success) return undefined;
-    return (await this.prisma.account.findUnique({ where: { email: address.data.toLowerCase() }, select: { id: true } }))?.id;
-  }
-
   /**
-   * Sets another password and ends everything that was signed in with the old one: sessions, and every family of refresh tokens. Throws
-   * `invalid` `weak-password`.
+   * Sets another password and ends everything that was signed in with the old one. Answers the credentials' new version. Throws `invalid`
+   * `weak-password`.
    */
-  async changePassword(id: string, password: string, address: string): Promise<void> {
+  async changePassword(id: string, password: string, address: string): Promise<number> {
     refuseWeak(password, await this.view(id));
     const hash = await this.passwords.hash(password);
-    await this.database.transaction(async (tx) => {
+    return this.database.transaction(async (tx) => {
       await tx.query('UPDATE accounts SET password_hash = $2 WHERE id = $1', [id, hash]);
-      await endAll(tx, id);
+      const version = await endSignIns(tx, id);
       await this.audit.note('password-changed', { account: id, address }, tx);
+      return version;
     });
   }
 

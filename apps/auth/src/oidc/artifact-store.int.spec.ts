@@ -1,28 +1,49 @@
+import { randomUUIDv7 } from 'node:crypto';
 import { Database } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ArtifactStore, purgeExpired } from './artifact-store.ts';
+import { endSignIns } from './end-sign-ins.ts';
 import { keyStates, rotate, signingKeys } from './signing-keys.ts';
 
 const { url } = await freshDatabase('auth');
 const database = new Database(url, { size: 10, application: 'spec' });
 const codes = new ArtifactStore('AuthorizationCode', database);
+const interactions = new ArtifactStore('Interaction', database);
 const sessions = new ArtifactStore('Session', database);
 
 afterAll(() => database.close());
 
 const rows = () => database.query<{ id: string; payload: object }>('SELECT id, payload FROM oidc_artifacts');
 
+async function anAccount(): Promise<string> {
+  const id = randomUUIDv7();
+  await database.query(`INSERT INTO accounts (id, email, name, password_hash) VALUES ($1, $2, 'Ida', '')`, [id, `${id}@example.com`]);
+  return id;
+}
+
 describe('what oidc-provider keeps', () => {
   it('is found as it was kept, by its id and by its uid', async () => {
-    await sessions.upsert('s1', { jti: 's1', uid: 'u1', accountId: 'a1' }, 60);
-    expect(await sessions.find('s1')).toEqual({ jti: 's1', uid: 'u1', accountId: 'a1' });
-    expect(await sessions.findByUid('u1')).toEqual({ jti: 's1', uid: 'u1', accountId: 'a1' });
+    const [one, other] = [await anAccount(), await anAccount()];
+    await sessions.upsert('s1', { jti: 's1', uid: 'u1', accountId: one }, 60);
+    expect(await sessions.find('s1')).toEqual({ jti: 's1', uid: 'u1', accountId: one });
+    expect(await sessions.findByUid('u1')).toEqual({ jti: 's1', uid: 'u1', accountId: one });
     expect(await codes.find('s1')).toBeUndefined();
-    await sessions.upsert('s1', { jti: 's1', uid: 'u1', accountId: 'a2' }, 60);
-    expect(await sessions.find('s1')).toMatchObject({ accountId: 'a2' });
+    await sessions.upsert('s1', { jti: 's1', uid: 'u1', accountId: other }, 60);
+    expect(await sessions.find('s1')).toMatchObject({ accountId: other });
     await sessions.destroy('s1');
     expect(await sessions.find('s1')).toBeUndefined();
+  });
+
+  it('is not found any more once its account has other credentials, however it is written meanwhile', async () => {
+    const account = await anAccount();
+    await sessions.upsert('s2', { jti: 's2', uid: 'u2', accountId: account }, 60);
+    await interactions.upsert('i2', { result: { login: { accountId: account, credentialsVersion: 1 } } }, 60);
+    await database.transaction((tx) => endSignIns(tx, account));
+    await interactions.upsert('i3', { result: { login: { accountId: account, credentialsVersion: 1 } } }, 60);
+    await interactions.upsert('i4', { result: { login: { accountId: account, credentialsVersion: 2 } } }, 60);
+    expect([await sessions.find('s2'), await sessions.findByUid('u2'), await interactions.find('i2'), await interactions.find('i3')]).toEqual(Array(4).fill(undefined));
+    expect(await interactions.find('i4')).toBeDefined();
   });
 
   it('holds no code that could be used', async () => {

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { Database, type Transaction } from '@shop/platform';
+import { Database } from '@shop/platform';
 import { errors, Provider, type Adapter, type AdapterPayload } from 'oidc-provider';
+import { currentExchange } from './exchange.ts';
 
 /** Seconds in which a refresh token used twice is taken for two tabs or a lost answer, not for theft. */
 export const reuseGrace = 10;
@@ -13,11 +14,16 @@ interface Row {
   payload: AdapterPayload;
   consumed: number | null;
   just: boolean;
+  account: string | null;
+  version: number | null;
 }
 
 /**
  * Where oidc-provider keeps one kind of thing: one table in Postgres for all kinds and all instances. Each method is a single
  * statement, so two instances that do the same at the same time are told apart by the database.
+ *
+ * What belongs to an account is kept with the version of its credentials that the sign-in proved, and found only while that is the account's version
+ * (end-sign-ins.ts).
  */
 export class ArtifactStore implements Adapter {
   constructor(
@@ -30,10 +36,13 @@ export class ArtifactStore implements Adapter {
   async upsert(id: string, payload: AdapterPayload, expiresIn?: number): Promise<void> {
     // The credential itself is not kept: find() puts it back from what the caller shows.
     const { jti: _, ...rest } = payload;
+    const account = accountOf(payload);
     await this.database.query(
-      `INSERT INTO oidc_artifacts (model, id, payload, expires_at) VALUES ($1, $2, $3, now() + make_interval(secs => $4))
-       ON CONFLICT (model, id) DO UPDATE SET payload = excluded.payload, expires_at = excluded.expires_at`,
-      [this.model, keyOf(id), credentials.has(this.model) ? rest : payload, expiresIn],
+      `INSERT INTO oidc_artifacts AS a (model, id, payload, expires_at, account_id, credentials_version)
+       VALUES ($1, $2, $3, now() + make_interval(secs => $4), $5::uuid, coalesce($6::int, (SELECT credentials_version FROM accounts WHERE id = $5::uuid)))
+       ON CONFLICT (model, id) DO UPDATE SET payload = excluded.payload, expires_at = excluded.expires_at, account_id = excluded.account_id,
+         credentials_version = CASE WHEN $6::int IS NULL AND a.account_id = excluded.account_id THEN a.credentials_version ELSE excluded.credentials_version END`,
+      [this.model, keyOf(id), credentials.has(this.model) ? rest : payload, expiresIn, account, account && provedVersion(payload, account)],
       'oidc-upsert',
     );
   }
@@ -78,27 +87,27 @@ export class ArtifactStore implements Adapter {
 
   private async one(where: string, value: string, name: string): Promise<Row | undefined> {
     const [row] = await this.database.query<Row>(
-      `SELECT payload, extract(epoch FROM consumed_at)::int AS consumed, coalesce(consumed_at > now() - make_interval(secs => ${reuseGrace}), false) AS just
-       FROM oidc_artifacts WHERE model = $1 AND ${where}`,
+      `SELECT payload, extract(epoch FROM consumed_at)::int AS consumed, coalesce(consumed_at > now() - make_interval(secs => ${reuseGrace}), false) AS just,
+         account_id AS account, credentials_version AS version
+       FROM oidc_artifacts a WHERE model = $1 AND ${where}
+         AND (account_id IS NULL OR EXISTS (SELECT 1 FROM accounts WHERE accounts.id = a.account_id AND accounts.credentials_version = a.credentials_version))`,
       [this.model, value],
       name,
     );
+    if (row?.account && row.version !== null) currentExchange()?.credentials.set(row.account, row.version);
     return row;
   }
 }
 
-/** Ends a browser's session and every family of refresh tokens that began in it. */
-export async function endSession(database: Database, uid: string): Promise<void> {
-  await database.query(
-    `DELETE FROM oidc_artifacts WHERE uid = $1 OR (grant_id IS NOT NULL AND grant_id IN (SELECT grant_id FROM oidc_artifacts WHERE payload ? 'sessionUid' AND payload ->> 'sessionUid' = $1))`,
-    [uid],
-    'oidc-end-session',
-  );
+/** Whose sign-in a thing remembers: of an interaction, of whoever gave a password there, else of whoever was signed in when it began. */
+function accountOf({ accountId, result, session }: AdapterPayload): string | undefined {
+  return accountId ?? result?.login?.accountId ?? session?.accountId;
 }
 
-/** Ends everything that a person has under way: sessions, codes, grants and their refresh tokens. */
-export async function endAll(tx: Transaction, accountId: string): Promise<void> {
-  await tx.query(`DELETE FROM oidc_artifacts WHERE payload ? 'accountId' AND payload ->> 'accountId' = $1`, [accountId], 'oidc-end-all');
+/** The version of the credentials that were proved: when the password was looked at, or when that began which the request at hand goes on with. */
+function provedVersion({ result }: AdapterPayload, account: string): number | undefined {
+  const atSignIn = result?.login?.accountId === account ? result.login['credentialsVersion'] : undefined;
+  return typeof atSignIn === 'number' ? atSignIn : currentExchange()?.credentials.get(account);
 }
 
 /** Where the library's things are kept, one store for each kind. */

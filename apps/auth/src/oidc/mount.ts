@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { keepExchanges } from './exchange.ts';
 import type { ProviderHost } from './provider-host.ts';
 
 /**
@@ -10,6 +11,7 @@ export async function mount(server: FastifyInstance, provider: ProviderHost, iss
   const { pathname, host, protocol } = new URL(issuer);
   if (pathname !== '/oidc') throw new Error(`ISSUER must end in /oidc, where the sign-in pages are`);
   takeForms(server);
+  keepExchanges(server, pathname);
   await server.register(async (corner) => {
     corner.removeAllContentTypeParsers();
     corner.addContentTypeParser('*', (_request, _body, done) => done(null));

@@ -8,9 +8,10 @@ import type { Audit } from '../audit/audit.ts';
 import type { AuthConfig } from '../auth.config.ts';
 import { renderFailure } from '../sign-in/pages.ts';
 import { signedOutPage, signOutPage } from '../sign-in/sign-out-pages.ts';
-import { endSession, type Artifacts } from './artifact-store.ts';
+import type { Artifacts } from './artifact-store.ts';
 import { auditProvider, noteReuse } from './audited-provider.ts';
 import { clients, ourClients, resources } from './clients.ts';
+import { endSession } from './end-sign-ins.ts';
 import { existingGrant, shop } from './grants.ts';
 import { signingAlgorithm } from './signing-keys.ts';
 

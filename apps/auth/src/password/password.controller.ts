@@ -52,7 +52,7 @@ export class PasswordController {
     try {
       const identity = await this.signIns.check(email, password, { request, reply });
       if (!identity) return refused(422, { problem: 'This email address and password do not belong together.' });
-      await this.accounts.changePassword(identity.id, next, request.ip);
+      this.signIns.remember(email, await this.accounts.changePassword(identity.id, next, request.ip), reply);
       return sendPage(reply, passwordChangedPage());
     } catch (error) {
       if (error instanceof TooManyGuesses) return refused(429, { problem: error.message });

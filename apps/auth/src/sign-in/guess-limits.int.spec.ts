@@ -58,10 +58,14 @@ describe('guesses at one account', () => {
 
 describe('a browser that has signed in before', () => {
   it('is known to every instance, for that account only, and cannot be made up', () => {
-    const cookie = one.deviceCookie('a@example.com');
-    expect(other.deviceOf(cookie, 'A@example.com')).toBe(cookie.split('.')[0]);
-    expect(other.deviceOf(cookie, 'b@example.com')).toBeUndefined();
-    expect(other.deviceOf(`${cookie}x`, 'a@example.com')).toBeUndefined();
-    expect(other.deviceOf(undefined, 'a@example.com')).toBeUndefined();
+    const cookie = one.deviceCookie('a@example.com', 3);
+    expect(other.deviceOf(cookie, 'A@example.com', 3)).toBe(cookie.split('.')[0]);
+    expect(other.deviceOf(cookie, 'b@example.com', 3)).toBeUndefined();
+    expect(other.deviceOf(`${cookie}x`, 'a@example.com', 3)).toBeUndefined();
+    expect(other.deviceOf(undefined, 'a@example.com', 3)).toBeUndefined();
+  });
+
+  it('is a stranger again once the credentials have changed', () => {
+    expect(other.deviceOf(one.deviceCookie('a@example.com', 3), 'a@example.com', 4)).toBeUndefined();
   });
 });

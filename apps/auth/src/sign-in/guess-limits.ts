@@ -54,19 +54,19 @@ export class GuessLimits {
   }
 
   /** The value of the cookie by which a browser is known that has signed in to an account. */
-  deviceCookie(email: string): string {
+  deviceCookie(email: string, credentialsVersion: number): string {
     const nonce = crypto.randomUUID();
-    return `${nonce}.${this.mark(this.config.COOKIE_KEYS[0] ?? '', email, nonce)}`;
+    return `${nonce}.${this.mark(this.config.COOKIE_KEYS[0] ?? '', { email, credentialsVersion, nonce })}`;
   }
 
-  /** The browser's own name, if its cookie is one that we gave for this account. */
-  deviceOf(cookie: string | undefined, email: string): string | undefined {
+  /** The browser's own name, if its cookie is one that we gave for this account and these credentials. Version 0 is of an account that nobody has. */
+  deviceOf(cookie: string | undefined, email: string, credentialsVersion = 0): string | undefined {
     const [nonce = '', mark] = cookie?.split('.') ?? [];
-    return this.config.COOKIE_KEYS.some((key) => this.mark(key, email, nonce) === mark) ? nonce : undefined;
+    return this.config.COOKIE_KEYS.some((key) => this.mark(key, { email, credentialsVersion, nonce }) === mark) ? nonce : undefined;
   }
 
-  private mark(key: string, email: string, nonce: string): string {
-    return createHmac('sha256', key).update(`device:${accountKey(email)}:${nonce}`).digest('base64url');
+  private mark(key: string, { email, credentialsVersion, nonce }: { email: string; credentialsVersion: number; nonce: string }): string {
+    return createHmac('sha256', key).update(`device:${accountKey(email)}:${credentialsVersion}:${nonce}`).digest('base64url');
   }
 
   private async charge(account: string, source: string): Promise<void> {

@@ -5,7 +5,7 @@ import { Produces, Public } from '@shop/platform';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errors, type InteractionResults } from 'oidc-provider';
 import { z } from 'zod';
-import { Accounts } from '../accounts/accounts.ts';
+import { Accounts, type Identity } from '../accounts/accounts.ts';
 import { Audit } from '../audit/audit.ts';
 import { AuthConfig } from '../auth.config.ts';
 import { ourClients } from '../oidc/clients.ts';
@@ -59,7 +59,7 @@ export class SignInController {
     if (prompt === 'consent') return this.consent(uid, body, request, reply);
     return this.submit({ state, body, request, reply, show: signInPage }, async ({ email, password }) => {
       const identity = await this.signIns.check(email, password, { request, reply, client: client.id });
-      return identity?.id ?? { problem: 'This email address and password do not belong together.' };
+      return identity ? proved(identity) : { problem: 'This email address and password do not belong together.' };
     });
   }
 
@@ -76,8 +76,8 @@ export class SignInController {
       if (!wanted.success) return { wrong: adviceOn(wanted.error.issues) };
       const { id } = await this.accounts.register(wanted.data);
       await this.audit.note('registered', { account: id, client: client.id, address: request.ip });
-      this.signIns.remember(wanted.data.email, reply);
-      return id;
+      this.signIns.remember(wanted.data.email, firstVersion, reply);
+      return proved({ id, credentialsVersion: firstVersion });
     });
   }
 
@@ -107,13 +107,13 @@ export class SignInController {
     return { state, prompt: prompt.name, client: { id: clientId, name: client?.clientName ?? clientId }, account: session?.accountId, scopes: missingScopes(prompt.details) };
   }
 
-  /** Reads a form and does `act`, which names the account to sign in or says what to show above the form. */
-  private async submit(sent: Submission, act: (values: Form) => Promise<string | Partial<FormState>>): Promise<unknown> {
+  /** Reads a form and does `act`, which says who is signed in, or what to show above the form. */
+  private async submit(sent: Submission, act: (values: Form) => Promise<InteractionResults | Partial<FormState>>): Promise<unknown> {
     const { state, body, request, reply, show } = sent;
     const values = form.parse(body ?? {});
     if (!isFormToken(values.token, state.uid, this.config.COOKIE_KEYS)) throw new ForgedForm();
     const outcome = await act(values).catch(refusal);
-    if (typeof outcome === 'string') return this.finish(request, reply, { login: { accountId: outcome, amr: ['pwd'], remember: false } });
+    if ('login' in outcome) return this.finish(request, reply, outcome);
     return sendPage(reply, show({ status: 422, ...state, ...outcome, values: { name: values.name, email: values.email } }));
   }
 
@@ -128,6 +128,14 @@ interface Submission {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
   readonly show: (state: FormState) => Page;
+}
+
+/** The credentials' version of an account that was just made. */
+const firstVersion = 1;
+
+/** Who has signed in, and by which credentials: when these have changed meanwhile, the sign-in cannot be finished. */
+function proved({ id, credentialsVersion }: Pick<Identity, 'id' | 'credentialsVersion'>): InteractionResults {
+  return { login: { accountId: id, amr: ['pwd'], remember: false, credentialsVersion } };
 }
 
 /** What to do about each field that the contract refuses. */

@@ -22,24 +22,24 @@ export class SignIns {
   /** Whose these are; undefined when they do not belong together. Throws TooManyGuesses. */
   async check(email: string, password: string, { request, reply, client }: { request: FastifyRequest; reply: FastifyReply; client?: string | undefined }): Promise<Identity | undefined> {
     const around = { client, address: request.ip };
-    const device = this.limits.deviceOf(cookieOf(request, deviceCookie), email);
+    const account = await this.accounts.withAddress(email);
+    const device = this.limits.deviceOf(cookieOf(request, deviceCookie), email, account?.credentialsVersion);
     const right = await this.limits.take({ email, address: request.ip, device }).catch(async (error: unknown) => {
-      if (error instanceof TooManyGuesses) await this.audit.note('sign-in-refused', { ...around, account: await this.accounts.idOf(email), details: { device: device !== undefined } });
+      if (error instanceof TooManyGuesses) await this.audit.note('sign-in-refused', { ...around, account: account?.id, details: { device: device !== undefined } });
       throw error;
     });
-    const identity = await this.accounts.authenticate(email, password);
-    if (!identity) {
-      await this.audit.note('sign-in-failed', { ...around, account: await this.accounts.idOf(email), details: { device: device !== undefined } });
+    if (!(await this.accounts.hasPassword(account, password)) || !account) {
+      await this.audit.note('sign-in-failed', { ...around, account: account?.id, details: { device: device !== undefined } });
       return undefined;
     }
     await right();
-    await this.audit.note('signed-in', { ...around, account: identity.id });
-    this.remember(email, reply);
-    return identity;
+    await this.audit.note('signed-in', { ...around, account: account.id });
+    this.remember(email, account.credentialsVersion, reply);
+    return account;
   }
 
-  /** From now on this browser is known as one that has signed in to the account. */
-  remember(email: string, reply: FastifyReply): void {
-    setCookie(reply, deviceCookie, this.limits.deviceCookie(email), { path: '/oidc', maxAge: halfYear, secure: this.config.ISSUER.startsWith('https:') });
+  /** From now on, and under this version of its credentials, this browser is known as one that has signed in to the account. */
+  remember(email: string, credentialsVersion: number, reply: FastifyReply): void {
+    setCookie(reply, deviceCookie, this.limits.deviceCookie(email, credentialsVersion), { path: '/oidc', maxAge: halfYear, secure: this.config.ISSUER.startsWith('https:') });
   }
 }

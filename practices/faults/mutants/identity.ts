@@ -1,0 +1,28 @@
+import type { Patch } from './patches.ts';
+
+const endSignIns = { invariant: 'security', caughtBy: 'apps/auth/src/oidc/end-sign-ins.int.spec.ts' } as const;
+
+/** Who may go on as whom: apps/auth. */
+export const identityPatches: readonly Patch[] = [
+  {
+    name: 'a sign-in is finished with a password that was changed meanwhile',
+    ...endSignIns,
+    file: 'apps/auth/src/oidc/artifact-store.ts',
+    find: ' AND accounts.credentials_version = a.credentials_version',
+    replace: '',
+  },
+  {
+    name: 'a new password leaves the version of the credentials as it was',
+    ...endSignIns,
+    file: 'apps/auth/src/oidc/end-sign-ins.ts',
+    find: 'SET credentials_version = credentials_version + 1',
+    replace: 'SET credentials_version = credentials_version',
+  },
+  {
+    name: 'the cookie of a known browser outlives the password',
+    ...endSignIns,
+    file: 'apps/auth/src/sign-in/guess-limits.ts',
+    find: 'update(`device:${accountKey(email)}:${credentialsVersion}:${nonce}`)',
+    replace: 'update(`device:${accountKey(email)}:${nonce}`)',
+  },
+];
