@@ -20,6 +20,7 @@ const all: readonly Alarm[] = [
   { alert: 'ConsumerPaused', expr: 'sum by (consumer) (increase(messaging_consumer_pauses_total[10m])) > 2', lasting: '0s', severity: 'page', summary: '{{ $labels.consumer }} pauses again and again: nearly everything it gets fails' },
   { alert: 'EventsReemitted', expr: 'sum by (consumer) (increase(messaging_reconciler_reemitted_total[1h])) > 0', lasting: '0s', severity: 'page', summary: 'Events never came to {{ $labels.consumer }} and were sent again: something loses them' },
   { alert: 'PoolExhausted', expr: 'min by (job, instance) (db_client_connection_pending_requests) > 0', lasting: '1m', severity: 'ticket', summary: '{{ $labels.instance }} of {{ $labels.job }} waits for connections to its database' },
+  { alert: 'RedisRefuses', expr: 'sum by (job, reason) (increase(redis_refusals_total[5m])) > 0', lasting: '5m', severity: 'ticket', summary: '{{ $labels.job }} goes on without Redis: {{ $labels.reason }}' },
   { alert: 'EventLoopSlow', expr: 'nodejs_eventloop_delay_p99 > 0.2', lasting: '2m', severity: 'ticket', summary: '{{ $labels.instance }} of {{ $labels.job }} is late by {{ $value | humanizeDuration }} with everything it does' },
 ];
 

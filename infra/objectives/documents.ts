@@ -52,5 +52,5 @@ function page(): string {
 }
 
 /** What stands in the place of an alarm's labels and value, before there are any. */
-const words: Readonly<Record<string, string>> = { job: 'a service', instance: 'an instance', consumer: 'a consumer', value: '…' };
+const words: Readonly<Record<string, string>> = { job: 'a service', instance: 'an instance', consumer: 'a consumer', reason: 'what it said', value: '…' };
 const inWords = (summary: string) => summary.replaceAll(/\{\{ \$(?:labels\.)?(\w+)[^}]*\}\}/g, (_, name: string) => words[name] ?? name);

@@ -13,5 +13,5 @@ describe('the mutants', () => {
     expect(existsSync(at(caughtBy))).toBe(true);
   });
 
-  it('break every invariant', () => expect(new Set(patches.map(({ invariant }) => invariant))).toEqual(new Set([...Object.keys(invariants), 'security'])));
+  it('break every invariant', () => expect(patches.map(({ invariant }) => invariant)).toEqual(expect.arrayContaining(Object.keys(invariants))));
 });

@@ -1,12 +1,13 @@
 import type { Invariant } from '../../checker/evidence.ts';
 import { identityPatches } from './identity.ts';
+import { storePatches } from './stores.ts';
 
 /** The product's own code, made wrong in one place, and the cheapest spec that has to turn red. */
 export interface Patch {
   /** What is wrong now. */
   readonly name: string;
-  /** What it breaks; `security` for who may do what, which no checker of orders sees. */
-  readonly invariant: Invariant | 'security';
+  /** What it breaks; `security` for who may do what, `availability` for what has to be answered all the same: no checker of orders sees them. */
+  readonly invariant: Invariant | 'security' | 'availability';
   readonly file: string;
   /** Found exactly once; else the mutant is stale, which is a failure. */
   readonly find: string;
@@ -25,6 +26,7 @@ const stock = { file: 'apps/catalog/src/stock/stock.ts', caughtBy: 'apps/catalog
 /** At least one for each invariant. */
 export const patches: readonly Patch[] = [
   ...identityPatches,
+  ...storePatches,
   {
     name: 'a common password with digits behind it is taken',
     invariant: 'security',

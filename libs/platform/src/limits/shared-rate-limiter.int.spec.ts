@@ -49,7 +49,7 @@ describeWith('redis', 'a limiter that instances share', ({ url }) => {
 
   it('forgets whoever owes nothing any more', async () => {
     await limiters[0]!.take([{ quota: { name: 'brief', limit: 100, seconds: 1 }, whose: 'brief' }]);
-    await expect.poll(() => operator.exists(`limits-${process.pid}:limit:brief:brief`), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => operator.exists(`limits-${process.pid}:{limit}:brief:brief`), { timeout: 10_000 }).toBe(0);
   });
 
   it('asks Redis now and then for whoever asks often, and lets nobody have more for it', async () => {

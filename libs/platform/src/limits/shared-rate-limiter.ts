@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { RedisUnavailable, type RedisConnection } from '../redis/redis-connection.ts';
+import type { RedisConnection } from '../redis/redis-connection.ts';
+import { expected, isNumber, RedisUnavailable } from '../redis/redis-refusals.ts';
 import { meter } from '../telemetry/metrics.ts';
 import { Leases } from './leases.ts';
 import type { LocalRateLimiter } from './local-rate-limiter.ts';
@@ -43,7 +44,7 @@ interface Counted {
 
 /**
  * Counts in Redis, for all instances together, in one round trip, and for whoever asks often only now and then: a part of the quota is taken ahead (Leases).
- * Fail mode: while Redis is away or too slow, each instance counts for itself, so that n instances let through n times the quota at most; what was owed
+ * Fail mode: while Redis is away, too slow, or answers anything but what it was asked, each instance counts for itself, so that n instances let through n times the quota at most; what was owed
  * before is forgotten. Neither refuses everybody nor lets everything through.
  */
 export class SharedRateLimiter extends RateLimiter {
@@ -79,7 +80,7 @@ export class SharedRateLimiter extends RateLimiter {
 
   /** Takes these from Redis and keeps what was given; answers what each owed before, or what `use` says of it, and nothing when Redis cannot be asked. */
   async #ask(counted: readonly Counted[], use?: (given: Counted) => number | undefined): Promise<number[] | undefined> {
-    if (!this.redis.available) return this.#away();
+    if (!this.redis.available) return void this.redis.missed();
     const numbers = await this.#run(counted).catch(unlessAway);
     const now = performance.now();
     return numbers && counted.map((each, index) => {
@@ -93,25 +94,23 @@ export class SharedRateLimiter extends RateLimiter {
     const [keys, now] = [counted.map(({ key }) => key), performance.now()];
     const values = counted.flatMap(({ claim, key, cost }) => [cost, creditOf(claim.quota), this.#leases.wanted(key, now)]);
     return this.redis.use(async (redis) => {
-      const run = (command: 'evalsha' | 'eval', what: string) => redis[command](what, keys.length, ...keys, ...values) as Promise<number[]>;
-      try {
-        return await run('evalsha', digest);
-      } catch (error) {
-        if (!(error as Error).message.startsWith('NOSCRIPT')) throw error;
+      const run = (command: 'evalsha' | 'eval', what: string) => redis[command](what, keys.length, ...keys, ...values);
+      const answer = await run('evalsha', digest).catch((error: Error) => {
+        if (!error.message.startsWith('NOSCRIPT')) throw error;
         return run('eval', script);
-      }
+      });
+      return expected(answer, areDebtsAndGrants(keys.length));
     });
   }
 
   #count(by: 'redis' | 'lease' | 'process', { allowed }: Verdict): void {
     this.#decisions.add(1, { by, outcome: allowed ? 'taken' : 'refused' });
   }
-
-  /** Nobody waits for Redis to come back, but somebody has to look whether it has. */
-  #away(): undefined {
-    this.redis.look();
-  }
 }
+
+/** Two of each key: what was owed, and what was given. */
+const areDebtsAndGrants = (keys: number) => (answer: unknown): answer is number[] =>
+  Array.isArray(answer) && answer.length === 2 * keys && answer.every((number) => isNumber(number) && number >= 0);
 
 function unlessAway(error: unknown): undefined {
   if (!(error instanceof RedisUnavailable)) throw error;

@@ -1,7 +1,8 @@
 import { describeWith } from '@shop/testing';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { RedisConnection, RedisUnavailable } from './redis-connection.ts';
+import { RedisConnection } from './redis-connection.ts';
+import { RedisUnavailable } from './redis-refusals.ts';
 
 describeWith('redis', 'a Redis that is there', ({ url }) => {
   const prefix = `spec-${process.pid}:`;
@@ -21,10 +22,13 @@ describeWith('redis', 'a Redis that is there', ({ url }) => {
     expect([await redis.use((client) => client.get('a')), await operator.get(`${prefix}a`)]).toEqual(['1', '1']);
   });
 
-  it('says of a command that is wrong what is wrong with it: that is no absence', async () => {
+  it('says of a command that it refuses why, and is asked for others', async () => {
     await redis.use((client) => client.set('text', 'x'));
-    for (let time = 0; time < 5; time++) await expect(redis.use((client) => client.incr('text'))).rejects.toThrow('ERR value is not an integer');
-    expect(redis.available).toBe(true);
+    for (let time = 0; time < 5; time++) {
+      const refusal: unknown = await redis.use((client) => client.incr('text')).catch((error: unknown) => error);
+      expect([refusal instanceof RedisUnavailable, ((refusal as Error).cause as Error).message]).toEqual([true, 'ERR value is not an integer or out of range']);
+    }
+    expect([redis.available, redis.trouble]).toEqual([true, 'ERR value is not an integer or out of range']);
   });
 
   it('is used again once it has been cut off', async () => {

@@ -1,6 +1,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RedisConnection, RedisUnavailable } from './redis-connection.ts';
+import { RedisConnection } from './redis-connection.ts';
+import { RedisUnavailable } from './redis-refusals.ts';
 
 /** A Redis that greets like one, and says this to everything else; nothing where it is empty. */
 let answer = '';
@@ -83,6 +84,29 @@ describe('a Redis that takes no writes', () => {
     await expect(redis.use((client) => client.set('key', '1'))).rejects.toBeInstanceOf(RedisUnavailable);
     answer = '+OK\r\n';
     expect([await read(redis), connections]).toEqual(['OK', 1]);
+    redis.close();
+  });
+});
+
+describe('a Redis that refuses everything', () => {
+  it('is told of at once, then once a second at most, and in words that quote no command', async () => {
+    answer = "-ERR unknown command 'get', with args beginning with: 'limit:customer-1'\r\n";
+    const lines: object[] = [];
+    const redis = new RedisConnection(urlOfSilent(), { timeout: 2_000, log: { warn: (fields) => void lines.push(fields) } });
+    redis.onModuleInit();
+    await expect.poll(() => redis.available, { timeout: 10_000 }).toBe(true);
+    await Promise.allSettled(Array.from({ length: 100 }, () => read(redis)));
+    const reason = "ERR unknown command 'get'";
+    expect(lines).toEqual([{ reason, times: 1 }]);
+    await expect.poll(() => lines, { timeout: 10_000 }).toEqual([{ reason, times: 1 }, { reason, times: 99 }]);
+    expect(redis.trouble).toBe(reason);
+    redis.close();
+  });
+
+  it('is told nothing of a mistake in what was to be asked: that is a bug of ours', async () => {
+    const redis = await connected(urlOfSilent());
+    await expect(redis.use(() => Promise.reject(new TypeError('x is not a function')))).rejects.toBeInstanceOf(TypeError);
+    expect(redis.trouble).toBeUndefined();
     redis.close();
   });
 });

@@ -26,6 +26,6 @@ export class HealthController {
 }
 
 function answer(report: HealthReport, reply: FastifyReply): HealthReport {
-  void reply.code(report.status === 'ok' ? 200 : 503).header('cache-control', 'no-store');
+  void reply.code(report.status === 'failing' ? 503 : 200).header('cache-control', 'no-store');
   return report;
 }

@@ -33,6 +33,14 @@ describe('a running service', () => {
     expect(health.report('ready').status).toBe('failing');
   });
 
+  it('is degraded, and ready still, without something that it can do without', () => {
+    const health = running();
+    health.degraded('redis', () => 'no answer');
+    expect([health.report('ready'), health.report('live').status]).toEqual([{ status: 'degraded', checks: { service: 'ok', redis: 'no answer' } }, 'ok']);
+    health.ready('database', () => 'away');
+    expect(health.report('ready').status).toBe('failing');
+  });
+
   it('counts a check that throws as failing, with its reason', () => {
     const health = running();
     health.live('relay', () => {

@@ -5,7 +5,8 @@ export type Check = () => string | undefined;
 
 /** What `/health/*` answers. */
 export interface HealthReport {
-  readonly status: 'ok' | 'failing';
+  /** Degraded: it serves, without something that it can do without. */
+  readonly status: 'ok' | 'degraded' | 'failing';
   /** Each check's name with `ok` or its reason. */
   readonly checks: Readonly<Record<string, string>>;
 }
@@ -18,6 +19,7 @@ export interface HealthReport {
 export class Health {
   readonly #live = new Map<string, Check>();
   readonly #ready = new Map<string, Check>();
+  readonly #degraded = new Map<string, Check>();
   #phase: 'starting' | 'running' | 'draining' = 'starting';
 
   live(name: string, check: Check): void {
@@ -26,6 +28,11 @@ export class Health {
 
   ready(name: string, check: Check): void {
     this.#ready.set(name, check);
+  }
+
+  /** What the service can do without: it stays ready, and says that it is degraded. */
+  degraded(name: string, check: Check): void {
+    this.#degraded.set(name, check);
   }
 
   get draining(): boolean {
@@ -44,7 +51,10 @@ export class Health {
     const phase = this.#phase;
     if (probe === 'live') return evaluate(this.#live);
     if (probe === 'startup') return evaluate(new Map([['service', () => (phase === 'starting' ? 'still starting' : undefined)]]));
-    return evaluate(new Map([['service', () => (phase === 'running' ? undefined : phase)], ...this.#live, ...this.#ready]));
+    const needed = evaluate(new Map([['service', () => (phase === 'running' ? undefined : phase)], ...this.#live, ...this.#ready]));
+    const wanted = evaluate(this.#degraded);
+    const status = needed.status === 'ok' && wanted.status !== 'ok' ? 'degraded' : needed.status;
+    return { status, checks: { ...needed.checks, ...wanted.checks } };
   }
 }
 
