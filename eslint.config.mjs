@@ -59,6 +59,14 @@ const plainSyntax = [
   { selector: ':matches(ClassDeclaration, TSInterfaceDeclaration)[id.name=/(Impl|Base|Manager|Helper)$/]', message: 'Say what it does: no Impl, Base, Manager, Helper.' },
 ];
 
+/** A path is judged as it was routed, by its one spelling: libs/platform/src/http/request-target.ts. */
+const rawUrl = 'Ask targetOf(request): a raw URL is another for each spelling of a path, and the router takes all of them for one.';
+const rawUrls = [
+  { selector: 'MemberExpression[object.name=/^(request|req|raw)$/][property.name=/^(url|originalUrl)$/]', message: rawUrl },
+  { selector: 'MemberExpression[object.property.name=/^(request|raw)$/][property.name=/^(url|originalUrl)$/]', message: rawUrl },
+  { selector: 'ObjectPattern[typeAnnotation.typeAnnotation.typeName.name=/^(FastifyRequest|IncomingMessage)$/] > Property[key.name=/^(url|originalUrl)$/]', message: rawUrl },
+];
+
 export default tseslint.config(
   { ignores: ['**/dist/', '**/generated/', '.cache/', '.nx/', '.state*/', 'coverage/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
@@ -88,6 +96,11 @@ export default tseslint.config(
     },
   },
   { files: ['{apps,libs}/**/*.ts'], rules: { 'no-console': 'error' } },
+  {
+    files: ['{apps,libs}/**/*.ts'],
+    ignores: [...specs, ...pure, 'libs/platform/src/http/request-target.ts'],
+    rules: { 'no-restricted-syntax': ['error', ...plainSyntax, ...rawUrls] },
+  },
   {
     files: [...specs, '{libs/testing,tools}/**/*.ts'],
     rules: { 'no-restricted-imports': ['error', { ...notUsed, patterns: [frontDoors] }], 'max-lines-per-function': 'off' },

@@ -23,7 +23,7 @@ class RefusingModule implements OnModuleInit {
   onModuleInit(): void {
     const tokens = { known: () => undefined, verify: () => Promise.reject(new Error('nobody is known here')) };
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
-    limitRequests(fastify, { limiter: new LocalRateLimiter(), tokens, quotasOf: (_method, path) => (path === '/orders/busy' ? busy : undefined) });
+    limitRequests(fastify, { limiter: new LocalRateLimiter(), tokens, quotasOf: (_method, route) => (route === '/orders/busy' ? busy : undefined) });
   }
 }
 

@@ -97,8 +97,15 @@ const pages: Record<string, Operation> = {
 const library: Record<string, Operation> = {
   'GET /oidc/*': { rule: 'public', undocumented: protocol, ask: discovery },
   'POST /oidc/*': { rule: 'public', undocumented: protocol, ask: discovery, done: 404 },
-  'OPTIONS /oidc/*': { rule: 'public', undocumented: protocol, ask: discovery, done: 404 },
 };
+/** What the gateway counts apart of it, and so has routes of its own for; the methods that a page asks for by OPTIONS it tells itself. */
+const endpoints: Record<string, Operation> = {
+  'GET /oidc/auth': { rule: 'public', undocumented: protocol, done: 400, ask: () => ({ path: '/oidc/auth' }) },
+  'POST /oidc/token': { rule: 'public', undocumented: protocol, done: 400, ask: () => formOf('/oidc/token') },
+  'POST /oidc/token/*': { rule: 'public', undocumented: protocol, done: 404, ask: () => formOf('/oidc/token/nothing') },
+};
+/** The library answers them itself where it is. */
+const preflights: Record<string, Operation> = { 'OPTIONS /oidc/*': { rule: 'public', undocumented: protocol, ask: discovery, done: 404 } };
 const documentation = 'it is the documentation';
 /** Open to everybody: each of its fields says who may have it (apps/gateway/src/graph/graph.spec.ts). */
 const schema = 'the graph describes itself: apps/gateway/generated/schema.graphql';
@@ -128,6 +135,7 @@ export const operations: Readonly<Record<string, Readonly<Record<string, Operati
     ...version('/v2'),
     ...graph,
     ...library,
+    ...endpoints,
   },
   auth: {
     ...health,
@@ -138,6 +146,7 @@ export const operations: Readonly<Record<string, Readonly<Record<string, Operati
     'GET /operations/security-events': { rule: 'operator' },
     ...pages,
     ...library,
+    ...preflights,
   },
   catalog: { ...health, ...products(''), 'GET /products/many': { rule: 'public', ask: ({ product }) => ({ path: `/products/many?ids=${product}` }) }, ...messaging },
   orders: {

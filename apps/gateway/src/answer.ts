@@ -1,4 +1,4 @@
-import { isNamed, type UpstreamResponse } from '@shop/platform';
+import { isNamed, targetOf, type UpstreamResponse } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
 
 /** What of an upstream's headers is meant for the client; everything else stays inside. */
@@ -13,7 +13,7 @@ export async function answer<T>(reply: FastifyReply, upstream: Promise<UpstreamR
   void reply.status(status);
   for (const name of passed) if (headers[name] !== undefined) void reply.header(name, headers[name]);
   // Services know of one version only: a place is told in the one that was asked.
-  const [version] = /^\/v\d+\//.exec(reply.request.url) ?? [];
+  const [version] = /^\/v\d+\//.exec(targetOf(reply.request).path) ?? [];
   if (headers['location'] !== undefined && version) void reply.header('location', headers['location'].replace(/^\/v\d+\//, version));
   return isKnown(reply, headers['etag']) ? (reply.status(304), undefined as T) : body;
 }
@@ -33,7 +33,7 @@ export async function told<T, U>(answer: Promise<T>, map: (body: T) => U): Promi
 
 /** Where a list goes on. */
 export function nextPage({ request }: FastifyReply, cursor: string): string {
-  const [path, query] = request.url.split('?');
+  const { path, query } = targetOf(request);
   const asked = new URLSearchParams(query);
   asked.set('cursor', cursor);
   return `${path}?${asked.toString()}`;

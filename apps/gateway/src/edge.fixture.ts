@@ -2,8 +2,8 @@ import { runService } from '@shop/platform';
 import { fakeIssuer, FakeService } from './services.fixture.ts';
 import { gateway } from './service.ts';
 
-/** A gateway before services that answer as they are told. */
-export async function startEdge() {
+/** A gateway before services that answer as they are told; `settings` is more of its environment. */
+export async function startEdge(settings: Record<string, string> = {}) {
   const [auth, catalog, orders, notifications] = await Promise.all([FakeService.start(), FakeService.start(), FakeService.start(), FakeService.start()]);
   const issuer = 'http://shop.example/oidc';
   const tokens = await fakeIssuer(issuer);
@@ -15,10 +15,12 @@ export async function startEdge() {
     CATALOG_URLS: catalog.url,
     ORDERS_URLS: orders.url,
     NOTIFICATIONS_URLS: notifications.url,
+    ...settings,
   });
   const services = { auth, catalog, orders, notifications };
   return {
     url: running.url,
+    routes: running.routes,
     services,
     token: tokens.token,
     async stop() {

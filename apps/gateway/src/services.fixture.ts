@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, request, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 
@@ -71,4 +71,17 @@ export async function fakeIssuer(issuer: string) {
         .setExpirationTime(lasts)
         .sign(privateKey),
   };
+}
+
+/** Sends a request for exactly this target: fetch would bring it into the one spelling that it likes. */
+export function byBytes(url: string, method: string, target: string, headers: Record<string, string> = {}): Promise<{ status: number; type: string; headers: IncomingHttpHeaders; body: string }> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve, reject) => {
+    const sent = request({ hostname, port, method, path: target, headers: { connection: 'close', ...headers } }, (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, type: answer.headers['content-type'] ?? '', headers: answer.headers, body: Buffer.concat(chunks).toString() }));
+    });
+    sent.on('error', reject).end();
+  });
 }

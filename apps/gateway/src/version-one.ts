@@ -1,5 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
+import { targetOf } from '@shop/platform';
 import type { FastifyInstance } from 'fastify';
 
 /** Since when version 1 should not be begun with, and from when on it may be gone: a year in between. */
@@ -19,8 +20,9 @@ export class VersionOne implements OnModuleInit {
 
   onModuleInit(): void {
     this.host.httpAdapter.getInstance<FastifyInstance>().addHook('onSend', (request, reply, _payload, done) => {
-      if (request.url.startsWith(prefix)) {
-        const successor = `</v2/${(request.url.split('?', 1)[0] ?? '').slice(prefix.length)}>; rel="successor-version"`;
+      const { path } = targetOf(request);
+      if (path.startsWith(prefix)) {
+        const successor = `</v2/${path.slice(prefix.length)}>; rel="successor-version"`;
         void reply.headers({ deprecation, sunset: goneFrom.toUTCString(), link: [reply.getHeader('link'), successor].filter(Boolean).join(', ') });
       }
       done();

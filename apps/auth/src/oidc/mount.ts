@@ -1,3 +1,4 @@
+import { targetOf, wholeOf } from '@shop/platform';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { keepExchanges } from './exchange.ts';
 import type { ProviderHost } from './provider-host.ts';
@@ -18,12 +19,13 @@ export async function mount(server: FastifyInstance, provider: ProviderHost, iss
     const handler = (request: FastifyRequest, reply: FastifyReply) => {
       const { raw } = request;
       // Parameters are kept while somebody signs in, and Postgres has no NUL.
-      if (raw.url?.includes('%00')) return reply.code(400).send({ error: 'invalid_request', error_description: 'NUL in a parameter' });
+      const whole = wholeOf(targetOf(request));
+      if (whole.includes('%00')) return reply.code(400).send({ error: 'invalid_request', error_description: 'NUL in a parameter' });
       reply.hijack();
       raw.headers['x-forwarded-host'] = host;
       raw.headers['x-forwarded-proto'] = protocol.slice(0, -1);
       // How Express and Connect say where something is mounted, which oidc-provider understands.
-      Object.assign(raw, { originalUrl: raw.url, url: raw.url?.slice(pathname.length) });
+      Object.assign(raw, { originalUrl: whole, url: whole.slice(pathname.length) });
       return provider.answer(raw, reply.raw);
     };
     corner.route({ method: ['GET', 'HEAD', 'POST', 'OPTIONS'], url: `${pathname}/*`, handler });

@@ -21,9 +21,9 @@ export class EdgeLimits implements OnModuleInit {
     limitRequests(this.host.httpAdapter.getInstance<FastifyInstance>(), {
       limiter: new SharedRateLimiter(this.redis, new LocalRateLimiter()),
       tokens: this.tokens,
-      quotasOf(method, path) {
-        const route = classOf(method, path);
-        return route && quotas[route];
+      quotasOf(method, route) {
+        const routeClass = classOf(method, route);
+        return routeClass && quotas[routeClass];
       },
     });
   }

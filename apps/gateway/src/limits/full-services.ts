@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { turnAway, type Upstream } from '@shop/platform';
+import { targetOf, turnAway, type Upstream } from '@shop/platform';
 import type { FastifyInstance } from 'fastify';
 import { Notifications, Orders } from '../upstreams.ts';
 
@@ -22,11 +22,11 @@ export class FullServices implements OnModuleInit {
 
   onModuleInit(): void {
     this.host.httpAdapter.getInstance<FastifyInstance>().addHook('onRequest', (request, reply, done) => {
-      if (this.resources.get(resourceOf(request.url))?.isFull) return turnAway(reply);
+      if (this.resources.get(resourceOf(targetOf(request).route))?.isFull) return turnAway(reply);
       done();
     });
   }
 }
 
-/** `orders` of `/v1/orders/7?a=b`. */
-const resourceOf = (url: string): string => /^\/v\d\/([a-z]+)/.exec(url)?.[1] ?? '';
+/** `orders` of `/v1/orders/:id`. */
+const resourceOf = (route = ''): string => /^\/v\d\/([a-z]+)/.exec(route)?.[1] ?? '';

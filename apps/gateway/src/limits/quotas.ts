@@ -52,12 +52,12 @@ function table(quota: (route: RouteClass, who: Who) => Omit<Quota, 'name'> | und
   return Object.fromEntries(classes.map((route) => [route, Object.fromEntries(of(route)) as Quotas])) as Table;
 }
 
-/** Which class a request is of; undefined for what is never limited. Paths of OpenID Connect are one wildcard route, so it goes by the path. */
-export function classOf(method: string, path: string): RouteClass | undefined {
-  if (path.startsWith('/health/')) return undefined;
-  if (path.startsWith('/graphql')) return 'graph';
+/** Which class a request is of, by its route; undefined for what is never limited. */
+export function classOf(method: string, route: string): RouteClass | undefined {
+  if (route.startsWith('/health/')) return undefined;
+  if (route === '/graphql') return 'graph';
   const isRead = method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
   if (isRead) return 'read';
-  if (path.startsWith('/oidc/token')) return 'token';
-  return path.startsWith('/oidc/') || path.endsWith('/accounts') ? 'sign-in' : 'write';
+  if (route.startsWith('/oidc/token')) return 'token';
+  return route.startsWith('/oidc/') || route.endsWith('/accounts') ? 'sign-in' : 'write';
 }

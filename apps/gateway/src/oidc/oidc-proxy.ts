@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { DomainError } from '@shop/kernel';
-import { currentTraceparent, HttpProblem, Instances, neverArrived, remainingBudget } from '@shop/platform';
+import { currentTraceparent, HttpProblem, Instances, neverArrived, remainingBudget, targetOf, unknownPath, wholeOf } from '@shop/platform';
 import { handleWhen, retry } from 'cockatiel';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errors, type Dispatcher } from 'undici';
@@ -16,6 +16,16 @@ const hopByHop = ['connection', 'keep-alive', 'proxy-authenticate', 'proxy-autho
 /** Said by us alone, whatever the client claims. */
 const forwarding = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port'];
 const ours = ['host', 'expect', 'traceparent', 'tracestate', 'x-request-budget-ms', ...forwarding];
+
+/** What has a class of limits of its own (quotas.ts) is a route of its own; the rest goes by one. */
+const oidcRoutes = [
+  { url: '/oidc/auth', method: ['GET', 'HEAD'] },
+  { url: '/oidc/token', method: ['POST'] },
+  { url: '/oidc/token/*', method: ['POST'] },
+  { url: '/oidc/*', method: ['GET', 'HEAD', 'POST'] },
+];
+/** The library behind takes capitals for small letters in the names of its endpoints, and would so answer at paths that are counted as others. */
+const plainEndpoint = /^\/oidc\/[a-z.-]+(?:\/|$)/;
 
 /**
  * Passes /oidc/* through to auth as it is: forms, cookies and redirects belong to the OpenID Connect library there. Bodies are streamed,
@@ -43,8 +53,8 @@ export class OidcProxy implements OnModuleInit, OnApplicationShutdown {
     void fastify.register((scope, _options, done) => {
       scope.removeAllContentTypeParsers();
       scope.addContentTypeParser('*', (_request, _body, parsed) => parsed(null));
-      // What OpenID Connect is spoken with; any other method is 405.
-      scope.route({ method: ['GET', 'HEAD', 'POST', 'OPTIONS'], url: '/oidc/*', handler: (request, reply) => this.pass(request, reply) });
+      // What OpenID Connect is spoken with; any other method is 405. OPTIONS is answered here (request-hooks.ts): which pages may call is ours to say.
+      for (const route of oidcRoutes) scope.route({ ...route, handler: (request, reply) => this.pass(request, reply) });
       done();
     });
   }
@@ -54,6 +64,7 @@ export class OidcProxy implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async pass(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    if (!plainEndpoint.test(targetOf(request).path)) throw unknownPath();
     const over = new AbortController();
     // Waiting for a connection counts, too: undici's own time-outs begin only when the request is sent.
     const late = setTimeout(() => over.abort(new errors.HeadersTimeoutError()), remainingBudget());
@@ -69,7 +80,7 @@ export class OidcProxy implements OnModuleInit, OnApplicationShutdown {
     return this.auth.use((pool) =>
       pool.request({
         method: request.method as Dispatcher.HttpMethod,
-        path: request.raw.url ?? '/',
+        path: wholeOf(targetOf(request)),
         headers: { ...endToEnd(request.headers, ours), ...this.forwarded(request), ...ourWork() },
         body: bodyOf(request),
         signal,

@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { MeasuredCache } from '@shop/platform';
+import { MeasuredCache, targetOf, wholeOf } from '@shop/platform';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isKnown } from '../answer.ts';
 import { responsePolicy } from './response-cache.ts';
@@ -90,7 +90,9 @@ function standingOf(repeat: Repeat): 'hit' | 'stale' | undefined {
   return undefined;
 }
 
-/** As it was asked, letter for letter: whoever spells it otherwise is understood by those behind. */
-function keyOf({ url, headers: { accept } }: FastifyRequest): string {
-  return accept === undefined ? url : `${url} ${accept}`;
+/** The path, however it was spelled, and the query letter for letter: whoever spells that otherwise is understood by those behind. */
+function keyOf(request: FastifyRequest): string {
+  const { accept } = request.headers;
+  const whole = wholeOf(targetOf(request));
+  return accept === undefined ? whole : `${whole} ${accept}`;
 }

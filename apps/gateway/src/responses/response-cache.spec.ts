@@ -31,7 +31,7 @@ async function get(path = '/v1/products/1', { gateway = 0, query = {}, headers =
   const sent: Record<string, string> = {};
   let status = 200;
   const reply = {
-    request: { url: path, method: 'GET', headers, principal },
+    request: { target: { route: '/v1/products', path: path.split('?', 1)[0], query: '' }, method: 'GET', headers, principal },
     header: (name: string, value: string) => ((sent[name] = value), reply),
     headers: (all: Record<string, string>) => (Object.assign(sent, all), reply),
     status: (code: number) => ((status = code), reply),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '@shop/kernel';
-import { Cache, CacheStore, leastFreshMs, UpstreamProblem, type CachePolicy, type Reading, type UpstreamResponse } from '@shop/platform';
+import { Cache, CacheStore, leastFreshMs, targetOf, UpstreamProblem, type CachePolicy, type Reading, type UpstreamResponse } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
 import { answer } from '../answer.ts';
 
@@ -81,9 +81,8 @@ export class ResponseCache {
 
 /** Path, with the version of the API in it, the whole query, and the one media type there is to be accepted. */
 function keyOf({ request }: FastifyReply, wanted: object): string {
-  const path = request.url.split('?', 1)[0] ?? '';
   const query = Object.entries(wanted).filter(([, value]) => value !== undefined).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `${path} ${JSON.stringify(query)} application/json`;
+  return `${targetOf(request).path} ${JSON.stringify(query)} application/json`;
 }
 
 /** Undefined where there is nothing. */

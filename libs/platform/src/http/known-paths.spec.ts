@@ -16,6 +16,8 @@ it.each([
   ['/orders/recent', ['DELETE', 'GET']],
   ['/oidc/token/introspection', ['GET', 'POST']],
   ['/openapi.json', ['GET']],
+  ['/oidc//token', []],
+  ['/oidc/token/', []],
   ['/openapixjson', []],
   ['/orders/7/nothing', []],
   ['/', []],

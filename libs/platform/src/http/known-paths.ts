@@ -29,6 +29,6 @@ export class KnownPaths {
 }
 
 function patternOf(url: string): RegExp {
-  const source = url.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/:[^/]+/g, '[^/]+').replaceAll('*', '.*');
+  const source = url.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/:[^/]+/g, '[^/]+').replaceAll('*', '[^/]+(?:/[^/]+)*');
   return new RegExp(`^${source}$`);
 }

@@ -4,6 +4,7 @@ import { Logger } from '../service/logger.ts';
 import { currentTraceId } from '../telemetry/tracing.ts';
 import { problemOf, whyOf } from './problem-of.ts';
 import { contextOf } from './request-hooks.ts';
+import { targetOf } from './request-target.ts';
 
 /** Answers every failure of a service, Fastify's own included, as problem+json. */
 @Catch()
@@ -18,7 +19,7 @@ export class ProblemFilter implements ExceptionFilter {
     const reply = http.getResponse<FastifyReply>();
     // From the request, not from the ambient context: a body that cannot be parsed fails outside of it.
     const traceId = currentTraceId(contextOf(request));
-    const { problem, headers } = problemOf(error, { instance: request.url?.split('?', 1)[0], traceId });
+    const { problem, headers } = problemOf(error, { instance: targetOf(request).path, traceId });
     if (problem.code === 'internal-error') this.logger.error({ err: error, traceId }, 'request failed: a bug');
     // No bug: no stack, which costs more than the answer, and is asked for most where there is least time. It stands in the request's own line.
     else if (problem.status >= 500 && request.work) request.work.failure = { code: problem.code, why: whyOf(error) };

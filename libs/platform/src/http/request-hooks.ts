@@ -10,6 +10,7 @@ import { HttpProblem } from './http-problem.ts';
 import { KnownPaths } from './known-paths.ts';
 import { languageRefusal } from './media-types.ts';
 import { typeOf } from './problem-of.ts';
+import { targetOf, type RequestTarget } from './request-target.ts';
 import { secureHeaders } from './secure-headers.ts';
 
 declare module 'fastify' {
@@ -43,18 +44,20 @@ export function turnAway(reply: FastifyReply): void {
 export function addRequestHooks(fastify: FastifyInstance, options: HookOptions): KnownPaths {
   const paths = new KnownPaths();
   const finish = finisher(options.logger);
+  fastify.decorateRequest('target', undefined);
   fastify.decorateRequest('work', undefined);
   fastify.decorateRequest('principal', undefined);
   fastify.addHook('onRoute', ({ url, method }) => paths.add(url, [method].flat()));
 
   fastify.addHook('onRequest', (request, reply, done) => {
+    const target = targetOf(request);
     if (options.public) reply.headers(secureHeaders);
-    if (!request.url.startsWith('/health/') && options.overloaded() !== undefined) return turnAway(reply);
+    if (!isHealth(target.route) && options.overloaded() !== undefined) return turnAway(reply);
     const budget = options.public ? options.budget : grantedBudget(request.headers[budgetHeader], options.budget);
     begin(request, budget);
-    if (options.cors.answered(request, reply, () => paths.methodsOf(pathOf(request)))) return;
-    if (request.is404 && toldMethods(request, reply, paths)) return;
-    if (request.is404) return done(refusal(request, paths));
+    if (options.cors.answered(request, reply, () => paths.methodsOf(target.path))) return;
+    if (target.route === undefined && toldMethods(request, reply, paths)) return;
+    if (target.route === undefined) return done(refusal(target, paths));
     const malformed = malformation(request);
     if (malformed) return done(malformed);
     if (budget <= 0) return done(new HttpProblem(503, 'deadline-exceeded', 'The caller has no time left to wait.'));
@@ -102,8 +105,10 @@ function grantedBudget(header: string | string[] | undefined, most: number): num
 const LONGEST_URL = 8_192;
 
 /** What HTTP has to say of a request whatever its route; Node would say it too, in another shape. */
-function malformation({ url, headers, raw }: FastifyRequest): HttpProblem | undefined {
-  if (url.length > LONGEST_URL) return new HttpProblem(414, 'url-too-long', `A URL here has ${LONGEST_URL} characters at most.`);
+function malformation(request: FastifyRequest): HttpProblem | undefined {
+  const { headers, raw } = request;
+  const { path, query } = targetOf(request);
+  if (path.length + query.length >= LONGEST_URL) return new HttpProblem(414, 'url-too-long', `A URL here has ${LONGEST_URL} characters at most.`);
   if (headers.host === undefined && raw.httpVersion === '1.1') return new HttpProblem(400, 'host-missing', 'HTTP/1.1 wants a Host header.');
   return undefined;
 }
@@ -111,20 +116,24 @@ function malformation({ url, headers, raw }: FastifyRequest): HttpProblem | unde
 /** OPTIONS (RFC 9110, 9.3.7): what may be done at this path, or, by `*`, here at all. */
 function toldMethods(request: FastifyRequest, reply: FastifyReply, paths: KnownPaths): boolean {
   if (request.method !== 'OPTIONS') return false;
-  const methods = request.url === '*' ? ['GET', 'HEAD', 'PATCH', 'POST'] : paths.methodsOf(pathOf(request));
+  const { path } = targetOf(request);
+  const methods = path === '*' ? ['GET', 'HEAD', 'PATCH', 'POST'] : paths.methodsOf(path);
   if (methods.length === 0) return false;
   void reply.code(204).header('allow', [...methods, 'OPTIONS'].sort().join(', ')).send();
   return true;
 }
 
-function refusal(request: FastifyRequest, paths: KnownPaths): HttpProblem {
-  const methods = paths.methodsOf(pathOf(request));
-  if (methods.length === 0) return new HttpProblem(404, 'unknown-path', 'There is nothing at this path.');
+/** 404: nothing is there, whatever the method. */
+export const unknownPath = (): HttpProblem => new HttpProblem(404, 'unknown-path', 'There is nothing at this path.');
+
+function refusal({ path }: RequestTarget, paths: KnownPaths): HttpProblem {
+  const methods = paths.methodsOf(path);
+  if (methods.length === 0) return unknownPath();
   const allow = methods.join(', ');
   return new HttpProblem(405, 'method-not-allowed', `This path takes ${allow}.`, { headers: { allow } });
 }
 
-const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '/';
+const isHealth = (route: string | undefined): boolean => route !== undefined && route.startsWith('/health/');
 
 /** Ends a request once: its span, its one log line, and its place among the rates, errors and durations of its route. */
 function finisher(logger: Logger): (request: FastifyRequest, status: number) => void {
@@ -143,7 +152,7 @@ function finisher(logger: Logger): (request: FastifyRequest, status: number) => 
     if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
     span.end();
     request.work = undefined;
-    if (route.startsWith('/health/')) return;
+    if (isHealth(route)) return;
     const ms = performance.now() - startedAt;
     durations.record(ms / 1e3, attributes);
     context.with(within, () => logger.request({ method, route, status, ms: Math.round(ms * 10) / 10, traceId: span.spanContext().traceId, ...failure }));
@@ -152,5 +161,5 @@ function finisher(logger: Logger): (request: FastifyRequest, status: number) => 
 
 /** The pattern, never the path: a path may name a person, and a dashboard wants one line per route. */
 function routeOf(request: FastifyRequest): string {
-  return request.routeOptions.url ?? 'unknown';
+  return targetOf(request).route ?? 'unknown';
 }

@@ -1,4 +1,4 @@
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyBodyParser, FastifyReply, FastifyRequest } from 'fastify';
 import type { ServerSettings } from '../config/settings.ts';
@@ -10,6 +10,19 @@ import { problemOf } from './problem-of.ts';
 
 const bodyLimit = 64 * 1024;
 
+/**
+ * Whether a request asks to go on as a WebSocket (RFC 6455 §4.1). A client that would rather go on in anything else, as Java's and curl's do in HTTP/2 (`h2c`),
+ * gets its answer in HTTP/1.1: an upgrade is an offer, which who does not know it ignores (RFC 9110 §7.8).
+ */
+export function asksForSocket({ method, httpVersion, headers: { upgrade } }: IncomingMessage): boolean {
+  return method === 'GET' && httpVersion === '1.1' && upgrade?.toLowerCase() === 'websocket';
+}
+
+/** Asked by Node of every request with an Upgrade; without it, where anybody listens for upgrades, all of them would be taken out of HTTP. */
+function shouldUpgradeCallback(this: Server, request: IncomingMessage): boolean {
+  return asksForSocket(request) && this.listenerCount('upgrade') > 0;
+}
+
 /** Fastify with every default that waits for ever or takes without bound set to something a stranger cannot abuse. */
 export function createAdapter(settings: ServerSettings): FastifyAdapter {
   const adapter = new FastifyAdapter({
@@ -17,7 +30,7 @@ export function createAdapter(settings: ServerSettings): FastifyAdapter {
     trustProxy: settings.TRUST_PROXY.length > 0 ? settings.TRUST_PROXY : false,
     // A whole request, headers and body, has to arrive in this time; Node looks every second.
     requestTimeout: 10_000,
-    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16 * 1024, requireHostHeader: false },
+    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16 * 1024, requireHostHeader: false, shouldUpgradeCallback },
     // A socket on which nothing moves; long enough for a slow answer or a heartbeat.
     connectionTimeout: 60_000,
     // Longer than our own clients keep an idle connection, so that they are the ones who close it.

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { TokenVerifier } from '../auth/token-verifier.ts';
 import type { Principal } from '../auth/principal.ts';
 import { HttpProblem } from '../http/http-problem.ts';
+import { targetOf } from '../http/request-target.ts';
 import { holderOf } from './address.ts';
 import type { Claim, Quota, Standing, Verdict } from './quota.ts';
 import type { RateLimiter } from './rate-limiter.ts';
@@ -12,8 +13,8 @@ export type Quotas = Partial<Readonly<Record<'user' | 'client' | 'address', Quot
 export interface LimitOptions {
   readonly limiter: RateLimiter;
   readonly tokens: Pick<TokenVerifier, 'known' | 'verify'>;
-  /** The quotas of a request, by its method and path; undefined where it is not limited. */
-  readonly quotasOf: (method: string, path: string) => Quotas | undefined;
+  /** The quotas of a request, by its method and its route, as `/orders/:id`; undefined where it is not limited. */
+  readonly quotasOf: (method: string, route: string) => Quotas | undefined;
 }
 
 /**
@@ -23,7 +24,8 @@ export interface LimitOptions {
  */
 export function limitRequests(fastify: FastifyInstance, { limiter, tokens, quotasOf }: LimitOptions): void {
   fastify.addHook('onRequest', async (request, reply) => {
-    const quotas = quotasOf(request.method, request.url.split('?', 1)[0] ?? '/');
+    const { route } = targetOf(request);
+    const quotas = route === undefined ? undefined : quotasOf(request.method, route);
     if (!quotas) return;
     const token = bearer(request);
     const known = token === undefined ? undefined : tokens.known(token);

@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
+import { connect } from 'node:net';
 import type { OrderStateView } from '@shop/contracts';
 import { createClient, type Client } from 'graphql-ws';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -146,8 +147,25 @@ describe('a socket', () => {
     await states.next().catch(() => undefined);
   });
 
-  it('is opened at /graphql only', async () => {
-    expect(await opened(graph.url.replace('/graphql', '/'))).toBe(404);
+  it('is opened at /graphql only, however that is spelled; elsewhere the request is answered without it', async () => {
+    const at = (path: string) => opened(graph.url.replace('/graphql', path));
+    expect([await at('/'), await at('/nothing'), await at('/%67raphql'), await at('/graphql/')]).toEqual([200, 404, 101, 404]);
+  });
+
+  it.each<[string, string, string[], string]>([
+    ['h2c', 'GET /health/ready', [], '200'],
+    ['h2c', 'GET /v2/openapi.json', [], '200'],
+    ['h2c', 'GET /graphql?query={__typename}', ['GraphQL-Preflight: 1'], '200'],
+    ['h2c', 'POST /graphql', ['Content-Type: application/json', 'Content-Length: 26', '', '{"query":"{ __typename }"}'], '200'],
+    ['websocket, h2c', 'GET /graphql?query={__typename}', ['GraphQL-Preflight: 1'], '200'],
+    ['websocket', 'POST /graphql', ['Content-Type: application/json', 'Content-Length: 26', '', '{"query":"{ __typename }"}'], '200'],
+    ['h2c', 'GET /nothing', [], '404'],
+  ])('is no other protocol: Upgrade: %s is ignored, and %s answered', async (protocol, start, more, status) => {
+    const head = [`${start} HTTP/1.1`, 'Host: localhost', 'Connection: Upgrade, HTTP2-Settings, close', `Upgrade: ${protocol}`, 'HTTP2-Settings: AAMAAABk'];
+    const text = [...head, ...(more.includes('') ? more : [...more, '', ''])].join('\r\n');
+    const socket = connect(Number(new URL(graph.url).port), '127.0.0.1', () => socket.write(text));
+    const answer = (await socket.setEncoding('utf8').toArray()).join('');
+    expect([answer.slice(9, 12), answer.split('\r\n\r\n')[1]]).toEqual([status, expect.stringMatching(/^\S/)]);
   });
 
   it('is opened for pages of our own site and of those that may call us, not of others', async () => {

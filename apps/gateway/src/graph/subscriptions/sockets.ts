@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { Health, HttpProblem, Logger } from '@shop/platform';
+import { asksForSocket, Health, HttpProblem, Logger, targetOf } from '@shop/platform';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { handleProtocols, type Server as Protocol } from 'graphql-ws';
 import { WebSocketServer, type WebSocket } from 'ws';
@@ -43,9 +43,11 @@ export class Sockets implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
 
   /** Behind every hook that begins a request: by then it was counted, and not turned away. */
   onModuleInit(): void {
-    this.fastify.addHook('preParsing', ({ raw }, reply, _payload, done) => {
+    this.fastify.addHook('preParsing', (request, reply, _payload, done) => {
+      const { raw } = request;
       const head = this.upgrades.get(raw);
-      if (!head) return done();
+      // Elsewhere nothing is there to go on in another protocol: the request is answered without it (RFC 9110 §7.8).
+      if (!head || targetOf(request).route !== '/graphql') return done();
       if (!this.isWelcome(raw)) return done(new HttpProblem(403, 'origin-not-allowed', 'Pages of this site may not open a socket here.'));
       if (this.health.draining || this.server.clients.size >= MOST_SOCKETS) return done(new HttpProblem(503, 'unavailable', 'There is no room for another socket here. Try again.'));
       this.open(raw, reply, head);
@@ -82,8 +84,7 @@ export class Sockets implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
     response.shouldKeepAlive = false;
     response.assignSocket(socket);
     response.once('finish', () => socket.end());
-    if (request.method === 'GET' && request.url?.split('?', 1)[0] === '/graphql') this.upgrades.set(request, head);
-    else return void response.writeHead(404, { 'content-length': 0 }).end();
+    if (asksForSocket(request)) this.upgrades.set(request, head);
     this.fastify.routing(request, response);
   }
 

@@ -1,0 +1,28 @@
+import type { Patch } from './patches.ts';
+
+const invariant = 'security';
+const spellings = { invariant, file: 'libs/platform/src/http/request-target.ts', caughtBy: 'apps/gateway/src/spellings.spec.ts' } as const;
+
+/** The door of the shop, made wrong in one place. */
+export const edgePatches: readonly Patch[] = [
+  {
+    name: 'a path is judged as it was spelled',
+    ...spellings,
+    find: "const path = route === undefined ? spelledOut(url.slice(0, end)) : filled(route, request.params as Record<string, string>);",
+    replace: 'const path = url.slice(0, end);',
+  },
+  {
+    name: 'an empty segment of a path stands for a parameter',
+    ...spellings,
+    find: "(path !== '/' && ambiguousSegment.test(path))",
+    replace: 'false',
+  },
+  {
+    name: 'every Upgrade is taken for a websocket',
+    invariant,
+    file: 'libs/platform/src/http/server.ts',
+    caughtBy: 'apps/gateway/src/graph/subscriptions/sockets.spec.ts',
+    find: "return method === 'GET' && httpVersion === '1.1' && upgrade?.toLowerCase() === 'websocket';",
+    replace: 'return true;',
+  },
+];
