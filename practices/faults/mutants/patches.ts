@@ -1,4 +1,5 @@
 import type { Invariant } from '../../checker/evidence.ts';
+import { edgePatches } from './edge-patches.ts';
 import { identityPatches } from './identity.ts';
 import { storePatches } from './stores.ts';
 
@@ -218,4 +219,5 @@ export const patches: readonly Patch[] = [
     find: 'this.#work.delete(work);',
     replace: '',
   },
+  ...edgePatches,
 ];
