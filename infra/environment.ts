@@ -2,6 +2,9 @@ import { fileURLToPath } from 'node:url';
 import type { BusEnvironment } from './bus.ts';
 import { freePorts } from './ports.ts';
 import type { DatabaseName, DatabaseUrls } from './databases.ts';
+import { ownEnvironment } from './shell-environment.mjs';
+
+export { ownEnvironment } from './shell-environment.mjs';
 
 /** Every service with the port of its first instance; instance n listens 100 · (n − 1) above it. */
 export const services = { gateway: 3000, auth: 3001, catalog: 3002, orders: 3003, payments: 3004, notifications: 3005 } as const;
@@ -71,8 +74,7 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
     PORT: String(ports[service][instance - 1]),
     HOST: '127.0.0.1',
     INSTANCE: String(instance),
-    LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'info',
-    ...given('RATE_LIMITS', 'SHED_LOOP_DELAY_MS', 'MAX_CONNECTIONS'),
+    ...given('LOG_LEVEL', 'RATE_LIMITS', 'SHED_LOOP_DELAY_MS', 'MAX_CONNECTIONS'),
     ISSUER: `${urlOf(ports.gateway[0]!)}/oidc`,
     JWKS_URL: ports.auth.map((port) => `${urlOf(port)}/oidc/jwks`).join(','),
     ...telemetryOf(service, instance, topology),
@@ -94,10 +96,7 @@ function telemetryOf(service: ServiceName, instance: number, { traces, metrics }
 }
 
 /** What a process needs of the machine, and where whoever starts it wants its telemetry; everything else it is told explicitly. */
-export function inherited(): Record<string, string> {
-  const wanted = ['PATH', 'HOME', 'TMPDIR', 'TZ', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS'];
-  return Object.fromEntries(Object.entries(process.env).flatMap(([name, value]) => (value !== undefined && (wanted.includes(name) || name.startsWith('OTEL_')) ? [[name, value]] : [])));
-}
+export const inherited = (): Record<string, string> => ({ ...ownEnvironment(), ...given(...Object.keys(process.env).filter((name) => name.startsWith('OTEL_'))) });
 
 export interface PortOptions {
   /** 'fixed': the ports people know, where they are free; 'free': any. */

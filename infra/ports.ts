@@ -23,6 +23,9 @@ export async function freePorts(wishes: number[]): Promise<number[]> {
   }
 }
 
+/** The host of a URL as a socket takes it: an IPv6 address stands in brackets there. */
+export const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, '');
+
 /** Whether nobody listens there. */
 export async function isFree(port: number): Promise<boolean> {
   return (await freePorts([port]))[0] === port;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive, startOf } from './process-lock.mjs';
+import { ownEnvironment } from './shell-environment.mjs';
 
 /** What to run. The first to write to a log begins it anew; the others of the same launcher go on in it. */
 export interface Command {
@@ -12,6 +13,7 @@ export interface Command {
   args: string[];
   log: string;
   cwd: string;
+  /** What a server needs of the machine, and nothing of the person's shell, unless said. */
   env?: NodeJS.ProcessEnv;
   /** Run as another user (only root can). */
   user?: { uid: number; gid: number } | undefined;
@@ -98,7 +100,7 @@ export class Processes {
     try {
       const { ours, command, args, signal = 'SIGTERM' } = what;
       const stdio: SpawnOptions['stdio'] = ours ? ['ignore', log, log, 'ipc'] : ['pipe', log, log, 'pipe'];
-      const options: SpawnOptions = { cwd: what.cwd, env: what.env ?? process.env, detached: true, stdio, ...what.user };
+      const options: SpawnOptions = { cwd: what.cwd, env: what.env ?? ownEnvironment(), detached: true, stdio, ...what.user };
       const child = ours
         ? spawn(command, args, options)
         : spawn('/bin/sh', ['-c', leash, 'leash', signal.slice(3), command, ...args], options);

@@ -8,6 +8,7 @@ import { untilZipkin } from './servers/zipkin.ts';
 import { startShop, type Shop } from './shop.ts';
 import { defaultState, holderOfState, Obstacle, openState, type State } from './state.ts';
 import { Steps } from './steps.ts';
+import { checkSettings } from './user-settings.ts';
 
 const usage = `npm start -- [--once] [--lite] [--instances <n>] [--no-order] [--no-traces]
 
@@ -19,6 +20,9 @@ six services, a simulated payment provider and a mail catcher; beside them Zipki
   --instances <n>  so many of every service (also INSTANCES=n)
   --no-order       place no order at the end
   --no-traces      without Zipkin, which keeps and shows traces (also when OTEL_TRACES_EXPORTER says where they go)
+
+  LOG_LEVEL, OTEL_…, RATE_LIMITS, SHED_LOOP_DELAY_MS, MAX_CONNECTIONS, OUTBOX_DRIVER in the environment: the same for every service. Nothing else of
+  the shell reaches servers and services: no PG…, no proxy, no options of Node or Java.
 
   BUS=rabbitmq, BUS=sqs in the environment: with another broker in the place of Kafka (docs/brokers.md); KAFKA_CLIENT=kafkajs: with its other client
 `;
@@ -38,7 +42,7 @@ function parse(args: string[]): Options | undefined {
   if (values.help) return undefined;
   const count = Number(values.instances);
   if (!Number.isInteger(count) || count < 1 || count > 9) throw new Obstacle(`--instances is a number from 1 to 9, not "${values.instances}".`);
-  return { once: values.once, lite: values.lite, instances: count, order: !values['no-order'], traces: !values['no-traces'] && process.env['OTEL_TRACES_EXPORTER'] === undefined };
+  return { once: values.once, lite: values.lite, instances: count, order: !values['no-order'], traces: !values['no-traces'] };
 }
 
 /** `npm start`. Whatever ends it, everything it started is stopped first. Returns the exit code. */
@@ -48,6 +52,7 @@ export async function startCommand(args: string[]): Promise<number> {
   const holder = holderOfState(defaultState);
   if (holder) throw new Obstacle(`The shop runs here already, since ${holder.since} (process ${holder.pid})${whereItListens()}. "npm stop" ends it.`);
   const steps = new Steps();
+  await checkSettings(steps.say);
   const interruption = whenInterrupted();
   const state = await openState(defaultState, steps.say);
   try {
@@ -66,7 +71,7 @@ export async function startCommand(args: string[]): Promise<number> {
 async function run(state: State, options: Options, steps: Steps): Promise<number> {
   const broker = await brokerFor(options.lite, steps);
   const lite = broker === undefined;
-  const need: ServerName[] = lite ? ['postgres'] : ['postgres', broker, 'redis', ...(options.traces ? (['zipkin'] as const) : [])];
+  const need: ServerName[] = lite ? ['postgres'] : ['postgres', broker, 'redis', ...(options.traces && process.env['OTEL_TRACES_EXPORTER'] === undefined ? (['zipkin'] as const) : [])];
   const servers = await findServers(state, { need, say: steps.say, ports: 'fixed' });
   showServers(servers, steps);
   const instances = lite ? 1 : options.instances;

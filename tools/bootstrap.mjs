@@ -5,6 +5,7 @@ import { delimiter, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { takeLock } from '../infra/process-lock.mjs';
+import { endWithReader, tidyThisProcess } from '../infra/shell-environment.mjs';
 import { at, current, install, Obstacle, readOr, root, run, showing, stamp } from './install.mjs';
 
 const scripts = {
@@ -26,6 +27,8 @@ const infraCommands = ['start', 'stop', 'reset', 'doctor', 'order', 'login', 'tr
  * @param {string[]} args the command and its arguments
  */
 export async function go([command = '', ...args]) {
+  tidyThisProcess();
+  endWithReader();
   const script = scripts[command] ?? (infraCommands.includes(command) ? 'infra/cli.ts' : undefined);
   const rest = scripts[command] ? args : [command, ...args];
   if (!script) return fail(new Obstacle(`There is no command "${command}": ${[...infraCommands, ...Object.keys(scripts)].join(', ')}.`));
@@ -34,7 +37,7 @@ export async function go([command = '', ...args]) {
     const node = node24();
     await prepare(node);
     process.env.PATH = dirname(node) + delimiter + process.env.PATH;
-    if (node !== process.execPath) return await runUnder(node, script, rest);
+    if (node !== process.execPath) return await runUnder(node, [command, ...args]);
     stopPassing();
     process.argv.splice(1, process.argv.length, at(script), ...rest);
     await import('./ts.mjs');
@@ -117,9 +120,9 @@ async function generate(node, { schema, hash, mark }, wanted) {
   writeFileSync(mark, `${hash} ${wanted}`);
 }
 
-/** The child has a channel to us, so that it notices when we are killed. */
-function runUnder(node, script, args) {
-  const child = spawn(node, ['--import', './tools/ts.mjs', script, ...args], { cwd: root, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+/** The same once more, under the other Node. The child has a channel to us, so that it notices when we are killed. */
+function runUnder(node, args) {
+  const child = spawn(node, [at('tools/run.mjs'), ...args], { cwd: root, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
   Object.assign(current, { child, patience: Infinity });
   return new Promise((_, reject) => {
     child.once('error', (error) => reject(new Obstacle(`Node 24 does not run here (${error.message}). Install Node 24 yourself and start again.`)));

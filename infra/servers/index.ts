@@ -6,6 +6,7 @@ import { answers, nativePostgres } from './postgres.ts';
 import { nativeRabbitmq, rabbitmqAnswers, rabbitmqObstacle } from './rabbitmq.ts';
 import { nativeRedis, redisAnswers } from './redis.ts';
 import { nativeSqs, sqsAnswers, sqsObstacle } from './sqs.ts';
+import { checkSettings } from '../user-settings.ts';
 import { nativeZipkin, zipkinAnswers } from './zipkin.ts';
 
 export { breakable, type Breakable } from './accident.ts';
@@ -28,6 +29,8 @@ export type How = 'environment' | 'docker' | 'native' | 'none';
 /** One way to come by one server: start() brings it up and gives its address. */
 export interface Source {
   how: How;
+  /** Why it can bring up none here, with the next step: asked before any server is started. */
+  obstacle?(): string | undefined;
   start(): Promise<string | undefined>;
 }
 
@@ -75,6 +78,7 @@ export interface ServerOptions {
  * this process dies in any way.
  */
 export async function startServers({ state: folder, prepare, ...options }: ServerOptions & { state: string; prepare?: (state: State) => void }): Promise<Servers> {
+  await checkSettings(options.say);
   const state = await openState(folder, options.say);
   try {
     prepare?.(state);
@@ -107,6 +111,8 @@ export async function findServers(state: State, { need, say, mode = 'compose', p
   };
   const names = Object.keys(variables) as ServerName[];
   const sources = Object.fromEntries(names.map((name) => [name, source(name)])) as Record<ServerName, Source>;
+  const obstacle = names.map((name) => sources[name].obstacle?.()).find((each) => each !== undefined);
+  if (obstacle !== undefined) throw new Obstacle(obstacle);
   const how = Object.fromEntries(names.map((name) => [name, sources[name].how])) as Record<ServerName, How>;
   const url = (name: ServerName) =>
     sources[name].start().then((url) => {
@@ -154,9 +160,12 @@ function fromEnvironment(name: ServerName, url: string): Source {
   return {
     how: 'environment',
     async start() {
-      await ask(url).catch((error: Error) => {
-        throw new Obstacle(`${variables[name]} is set, but no ${name} answers there: ${error.message}`);
-      });
+      try {
+        await ask(url);
+      } catch (error) {
+        const { code, message } = error as NodeJS.ErrnoException;
+        throw new Obstacle(`${variables[name]} is set, but no ${name} answers there: ${message || code}`);
+      }
       return url;
     },
   };

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { cached, isCached, onPath } from '../cache.ts';
+import { ownEnvironment } from '../shell-environment.mjs';
 import type { State } from '../state.ts';
 import { run } from './start.ts';
 
@@ -31,7 +32,7 @@ export function jarsObstacle({ what, folder, variable }: { what: string; folder:
 /** The major version of the Java on the PATH; 0 where there is none, or only what macOS puts in its place. */
 function javaVersion(): number {
   if (!onPath('java')) return 0;
-  const { status, stderr } = spawnSync('java', ['-version'], { encoding: 'utf8', timeout: 10_000 });
+  const { status, stderr } = spawnSync('java', ['-version'], { encoding: 'utf8', timeout: 10_000, env: ownEnvironment() });
   // Up to 8 it says 1.8.
   return status === 0 ? Number(/ version "(?:1\.)?(\d+)/.exec(stderr)?.[1] ?? 0) : 0;
 }
@@ -47,7 +48,7 @@ export function fetchJars(state: State, { folder, pom, what, say }: Jars): Promi
       log: join(state.folder, 'logs/maven.log'),
       cwd: state.folder,
       // Java asks the system for the home folder, which may know none (a container with a user of its own).
-      env: { ...process.env, MAVEN_OPTS: `${process.env['MAVEN_OPTS'] ?? ''} -Duser.home=${homedir()}` },
+      env: { ...process.env, JDK_JAVA_OPTIONS: `${process.env['JDK_JAVA_OPTIONS'] ?? ''} -Duser.home="${homedir()}"` },
     });
   });
 }

@@ -20,7 +20,7 @@ const jvmFlags = ['-Xms256m', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtL
 export const kafkaObstacle = (): string | undefined => jarsObstacle({ what: 'Kafka', folder: `kafka-${version}`, variable: 'KAFKA_BROKERS' });
 
 /** One broker that is its own controller (KRaft), on loopback. Topics are made by the launcher, never by a typing error. */
-export function properties(home: string, port: number, controllerPort: number): string {
+export function properties(port: number, controllerPort: number): string {
   const one = { 'replication.factor': 1, 'min.isr': 1, 'num.partitions': 4 };
   const values: Record<string, string | number | boolean> = {
     'process.roles': 'broker,controller',
@@ -30,7 +30,8 @@ export function properties(home: string, port: number, controllerPort: number): 
     'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
-    'log.dirs': join(home, 'data'),
+    // A list: a comma in the path of a clone would begin another folder, and a backslash escapes. From where the broker runs, in its own folder.
+    'log.dirs': 'data',
     'auto.create.topics.enable': false,
     'offsets.topic.replication.factor': 1,
     'offsets.topic.num.partitions': 4,
@@ -89,9 +90,8 @@ interface Broker {
 async function boot(state: State, { jars, home, wishedPort, flags, name = 'kafka' }: Broker) {
   const log = join(state.folder, `logs/${name}.log`);
   const [port, controllerPort] = (await freePorts([wishedPort, 0])) as [number, number];
-  const config = join(home, 'server.properties');
   mkdirSync(home, { recursive: true, mode: 0o700 });
-  writeFileSync(config, properties(home, port, controllerPort));
+  writeFileSync(join(home, 'server.properties'), properties(port, controllerPort));
   const java = (flags: string[], main: string, ...args: string[]) => {
     return { command: onPath('java')!, args: [...jvmFlags, ...flags, '-cp', classPath(jars), main, ...args], log, cwd: home };
   };
@@ -99,9 +99,9 @@ async function boot(state: State, { jars, home, wishedPort, flags, name = 'kafka
     rmSync(join(home, 'data'), { recursive: true, force: true });
     // One id in 64 would begin with a dash, which the tool takes for an option.
     const cluster = randomBytes(16).toString('base64url').replace(/^-/, '_');
-    await run(state, { name: `${name}-format`, ...java([], 'kafka.tools.StorageTool', 'format', '-t', cluster, '-c', config) });
+    await run(state, { name: `${name}-format`, ...java([], 'kafka.tools.StorageTool', 'format', '-t', cluster, '-c', 'server.properties') });
   }
-  return { port, log, server: await state.processes.start({ name, ...java(flags, 'kafka.Kafka', config) }) };
+  return { port, log, server: await state.processes.start({ name, ...java(flags, 'kafka.Kafka', 'server.properties') }) };
 }
 
 /**

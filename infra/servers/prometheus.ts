@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
@@ -27,12 +27,13 @@ export const hasPrometheus = (): boolean => onPath('prometheus') !== undefined;
 export async function startPrometheus(state: State, targets: Readonly<Record<string, readonly string[]>>): Promise<string> {
   const home = join(state.folder, 'prometheus');
   mkdirSync(home, { recursive: true, mode: 0o700 });
-  const config = join(home, 'prometheus.yml');
-  writeFileSync(config, stringify(configuration(targets)));
+  // Rules are named by a pattern, which the path of a clone might be taken for: a copy lies beside its settings.
+  copyFileSync(rules, join(home, 'rules.yml'));
+  writeFileSync(join(home, 'prometheus.yml'), stringify(configuration(targets)));
   const [port] = (await freePorts([PORT])) as [number];
   const url = `http://127.0.0.1:${port}`;
   const log = join(state.folder, 'logs/prometheus.log');
-  const args = [`--config.file=${config}`, `--storage.tsdb.path=${join(home, 'data')}`, '--storage.tsdb.retention.time=1d', `--web.listen-address=127.0.0.1:${port}`, '--log.level=warn'];
+  const args = ['--config.file=prometheus.yml', '--storage.tsdb.path=data', '--storage.tsdb.retention.time=1d', `--web.listen-address=127.0.0.1:${port}`, '--log.level=warn'];
   const server = await state.processes.start({ name: 'prometheus', command: onPath('prometheus')!, args, log, cwd: home });
   await untilReady(server, () => prometheusAnswers(url), log);
   return url;
@@ -42,7 +43,7 @@ export async function startPrometheus(state: State, targets: Readonly<Record<str
 function configuration(targets: Readonly<Record<string, readonly string[]>>): object {
   return {
     global: { scrape_interval: '2s', evaluation_interval: '5s' },
-    rule_files: [rules],
+    rule_files: ['rules.yml'],
     scrape_configs: Object.entries(targets).map(([job_name, addresses]) => ({ job_name, static_configs: [{ targets: addresses }] })),
   };
 }

@@ -2,7 +2,7 @@ import { chmodSync, readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { cached, isCached, onPath } from '../cache.ts';
-import { freePorts } from '../ports.ts';
+import { freePorts, hostOf } from '../ports.ts';
 import type { State } from '../state.ts';
 import { fromDebian } from './debian.ts';
 import type { Source } from './index.ts';
@@ -54,9 +54,9 @@ async function boot(state: State, binary: Binary, wishedPort: number): Promise<s
 
 /** Resolves when it answers PING. */
 export function redisAnswers(url: string): Promise<void> {
-  const { hostname, port } = new URL(url);
+  const at = new URL(url);
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: hostname, port: Number(port || 6379) }, () => socket.write('PING\r\n'));
+    const socket = connect({ host: hostOf(at), port: Number(at.port || 6379) }, () => socket.write('PING\r\n'));
     socket.setTimeout(2_000, () => socket.destroy(new Error('no answer within 2 s')));
     socket.once('error', reject);
     // Any reply will do: a server that wants a password says so, and its clients have it in their URL.
@@ -98,4 +98,4 @@ async function fromPython(state: State, say: (line: string) => void): Promise<Bi
 }
 
 const shell = (state: State, name: string, cwd: string, script: string) =>
-  run(state, { name, command: '/bin/sh', args: ['-ec', script], log: join(state.folder, 'logs/redis.log'), cwd });
+  run(state, { name, command: '/bin/sh', args: ['-ec', script], log: join(state.folder, 'logs/redis.log'), cwd, env: process.env });

@@ -13,18 +13,18 @@ describe('native servers', () => {
     expect(postgres(5)).toContain('listen_addresses=127.0.0.1');
     expect(redis(5).join(' ')).toContain('--bind 127.0.0.1');
     expect(rabbitmq(5, 'secret')).toContain('listeners.tcp.1 = 127.0.0.1:5\n');
-    expect(sqs('/somewhere', 5)).toContain('bind-hostname = "127.0.0.1"');
-    const kafka = properties('/somewhere', 5, 6);
+    expect(sqs(5)).toContain('bind-hostname = "127.0.0.1"');
+    const kafka = properties(5, 6);
     expect(kafka.match(/\/\/[^:]+/g)?.every((host) => host === '//127.0.0.1')).toBe(true);
   });
 
   it('tell no lie about durability', () => {
     expect(postgres(5)).toEqual(expect.arrayContaining(['fsync=on', 'synchronous_commit=on']));
-    expect(sqs('/somewhere', 5)).toMatch(/messages-storage \{ enabled = true, .*WRITE_DELAY=0/);
+    expect(sqs(5)).toMatch(/messages-storage \{ enabled = true, .*WRITE_DELAY=0/);
   });
 
   it('make no topic by a typing error', () => {
-    expect(properties('/somewhere', 5, 6)).toContain('\nauto.create.topics.enable=false\n');
+    expect(properties(5, 6)).toContain('\nauto.create.topics.enable=false\n');
     expect(compose).toContain("KAFKA_AUTO_CREATE_TOPICS_ENABLE: 'false'");
   });
 });

@@ -15,15 +15,18 @@ const jvmFlags = ['-Xms64m', '-Xmx192m', '-XX:+UseSerialGC', '-XX:TieredStopAtLe
 /** Why this machine can have no native ElasticMQ, with the next step; undefined when it can. */
 export const sqsObstacle = (): string | undefined => jarsObstacle({ what: 'ElasticMQ (SQS)', folder: `elasticmq-${version}`, variable: 'SQS_URL' });
 
-/** Queues and messages on disk, each message before it is acknowledged, so that a kill loses none: by default it keeps everything in memory. */
-export function settings(home: string, port: number): string {
+/**
+ * Queues and messages on disk, each message before it is acknowledged, so that a kill loses none: by default it keeps everything in memory. Paths from
+ * where it runs: in a quoted string or a JDBC address, that of a clone could mean something else.
+ */
+export function settings(port: number): string {
   return `include classpath("application.conf")
 pekko { loglevel = "WARNING", coordinated-shutdown.exit-jvm = off }
 node-address { protocol = http, host = "127.0.0.1", port = ${port}, context-path = "" }
 rest-sqs { enabled = true, bind-hostname = "127.0.0.1", bind-port = ${port}, sqs-limits = strict }
 rest-stats { enabled = false }
-queues-storage { enabled = true, path = "${home}/queues.conf" }
-messages-storage { enabled = true, uri = "jdbc:h2:${home}/messages;WRITE_DELAY=0" }
+queues-storage { enabled = true, path = "./queues.conf" }
+messages-storage { enabled = true, uri = "jdbc:h2:./messages;WRITE_DELAY=0" }
 `;
 }
 
@@ -38,10 +41,9 @@ export function nativeSqs(state: State, wishedPort: number, say: (line: string) 
       const [port] = (await freePorts([wishedPort])) as [number];
       const home = join(state.folder, 'sqs');
       mkdirSync(home, { recursive: true, mode: 0o700 });
-      const config = join(home, 'elasticmq.conf');
-      writeFileSync(config, settings(home, port));
+      writeFileSync(join(home, 'elasticmq.conf'), settings(port));
       const log = join(state.folder, 'logs/sqs.log');
-      const args = [...jvmFlags, `-Dconfig.file=${config}`, '-cp', classPath(jars), 'org.elasticmq.server.Main'];
+      const args = [...jvmFlags, '-Dconfig.file=elasticmq.conf', '-cp', classPath(jars), 'org.elasticmq.server.Main'];
       const server = await state.processes.start({ name: 'sqs', command: onPath('java')!, args, log, cwd: home });
       const url = sqsUrl(port);
       await untilReady(server, () => sqsAnswers(url), log);

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { ownEnvironment } from '@shop/infra/environment';
 import { youngObjects } from '@shop/infra/shop';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -17,7 +18,7 @@ export class Child {
   private constructor(main: string, env: NodeJS.ProcessEnv, tell: (text: unknown) => void) {
     // A base has what the shop's own processes have.
     const args = [...youngObjects, '--disable-warning=TimeoutNegativeWarning', '--import', './tools/ts.mjs', main];
-    this.#process = spawn(process.execPath, args, { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    this.#process = spawn(process.execPath, args, { cwd: root, env: { ...ownEnvironment(), BENCH_VERBOSE: process.env['BENCH_VERBOSE'], ...env }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#process.on('message', (message) => this.#hear(message as { id?: number; answer?: unknown; text?: unknown }, tell));
     this.#process.once('exit', (code, signal) => this.#fail(new Error(`${main} ended by itself (${signal ?? `exit code ${code}`})`)));
   }

@@ -1,4 +1,5 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { hostOf } from '@shop/infra/ports';
 
 /** How long a piece under way is kept, in milliseconds, when the line is slow. */
 const SLOW_MS = 800;
@@ -49,7 +50,7 @@ export class SlowLine {
   }
 
   private join(near: Socket): void {
-    const far = connect(Number(this.to.port), this.to.hostname);
+    const far = connect(Number(this.to.port), hostOf(this.to));
     this.carry(near, far);
     this.carry(far, near);
   }

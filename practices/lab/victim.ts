@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { ownEnvironment } from '@shop/infra/environment';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -38,7 +39,7 @@ export class Victim {
 
   constructor(main: string, env: NodeJS.ProcessEnv, log: string) {
     this.#command = ['--import', './tools/ts.mjs', main];
-    this.#env = { ...process.env, NODE_COMPILE_CACHE: `${root}.cache/v8`, ...env };
+    this.#env = { ...ownEnvironment(), NODE_COMPILE_CACHE: `${root}.cache/v8`, ...env };
     this.#log = openSync(log, 'a');
   }
 

@@ -20,5 +20,6 @@ export function graphLoading(loads: Type<LoadsFactory>): ServiceDefinition {
 
 export { versions } from './gateway.module.ts';
 export { limits as graphLimits } from './graph/documents/limits.ts';
+export { rateLimits } from './limits/quotas.ts';
 export { BatchedLoads, LoadsFactory, type Loads } from './graph/loads.ts';
 export { Catalog, Orders } from './upstreams.ts';

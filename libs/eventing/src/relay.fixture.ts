@@ -48,7 +48,7 @@ export async function wayTo(database: string, bytes: number): Promise<Way> {
       stands.resolve();
     });
   const server = createServer((near) => {
-    const far = connect(Number(port), hostname);
+    const far = connect(Number(port), hostname.replace(/^\[|\]$/g, ''));
     pass(near, far, () => 0);
     pass(far, near, (data) => data.length);
     for (const socket of [near, far]) {

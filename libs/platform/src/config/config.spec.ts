@@ -33,6 +33,10 @@ describe('the configuration of a service', () => {
     expect(config.ISSUER).toBe('http://127.0.0.1:3000/oidc');
   });
 
+  it('takes a word in any case, as OpenTelemetry has it', () => {
+    expect(OrdersConfig.parse({ ...complete, LOG_LEVEL: 'DEBUG', OTEL_TRACES_EXPORTER: 'OTLP' })).toMatchObject({ LOG_LEVEL: 'debug', OTEL_TRACES_EXPORTER: 'otlp' });
+  });
+
   it('cannot be changed once read', () => {
     const config = OrdersConfig.parse(complete);
     expect(() => Object.assign(config, { PORT: 1 })).toThrow(TypeError);

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+/** One of these words, in any case. */
+const oneOf = <const T extends readonly string[]>(...words: T) => z.string().toLowerCase().pipe(z.enum(words));
 const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 const commaList = z.string().transform((list) => list.split(',').map((item) => item.trim()).filter((item) => item !== ''));
 
@@ -17,12 +19,12 @@ export const httpUrls = commaList.pipe(z.array(httpUrl).min(1));
 const telemetrySettings = {
   /** Whose telemetry it is; the service's name by default. */
   OTEL_SERVICE_NAME: z.string().min(1).optional(),
-  OTEL_TRACES_EXPORTER: z.enum(['none', 'otlp', 'zipkin']).default('none'),
+  OTEL_TRACES_EXPORTER: oneOf('none', 'otlp', 'zipkin').default('none'),
   /** Which share of traces is kept, decided at the edge for the whole of each. */
   OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
-  OTEL_METRICS_EXPORTER: z.enum(['none', 'otlp', 'prometheus']).default('none'),
+  OTEL_METRICS_EXPORTER: oneOf('none', 'otlp', 'prometheus').default('none'),
   /** Lines of the log go to stdout in any case. */
-  OTEL_LOGS_EXPORTER: z.enum(['none', 'otlp']).default('none'),
+  OTEL_LOGS_EXPORTER: oneOf('none', 'otlp').default('none'),
   /** A collector that takes OTLP over HTTP. */
   OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl.default('http://127.0.0.1:4318'),
   OTEL_EXPORTER_ZIPKIN_ENDPOINT: httpUrl.default('http://127.0.0.1:9411/api/v2/spans'),
@@ -43,7 +45,7 @@ export const serverSettings = {
   HOST: z.string().default('127.0.0.1'),
   /** Which of several instances of a service this is: a number, or what its pod is called; shown in each log line. */
   INSTANCE: z.string().regex(/^[\w.-]{1,63}$/, 'must be a number or a name').default('1'),
-  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
   /** Who issues access tokens, as the world knows it: `iss` of every token. */
   ISSUER: httpUrl,
   /** Where its public keys are fetched from, inside: an address for each instance. */

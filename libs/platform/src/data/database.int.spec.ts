@@ -194,7 +194,7 @@ describe('a database that is not there', () => {
 async function silenceable() {
   const sockets: Socket[] = [];
   const server = createServer((client) => {
-    const inner = connect(Number(url.port), url.hostname);
+    const inner = connect(Number(url.port), url.hostname.replace(/^\[|\]$/g, ''));
     for (const socket of [client, inner]) sockets.push(socket.on('error', () => undefined));
     client.pipe(inner).pipe(client);
     if (silent) client.unpipe();

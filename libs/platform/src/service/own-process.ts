@@ -20,7 +20,7 @@ export async function ownProcess(start: () => Promise<RunningService>): Promise<
     return service;
   } catch (error) {
     if (!(error instanceof StartupFailure)) throw error;
-    if (process.env.LOG_LEVEL === 'debug') process.stderr.write(`${(error.cause as Error).stack}\n`);
+    if (process.env.LOG_LEVEL?.toLowerCase() === 'debug') process.stderr.write(`${(error.cause as Error).stack}\n`);
     leave(1, error.message);
   }
 }

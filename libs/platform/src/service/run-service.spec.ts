@@ -62,6 +62,13 @@ describe('a service that cannot start', () => {
     await expect(runService(tiny, { ...missing, PORT: 'hunter2' })).rejects.not.toThrow('hunter2');
   });
 
+  it('tells an address that can be called, of IPv6 too', async () => {
+    const six = await runService(tiny, { ...env('six'), HOST: '::1' });
+    expect(six.url).toMatch(/^http:\/\/\[::1\]:\d+$/);
+    expect((await fetch(`${six.url}/health/ready`)).status).toBe(200);
+    await six.close();
+  });
+
   it('names the port that is in use', async () => {
     const { port } = new URL(service.url);
     await expect(runService(tiny, { ...env('x'), PORT: port })).rejects.toThrow(`tiny cannot start: port ${port} on 127.0.0.1 is in use.`);

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import type { AddressInfo } from 'node:net';
+import { isIPv6, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -78,7 +78,8 @@ function running(name: string, app: NestFastifyApplication, { settings, routes }
   const health = app.get(Health);
   const logger = app.get(Logger);
   const { port } = app.getHttpServer().address() as AddressInfo;
-  const url = `http://${['0.0.0.0', '::'].includes(settings.HOST) ? '127.0.0.1' : settings.HOST}:${port}`;
+  const host = ['0.0.0.0', '::'].includes(settings.HOST) ? '127.0.0.1' : settings.HOST;
+  const url = `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
   let closed: Promise<void> | undefined;
   const close = async () => {
     health.drain();
