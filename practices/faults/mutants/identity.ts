@@ -25,4 +25,12 @@ export const identityPatches: readonly Patch[] = [
     find: 'update(`device:${accountKey(email)}:${credentialsVersion}:${nonce}`)',
     replace: 'update(`device:${accountKey(email)}:${nonce}`)',
   },
+  {
+    name: 'sign-out by an ID token ends nothing',
+    invariant: 'security',
+    caughtBy: 'apps/auth/src/oidc/sign-out.int.spec.ts',
+    file: 'apps/auth/src/oidc/sign-out.ts',
+    find: 'if (hint && (await endFamilies(database, hint)) > 0) programs.add(hint.client);',
+    replace: '',
+  },
 ];

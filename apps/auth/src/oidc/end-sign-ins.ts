@@ -12,11 +12,32 @@ export async function endSignIns(tx: Transaction, accountId: string): Promise<nu
   return account?.version ?? 0;
 }
 
-/** Ends a browser's session and every family of refresh tokens that began in it. */
-export async function endSession(database: Transaction, uid: string): Promise<void> {
-  await database.query(
-    `DELETE FROM oidc_artifacts WHERE uid = $1 OR (grant_id IS NOT NULL AND grant_id IN (SELECT grant_id FROM oidc_artifacts WHERE payload ? 'sessionUid' AND payload ->> 'sessionUid' = $1))`,
+/**
+ * Ends a browser's session and every family of refresh tokens that began in it; the programs that had them. Grants go, too: without its grant no token is
+ * refreshed any more, also none that is written while this commits.
+ */
+export async function endSession(database: Transaction, uid: string): Promise<string[]> {
+  const gone = await database.query<{ client: string }>(
+    `WITH families AS (SELECT DISTINCT grant_id FROM oidc_artifacts WHERE payload ? 'sessionUid' AND payload ->> 'sessionUid' = $1 AND grant_id IS NOT NULL),
+       session AS (DELETE FROM oidc_artifacts WHERE model = 'Session' AND uid = $1),
+       grants AS (DELETE FROM oidc_artifacts WHERE model = 'Grant' AND id IN (SELECT ${keyInSql('grant_id')} FROM families)),
+       tokens AS (DELETE FROM oidc_artifacts WHERE grant_id IN (SELECT grant_id FROM families) RETURNING payload ->> 'clientId' AS client)
+     SELECT DISTINCT client FROM tokens WHERE client IS NOT NULL`,
     [uid],
     'oidc-end-session',
   );
+  return gone.map(({ client }) => client);
 }
+
+/** Ends every family of refresh tokens that one program has of an account, wherever it was begun; how many things that ended. */
+export async function endFamilies(database: Transaction, { account, client }: { account: string; client: string }): Promise<number> {
+  const gone = await database.query(
+    `DELETE FROM oidc_artifacts WHERE payload ? 'accountId' AND payload ->> 'accountId' = $1 AND payload ->> 'clientId' = $2 RETURNING 1`,
+    [account, client],
+    'oidc-end-families',
+  );
+  return gone.length;
+}
+
+/** What artifact-store.ts makes of an id, in SQL. */
+const keyInSql = (id: string) => `rtrim(translate(encode(sha256(convert_to(${id}, 'UTF8')), 'base64'), '+/', '-_'), '=')`;

@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import { DomainError } from '@shop/kernel';
 import type { Database, Logger } from '@shop/platform';
 import type { JWK } from 'jose';
-import { errors, interactionPolicy, Provider, type Configuration } from 'oidc-provider';
+import { errors, interactionPolicy, Provider, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Accounts, Identity } from '../accounts/accounts.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { AuthConfig } from '../auth.config.ts';
@@ -11,8 +11,8 @@ import { signedOutPage, signOutPage } from '../sign-in/sign-out-pages.ts';
 import type { Artifacts } from './artifact-store.ts';
 import { auditProvider, noteReuse } from './audited-provider.ts';
 import { clients, ourClients, resources } from './clients.ts';
-import { endSession } from './end-sign-ins.ts';
 import { existingGrant, shop } from './grants.ts';
+import { endOnSignOut, refuseOthersHint } from './sign-out.ts';
 import { signingAlgorithm } from './signing-keys.ts';
 
 const minutes = 60;
@@ -77,14 +77,7 @@ export function openIdProvider({ config, database, artifacts, accounts, audit, l
     ctx.set('content-security-policy', `default-src 'none'; script-src 'none'; base-uri 'none'; frame-ancestors 'none'`);
     return next();
   });
-  // Whoever signs out is out of everything this browser signed in to, also of what was to go on while they were away.
-  provider.use(async (ctx, next) => {
-    await next();
-    const { route, params, session } = ctx.oidc ?? {};
-    if (route !== 'end_session_confirm' || !params?.['logout'] || !session) return;
-    await endSession(database, session.uid);
-    await audit.note('signed-out', { account: session.accountId, client: ctx.oidc.client?.clientId, address: ctx.ip });
-  });
+  endOnSignOut(provider, { database, audit });
   sayWhatIsMissing(provider, new URL(config.ISSUER).pathname);
   auditProvider(provider, audit);
   logFailures(provider, logger);
@@ -104,10 +97,15 @@ function logFailures(provider: Provider, logger: Logger): void {
   (provider as EventEmitter).on('error', (error) => logger.error({ err: error }, 'an answer of oidc-provider broke off'));
 }
 
+function askToSignOut(ctx: KoaContextWithOIDC, form: string): void {
+  refuseOthersHint(ctx);
+  signOutPage(ctx, form);
+}
+
 function features(): Configuration['features'] {
   return {
     clientCredentials: { enabled: true },
-    rpInitiatedLogout: { enabled: true, logoutSource: signOutPage, postLogoutSuccessSource: signedOutPage },
+    rpInitiatedLogout: { enabled: true, logoutSource: askToSignOut, postLogoutSuccessSource: (ctx) => signedOutPage(ctx, { session: false, programs: [] }) },
     revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
     introspection: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
     resourceIndicators: {
