@@ -42,6 +42,7 @@ export { neverArrived } from './upstream/failures.ts';
 export { Instances } from './upstream/instances.ts';
 export { Upstream, type UpstreamOptions, type UpstreamRequest, type UpstreamResponse } from './upstream/upstream.ts';
 export { UpstreamProblem } from './upstream/upstream-problem.ts';
+export { holderOf } from './limits/address.ts';
 export { limitRequests, type LimitOptions, type Quotas } from './limits/limit-requests.ts';
 export { LocalRateLimiter } from './limits/local-rate-limiter.ts';
 export type { Claim, Quota, Standing, Verdict } from './limits/quota.ts';

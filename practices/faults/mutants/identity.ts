@@ -2,6 +2,8 @@ import type { Patch } from './patches.ts';
 
 const endSignIns = { invariant: 'security', caughtBy: 'apps/auth/src/oidc/end-sign-ins.int.spec.ts' } as const;
 
+const guesses = { invariant: 'security', caughtBy: 'apps/auth/src/sign-in/guess-limits.int.spec.ts', file: 'apps/auth/src/sign-in/guess-limits.ts' } as const;
+
 /** Who may go on as whom: apps/auth. */
 export const identityPatches: readonly Patch[] = [
   {
@@ -25,6 +27,13 @@ export const identityPatches: readonly Patch[] = [
     find: 'update(`device:${accountKey(email)}:${credentialsVersion}:${nonce}`)',
     replace: 'update(`device:${accountKey(email)}:${nonce}`)',
   },
+  {
+    name: 'each known browser guesses for itself',
+    ...guesses,
+    find: 'this.spend(account, knownBrowsers)',
+    replace: 'this.spend(account, { ...knownBrowsers, name: device })',
+  },
+  { name: 'each address of an IPv6 network guesses for itself', ...guesses, find: 'digest(holderOf(address))', replace: 'digest(address)' },
   {
     name: 'sign-out by an ID token ends nothing',
     invariant: 'security',

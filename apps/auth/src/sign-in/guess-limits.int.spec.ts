@@ -28,20 +28,35 @@ describe('guesses at one account', () => {
   it('wait twice as long each time, up to a quarter of an hour', async () => {
     const waits: number[] = [];
     for (let n = 0; n < 24; n++) {
-      await databases[0]!.query(`UPDATE sign_in_attempts SET next_at = now() WHERE source <> 'strangers'`);
-      await one.take({ email: 'c@example.com', address: '203.0.113.9', device: 'd' });
-      const [row] = await databases[0]!.query<{ wait: number }>(`SELECT extract(epoch FROM next_at - last_at)::int AS wait FROM sign_in_attempts ORDER BY last_at DESC LIMIT 1`);
+      await databases[0]!.query(`UPDATE sign_in_attempts SET next_at = now()`);
+      await one.take({ email: 'c@example.com', address: '203.0.113.9', device: undefined });
+      const [row] = await databases[0]!.query<{ wait: number }>(`SELECT extract(epoch FROM next_at - last_at)::int AS wait FROM sign_in_attempts WHERE source LIKE 'address:%' ORDER BY last_at DESC LIMIT 1`);
       waits.push(row!.wait);
     }
     expect(waits).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900, 900, 900]);
   });
 
-  it('from a hundred addresses are fifty at once, and one every 72 seconds: a hundred an hour', async () => {
-    const many = (email: string) => Promise.all(Array.from({ length: 100 }, (_, n) => allowed(n % 2 ? one : other, email, { address: `198.51.100.${n}` })));
-    expect(count(await many('d@example.com'))).toBe(50);
-    await databases[0]!.query(`UPDATE sign_in_attempts SET next_at = next_at - interval '1 hour'`);
-    expect(count(await many('d@example.com'))).toBe(50);
-    expect(await allowed(one, 'd@example.com', { device: 'of-the-owner' })).toBe(true);
+  it('are a hundred in an hour at most, seventy from everywhere and thirty by known browsers, however many addresses and cookies there are', async () => {
+    const tries = [...Array(100).keys()];
+    const strangers = () => Promise.all(tries.map((n) => allowed(n % 2 ? one : other, 'd@example.com', { address: `198.51.100.${n}` })));
+    const known = () => Promise.all(tries.map((n) => allowed(n % 2 ? one : other, 'd@example.com', { device: `cookie-${n}` })));
+    expect([count(await strangers()), count(await known())]).toEqual([35, 20]);
+    await databases[0]!.query(`UPDATE sign_in_attempts SET next_at = next_at - interval '59 minutes 30 seconds'`);
+    expect([count(await strangers()), count(await known())]).toEqual([34, 9]);
+  });
+
+  it('from one network of IPv6, a /64, are those of one address', async () => {
+    const outcomes = await Promise.all(Array.from({ length: 40 }, (_, n) => allowed(n % 2 ? one : other, 'f@example.com', { address: `2001:db8:0:7::${n.toString(16)}` })));
+    expect(count(outcomes)).toBe(10);
+    expect(await allowed(one, 'f@example.com', { address: '2001:db8:0:8::1' })).toBe(true);
+  });
+
+  it('by a known browser go on when strangers have used up theirs, and a right password gives back one guess only', async () => {
+    for (let n = 0; n < 35; n++) await allowed(one, 'g@example.com', { address: `198.51.100.${n}` });
+    expect(await allowed(one, 'g@example.com', { address: '198.51.100.99' })).toBe(false);
+    for (let n = 0; n < 19; n++) await one.take({ email: 'g@example.com', address: '', device: 'stolen' });
+    await (await one.take({ email: 'g@example.com', address: '', device: 'of-the-owner' }))();
+    expect([await allowed(one, 'g@example.com', { device: 'stolen' }), await allowed(one, 'g@example.com', { device: 'stolen' })]).toEqual([true, false]);
   });
 
   it('that were right cost nothing', async () => {

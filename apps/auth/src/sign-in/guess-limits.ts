@@ -1,14 +1,22 @@
 import { createHmac, hash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { Database } from '@shop/platform';
+import { Database, holderOf } from '@shop/platform';
 import { AuthConfig } from '../auth.config.ts';
 
-/** So many wrong passwords in a row cost nobody anything; each further one doubles the wait, up to a quarter of an hour. */
+/** From one address, so many wrong passwords in a row cost nothing; each further one doubles the wait, up to a quarter of an hour. */
 const free = 10;
 const longestWait = 900;
-/** All strangers together, by GCRA: 50 at once and one every 72 s, so never more than 100 in an hour. */
-const interval = 72;
-const burst = 50;
+
+/** A budget of guesses, by GCRA: `burst` at once, and one more each `interval` seconds. */
+interface Budget {
+  readonly name: string;
+  readonly burst: number;
+  readonly interval: number;
+}
+
+/** Never more than 100 wrong passwords in an hour: 70 of all strangers together, 30 of all known browsers, however many cookies somebody has. */
+const strangers: Budget = { name: 'strangers', burst: 35, interval: 103 };
+const knownBrowsers: Budget = { name: 'known browsers', burst: 20, interval: 360 };
 
 /** Who is trying, as far as the request tells. */
 export interface Try {
@@ -31,8 +39,8 @@ export class TooManyGuesses extends Error {
 /**
  * Bounds the guesses at one account, in Postgres because several instances have to count as one, and because what forgets when a cache dies
  * is no limit. A guess is counted before the password is looked at, so a hundred at once are a hundred; the right one gives back what it took.
- * Nobody can lock an owner out: a browser that has signed in before carries a cookie and is counted by itself, whatever strangers do
- * (OWASP, "device cookies"). Accounts that do not exist are counted alike, so that nothing is told.
+ * Nobody can lock an owner out: browsers that have signed in before carry a cookie, until the password changes, and are counted by themselves,
+ * whatever strangers do (OWASP, "device cookies"). Accounts that do not exist are counted alike, so that nothing is told.
  */
 @Injectable()
 export class GuessLimits {
@@ -44,12 +52,13 @@ export class GuessLimits {
   /** Counts a guess; throws TooManyGuesses. Call what it answers when the guess was right. */
   async take({ email, address, device }: Try): Promise<() => Promise<void>> {
     const account = accountKey(email);
-    const source = device === undefined ? `address:${digest(address)}` : `device:${digest(device)}`;
+    if (device !== undefined) return this.spend(account, knownBrowsers);
+    const source = `address:${digest(holderOf(address))}`;
     await this.charge(account, source);
-    if (device === undefined) await this.chargeStrangers(account);
+    const giveBack = await this.spend(account, strangers);
     return async () => {
       await this.database.query('DELETE FROM sign_in_attempts WHERE account = $1 AND source = $2', [account, source], 'guess-right');
-      if (device === undefined) await this.database.query(`UPDATE sign_in_attempts SET next_at = next_at - make_interval(secs => ${interval}) WHERE account = $1 AND source = 'strangers'`, [account], 'guess-back');
+      await giveBack();
     };
   }
 
@@ -59,7 +68,7 @@ export class GuessLimits {
     return `${nonce}.${this.mark(this.config.COOKIE_KEYS[0] ?? '', { email, credentialsVersion, nonce })}`;
   }
 
-  /** The browser's own name, if its cookie is one that we gave for this account and these credentials. Version 0 is of an account that nobody has. */
+  /** What a browser's cookie calls it, if it is one that we gave for this account and these credentials. Version 0 is of an account that nobody has. */
   deviceOf(cookie: string | undefined, email: string, credentialsVersion = 0): string | undefined {
     const [nonce = '', mark] = cookie?.split('.') ?? [];
     return this.config.COOKIE_KEYS.some((key) => this.mark(key, { email, credentialsVersion, nonce }) === mark) ? nonce : undefined;
@@ -82,16 +91,20 @@ export class GuessLimits {
     if (taken.length === 0) throw new TooManyGuesses(await this.waitOf(account, source, 0));
   }
 
-  private async chargeStrangers(account: string): Promise<void> {
+  /** Takes one guess from a budget; answers how to give it back. */
+  private async spend(account: string, { name, burst, interval }: Budget): Promise<() => Promise<void>> {
     const ahead = (burst - 1) * interval;
     const taken = await this.database.query(
-      `INSERT INTO sign_in_attempts AS a (account, source, failures, next_at, last_at) VALUES ($1, 'strangers', 1, now() + make_interval(secs => ${interval}), now())
-       ON CONFLICT (account, source) DO UPDATE SET last_at = now(), failures = a.failures + 1, next_at = greatest(a.next_at, now()) + make_interval(secs => ${interval})
-       WHERE a.next_at <= now() + make_interval(secs => ${ahead}) RETURNING 1`,
-      [account],
-      'guess-strangers',
+      `INSERT INTO sign_in_attempts AS a (account, source, failures, next_at, last_at) VALUES ($1, $2, 1, now() + make_interval(secs => $3), now())
+       ON CONFLICT (account, source) DO UPDATE SET last_at = now(), failures = a.failures + 1, next_at = greatest(a.next_at, now()) + make_interval(secs => $3)
+       WHERE a.next_at <= now() + make_interval(secs => $4) RETURNING 1`,
+      [account, name, interval, ahead],
+      'guess-spend',
     );
-    if (taken.length === 0) throw new TooManyGuesses(await this.waitOf(account, 'strangers', ahead));
+    if (taken.length === 0) throw new TooManyGuesses(await this.waitOf(account, name, ahead));
+    return async () => {
+      await this.database.query('UPDATE sign_in_attempts SET next_at = next_at - make_interval(secs => $3) WHERE account = $1 AND source = $2', [account, name, interval], 'guess-back');
+    };
   }
 
   private async waitOf(account: string, source: string, ahead: number): Promise<number> {
