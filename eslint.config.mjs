@@ -66,6 +66,10 @@ const rawUrls = [
   { selector: 'MemberExpression[object.property.name=/^(request|raw)$/][property.name=/^(url|originalUrl)$/]', message: rawUrl },
   { selector: 'ObjectPattern[typeAnnotation.typeAnnotation.typeName.name=/^(FastifyRequest|IncomingMessage)$/] > Property[key.name=/^(url|originalUrl)$/]', message: rawUrl },
 ];
+const rawText = {
+  selector: 'Property[key.name="parseAs"][value.value="string"]',
+  message: 'Use addTextParser: Fastify takes what is no UTF-8 for U+FFFD (libs/platform/src/http/text-bodies.ts).',
+};
 
 export default tseslint.config(
   { ignores: ['**/dist/', '**/generated/', '.cache/', '.nx/', '.state*/', 'coverage/'] },
@@ -99,7 +103,7 @@ export default tseslint.config(
   {
     files: ['{apps,libs}/**/*.ts'],
     ignores: [...specs, ...pure, 'libs/platform/src/http/request-target.ts'],
-    rules: { 'no-restricted-syntax': ['error', ...plainSyntax, ...rawUrls] },
+    rules: { 'no-restricted-syntax': ['error', ...plainSyntax, ...rawUrls, rawText] },
   },
   {
     files: [...specs, '{libs/testing,tools}/**/*.ts'],

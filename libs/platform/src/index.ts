@@ -14,6 +14,7 @@ export { checkedKey, IdempotencyKey, IfMatch } from './http/request-headers.ts';
 export { turnAway, unknownPath } from './http/request-hooks.ts';
 export { requestOf } from './http/request-of.ts';
 export { targetOf, wholeOf, type RequestTarget } from './http/request-target.ts';
+export { addFormParser, isEncodedUtf8, malformedForm } from './http/text-bodies.ts';
 export { validationFailed } from './http/validation.pipe.ts';
 export { Cache, type Reading, type Wanted } from './cache/cache.ts';
 export { CacheMetrics, MeasuredCache, type CacheOutcome } from './cache/cache-metrics.ts';

@@ -1,4 +1,4 @@
-import { targetOf, wholeOf } from '@shop/platform';
+import { addFormParser, targetOf, wholeOf } from '@shop/platform';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { keepExchanges } from './exchange.ts';
 import type { ProviderHost } from './provider-host.ts';
@@ -11,7 +11,9 @@ import type { ProviderHost } from './provider-host.ts';
 export async function mount(server: FastifyInstance, provider: ProviderHost, issuer: string): Promise<void> {
   const { pathname, host, protocol } = new URL(issuer);
   if (pathname !== '/oidc') throw new Error(`ISSUER must end in /oidc, where the sign-in pages are`);
-  takeForms(server);
+  // The platform reads JSON only, so that no form of another site is ever taken. Ours is: it proves by its token where it comes
+  // from, and the one other address that takes a body here, registration, gives a form nothing that a stranger has not.
+  addFormParser(server);
   keepExchanges(server, pathname);
   await server.register(async (corner) => {
     corner.removeAllContentTypeParsers();
@@ -30,14 +32,4 @@ export async function mount(server: FastifyInstance, provider: ProviderHost, iss
     };
     corner.route({ method: ['GET', 'HEAD', 'POST', 'OPTIONS'], url: `${pathname}/*`, handler });
   });
-}
-
-/**
- * The platform reads JSON only, so that no form of another site is ever taken. Ours is: it proves by its token where it comes
- * from, and the one other address that takes a body here, registration, gives a form nothing that a stranger has not.
- */
-function takeForms(server: FastifyInstance): void {
-  server.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
-    done(null, Object.fromEntries(new URLSearchParams(String(body)))),
-  );
 }

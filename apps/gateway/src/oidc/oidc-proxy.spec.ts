@@ -70,6 +70,24 @@ describe('/oidc', () => {
     expect(auth.seen.map((seen) => [seen.body === form, seen.headers['content-type']])).toEqual(Array(3).fill([true, headers['content-type']]));
   });
 
+  it.each<[string, string, Uint8Array<ArrayBuffer> | string, number, string]>([
+    ['in Latin-1 by its own word', 'application/x-www-form-urlencoded; charset=iso-8859-1', 'password=caf%C3%A9', 415, 'unsupported-media-type'],
+    ['percent-encoded from Latin-1', 'application/x-www-form-urlencoded', 'password=caf%E9', 400, 'malformed-form'],
+    ['of bytes that are no UTF-8', 'application/x-www-form-urlencoded', Uint8Array.from(Buffer.from('password=café', 'latin1')), 400, 'malformed-form'],
+    ['that is longer than any', 'application/x-www-form-urlencoded', `password=${'a'.repeat(70_000)}`, 413, 'body-too-large'],
+  ])('passes on no form %s: whoever sent it could not sign in with what was stored', async (_what, type, body, status, code) => {
+    auth.says(200, {});
+    const answer = await ask('/oidc/interaction/abc', { method: 'POST', headers: { 'content-type': type }, body });
+    expect([answer.status, await answer.json(), auth.seen]).toEqual([status, expect.objectContaining({ code }), []]);
+  });
+
+  it('passes on a form of any characters, and of percent signs that encode nothing', async () => {
+    auth.says(200, {});
+    const body = 'password=100%+caf%C3%A9+%F0%9F%98%80';
+    expect((await ask('/oidc/interaction/abc', { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' }, body })).status).toBe(200);
+    expect(auth.last.body).toBe(body);
+  });
+
   it('says 503 and when to come back while no instance can be reached', async () => {
     const lonely = await gatewayTo({}, `http://127.0.0.1:${await closedPort()}`);
     const answer = await ask('/oidc/jwks', {}, lonely);

@@ -1,9 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Readable } from 'node:stream';
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { DomainError } from '@shop/kernel';
-import { currentTraceparent, HttpProblem, Instances, neverArrived, remainingBudget, targetOf, unknownPath, wholeOf } from '@shop/platform';
+import { currentTraceparent, HttpProblem, Instances, isEncodedUtf8, malformedForm, neverArrived, remainingBudget, targetOf, unknownPath, wholeOf } from '@shop/platform';
 import { handleWhen, retry } from 'cockatiel';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errors, type Dispatcher } from 'undici';
@@ -28,8 +28,8 @@ const oidcRoutes = [
 const plainEndpoint = /^\/oidc\/[a-z.-]+(?:\/|$)/;
 
 /**
- * Passes /oidc/* through to auth as it is: forms, cookies and redirects belong to the OpenID Connect library there. Bodies are streamed,
- * never parsed. The instances take turns; one that refuses the connection has seen nothing, so the next is asked.
+ * Passes /oidc/* through to auth as it is: forms, cookies and redirects belong to the OpenID Connect library there. Bodies are passed on byte by byte;
+ * only whether they are text is looked at. The instances take turns; one that refuses the connection has seen nothing, so the next is asked.
  */
 @Injectable()
 export class OidcProxy implements OnModuleInit, OnApplicationShutdown {
@@ -48,11 +48,11 @@ export class OidcProxy implements OnModuleInit, OnApplicationShutdown {
 
   onModuleInit(): void {
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
-    // A context of its own, in which no body is read before it is sent on. Not awaited: it is loaded with the server, once Nest has set
+    // A context of its own, in which no body is parsed. Not awaited: it is loaded with the server, once Nest has set
     // its error handler.
     void fastify.register((scope, _options, done) => {
       scope.removeAllContentTypeParsers();
-      scope.addContentTypeParser('*', (_request, _body, parsed) => parsed(null));
+      scope.addContentTypeParser<Buffer>('*', { parseAs: 'buffer' }, (request, body, read) => (isText(body, request.mediaType) ? read(null, body) : read(malformedForm())));
       // What OpenID Connect is spoken with; any other method is 405. OPTIONS is answered here (request-hooks.ts): which pages may call is ours to say.
       for (const route of oidcRoutes) scope.route({ ...route, handler: (request, reply) => this.pass(request, reply) });
       done();
@@ -82,7 +82,7 @@ export class OidcProxy implements OnModuleInit, OnApplicationShutdown {
         method: request.method as Dispatcher.HttpMethod,
         path: wholeOf(targetOf(request)),
         headers: { ...endToEnd(request.headers, ours), ...this.forwarded(request), ...ourWork() },
-        body: bodyOf(request),
+        body: Buffer.isBuffer(request.body) ? request.body : null,
         signal,
       }),
     );
@@ -97,14 +97,9 @@ export class OidcProxy implements OnModuleInit, OnApplicationShutdown {
 /** The trace this belongs to, and how long we wait. */
 const ourWork = () => ({ traceparent: currentTraceparent(), 'x-request-budget-ms': String(Math.max(1, Math.floor(remainingBudget()))) });
 
-/**
- * As an iterable, not as the stream itself: undici destroys a stream when a connection is refused, and then there is nothing to send to
- * the next instance. (It takes iterables; its types do not say so.)
- */
-function bodyOf({ raw, headers }: FastifyRequest): Dispatcher.DispatchOptions['body'] {
-  const sent = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-  return sent ? ({ [Symbol.asyncIterator]: () => raw[Symbol.asyncIterator]() } as unknown as Readable) : null;
-}
+/** The library behind would take any other byte for U+FFFD, and store what nobody can type again. */
+const isText = (body: Buffer, type: string | undefined): boolean =>
+  isUtf8(body) && (type !== 'application/x-www-form-urlencoded' || isEncodedUtf8(body.toString()));
 
 function endToEnd<H extends IncomingHttpHeaders>(headers: H, without: readonly string[] = []): H {
   // Not split by a pattern with the spaces in it: sixteen thousand of them would keep it busy for most of a second.

@@ -17,7 +17,7 @@ afterAll(async () => {
 });
 
 /** What comes back for these very bytes: no client's library in between to mend them. */
-async function sent({ url }: RunningService, request: string) {
+async function sent({ url }: RunningService, request: string | Buffer) {
   const socket = connect(Number(new URL(url).port), '127.0.0.1', () => socket.write(request));
   const text = (await socket.setEncoding('utf8').toArray()).join('');
   const [head = '', ...rest] = text.split('\r\n\r\n');
@@ -30,13 +30,16 @@ const request = (start: string, headers: string[] = [], body = '') =>
   [`${start} HTTP/1.1`, 'Host: shop', 'Connection: close', ...headers, ...(body ? [`Content-Length: ${Buffer.byteLength(body)}`] : []), '', body].join('\r\n');
 const json = (body: string, more: string[] = []) => request('POST /things', ['Content-Type: application/json', ...more], body);
 
+/** A JSON whose name is in Latin-1, where é is one byte. */
+const latin = (type: string) => Buffer.from(request('POST /things', [`Content-Type: ${type}`, 'Content-Length: 12'], '').replace(/\r\n\r\n$/, '\r\n\r\n{"name":"é"}'), 'latin1');
+
 interface Refusal {
   readonly status: number;
   readonly code: string;
   readonly headers?: Record<string, string>;
 }
 
-const refusals: [what: string, bytes: string, Refusal][] = [
+const refusals: [what: string, bytes: string | Buffer, Refusal][] = [
   ['an unknown path', request('GET /nothing'), { status: 404, code: 'unknown-path' }],
   ['an unknown path by OPTIONS', request('OPTIONS /nothing'), { status: 404, code: 'unknown-path' }],
   ['a method that the path lacks', request('DELETE /things'), { status: 405, code: 'method-not-allowed', headers: { allow: 'GET, HEAD, POST' } }],
@@ -54,6 +57,14 @@ const refusals: [what: string, bytes: string, Refusal][] = [
   ['a merge patch by POST', request('POST /things', ['Content-Type: application/merge-patch+json'], '{}'), { status: 415, code: 'unsupported-media-type' }],
   ['half of a JSON', json('{"lines":'), { status: 400, code: 'malformed-json' }],
   ['no JSON where some was announced', request('POST /things', ['Content-Type: application/json', 'Content-Length: 0']), { status: 400, code: 'malformed-json' }],
+  ['JSON that says it is Latin-1', latin('application/json; charset=iso-8859-1'), { status: 415, code: 'unsupported-media-type' }],
+  ['JSON that says it is UTF-16', json('{}').replace('/json', '/json;charset="utf-16"'), { status: 415, code: 'unsupported-media-type' }],
+  ['JSON that is Latin-1 and says UTF-8', latin('application/json; charset=utf-8'), { status: 400, code: 'malformed-json' }],
+  ['JSON that is Latin-1 and says nothing', latin('application/json'), { status: 400, code: 'malformed-json' }],
+  ['half of a character, escaped', json('{"name":"\\ud83d"}'), { status: 400, code: 'malformed-json' }],
+  ['half of a character, escaped, in a name', json('{"\\uDE00":[1]}'), { status: 400, code: 'malformed-json' }],
+  ['a body that is compressed', json('{}', ['Content-Encoding: gzip']), { status: 415, code: 'unsupported-media-type', headers: { 'accept-encoding': 'identity' } }],
+  ['a query in Latin-1', request('GET /things?limit=%E9'), { status: 400, code: 'malformed-url' }],
   ['a prototype in JSON', json('{"__proto__":{"admin":true}}'), { status: 400, code: 'malformed-json' }],
   ['JSON of another shape', json('[]', ['Idempotency-Key: key-00000001']), { status: 400, code: 'validation-failed' }],
   ['an expectation we cannot meet', request('GET /things', ['Expect: miracles']), { status: 417, code: 'expectation-failed' }],
@@ -72,6 +83,16 @@ describe.each(['inside', 'open'] as const)('the service that is %s', (which) => 
     expect(headers.get('content-type')).toMatch(/^application\/problem\+json/);
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     for (const [name, value] of Object.entries(refusal.headers ?? {})) expect(headers.get(name)).toBe(value);
+  });
+
+  it.each([
+    ['application/json', '{"lines":[{"quantity":1}],"name":"\\ud83d\\ude00 \\\\ud83d é"}'],
+    ['application/json; Charset="UTF-8"', '{"lines":[{"quantity":1}]}'],
+    ['application/json;charset=utf8', '{"lines":[{"quantity":1}]}'],
+  ])('takes %s', async (type, body) => {
+    const { status, body: said } = await sent(services[which], request('POST /things', [`Content-Type: ${type}`, 'Idempotency-Key: key-00000001'], body));
+    // Its schema knows no name.
+    expect([status, (JSON.parse(said) as { errors?: { pointer: string }[] }).errors?.map(({ pointer }) => pointer)]).toEqual(body.includes('name') ? [400, ['/name']] : [201, undefined]);
   });
 
   it('says what a path takes to OPTIONS', async () => {

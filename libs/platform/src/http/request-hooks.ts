@@ -12,6 +12,7 @@ import { languageRefusal } from './media-types.ts';
 import { typeOf } from './problem-of.ts';
 import { targetOf, type RequestTarget } from './request-target.ts';
 import { secureHeaders } from './secure-headers.ts';
+import { encodingRefusal, isEncodedUtf8 } from './text-bodies.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -61,7 +62,8 @@ export function addRequestHooks(fastify: FastifyInstance, options: HookOptions):
     const malformed = malformation(request);
     if (malformed) return done(malformed);
     if (budget <= 0) return done(new HttpProblem(503, 'deadline-exceeded', 'The caller has no time left to wait.'));
-    done(languageRefusal(request.method, request.headers['content-type']));
+    const { 'content-type': type, 'content-encoding': encoding } = request.headers;
+    done(languageRefusal(request.method, type) ?? encodingRefusal(type, encoding));
   });
   // Not before: the events of reading a body run in the socket's context, so the request's would be lost there.
   fastify.addHook('preValidation', (request, _reply, done) => context.with(contextOf(request), done));
@@ -109,6 +111,7 @@ function malformation(request: FastifyRequest): HttpProblem | undefined {
   const { headers, raw } = request;
   const { path, query } = targetOf(request);
   if (path.length + query.length >= LONGEST_URL) return new HttpProblem(414, 'url-too-long', `A URL here has ${LONGEST_URL} characters at most.`);
+  if (!isEncodedUtf8(query)) return new HttpProblem(400, 'malformed-url', 'A query here is UTF-8.');
   if (headers.host === undefined && raw.httpVersion === '1.1') return new HttpProblem(400, 'host-missing', 'HTTP/1.1 wants a Host header.');
   return undefined;
 }

@@ -7,6 +7,7 @@ import { HttpProblem } from './http-problem.ts';
 import { deepestJson, isTooDeep } from './json-depth.ts';
 import { mergePatch } from './media-types.ts';
 import { problemOf } from './problem-of.ts';
+import { addTextParser, hasHalfCharacter } from './text-bodies.ts';
 
 const bodyLimit = 64 * 1024;
 
@@ -49,7 +50,7 @@ export function createAdapter(settings: ServerSettings): FastifyAdapter {
   // JSON is the only body we read; anything else is 415. Also keeps HTML forms of other sites out.
   fastify.removeContentTypeParser('text/plain');
   fastify.removeContentTypeParser('application/json');
-  fastify.addContentTypeParser<string>(['application/json', mergePatch], { parseAs: 'string' }, shallowJson(fastify.getDefaultJsonParser('error', 'error')));
+  addTextParser(fastify, ['application/json', mergePatch], malformedJson, shallowJson(fastify.getDefaultJsonParser('error', 'error')));
   return adapter;
 }
 
@@ -70,13 +71,21 @@ function shareConnections(server: Server, most: number): void {
   });
 }
 
-/** Fastify's own reader of JSON, which refuses prototypes, for texts that are not too deep. */
-function shallowJson(read: FastifyBodyParser<string>): FastifyBodyParser<string> {
-  return (request, body, done) => {
-    if (isTooDeep(body)) return done(new HttpProblem(400, 'json-too-deep', `JSON nests at most ${deepestJson} levels here.`));
-    return read(request, body, done);
+/** Fastify's own reader of JSON, which refuses prototypes, for texts that are not too deep and whose characters are whole. */
+function shallowJson(read: FastifyBodyParser<string>): (text: string, request: FastifyRequest) => unknown {
+  return (text, request) => {
+    if (isTooDeep(text)) throw new HttpProblem(400, 'json-too-deep', `JSON nests at most ${deepestJson} levels here.`);
+    let value: unknown;
+    void read(request, text, (error, body) => {
+      if (error) throw error;
+      value = body;
+    });
+    if (/\\u[dD][89a-fA-F]/.test(text) && hasHalfCharacter(value)) throw malformedJson();
+    return value;
   };
 }
+
+const malformedJson = (): HttpProblem => new HttpProblem(400, 'malformed-json', 'Body is not valid JSON: it has to be UTF-8.');
 
 /** A URL that cannot be decoded, or an endless parameter: the router says so before any hook or filter. */
 function answerUnroutable(error: Error, _request: FastifyRequest, reply: FastifyReply): void {

@@ -136,6 +136,13 @@ describe('a socket', () => {
     await expect.poll(() => all.flatMap(({ closes }) => closes.map(({ reason }) => reason)), { timeout: 20_000 }).toEqual(['too-many-sockets']);
   });
 
+  it('takes text only', async () => {
+    const socket = new WebSocket(graph.url.replace('http', 'ws'), 'graphql-transport-ws');
+    const closed = new Promise<[number, string]>((resolve) => socket.once('close', (code, reason) => resolve([code, String(reason)])));
+    socket.once('open', () => socket.send(Buffer.from('{"type":"ping"}')));
+    expect(await closed).toEqual([1003, 'text-only']);
+  });
+
   it('is told to come again when the gateway ends', async () => {
     const other = await startGraph();
     other.orders.answer = graph.orders.answer;

@@ -20,6 +20,8 @@ const PING_MS = 15_000;
 const GOODBYE_MS = 1_000;
 /** RFC 6455 and its registry: come again, by another instance. */
 const SERVICE_RESTART = 1012;
+/** The protocol is spoken in text, whose characters ws has checked; bytes would be taken for whatever they are not. */
+const UNSUPPORTED_DATA = 1003;
 
 /** Opens sockets at /graphql and lets go of them: which there may be, which are still there, and that all are told when we end. */
 @Injectable()
@@ -102,7 +104,7 @@ export class Sockets implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
         protocol: socket.protocol,
         send: (text) => send(socket, text),
         close: (code, reason) => socket.close(code, reason),
-        onMessage: (hear) => socket.on('message', (data) => void hear(String(data)).catch((error: unknown) => this.broken(socket, error))),
+        onMessage: (hear) => socket.on('message', (data, isBinary) => (isBinary ? socket.close(UNSUPPORTED_DATA, 'text-only') : void hear(String(data)).catch((error: unknown) => this.broken(socket, error)))),
       },
       { socket, headers: request.headers, ends: ends.signal },
     );
