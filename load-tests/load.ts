@@ -33,6 +33,7 @@ async function run(wish: Wish, k6: string, shop: Loaded): Promise<number> {
   const before = load();
   const folder = join(root, '.cache/load', `${wish.name}-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`);
   const prepared = await prepare(shop.address, folder, { customers: CUSTOMERS, accounts: wish.name === 'auth-storm' ? ACCOUNTS : 0 });
+  await shop.prove();
   const rounds: ScenarioRound[] = [];
   try {
     for (let round = 1; round <= wish.rounds; round++) {

@@ -7,6 +7,7 @@ import pg from 'pg';
 import { vi } from 'vitest';
 import type { DatabaseName } from '../databases.ts';
 import { register, signIn } from '../login.ts';
+import { proveAddresses } from '../proven-addresses.ts';
 import { wishedBus } from '../bus.ts';
 import { startServers, type ServerName } from '../servers/index.ts';
 import { RedisLine } from './redis-line.fixture.ts';
@@ -81,13 +82,19 @@ export class E2eShop {
     this.redis = at.redis;
   }
 
-  /** A new customer, signed in. */
+  /** A new customer, signed in, whose mailbox counts as proven. */
   async customer(): Promise<Customer> {
-    const name = `c${Math.random().toString(36).slice(2)}`;
-    const email = `${name}@example.com`;
+    const { customer } = await this.stranger();
+    await proveAddresses(this.shop.databases.auth);
+    return customer;
+  }
+
+  /** A new customer, signed in, who has a mail with a link to answer. */
+  async stranger(): Promise<{ customer: Customer; email: string; password: string }> {
+    const email = `c${Math.random().toString(36).slice(2)}@example.com`;
     const credentials = { issuer: `${this.shop.urls.gateway}/oidc`, email, password: 'correct horse battery' };
-    const { accessToken, subject } = await register({ ...credentials, name });
-    return new Customer(this, subject, accessToken, async () => (await signIn(credentials)).accessToken);
+    const { accessToken, subject } = await register({ ...credentials, name: 'Casey Customer' });
+    return { ...credentials, customer: new Customer(this, subject, accessToken, async () => (await signIn(credentials)).accessToken) };
   }
 
   /**
@@ -146,8 +153,16 @@ export class E2eShop {
 
   /** Subjects of the mails about an order that were delivered. */
   async mails(orderId: string): Promise<string[]> {
-    const all = (await (await fetch(`${this.shop.urls.mail}/api/email`)).json()) as { subject: string; text?: string; html?: string }[];
-    return all.filter((mail) => `${mail.text} ${mail.html}`.includes(orderId)).map((mail) => mail.subject);
+    return (await this.delivered()).filter((mail) => `${mail.text} ${mail.html}`.includes(orderId)).map((mail) => mail.subject);
+  }
+
+  /** The text of each mail to an address. */
+  async mailbox(address: string): Promise<string[]> {
+    return (await this.delivered()).filter(({ to }) => to.some((each) => each.address === address)).map(({ text }) => text ?? '');
+  }
+
+  private async delivered(): Promise<{ subject: string; text?: string; html?: string; to: { address: string }[] }[]> {
+    return (await (await fetch(`${this.shop.urls.mail}/api/email`)).json()) as Awaited<ReturnType<E2eShop['delivered']>>;
   }
 
   private async provider<T>(path: string, init: RequestInit = {}): Promise<T> {

@@ -60,6 +60,24 @@ describeWith(e2eBroker, 'the shop', () => {
     });
   });
 
+  describe('a customer whose mailbox nobody has proven', () => {
+    it('orders like any other, gets one link and no other mail, and every mail as soon as it is proven', async () => {
+      const { customer, email, password } = await shop.stranger();
+      const { id } = await customer.order();
+      await customer.until(id, 'confirmed');
+      await soon(async () => expect(await shop.sql('notifications', `SELECT 1 FROM messages WHERE document->>'orderId' = $1 AND failure = 'address-unverified'`, [id])).toHaveLength(1));
+      const [mail = '', ...others] = await soon(async () => {
+        const mails = await shop.mailbox(email);
+        expect(mails.length).toBeGreaterThan(0);
+        return mails;
+      });
+      expect(others).toEqual([]);
+      const [link = ''] = /http\S+\/oidc\/verification\/\S+/.exec(mail) ?? [];
+      expect((await fetch(link, { method: 'POST', body: new URLSearchParams({ password }) })).status).toBe(200);
+      await soon(async () => expect(await shop.mails(id)).toEqual(['Your order is confirmed']));
+    });
+  });
+
   describe('a customer who cannot have it', () => {
     it('for want of money: the stock goes back, nothing is charged, the mail says so', async () => {
       const sku = [...(await shop.products()).keys()].at(-1) as string;

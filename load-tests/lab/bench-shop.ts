@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceName } from '@shop/infra/environment';
+import { proveAddresses } from '@shop/infra/proven-addresses';
 import { processorMicros } from '@shop/infra/processor-time';
 import type { Servers } from '@shop/infra/servers';
 import { startShop, type Shop } from '@shop/infra/shop';
@@ -56,6 +57,7 @@ export class BenchShop {
     const address: Address = { gateway: shop.urls.gateway, provider: shop.urls.provider, providerKey: shop.providerKey };
     const products = await productIds(address);
     const customers = await Customers.register(address, CUSTOMERS);
+    await proveAddresses(shop.databases.auth);
     say(`the shop runs, with ${products.length} products and ${CUSTOMERS} customers`);
     const benched = new BenchShop(shop, servers, customers, products, await paymentToken(address));
     await benched.untilProductsAreKnown();

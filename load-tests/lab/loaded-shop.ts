@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { ServiceName } from '@shop/infra/environment';
 import { freePorts } from '@shop/infra/ports';
+import { proveAddresses } from '@shop/infra/proven-addresses';
 import { runningShop } from '@shop/infra/running';
 import { startServers, type Servers } from '@shop/infra/servers';
 import { startShop, type Shop } from '@shop/infra/shop';
@@ -20,6 +21,8 @@ export interface Loaded {
   /** The gateway's metrics, where it offers them. */
   readonly metrics: string | undefined;
   readonly servers: Pick<Servers, 'how'> & { readonly postgres?: { readonly adminUrl: string } };
+  /** Takes the addresses of its customers for proven, so that their mails go; not where it is somebody else's. */
+  prove(): Promise<void>;
   /** Ends what was started for this. */
   stop(): Promise<void>;
 }
@@ -30,9 +33,9 @@ const elsewhere = { how: { postgres: 'none', kafka: 'none', redis: 'none', rabbi
 export async function findShop(target: string | undefined, say: (line: string) => void): Promise<Loaded> {
   if (target !== undefined) return answering({ gateway: target, provider: target, providerKey: '' });
   if (!holderOfState(defaultState)) return started(say);
-  const { urls, providerKey } = runningShop();
+  const { urls, providerKey, databases } = runningShop();
   say('Asks the shop that runs here: its limits hold (RATE_LIMITS), and its processor time is not told apart.');
-  return answering({ gateway: urls.gateway, provider: urls.provider, providerKey });
+  return { ...(await answering({ gateway: urls.gateway, provider: urls.provider, providerKey })), prove: () => proveAddresses(databases.auth) };
 }
 
 /** Nothing of it is ours but its address. */
@@ -40,7 +43,7 @@ async function answering(address: Address): Promise<Loaded> {
   const ready = await fetch(`${address.gateway}/health/ready`, { signal: AbortSignal.timeout(5_000) }).catch((error: Error) => error);
   if (ready instanceof Error) throw new Obstacle(`No shop answers at ${address.gateway}: ${(ready.cause as Error | undefined)?.message ?? ready.message}.`);
   await ready.body?.cancel();
-  return { address, pids: () => ({}), metrics: undefined, servers: elsewhere, stop: () => Promise.resolve() };
+  return { address, pids: () => ({}), metrics: undefined, servers: elsewhere, prove: () => Promise.resolve(), stop: () => Promise.resolve() };
 }
 
 async function started(say: (line: string) => void): Promise<Loaded> {
@@ -55,7 +58,7 @@ async function started(say: (line: string) => void): Promise<Loaded> {
     const shop = await startShop({ servers, ports: 'free', say: () => {}, env: settings(port) });
     const { gateway, provider } = shop.urls;
     const stop = async () => (await shop.stop(), await servers.stop());
-    return { address: { gateway, provider, providerKey: shop.providerKey }, pids: () => pidsOf(shop, servers), metrics: `http://127.0.0.1:${port}/metrics`, servers, stop };
+    return { address: { gateway, provider, providerKey: shop.providerKey }, pids: () => pidsOf(shop, servers), metrics: `http://127.0.0.1:${port}/metrics`, servers, prove: () => proveAddresses(shop.databases.auth), stop };
   } catch (error) {
     await servers.stop();
     throw error;

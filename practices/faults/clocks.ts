@@ -54,8 +54,7 @@ const bent = (seconds: number) => ({ LD_PRELOAD: library ?? '', FAKETIME: `${sec
  */
 async function tokensAt(site: Site, offset: number, quick: boolean): Promise<{ asked: number; broken: string[] }> {
   const { gateway } = site.shop.instances;
-  const name = `clock${Math.round(performance.now())}`;
-  const { accessToken } = await register({ issuer: `${site.shop.urls.gateway}/oidc`, email: `${name}@example.com`, password: 'correct horse battery', name });
+  const { accessToken } = await register({ issuer: `${site.shop.urls.gateway}/oidc`, email: `clock${Math.round(performance.now())}@example.com`, password: 'correct horse battery', name: 'Carla Clock' });
   const statuses = async () => {
     const each: number[] = [];
     for (const url of [...gateway, ...gateway]) each.push(await statusOf(url, accessToken));

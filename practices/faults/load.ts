@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { productPage, type OrderView, type PlaceOrder, type Problem } from '@shop/contracts';
 import { register, signIn } from '@shop/infra/login';
+import { proveAddresses } from '@shop/infra/proven-addresses';
 import { outcomeOf } from '../checker/commands.ts';
 import type { Answer, Command } from '../checker/evidence.ts';
 import { inTurn } from './front.ts';
@@ -60,6 +61,7 @@ export class Load {
       fetch(`${gateway}/v1/products?limit=50`).then(async (answer) => productPage.parse(await answer.json()).items),
       pricesKnown(site),
     ]);
+    await proveAddresses(site.shop.databases.auth);
     const [good = '', declined = ''] = tokens;
     const mugs = products.filter(({ sku }) => sku !== 'SOLD-OUT').map(({ id }) => id);
     return new Load(site.shop.instances.gateway, customers, { mugs, soldOut: products.find(({ sku }) => sku === 'SOLD-OUT')?.id ?? '', tokens: { good, declined } });
@@ -144,9 +146,8 @@ export class Load {
 }
 
 async function newCustomer(issuer: string): Promise<Customer> {
-  const name = `c${randomUUID().slice(0, 8)}`;
-  const credentials = { issuer, email: `${name}@example.com`, password: 'correct horse battery' };
-  const { subject, accessToken } = await register({ ...credentials, name });
+  const credentials = { issuer, email: `c${randomUUID()}@example.com`, password: 'correct horse battery' };
+  const { subject, accessToken } = await register({ ...credentials, name: 'Casey Customer' });
   return { subject, token: accessToken, since: performance.now(), signInAgain: async () => (await signIn(credentials)).accessToken };
 }
 

@@ -44,5 +44,5 @@ export async function everybody(shop: Shop): Promise<People> {
 /** What notifications has in hand when it asks auth for an address. */
 async function serviceToken({ issuer, serviceSecret }: Shop): Promise<string> {
   const config = await oauth.discovery(new URL(issuer), 'notifications', undefined, oauth.ClientSecretBasic(serviceSecret), { execute: [oauth.allowInsecureRequests] });
-  return (await oauth.clientCredentialsGrant(config, { scope: 'accounts:read', resource: 'urn:shop:auth' })).access_token;
+  return (await oauth.clientCredentialsGrant(config, { scope: 'accounts:read mails:send', resource: 'urn:shop:auth' })).access_token;
 }

@@ -20,6 +20,8 @@ export interface Operation {
 }
 
 const nobody = '01900000-0000-7000-8000-000000000000';
+/** A link in a mail that we did not make. */
+const madeUp = `${nobody}.${'x'.repeat(43)}`;
 const once = () => ({ 'idempotency-key': randomUUID() });
 const json = { 'content-type': 'application/json' };
 /** In version 2 money is one thing. */
@@ -90,6 +92,12 @@ const pages: Record<string, Operation> = {
   'POST /oidc/interaction/:uid': { rule: 'public', done: 400, ask: () => formOf(interaction) },
   'GET /oidc/interaction/:uid/registration': { rule: 'public', done: 400, ask: () => ({ path: `${interaction}/registration` }) },
   'POST /oidc/interaction/:uid/registration': { rule: 'public', done: 400, ask: () => formOf(`${interaction}/registration`) },
+  'GET /oidc/verification/:token': { rule: 'public', done: 410, ask: () => ({ path: `/oidc/verification/${madeUp}` }) },
+  'POST /oidc/verification/:token': { rule: 'public', done: 410, ask: () => formOf(`/oidc/verification/${madeUp}`) },
+  'GET /oidc/recovery': { rule: 'public' },
+  'POST /oidc/recovery': { rule: 'public', done: 422, ask: () => formOf('/oidc/recovery') },
+  'GET /oidc/recovery/:token': { rule: 'public', done: 410, ask: () => ({ path: `/oidc/recovery/${madeUp}` }) },
+  'POST /oidc/recovery/:token': { rule: 'public', done: 410, ask: () => formOf(`/oidc/recovery/${madeUp}`) },
   'GET /oidc/password': { rule: 'public' },
   'POST /oidc/password': { rule: 'public', done: 403, ask: () => formOf('/oidc/password') },
 };
@@ -141,6 +149,8 @@ export const operations: Readonly<Record<string, Readonly<Record<string, Operati
     ...health,
     ...accounts(''),
     'GET /accounts/:id': { rule: 'service', ask: ({ people }) => ({ path: `/accounts/${people.owner}` }) },
+    'POST /mail-requests/claims': { rule: 'service', ask: () => ({ path: '/mail-requests/claims', body: { limit: 1 } }) },
+    'POST /mail-requests/:id/completion': { rule: 'service', ask: () => ({ path: `/mail-requests/${nobody}/completion`, body: {} }) },
     'GET /operations/signing-keys': { rule: 'operator' },
     'POST /operations/signing-keys/rotation': { rule: 'operator' },
     'GET /operations/security-events': { rule: 'operator' },

@@ -4,9 +4,14 @@ import { Database, DatabaseModule, Logger } from '@shop/platform';
 import { Accounts } from './accounts/accounts.ts';
 import { AccountsController } from './accounts/accounts.controller.ts';
 import { DemoAccounts } from './accounts/demo-accounts.ts';
+import { Registrations } from './accounts/registrations.ts';
 import { Passwords } from './accounts/passwords.ts';
 import { Audit } from './audit/audit.ts';
 import { AuthConfig } from './auth.config.ts';
+import { MailboxController } from './mailbox/mailbox.controller.ts';
+import { Mailboxes } from './mailbox/mailboxes.ts';
+import { MailRequestsController } from './mailbox/mail-requests.controller.ts';
+import { MailRequests } from './mailbox/mail-requests.ts';
 import { mount } from './oidc/mount.ts';
 import { Artifacts, PostgresArtifacts } from './oidc/artifact-store.ts';
 import { AuthOperationsController } from './oidc/auth-operations.controller.ts';
@@ -25,9 +30,12 @@ function openHost(...[config, database, artifacts, accounts, audit, logger]: [Au
 
 @Module({
   imports: [DatabaseModule.forRoot(AuthConfig)],
-  controllers: [AccountsController, SignInController, PasswordController, AuthOperationsController],
+  controllers: [AccountsController, SignInController, PasswordController, MailboxController, MailRequestsController, AuthOperationsController],
   providers: [
     Accounts,
+    Registrations,
+    Mailboxes,
+    MailRequests,
     Passwords,
     DemoAccounts,
     Audit,

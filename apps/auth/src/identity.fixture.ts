@@ -1,5 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
+import type { MailRequest } from '@shop/contracts';
 import { Database, runService, type RunningService } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
 import * as oauth from 'openid-client';
@@ -19,6 +20,8 @@ export interface Identity {
   /** Of a client that we did not write: by discovery alone. */
   client(id: string, authentication?: oauth.ClientAuth): Promise<oauth.Configuration>;
   operator(): Promise<oauth.Configuration>;
+  /** What auth wants to be mailed, as notifications fetches it. */
+  mailRequests(): Promise<MailRequest[]>;
   close(): Promise<void>;
 }
 
@@ -46,6 +49,15 @@ export async function startIdentity(settings: Record<string, string> = {}): Prom
     instances,
     client,
     operator: () => client('operator', oauth.ClientSecretBasic(secret)),
+    async mailRequests() {
+      const notifications = await client('notifications', oauth.ClientSecretBasic(secret));
+      const { access_token } = await oauth.clientCredentialsGrant(notifications, { scope: 'mails:send', resource: 'urn:shop:auth' });
+      const headers = { authorization: `Bearer ${access_token}`, 'content-type': 'application/json' };
+      const answer = await fetch(new URL('/mail-requests/claims', issuer), { method: 'POST', headers, body: JSON.stringify({ limit: 100 }) });
+      const { items } = (await answer.json()) as { items: MailRequest[] };
+      for (const { id } of items) await fetch(new URL(`/mail-requests/${id}/completion`, issuer), { method: 'POST', headers, body: '{}' });
+      return items;
+    },
     async close() {
       await Promise.all(instances.map((instance) => instance.close()));
       await database.close();

@@ -16,7 +16,7 @@ export class AccountsController {
 
   @Post()
   @Public()
-  @Operation({ summary: 'Register as a customer', status: 201, answer: accountView, refuses: ['email-taken', 'weak-password'] })
+  @Operation({ summary: 'Register as a customer', status: 201, answer: accountView, refuses: ['email-taken', 'not-a-name', 'weak-password'] })
   register(@Body({ schema: newAccount }) body: RegisterAccount, @Res({ passthrough: true }) reply: FastifyReply): Promise<AccountView> {
     return answer(reply, this.auth.request({ method: 'POST', path: '/accounts', body, schema: accountView }));
   }

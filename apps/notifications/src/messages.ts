@@ -26,6 +26,9 @@ interface Row {
 /** Larger than every id: one statement for all pages, whose plan reaches the index also when it is shared. */
 const BEYOND = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
+/** Why a message is held. */
+const unverified = 'address-unverified';
+
 /** Messages to people, as documents, and how far each one's delivery is. */
 @Injectable()
 export class Messages {
@@ -75,6 +78,29 @@ export class Messages {
        WHERE id = $1 AND attempts = $2 AND status = 'queued'`,
       [id, attempt, failure, waitMs],
       'message-retry',
+    );
+  }
+
+  /**
+   * Its address is not proven yet: it waits for `release`, which may have gone by just before, so it is looked at again in an hour. After a
+   * week it is given up.
+   */
+  async hold({ id, attempt }: Claimed): Promise<void> {
+    await this.database.query(
+      `UPDATE messages SET failure = $3, attempts = 0, next_attempt_at = clock_timestamp() + interval '1 hour',
+         status = CASE WHEN created_at < clock_timestamp() - interval '7 days' THEN 'failed' ELSE status END
+       WHERE id = $1 AND attempts = $2 AND status = 'queued'`,
+      [id, attempt, unverified],
+      'message-hold',
+    );
+  }
+
+  /** The account's address is proven: what was held is due now. */
+  async release(accountId: string): Promise<void> {
+    await this.database.query(
+      `UPDATE messages SET next_attempt_at = clock_timestamp() WHERE account_id = $1 AND status = 'queued' AND failure = $2`,
+      [accountId, unverified],
+      'message-release',
     );
   }
 

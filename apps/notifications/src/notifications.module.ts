@@ -2,6 +2,8 @@ import { Module } from '@nestjs/common';
 import { EventingModule } from '@shop/eventing';
 import { DatabaseModule } from '@shop/platform';
 import { NotificationsConfig } from './config.ts';
+import { AccountMails } from './accounts/account-mails.ts';
+import { AuthMailRequests, MailRequests } from './accounts/mail-requests.ts';
 import { Addresses } from './delivery/addresses.ts';
 import { AuthAddresses } from './delivery/auth-addresses.ts';
 import { Delivery } from './delivery/delivery.ts';
@@ -23,6 +25,13 @@ import { MessagesController } from './messages.controller.ts';
     Delivery,
     Sender,
     MailConsumer,
+    AccountMails,
+    {
+      provide: MailRequests,
+      inject: [NotificationsConfig],
+      useFactory: ({ AUTH_URLS, CLIENT_SECRET }: NotificationsConfig) =>
+        new AuthMailRequests({ urls: AUTH_URLS, clientId: 'notifications', clientSecret: CLIENT_SECRET }),
+    },
     {
       provide: Addresses,
       inject: [NotificationsConfig],

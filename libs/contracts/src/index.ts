@@ -8,6 +8,7 @@ export * from './topics.ts';
 export * from './api/orders.ts';
 export * from './api/products.ts';
 export * from './api/accounts.ts';
+export * from './api/mail-requests.ts';
 export * from './api/messages.ts';
 export * from './api/many.ts';
 export * from './api/order-states.ts';

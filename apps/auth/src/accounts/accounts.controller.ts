@@ -1,10 +1,10 @@
 import { Body, Controller, Get, Param, Post, Put, Req, Res } from '@nestjs/common';
-import { changeRoles, id, registerAccount, type AccountRoles, type AccountView, type ChangeRoles, type RegisterAccount } from '@shop/contracts';
+import { changeRoles, id, registerAccount, type AccountRoles, type AccountView, type ChangeRoles, type MailRecipient, type RegisterAccount } from '@shop/contracts';
 import { CurrentPrincipal, entityTag, IfMatch, Public, RequireRole, RequireScope, type Principal } from '@shop/platform';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { Audit } from '../audit/audit.ts';
 import { Accounts } from './accounts.ts';
+import { Registrations } from './registrations.ts';
 
 const byId = z.object({ id });
 
@@ -12,22 +12,20 @@ const byId = z.object({ id });
 export class AccountsController {
   constructor(
     private readonly accounts: Accounts,
-    private readonly audit: Audit,
+    private readonly registrations: Registrations,
   ) {}
 
   @Post()
   @Public()
-  async register(@Body({ schema: registerAccount }) body: RegisterAccount, @Req() { ip }: FastifyRequest): Promise<AccountView> {
-    const account = await this.accounts.register(body);
-    await this.audit.note('registered', { account: account.id, address: ip });
-    return account;
+  register(@Body({ schema: registerAccount }) body: RegisterAccount, @Req() { ip }: FastifyRequest): Promise<AccountView> {
+    return this.registrations.register(body, { address: ip });
   }
 
   /** For services that write to people: no customer's token has this scope. */
   @Get(':id')
   @RequireScope('accounts:read')
-  view(@Param({ schema: byId }) { id }: z.output<typeof byId>): Promise<AccountView> {
-    return this.accounts.view(id);
+  view(@Param({ schema: byId }) { id }: z.output<typeof byId>): Promise<MailRecipient> {
+    return this.accounts.recipient(id);
   }
 
   @Get(':id/roles')

@@ -1,12 +1,13 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { registerAccount, type AccountRoles, type AccountView, type RegisterAccount, type Role } from '@shop/contracts';
+import { registerAccount, type AccountRoles, type AccountView, type MailRecipient, type RegisterAccount, type Role } from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
-import { Database, failsLikeDatabase, PreconditionFailed } from '@shop/platform';
+import { Database, failsLikeDatabase, PreconditionFailed, type Transaction } from '@shop/platform';
 import { Audit } from '../audit/audit.ts';
 import { PrismaClient } from '../generated/prisma/client.ts';
 import { endSignIns } from '../oidc/end-sign-ins.ts';
+import { isName } from './names.ts';
 import { Passwords } from './passwords.ts';
 import { weaknessOf, type PasswordOwner } from './weak-passwords.ts';
 
@@ -21,6 +22,8 @@ export interface Identity {
 /** An account as it is found by its address, with what a password is compared to. */
 export interface Login extends Identity {
   readonly passwordHash: string;
+  /** Whether the owner of the mailbox has said that the account is theirs. */
+  readonly verified: boolean;
 }
 
 /** The people who may sign in: plain CRUD on purpose, there is no rule here that deserves a domain. */
@@ -40,13 +43,14 @@ export class Accounts {
    * A new customer. Throws `conflict` `email-taken`, which tells the asker that the address is known. Hiding that takes a mail
    * before the account exists ("you already have one"), and would leave a stranger's first minute waiting for a mailbox; so it is
    * said openly here, and signing in itself tells nothing. The password is hashed first in any case, so the answer takes the same
-   * time either way. Throws `invalid` `weak-password`, too.
+   * time either way. Throws `invalid` `weak-password` and `not-a-name`, too.
    */
-  async register({ email, name, password }: RegisterAccount, roles: readonly Role[] = ['customer']): Promise<AccountView> {
+  async register({ email, name, password }: RegisterAccount, { roles = ['customer'], verified = false }: { roles?: readonly Role[]; verified?: boolean } = {}): Promise<AccountView> {
     const account = { id: randomUUIDv7(), email: email.toLowerCase(), name };
+    refuseNonName(name);
     refuseWeak(password, account);
     const passwordHash = await this.passwords.hash(password);
-    const { count } = await this.prisma.account.createMany({ data: { ...account, passwordHash, roles: [...roles] }, skipDuplicates: true });
+    const { count } = await this.prisma.account.createMany({ data: { ...account, passwordHash, roles: [...roles], ...(verified && { verifiedAt: new Date() }) }, skipDuplicates: true });
     if (count === 0) throw new DomainError('conflict', 'email-taken', 'There is an account with this email address already. Sign in instead.');
     return account;
   }
@@ -55,8 +59,9 @@ export class Accounts {
   async withAddress(email: string): Promise<Login | undefined> {
     const address = registerAccount.shape.email.safeParse(email.trim());
     if (!address.success) return undefined;
-    const select = { id: true, roles: true, credentialsVersion: true, passwordHash: true };
-    return (await this.prisma.account.findUnique({ where: { email: address.data.toLowerCase() }, select })) ?? undefined;
+    const select = { id: true, roles: true, credentialsVersion: true, passwordHash: true, verifiedAt: true };
+    const found = await this.prisma.account.findUnique({ where: { email: address.data.toLowerCase() }, select });
+    return found ? { ...found, verified: found.verifiedAt !== null } : undefined;
   }
 
   /** Whether it is the account's password; no, after the same time, where there is no account. */
@@ -69,25 +74,32 @@ export class Accounts {
     return (await this.prisma.account.findUnique({ where: { id }, select: { id: true, roles: true, credentialsVersion: true } })) ?? undefined;
   }
 
-  /** Name and address, for whoever writes to people. Throws `not-found`. */
-  async view(id: string): Promise<AccountView> {
-    const account = await this.prisma.account.findUnique({ where: { id }, select: { id: true, email: true, name: true } });
-    return account ?? notFound();
+  /** Name and address, and whether anything may be mailed there. Throws `not-found`. */
+  async recipient(id: string): Promise<MailRecipient> {
+    const account = await this.prisma.account.findUnique({ where: { id }, select: { id: true, email: true, name: true, verifiedAt: true } });
+    return account ? { id, email: account.email, name: account.name, verified: account.verifiedAt !== null } : notFound();
   }
 
   /**
-   * Sets another password and ends everything that was signed in with the old one. Answers the credentials' new version. Throws `invalid`
-   * `weak-password`.
+   * Sets another password and ends everything that was signed in with the old one; answers the credentials' new version. `proof` is part of the
+   * transaction: where it throws nothing is changed. Throws `invalid` `weak-password`.
    */
-  async changePassword(id: string, password: string, address: string): Promise<number> {
-    refuseWeak(password, await this.view(id));
+  async changePassword(id: string, password: string, address: string, proof: (tx: Transaction) => Promise<void> = () => Promise.resolve()): Promise<number> {
+    refuseWeak(password, await this.recipient(id));
     const hash = await this.passwords.hash(password);
     return this.database.transaction(async (tx) => {
+      await proof(tx);
       await tx.query('UPDATE accounts SET password_hash = $2 WHERE id = $1', [id, hash]);
       const version = await endSignIns(tx, id);
       await this.audit.note('password-changed', { account: id, address }, tx);
       return version;
     });
+  }
+
+  /** Calls somebody by another name. Throws `invalid` `not-a-name`. */
+  async rename(tx: Transaction, id: string, name: string): Promise<void> {
+    refuseNonName(name);
+    await tx.query('UPDATE accounts SET name = $2 WHERE id = $1', [id, name]);
   }
 
   /** What somebody may do. Throws `not-found`. */
@@ -114,6 +126,11 @@ export class Accounts {
   async has(email: string): Promise<boolean> {
     return (await this.prisma.account.count({ where: { email } })) > 0;
   }
+}
+
+function refuseNonName(name: string): void {
+  const detail = 'Up to six words of letters, in 60 characters at most.';
+  if (!isName(name)) throw new DomainError('invalid', 'not-a-name', 'This cannot be a name.', [{ pointer: '/name', detail }]);
 }
 
 function refuseWeak(password: string, owner: PasswordOwner): void {

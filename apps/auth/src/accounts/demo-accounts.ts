@@ -22,7 +22,7 @@ export class DemoAccounts implements OnApplicationBootstrap {
   async onApplicationBootstrap(): Promise<void> {
     if (!this.config.SEED_DEMO) return;
     for (const { roles, ...account } of demoAccounts) {
-      if (!(await this.accounts.has(account.email))) await this.accounts.register(account, roles).catch(unlessTaken);
+      if (!(await this.accounts.has(account.email))) await this.accounts.register(account, { roles, verified: true }).catch(unlessTaken);
     }
   }
 }

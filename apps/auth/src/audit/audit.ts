@@ -12,6 +12,7 @@ export type SecurityEvent =
   | 'consented'
   | 'consent-refused'
   | 'password-changed'
+  | 'address-verified'
   | 'roles-changed'
   | 'refresh-reused'
   | 'code-reused'

@@ -11,7 +11,7 @@ export const shopScopes = ['orders:read', 'orders:write', 'products:write', 'acc
  */
 export const resources: Readonly<Record<string, { audience: string; scopes: readonly string[] }>> = {
   'urn:shop': { audience: 'shop', scopes: shopScopes },
-  'urn:shop:auth': { audience: 'auth', scopes: ['accounts:read'] },
+  'urn:shop:auth': { audience: 'auth', scopes: ['accounts:read', 'mails:send'] },
 };
 
 /** What only some people can let a program do; whoever else asks for it signs in without it. */
@@ -43,7 +43,7 @@ export function clients(config: AuthConfig): ClientMetadata[] {
       redirect_uris: [],
       grant_types: ['client_credentials'],
       response_types: [],
-      scope: 'accounts:read',
+      scope: 'accounts:read mails:send',
     },
     ...(config.SEED_DEMO ? [parcelTracker] : []),
     ...(config.OPERATOR_CLIENT_SECRET === undefined ? [] : [operator(config.OPERATOR_CLIENT_SECRET)]),

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database, Logger, Recurring } from '@shop/platform';
+import { purgeMailRequests } from '../mailbox/mail-requests.ts';
 import { purgeAttempts } from '../sign-in/guess-limits.ts';
 import { purgeExpired } from './artifact-store.ts';
 
@@ -16,6 +17,6 @@ export class Purge extends Recurring {
   }
 
   protected override async look(stopping: AbortSignal): Promise<void> {
-    for (const purge of [purgeExpired, purgeAttempts]) while (!stopping.aborted && (await purge(this.database, batch)) === batch);
+    for (const purge of [purgeExpired, purgeAttempts, purgeMailRequests]) while (!stopping.aborted && (await purge(this.database, batch)) === batch);
   }
 }

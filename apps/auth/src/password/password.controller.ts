@@ -6,6 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Accounts } from '../accounts/accounts.ts';
 import { AuthConfig } from '../auth.config.ts';
+import { adviceIn } from '../sign-in/advice.ts';
 import { cookieOf, setCookie } from '../sign-in/cookies.ts';
 import { formToken, isFormToken } from '../sign-in/form-token.ts';
 import { TooManyGuesses } from '../sign-in/guess-limits.ts';
@@ -56,7 +57,7 @@ export class PasswordController {
       return sendPage(reply, passwordChangedPage());
     } catch (error) {
       if (error instanceof TooManyGuesses) return refused(429, { problem: error.message });
-      if (error instanceof DomainError && error.code === 'weak-password') return refused(422, { wrong: { next: error.errors[0]?.detail ?? error.message } });
+      if (error instanceof DomainError && error.code === 'weak-password') return refused(422, { wrong: { next: adviceIn(error)['password'] ?? error.message } });
       if (error instanceof DomainError && error.kind === 'unavailable') return refused(503, { problem: error.message });
       throw error;
     }

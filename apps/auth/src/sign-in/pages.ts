@@ -26,10 +26,10 @@ export interface Field {
 export const email: Field = { name: 'email', label: 'Email address', type: 'email', autocomplete: 'username' };
 export const password: Field = { name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password' };
 export const newPassword: Field = { ...password, label: 'Password, of 12 characters or more', autocomplete: 'new-password' };
-const fullName: Field = { name: 'name', label: 'Name', type: 'text', autocomplete: 'name' };
+export const fullName: Field = { name: 'name', label: 'Name', type: 'text', autocomplete: 'name' };
 
 export function signInPage(state: FormState): Page {
-  const elsewhere = html`<p>New here? <a href="${state.uid}/registration">Create an account</a>. Somebody knows your password? <a href="/oidc/password">Change it</a>.</p>`;
+  const elsewhere = html`<p>New here? <a href="${state.uid}/registration">Create an account</a>. Forgot your password? <a href="/oidc/recovery">Set a new one</a>. Somebody knows it? <a href="/oidc/password">Change it</a>.</p>`;
   return formPage('Sign in', state, [email, password], elsewhere);
 }
 
@@ -52,14 +52,14 @@ export function renderFailure(ctx: KoaContextWithOIDC, out: { error: string; err
   ctx.body = body;
 }
 
-/** The form has no action: it is sent to where it was shown. */
-export function formPage(title: string, state: Omit<FormState, 'uid'>, fields: Field[], elsewhere: Html): Page {
+/** The form has no action: it is sent to where it was shown. `title` is what its button says. */
+export function formPage(title: string, state: Omit<FormState, 'uid'>, fields: Field[], elsewhere: Html, heading = title): Page {
   const failed = Boolean(state.problem) || Object.keys(state.wrong ?? {}).length > 0;
   const content = html`${state.problem ? html`<p role="alert">${state.problem}</p>` : undefined}
 <form method="post"><input type="hidden" name="token" value="${state.token}">
 ${fields.map((field) => fieldHtml(field, state))}<button>${title}</button></form>
 ${elsewhere}`;
-  return page({ status: state.status ?? 200, title: failed ? `Error: ${title}` : title, heading: title, leadsTo: state.redirectUri }, content);
+  return page({ status: state.status ?? 200, title: failed ? `Error: ${heading}` : heading, heading, leadsTo: state.redirectUri }, content);
 }
 
 /** A password is never sent back. */

@@ -5,12 +5,15 @@ import { Produces, Public } from '@shop/platform';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errors, type InteractionResults } from 'oidc-provider';
 import { z } from 'zod';
-import { Accounts, type Identity } from '../accounts/accounts.ts';
+import type { Identity } from '../accounts/accounts.ts';
+import { Registrations } from '../accounts/registrations.ts';
 import { Audit } from '../audit/audit.ts';
 import { AuthConfig } from '../auth.config.ts';
 import { ourClients } from '../oidc/clients.ts';
 import { grantTo, missingScopes } from '../oidc/grants.ts';
+import { MailRequests } from '../mailbox/mail-requests.ts';
 import { ProviderHost } from '../oidc/provider-host.ts';
+import { adviceIn, adviceOn } from './advice.ts';
 import { consentPage } from './consent-page.ts';
 import { formToken, isFormToken } from './form-token.ts';
 import { TooManyGuesses } from './guess-limits.ts';
@@ -24,12 +27,6 @@ const field = z.string().max(1024).catch('');
 const form = z.object({ token: field, name: field, email: field, password: field, answer: field });
 type Form = z.output<typeof form>;
 
-const advice: Record<string, string> = {
-  name: 'Tell us what to call you, in 100 characters at most.',
-  email: 'This is not an email address.',
-  password: 'Choose a password of 12 to 128 characters.',
-};
-
 /** The pages a person sees on the way from an application to its tokens. The provider's cookie says which way that is. */
 @Controller('oidc/interaction/:uid')
 @Public()
@@ -38,7 +35,8 @@ const advice: Record<string, string> = {
 export class SignInController {
   constructor(
     private readonly host: ProviderHost,
-    private readonly accounts: Accounts,
+    private readonly registrations: Registrations,
+    private readonly requests: MailRequests,
     private readonly signIns: SignIns,
     private readonly audit: Audit,
     private readonly config: AuthConfig,
@@ -59,6 +57,7 @@ export class SignInController {
     if (prompt === 'consent') return this.consent(uid, body, request, reply);
     return this.submit({ state, body, request, reply, show: signInPage }, async ({ email, password }) => {
       const identity = await this.signIns.check(email, password, { request, reply, client: client.id });
+      if (identity?.verified === false) await this.requests.request('verify-address', email);
       return identity ? proved(identity) : { problem: 'This email address and password do not belong together.' };
     });
   }
@@ -74,8 +73,7 @@ export class SignInController {
     return this.submit({ state, body, request, reply, show: registrationPage }, async (values) => {
       const wanted = registerAccount.safeParse(values);
       if (!wanted.success) return { wrong: adviceOn(wanted.error.issues) };
-      const { id } = await this.accounts.register(wanted.data);
-      await this.audit.note('registered', { account: id, client: client.id, address: request.ip });
+      const { id } = await this.registrations.register(wanted.data, { client: client.id, address: request.ip });
       this.signIns.remember(wanted.data.email, firstVersion, reply);
       return proved({ id, credentialsVersion: firstVersion });
     });
@@ -138,15 +136,10 @@ function proved({ id, credentialsVersion }: Pick<Identity, 'id' | 'credentialsVe
   return { login: { accountId: id, amr: ['pwd'], remember: false, credentialsVersion } };
 }
 
-/** What to do about each field that the contract refuses. */
-function adviceOn(issues: readonly { readonly path: readonly PropertyKey[] }[]): Record<string, string> {
-  return Object.fromEntries(issues.map(({ path }) => [String(path[0]), advice[String(path[0])] ?? 'This cannot be taken.']));
-}
-
 /** A rule that says no is said above the form; anything else is not the form's matter. */
 function refusal(error: unknown): Partial<FormState> {
   if (error instanceof TooManyGuesses) return { status: 429, problem: error.message };
   if (!(error instanceof DomainError)) throw error;
-  if (error.code === 'weak-password') return { wrong: { password: error.errors[0]?.detail ?? error.message } };
+  if (error.kind === 'invalid') return { wrong: adviceIn(error) };
   return { status: error.kind === 'unavailable' ? 503 : 409, problem: error.message };
 }

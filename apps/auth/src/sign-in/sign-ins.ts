@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Accounts, type Identity } from '../accounts/accounts.ts';
+import { Accounts, type Login } from '../accounts/accounts.ts';
 import { Audit } from '../audit/audit.ts';
 import { AuthConfig } from '../auth.config.ts';
 import { cookieOf, setCookie } from './cookies.ts';
@@ -20,7 +20,7 @@ export class SignIns {
   ) {}
 
   /** Whose these are; undefined when they do not belong together. Throws TooManyGuesses. */
-  async check(email: string, password: string, { request, reply, client }: { request: FastifyRequest; reply: FastifyReply; client?: string | undefined }): Promise<Identity | undefined> {
+  async check(email: string, password: string, { request, reply, client }: { request: FastifyRequest; reply: FastifyReply; client?: string | undefined }): Promise<Login | undefined> {
     const around = { client, address: request.ip };
     const account = await this.accounts.withAddress(email);
     const device = this.limits.deviceOf(cookieOf(request, deviceCookie), email, account?.credentialsVersion);

@@ -4,7 +4,12 @@ export interface Address {
   readonly address: string;
 }
 
-/** Addresses of accounts, asked for at the moment of sending and kept nowhere. Throws Undeliverable for an account that is gone. */
+/** The owner of the mailbox has not said yet that the account is theirs: nothing goes there until then. */
+export class Unverified extends Error {
+  override readonly name = 'Unverified';
+}
+
+/** Addresses of accounts, asked for at the moment of sending and kept nowhere. Throws Undeliverable for an account that is gone, and Unverified. */
 export abstract class Addresses {
   abstract of(accountId: string): Promise<Address>;
   abstract close(): Promise<void>;

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { randomUUIDv7 } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Unverified } from './addresses.ts';
 import { AuthAddresses } from './auth-addresses.ts';
 import { Undeliverable } from './mailer.ts';
 
@@ -19,10 +20,10 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   }
   if (request.headers.authorization !== `Bearer token-${auth.tokens}`) return void send(401, {});
   const id = request.url?.split('/')[2] ?? '';
-  return void (id === gone ? send(404, {}) : send(200, { id, email: `${id}@example.com`, name: 'Ada' }));
+  return void (id === gone ? send(404, {}) : send(200, { id, email: `${id}@example.com`, name: 'Ada', ...(id === unproven && { verified: false }) }));
 }
 
-const gone = randomUUIDv7();
+const [gone, unproven] = [randomUUIDv7(), randomUUIDv7()];
 const server = createServer((request, response) => void answer(request, response));
 let addresses: AuthAddresses;
 
@@ -67,6 +68,10 @@ describe('addresses from auth', () => {
     await expect(addresses.of(randomUUIDv7())).rejects.not.toBeInstanceOf(Undeliverable);
     auth.away = false;
     expect(await addresses.of(randomUUIDv7())).toMatchObject({ name: 'Ada' });
+  });
+
+  it('are not to be had while nobody has proven that they are theirs', async () => {
+    await expect(addresses.of(unproven)).rejects.toEqual(new Unverified());
   });
 
   it('are not to be had of an account that is gone', async () => {

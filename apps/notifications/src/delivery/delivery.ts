@@ -14,8 +14,8 @@ export class Delivery {
 
   /** Throws Undeliverable when it will never arrive, anything else when it may be tried again. */
   async send({ eventId, accountId, document }: Claimed): Promise<void> {
-    const to = await this.addresses.of(accountId);
-    await this.mailer.send({ ...compose(document, to.name), to, messageId: `<${eventId}@shop.example>` });
+    const { name, address } = await this.addresses.of(accountId);
+    await this.mailer.send({ ...compose(document, name), to: { address }, messageId: `<${eventId}@shop.example>` });
   }
 
   async close(): Promise<void> {

@@ -31,7 +31,7 @@ afterAll(async () => {
 });
 
 const mail: Envelope = {
-  to: { name: 'Ada, "the first" <x@y>', address: 'ada@example.com' },
+  to: { address: 'ada@example.com' },
   messageId: '<event-1@shop.example>',
   subject: 'Your order is confirmed – ✓',
   text: 'Total: €39.98\n',

@@ -11,7 +11,7 @@ export class Undeliverable extends Error {
 
 /** A mail and whom it goes to: personal data, in memory only while it is being sent. */
 export interface Envelope extends Mail {
-  readonly to: { readonly name: string; readonly address: string };
+  readonly to: { readonly address: string };
   /** The same for every attempt, so that a mail sent twice is read once. */
   readonly messageId: string;
 }

@@ -4,7 +4,7 @@ import { freshDatabase } from '@shop/testing';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MAX_ATTEMPTS } from '../domain/attempts.ts';
 import { Messages, type Claimed } from '../messages.ts';
-import { Addresses, type Address } from './addresses.ts';
+import { Addresses, Unverified, type Address } from './addresses.ts';
 import { Delivery } from './delivery.ts';
 import { FakeMailer } from './fake-mailer.ts';
 import { Undeliverable } from './mailer.ts';
@@ -19,9 +19,11 @@ const log = { info: note, warn: note, error: note } as unknown as Logger;
 
 class FakeAddresses extends Addresses {
   readonly gone = new Set<string>();
+  readonly unverified = new Set<string>();
 
   override async of(accountId: string): Promise<Address> {
     if (this.gone.has(accountId)) throw new Undeliverable('account-gone');
+    if (this.unverified.has(accountId)) throw new Unverified();
     return { name: 'Ada', address: `${accountId}@example.com` };
   }
 
@@ -63,7 +65,7 @@ describe('the sender', () => {
     newSender().onApplicationBootstrap();
     await eventually(rows).toEqual([{ status: 'sent', attempts: 1, failure: null }]);
     const [{ event_id }] = (await database.query<{ event_id: string }>('SELECT event_id FROM messages')) as [{ event_id: string }];
-    expect(mailer.outbox).toMatchObject([{ messageId: `<${event_id}@shop.example>`, to: { name: 'Ada', address: `${customerId}@example.com` } }]);
+    expect(mailer.outbox).toMatchObject([{ messageId: `<${event_id}@shop.example>`, to: { address: `${customerId}@example.com` } }]);
   });
 
   it('sends each mail once when several instances share the queue', async () => {
@@ -136,6 +138,29 @@ describe('the sender', () => {
     await queue();
     newSender().onApplicationBootstrap();
     await eventually(rows).toEqual([{ status: 'failed', attempts: 1, failure: 'account-gone' }]);
+  });
+
+  it('holds what goes to an unproven address, sends it when the owner has proven it, and gives it up after a week', async () => {
+    addresses.unverified.add(customerId);
+    await queue();
+    const sender = newSender();
+    sender.onApplicationBootstrap();
+    const held = [{ status: 'queued', attempts: 0, failure: 'address-unverified' }];
+    await eventually(rows).toEqual(held);
+    await makeDue();
+    sender.wake();
+    await eventually(async () => [(await rows())[0], (await messages.claim(1, 0)).length]).toEqual([held[0], 0]);
+    expect(mailer.outbox).toEqual([]);
+    addresses.unverified.delete(customerId);
+    await messages.release(customerId);
+    sender.wake();
+    await eventually(async () => (await rows())[0]?.status).toBe('sent');
+    addresses.unverified.add(customerId);
+    await database.query(`DELETE FROM messages`);
+    await queue();
+    await database.query(`UPDATE messages SET created_at = created_at - interval '8 days'`);
+    sender.wake();
+    await eventually(rows).toEqual([{ status: 'failed', attempts: 0, failure: 'address-unverified' }]);
   });
 
   it('gives up after the last attempt, also when no attempt lived to say that it failed', async () => {

@@ -3,6 +3,7 @@ import { Health, Logger, UpstreamProblem, withTraceparent } from '@shop/platform
 import { MAX_ATTEMPTS, waitAfter } from '../domain/attempts.ts';
 import { Messages, type Claimed } from '../messages.ts';
 import { Delivery } from './delivery.ts';
+import { Unverified } from './addresses.ts';
 import { Undeliverable } from './mailer.ts';
 
 /** Mails in hand at once. */
@@ -109,6 +110,7 @@ export class Sender implements OnApplicationBootstrap, OnApplicationShutdown {
 
   /** The error itself is neither stored nor logged: a mail server's answer quotes the address. */
   async #noteFailure(message: Claimed, error: unknown): Promise<void> {
+    if (error instanceof Unverified) return this.messages.hold(message);
     const failure = error instanceof Undeliverable ? error.reason : codeOf(error);
     const wait = error instanceof Undeliverable ? undefined : waitAfter(message.attempt, Math.random());
     const about = { message: message.id, order: message.document.orderId, attempt: message.attempt, failure };
@@ -122,13 +124,15 @@ export class Sender implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 }
 
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+/** Rejects with ETIMEDOUT where the work takes longer. */
+export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(Object.assign(new Error(), { code: 'ETIMEDOUT' })), ms);
   return Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
 }
 
-function codeOf(error: unknown): string {
+/** What may be said of a failure: never its message, which quotes addresses. */
+export function codeOf(error: unknown): string {
   if (error instanceof UpstreamProblem) return `${error.upstream}-${error.status}`;
   const { code, name } = error as { code?: unknown; name?: unknown };
   return String(code ?? name ?? 'unknown').slice(0, 100);

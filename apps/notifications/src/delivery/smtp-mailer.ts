@@ -34,7 +34,7 @@ export class SmtpMailer extends Mailer {
     const headers = { 'Auto-Submitted': 'auto-generated' };
     try {
       // Whom it goes to and what it says stay out of the trace.
-      await calling('SMTP send', { 'peer.service': 'mail' }, () => this.#transport.sendMail({ from: this.#from, to, messageId, subject, text, html, headers }));
+      await calling('SMTP send', { 'peer.service': 'mail' }, () => this.#transport.sendMail({ from: this.#from, to: { name: '', address: to.address }, messageId, subject, text, html, headers }));
     } catch (error) {
       throw refusedForGood(error) ?? error;
     }

@@ -25,6 +25,11 @@ describe('the mail about an order', () => {
     expect(compose({ ...confirmed, payload: { total: 500, currency: 'JPY' } }, 'Ada').text).toContain('¥500');
   });
 
+  it('says a name behind a label, and in no sentence of ours', () => {
+    const { subject, text, html } = compose(confirmed, 'Your card was stolen');
+    expect([subject, text.match(/.*stolen.*/g), html.match(/.*stolen.*/g)]).toEqual([subject, ['Customer: Your card was stolen'], [expect.stringMatching(/<td[^>]*>Customer<\/td><td><strong>Your card was stolen<\/strong>/)]]);
+  });
+
   it('shows no name as markup', () =>
     fc.assert(
       fc.property(fc.string(), (name) => {

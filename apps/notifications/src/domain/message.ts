@@ -1,4 +1,5 @@
 import type { CancellationReason } from '@shop/contracts';
+import { escape } from './html.ts';
 
 /** What a message says, as it is kept. Amounts in minor units. */
 export type Message = { readonly channel: 'mail'; readonly orderId: string } & (
@@ -23,20 +24,24 @@ const reasons: Record<CancellationReason, string> = {
   'timed-out': 'it could not be completed in time',
 };
 
-/** Puts a message into words, as plain text and as HTML that says the same. */
+/**
+ * Puts a message into words, as plain text and as HTML that says the same. The customer chose their name, so it stands behind a label and
+ * never in a sentence of ours.
+ */
 export function compose(message: Message, recipient: string): Mail {
   const { subject, sentence, ending } = words(message);
   const { total, currency } = message.payload;
   const facts = [
     ['Order', message.orderId],
     ['Total', price(total, currency)],
+    ['Customer', recipient],
   ] as const;
-  const text = [`Hello ${recipient},`, sentence, facts.map(([name, value]) => `${name}: ${value}`).join('\n'), ending].join('\n\n');
+  const text = ['Hello,', sentence, facts.map(([name, value]) => `${name}: ${value}`).join('\n'), ending].join('\n\n');
   const rows = facts.map(([name, value]) => `<tr><td style="padding-right:1em">${name}</td><td><strong>${escape(value)}</strong></td></tr>`);
   const html = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>${escape(subject)}</title></head>
 <body style="font-family:sans-serif;line-height:1.5">
-<p>Hello ${escape(recipient)},</p>
+<p>Hello,</p>
 <p>${escape(sentence)}</p>
 <table>${rows.join('')}</table>
 <p>${escape(ending)}</p>
@@ -62,6 +67,3 @@ function price(minorUnits: number, currency: string): string {
   const format = new Intl.NumberFormat('en', { style: 'currency', currency });
   return format.format(minorUnits / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
 }
-
-const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-const escape = (text: string) => text.replace(/[&<>"']/g, (character) => entities[character] ?? character);

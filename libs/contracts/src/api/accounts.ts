@@ -21,5 +21,9 @@ export type ChangeRoles = z.infer<typeof changeRoles>;
 export const accountRoles = z.object({ roles: z.array(role), version: z.int().min(1) }).meta({ id: 'AccountRoles' });
 export type AccountRoles = z.infer<typeof accountRoles>;
 
+/** What notifications may know of an account: nothing is mailed to an address that is not verified. An auth from before told of no such thing. */
+export const mailRecipient = z.object({ id, email: z.email(), name: z.string(), verified: z.boolean().default(true) });
+export type MailRecipient = z.infer<typeof mailRecipient>;
+
 export const accountView = z.object({ id, email: z.email(), name: z.string() }).meta({ id: 'Account' });
 export type AccountView = z.infer<typeof accountView>;

@@ -27,6 +27,7 @@ export const problems = {
   'idempotency-key-reused': [422, 'This Idempotency-Key was used for a different request.'],
   'mixed-currencies': [422, 'An order is paid in one currency, not in EUR and USD.'],
   'unknown-product': [422, 'Not everything in this order is for sale.'],
+  'not-a-name': [422, 'This cannot be a name.'],
   'weak-password': [422, 'This password is among those that are guessed first.'],
   'if-match-required': [428, 'Send the ETag of the resource as you read it in If-Match, so that no change of somebody else is overwritten.'],
   'rate-limited': [429, 'Too many requests. Come again when Retry-After says.'],
