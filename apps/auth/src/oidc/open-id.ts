@@ -10,8 +10,10 @@ import { renderFailure } from '../sign-in/pages.ts';
 import { signedOutPage, signOutPage } from '../sign-in/sign-out-pages.ts';
 import type { Artifacts } from './artifact-store.ts';
 import { auditProvider, noteReuse } from './audited-provider.ts';
+import { carriedByBrowser } from './carried.ts';
 import { clients, ourClients, resources } from './clients.ts';
 import { existingGrant, shop } from './grants.ts';
+import { Sealing } from './sealing.ts';
 import { endOnSignOut, refuseOthersHint } from './sign-out.ts';
 import { signingAlgorithm } from './signing-keys.ts';
 
@@ -45,8 +47,9 @@ export interface ProviderParts {
  * run time is answered here, so that nothing but the logger writes to stdout (a test counts the lines).
  */
 export function openIdProvider({ config, database, artifacts, accounts, audit, logger }: ProviderParts, keys: JWK[]): Provider {
+  const sealing = new Sealing(config.COOKIE_KEYS);
   const provider = new Provider(config.ISSUER, {
-    adapter: (model) => artifacts.store(model, (reused) => noteReuse(audit, model, reused)),
+    adapter: (model) => carriedByBrowser(model, artifacts.store(model, (reused) => noteReuse(audit, model, reused)), { sealing, issuer: config.ISSUER }),
     jwks: { keys },
     clients: clients(config),
     clientDefaults: { id_token_signed_response_alg: signingAlgorithm },

@@ -16,5 +16,8 @@ export interface CookieOptions {
 
 /** Sets a cookie that no script reads and that other sites do not make a browser send. `value` has no character that needs quoting. */
 export function setCookie(reply: FastifyReply, name: string, value: string, { path, maxAge, secure }: CookieOptions): void {
-  void reply.header('set-cookie', [`${name}=${value}`, `Path=${path}`, 'HttpOnly', 'SameSite=Lax', ...(secure ? ['Secure'] : []), ...(maxAge === undefined ? [] : [`Max-Age=${maxAge}`])].join('; '));
+  const line = [`${name}=${value}`, `Path=${path}`, 'HttpOnly', 'SameSite=Lax', ...(secure ? ['Secure'] : []), ...(maxAge === undefined ? [] : [`Max-Age=${maxAge}`])].join('; ');
+  // The provider answers by Node's own response (oidc/mount.ts); everybody else by Fastify's.
+  if (reply.sent) reply.raw.appendHeader('set-cookie', line);
+  else void reply.header('set-cookie', line);
 }
