@@ -61,8 +61,8 @@ export class OrdersController {
   }
 
   @Put(':id')
-  change(@Body({ schema: z.object({}) }) _: object, @IfMatch('required') version: number | undefined): object {
-    if (version !== 1) throw new PreconditionFailed();
+  change(@Body({ schema: z.object({}) }) _: object, @IfMatch('required') versions: readonly number[] | undefined): object {
+    if (!versions?.includes(1)) throw new PreconditionFailed();
     return {};
   }
 

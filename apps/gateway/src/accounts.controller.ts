@@ -45,9 +45,9 @@ export class AccountsController {
     @CurrentPrincipal() { token }: Principal,
     @Param('id', { schema: id }) account: string,
     @Body({ schema: newRoles }) body: ChangeRoles,
-    @IfMatch('required') version: number | undefined,
+    @IfMatch('required') versions: readonly number[] | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AccountRoles> {
-    return answer(reply, this.auth.request({ method: 'PUT', path: `/accounts/${account}/roles`, body, headers: ifMatch(version, '*'), token, schema: accountRoles, idempotent: false }));
+    return answer(reply, this.auth.request({ method: 'PUT', path: `/accounts/${account}/roles`, body, headers: ifMatch(versions, '*'), token, schema: accountRoles, idempotent: false }));
   }
 }

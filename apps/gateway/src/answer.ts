@@ -39,14 +39,14 @@ export function nextPage({ request }: FastifyReply, cursor: string): string {
   return `${path}?${asked.toString()}`;
 }
 
-/** The header by which a service is told of the version that a client saw, if any; `otherwise` for one that saw none. */
-export function ifMatch(version: number | undefined, otherwise?: '*'): { 'if-match'?: string } {
-  const tag = version === undefined ? otherwise : `"${version}"`;
+/** The header by which a service is told of the versions that a client saw, if any; `otherwise` for one that saw none. */
+export function ifMatch(versions: number | readonly number[] | undefined, otherwise?: '*'): { 'if-match'?: string } {
+  const tag = versions === undefined ? otherwise : [versions].flat().map((version) => `"${version}"`).join(', ');
   return tag === undefined ? {} : { 'if-match': tag };
 }
 
 /** Whether the client has read just this, by its own word. */
 export function isKnown({ request }: FastifyReply, tag: string | undefined): boolean {
   const known = request.headers['if-none-match'];
-  return tag !== undefined && known !== undefined && request.method === 'GET' && isNamed(tag, known);
+  return tag !== undefined && known !== undefined && ['GET', 'HEAD'].includes(request.method) && isNamed(tag, known);
 }

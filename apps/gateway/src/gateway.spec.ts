@@ -197,6 +197,14 @@ describe('what has been read already', () => {
   });
 });
 
+describe('what has been read already, asked for by HEAD', () => {
+  it('is known, too', async () => {
+    services.catalog.says(200, product, { etag: '"3-abc"' });
+    const answer = await fetch(`${running.url}/v1/products/${id}`, { method: 'HEAD', headers: { 'if-none-match': '"1", "3-abc"' } });
+    expect([answer.status, answer.headers.get('etag')]).toEqual([304, '"3-abc"']);
+  });
+});
+
 describe('running the shop', () => {
   const record = { id, sku: 'MUG', name: 'Mug', description: '', price: 1, currency: 'EUR', active: true, version: 2, stock: { initial: 1, free: 1, reserved: 0, sold: 0 } };
   const lamp = { sku: 'LAMP', name: 'Lamp', description: '', price: 4900, currency: 'EUR', stock: 5 };
@@ -225,8 +233,8 @@ describe('running the shop', () => {
 
   it('changes one by a merge patch of the version that was seen', async () => {
     services.catalog.says(200, record, { etag: '"3-x"' });
-    expect((await patch({ price: 5 }, { ...(await admin()), 'if-match': '"2-abc"' })).status).toBe(200);
-    expect(services.catalog.last).toMatchObject({ method: 'PATCH', body: '{"price":5}', headers: { 'if-match': '"2"', 'content-type': 'application/merge-patch+json' } });
+    expect((await patch({ price: 5 }, { ...(await admin()), 'if-match': '"1", W/"3", "2-abc"' })).status).toBe(200);
+    expect(services.catalog.last).toMatchObject({ method: 'PATCH', body: '{"price":5}', headers: { 'if-match': '"1", "2"', 'content-type': 'application/merge-patch+json' } });
   });
 
   it.each<[string, unknown, Record<string, string>, number, string]>([

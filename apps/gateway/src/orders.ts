@@ -96,10 +96,10 @@ export function ordersToldAs<Order, Page>(words: Telling<Order, Page>) {
       @CurrentPrincipal() { token }: Principal,
       @Param('id', { schema: id }) order: string,
       @Body({ schema: nothing }) _: unknown,
-      @IfMatch() version: number | undefined,
+      @IfMatch() versions: readonly number[] | undefined,
       @Res({ passthrough: true }) reply: FastifyReply,
     ): Promise<Order> {
-      return told(answer(reply, this.orders.request({ method: 'POST', path: `/orders/${order}/cancellation`, body: {}, headers: ifMatch(version), token, schema: orderView })), words.tell);
+      return told(answer(reply, this.orders.request({ method: 'POST', path: `/orders/${order}/cancellation`, body: {}, headers: ifMatch(versions), token, schema: orderView })), words.tell);
     }
   }
   return OrdersOfVersion;

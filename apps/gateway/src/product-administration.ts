@@ -71,10 +71,10 @@ export function productAdministrationToldAs<Record, New, Change>(words: Telling<
       @CurrentPrincipal() { token }: Principal,
       @Param('id', { schema: id }) product: string,
       @Body({ schema: words.patch }) body: Change,
-      @IfMatch('required') version: number | undefined,
+      @IfMatch('required') versions: readonly number[] | undefined,
       @Res({ passthrough: true }) reply: FastifyReply,
     ): Promise<Record> {
-      return told(answer(reply, this.catalog.request({ method: 'PATCH', path: `/products/${product}`, body: words.patchOf(body), headers: ifMatch(version, '*'), token, schema: productRecord })), words.tell);
+      return told(answer(reply, this.catalog.request({ method: 'PATCH', path: `/products/${product}`, body: words.patchOf(body), headers: ifMatch(versions, '*'), token, schema: productRecord })), words.tell);
     }
 
     @Post(':id/restock')

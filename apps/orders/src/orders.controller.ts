@@ -52,10 +52,10 @@ export class OrdersController {
     @CurrentPrincipal() { subject }: Principal,
     @Param('id', { schema: id }) order: string,
     @Body({ schema: z.object({}) }) _: object,
-    @IfMatch() ifVersion: number | undefined,
+    @IfMatch() ifVersions: readonly number[] | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OrderView> {
-    return tagged(reply, await this.orders.cancel(subject, order, ifVersion));
+    return tagged(reply, await this.orders.cancel(subject, order, ifVersions));
   }
 }
 

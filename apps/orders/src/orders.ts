@@ -64,7 +64,7 @@ export class Orders {
   }
 
   /** Cancels an order of this customer; `ifVersion` is the caller's If-Match. */
-  async cancel(customerId: string, id: string, ifVersion?: number): Promise<OrderView> {
+  async cancel(customerId: string, id: string, ifVersion?: readonly number[]): Promise<OrderView> {
     const { placedAt } = await this.get(customerId, id);
     const { state, version } = await handleCommand(this.store, orderProcess, id, { type: 'CancelOrder' }, { at: now(), ifVersion });
     return view(state, version, placedAt);

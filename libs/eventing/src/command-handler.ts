@@ -20,8 +20,8 @@ export interface Process<State, Command, Event extends { type: string }> {
 export interface HandleOptions<State> {
   /** ISO 8601; the time the events are recorded with. */
   readonly at: string;
-  /** The caller's If-Match: any other version is refused instead of retried. */
-  readonly ifVersion?: number;
+  /** The caller's If-Match, one version or several: any other is refused instead of retried. */
+  readonly ifVersion?: number | readonly number[];
   readonly inbox?: InboxRow;
   /** The answer to keep, from the state and version the command leads to. */
   readonly idempotency?: (state: State, version: number) => IdempotencyRow;
@@ -47,7 +47,7 @@ export async function handleCommand<State, Command, Event extends { type: string
   for (let attempt = 1; ; attempt++) {
     const recorded = await store.load<Event>(stream);
     const before = fold(decider, recorded.map((one) => one.event));
-    if (options.ifVersion !== undefined && options.ifVersion !== recorded.length) throw new PreconditionFailed();
+    if (options.ifVersion !== undefined && ![options.ifVersion].flat().includes(recorded.length)) throw new PreconditionFailed();
     const events = decider.decide(before, command);
     if (events.length === 0) {
       if (options.inbox) await store.acknowledge(options.inbox);

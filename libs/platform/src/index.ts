@@ -6,7 +6,7 @@ export { CurrentPrincipal, Public, publicKey, RequireRole, RequireScope, rolesKe
 export { HttpProblem, PreconditionFailed } from './http/http-problem.ts';
 export { problemOf, whyOf, type ProblemAnswer } from './http/problem-of.ts';
 export { asksForSocket } from './http/server.ts';
-export { Produces } from './http/accept.guard.ts';
+export { isPreferred, Produces } from './http/accept.guard.ts';
 export { Cursors } from './http/cursors.ts';
 export { entityTag, isNamed } from './http/entity-tags.ts';
 export { mergePatch } from './http/media-types.ts';

@@ -42,6 +42,22 @@ export const edgePatches: readonly Patch[] = [
     replace: 'true ?',
   },
   {
+    name: 'of two Host headers the first counts',
+    invariant,
+    file: 'libs/platform/src/http/malformation.ts',
+    caughtBy: 'libs/platform/src/http/refusals.spec.ts',
+    find: 'const repeated = repeatedHeader(raw);',
+    replace: 'const repeated = undefined as string | undefined;',
+  },
+  {
+    name: 'an If-Match is its first tag',
+    invariant,
+    file: 'libs/platform/src/http/request-headers.ts',
+    caughtBy: 'libs/platform/src/http/requests.spec.ts',
+    find: 'const strong = tagsIn(tag)?.filter(({ weak }) => !weak) ?? [];',
+    replace: 'const strong = tagsIn(tag)?.slice(0, 1) ?? [];',
+  },
+  {
     name: 'every Upgrade is taken for a websocket',
     invariant,
     file: 'libs/platform/src/http/server.ts',

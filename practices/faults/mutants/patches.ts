@@ -71,7 +71,7 @@ export const patches: readonly Patch[] = [
     invariant: 'I1',
     file: 'libs/eventing/src/command-handler.ts',
     caughtBy: 'libs/eventing/src/event-store.int.spec.ts',
-    find: 'if (options.ifVersion !== undefined && options.ifVersion !== recorded.length) throw new PreconditionFailed();',
+    find: 'if (options.ifVersion !== undefined && ![options.ifVersion].flat().includes(recorded.length)) throw new PreconditionFailed();',
     replace: '',
   },
   {

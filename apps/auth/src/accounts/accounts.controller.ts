@@ -42,10 +42,10 @@ export class AccountsController {
     @CurrentPrincipal() { subject: by }: Principal,
     @Param({ schema: byId }) { id }: z.output<typeof byId>,
     @Body({ schema: changeRoles }) { roles }: ChangeRoles,
-    @IfMatch('required') ifVersion: number | undefined,
+    @IfMatch('required') ifVersions: readonly number[] | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AccountRoles> {
-    return tagged(reply, await this.accounts.changeRoles(id, roles, { ifVersion, by }));
+    return tagged(reply, await this.accounts.changeRoles(id, roles, { ifVersions, by }));
   }
 }
 

@@ -108,13 +108,13 @@ export class Accounts {
     return found ?? notFound();
   }
 
-  /** Gives somebody these roles and no other; `ifVersion` is the caller's If-Match. From the next token on, at most five minutes later, they hold. */
-  async changeRoles(id: string, roles: readonly Role[], { ifVersion, by }: { ifVersion: number | undefined; by: string }): Promise<AccountRoles> {
+  /** Gives somebody these roles and no other; `ifVersions` is the caller's If-Match. From the next token on, at most five minutes later, they hold. */
+  async changeRoles(id: string, roles: readonly Role[], { ifVersions, by }: { ifVersions: readonly number[] | undefined; by: string }): Promise<AccountRoles> {
     if (id === by && !roles.includes('admin')) throw new DomainError('conflict', 'own-role', 'Nobody takes the role of an admin from themselves: another admin can.');
     return this.database.transaction(async (tx) => {
       const [before] = await tx.query<AccountRoles>('SELECT roles, version FROM accounts WHERE id = $1 FOR UPDATE', [id]);
       if (!before) return notFound();
-      if (ifVersion !== undefined && before.version !== ifVersion) throw new PreconditionFailed();
+      if (ifVersions?.includes(before.version) === false) throw new PreconditionFailed();
       const wanted = [...new Set(roles)].sort();
       if (wanted.join() === [...before.roles].sort().join()) return before;
       await tx.query('UPDATE accounts SET roles = $2, version = version + 1 WHERE id = $1', [id, wanted]);

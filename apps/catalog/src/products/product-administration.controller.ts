@@ -33,10 +33,10 @@ export class ProductAdministrationController {
   async change(
     @Param('id', { schema: id }) product: string,
     @Body({ schema: productPatch }) patch: ProductPatch,
-    @IfMatch('required') version: number | undefined,
+    @IfMatch('required') versions: readonly number[] | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ProductRecord> {
-    return tagged(reply, await this.products.change(product, patch, version));
+    return tagged(reply, await this.products.change(product, patch, versions));
   }
 
   @Post(':id/restock')

@@ -68,21 +68,21 @@ describe('a product that is added', () => {
 describe('a product that is changed', () => {
   it('has what the patch names, the next version, and is announced', async () => {
     const made = await create();
-    const after = await products.change(made.id, { price: 5_500, active: false }, made.version);
+    const after = await products.change(made.id, { price: 5_500, active: false }, [made.version]);
     expect(after).toEqual({ ...made, price: 5_500, active: false, version: 2 });
     expect(await announced(made.id)).toEqual([announcement(made), announcement(after)]);
   });
 
   it('by nothing new stays as it is, and nobody is told', async () => {
     const made = await create();
-    expect(await products.change(made.id, { price: made.price }, 1)).toEqual(made);
+    expect(await products.change(made.id, { price: made.price }, [7, 1])).toEqual(made);
     expect(await products.change(made.id, {}, undefined)).toEqual(made);
     expect(await announced(made.id)).toHaveLength(1);
   });
 
   it('by twelve who saw the same version is changed by one of them', async () => {
     const made = await create();
-    const outcomes = await Promise.all(Array.from({ length: 12 }, (_, n) => reason(products.change(made.id, { price: n + 1 }, made.version))));
+    const outcomes = await Promise.all(Array.from({ length: 12 }, (_, n) => reason(products.change(made.id, { price: n + 1 }, [made.version]))));
     expect(outcomes.filter((outcome) => outcome === 'done')).toHaveLength(1);
     expect(outcomes.filter((outcome) => outcome === 'precondition-failed')).toHaveLength(11);
     expect((await announced(made.id)).map(({ version }) => version)).toEqual([1, 2]);

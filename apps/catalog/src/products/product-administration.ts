@@ -48,13 +48,13 @@ export class ProductAdministration {
   }
 
   /**
-   * Changes what the patch names. `ifVersion` is the version its author saw: throws PreconditionFailed when somebody has changed it since,
+   * Changes what the patch names. `ifVersions` are those its author saw: throws PreconditionFailed when somebody has changed it since,
    * and `not-found`. A patch that changes nothing is no change.
    */
-  async change(id: string, patch: ProductPatch, ifVersion: number | undefined): Promise<ProductRecord> {
+  async change(id: string, patch: ProductPatch, ifVersions: readonly number[] | undefined): Promise<ProductRecord> {
     return this.awake(this.database.transaction(async (tx) => {
       const before = await one(tx, id, 'FOR NO KEY UPDATE');
-      if (ifVersion !== undefined && ifVersion !== before.version) throw new PreconditionFailed();
+      if (ifVersions?.includes(before.version) === false) throw new PreconditionFailed();
       const { name, description, price, active } = { ...before, ...patch };
       if (isDeepStrictEqual({ ...before, ...patch }, before)) return before;
       const [after] = await tx.query<ProductRecord>(

@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
-import { HttpProblem, Produces, Public, validationFailed } from '@shop/platform';
+import { HttpProblem, isPreferred, Produces, Public, validationFailed } from '@shop/platform';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Graph, type Answer } from './graph.ts';
@@ -55,7 +55,7 @@ function parsed<T>(schema: z.ZodType<T>, given: unknown, pointer: string): T {
 
 /** By the specification: who takes graphql-response+json learns from the status that nothing was executed; plain JSON is always 200. */
 function answer(reply: FastifyReply, { status, result }: Answer): string {
-  const isModern = (reply.request.headers.accept ?? '').includes(modern);
+  const isModern = isPreferred(modern, 'application/json', reply.request.headers.accept ?? '');
   void reply.status(isModern || status === 405 ? status : 200).type(`${isModern ? modern : 'application/json'}; charset=utf-8`);
   if (status === 405) void reply.header('allow', 'POST');
   return JSON.stringify(result);

@@ -59,4 +59,15 @@ describe('a POST', () => {
     expect([status, type, data]).toEqual([400, `${accept}; charset=utf-8`, undefined]);
   });
 
+  it.each([
+    ['application/graphql-response+json, application/json;q=0.9', 'application/graphql-response+json'],
+    ['application/graphql-response+json, application/json', 'application/graphql-response+json'],
+    ['application/graphql-response+json;q=0.1, application/json', 'application/json'],
+    ['application/graphql-response+json;q=0, */*', 'application/json'],
+    ['*/*', 'application/json'],
+    ['', 'application/json'],
+  ])('is answered to who takes %j with %s', async (accept, type) => {
+    expect((await graph.ask('{ __typename }', {}, { accept })).type).toBe(`${type}; charset=utf-8`);
+  });
+
 });

@@ -22,13 +22,26 @@ export class AcceptGuard implements CanActivate {
   }
 }
 
-/** RFC 9110, 12.5.1: the range that says most about a type decides. */
-export function isAccepted(type: string, accept: string): boolean {
-  const ranges = [type, `${type.split('/')[0]}/*`, '*/*'];
-  const said = accept.toLowerCase().split(',').map((one) => {
-    const [range = '', ...parameters] = one.split(';').map((part) => part.trim());
-    return { range, weight: Number(parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? 1) };
-  });
-  const deciding = ranges.map((range) => said.find((one) => one.range === range)).find((one) => one !== undefined);
-  return deciding !== undefined && deciding.weight > 0;
+/** Whether a type is taken. */
+export const isAccepted = (type: string, accept: string): boolean => weightOf(type, accept) > 0;
+
+/** How much a type is wanted, from 0 to 1 (RFC 9110 §12.5.1): the range that says most about it decides. Who says nothing takes everything. */
+export function weightOf(type: string, accept: string): number {
+  const said = rangesIn(accept);
+  if (said.length === 0) return 1;
+  const ranges = [type, `${type.split('/')[0]}/*`, '*/*', '*'];
+  return ranges.map((range) => said.find((one) => one.range === range)).find((one) => one !== undefined)?.weight ?? 0;
+}
+
+/** Whether a type is wanted by its own name, and no less than another. */
+export function isPreferred(type: string, other: string, accept: string): boolean {
+  const weight = rangesIn(accept).find(({ range }) => range === type)?.weight ?? 0;
+  return weight > 0 && weight >= weightOf(other, accept);
+}
+
+function rangesIn(accept: string): { range: string; weight: number }[] {
+  const members = accept.toLowerCase().split(',').map((one) => one.split(';').map((part) => part.trim()));
+  return members
+    .map(([range = '', ...parameters]) => ({ range, weight: Number(parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? 1) }))
+    .filter(({ range }) => range !== '');
 }

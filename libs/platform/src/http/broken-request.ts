@@ -1,4 +1,4 @@
-import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { typeOf } from './problem-of.ts';
 
@@ -34,8 +34,9 @@ export function answerBrokenRequest(error: Error & { code?: string }, socket: So
   setTimeout(() => socket.destroy(), LEAVE_WITHIN_MS).unref();
 }
 
-/** `Expect` with anything but 100-continue: Node asks us before any route does. */
-export function answerExpectation(_request: IncomingMessage, response: ServerResponse): void {
+/** `Expect` with anything but 100-continue: Node asks us before any route does. An empty one expects nothing. */
+export function answerExpectation(this: Server, request: IncomingMessage, response: ServerResponse): void {
+  if (request.headers.expect === '') return void this.emit('request', request, response);
   const body = bodyOf(417, 'expectation-failed');
   response.writeHead(417, { 'content-type': 'application/problem+json', 'content-length': body.length, ...bareHeaders, connection: 'close' }).end(body);
 }

@@ -69,6 +69,12 @@ const refusals: [what: string, bytes: string | Buffer, Refusal][] = [
   ['JSON of another shape', json('[]', ['Idempotency-Key: key-00000001']), { status: 400, code: 'validation-failed' }],
   ['an expectation we cannot meet', request('GET /things', ['Expect: miracles']), { status: 417, code: 'expectation-failed' }],
   ['nobody to ask', 'GET /things HTTP/1.1\r\nConnection: close\r\n\r\n', { status: 400, code: 'host-missing' }],
+  ['two hosts', request('GET /things', ['Host: other']), { status: 400, code: 'header-repeated' }],
+  ['two hosts that are one', request('GET /nothing', ['host: shop']), { status: 400, code: 'header-repeated' }],
+  ['two tokens', request('GET /things', ['Authorization: Bearer a', 'Authorization: Bearer b']), { status: 400, code: 'header-repeated' }],
+  ['two media types', json('{}', ['Content-Type: application/merge-patch+json']), { status: 400, code: 'header-repeated' }],
+  ['two keys of one attempt', json('{}', ['Idempotency-Key: key-00000001', 'Idempotency-Key: key-00000002']), { status: 400, code: 'header-repeated' }],
+  ['a body whose media type is empty', request('POST /things', ['Content-Type:'], '{}'), { status: 415, code: 'unsupported-media-type' }],
   ['two lengths', request('POST /things', ['Content-Type: application/json', 'Content-Length: 3', 'Transfer-Encoding: chunked']), { status: 400, code: 'malformed-request' }],
   ['a header that is none', request('GET /things', ['no header']), { status: 400, code: 'malformed-request' }],
   ['another protocol', 'EHLO shop\r\n\r\n', { status: 400, code: 'malformed-request' }],
@@ -95,6 +101,15 @@ describe.each(['inside', 'open'] as const)('the service that is %s', (which) => 
     expect([status, (JSON.parse(said) as { errors?: { pointer: string }[] }).errors?.map(({ pointer }) => pointer)]).toEqual(body.includes('name') ? [400, ['/name']] : [201, undefined]);
   });
 
+  it.each([
+    ['Accept:'],
+    ['Accept:', 'Accept: application/json'],
+    ['Expect:'],
+    ['Origin:', 'If-None-Match:', 'Traceparent:', 'Content-Type:', 'Content-Encoding:', 'X-Request-Budget-Ms:'],
+  ])('reads nothing into what is empty: %s', async (...headers) => {
+    expect((await sent(services[which], request('GET /things', headers.filter((header) => header.endsWith(':') || header.includes('/'))))).status).toBe(200);
+  });
+
   it('says what a path takes to OPTIONS', async () => {
     const { status, headers, body } = await sent(services[which], request('OPTIONS /things'));
     expect([status, headers.get('allow'), body]).toEqual([204, 'GET, HEAD, OPTIONS, POST', '']);
@@ -116,6 +131,12 @@ describe('what a caller takes', () => {
     ['Application/JSON', true],
     ['application/json;q=0, */*', false],
     ['text/*', false],
-    ['', false],
+    ['', true],
+    [' , ', true],
+    ['application/*;q=0, */*', false],
+    ['*/*;q=0', false],
+    ['application/json;q=0.000', false],
+    ['application/json; Q=0.001', true],
+    ['text/html, *; q=.2', true],
   ])('by "%s" is JSON: %s', (accept, yes) => expect(isAccepted('application/json', accept)).toBe(yes));
 });

@@ -1,6 +1,7 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { idempotencyKey } from '@shop/contracts';
 import type { FastifyRequest } from 'fastify';
+import { tagsIn } from './entity-tags.ts';
 import { HttpProblem } from './http-problem.ts';
 import { validationFailed } from './validation.pipe.ts';
 
@@ -23,16 +24,18 @@ export function checkedKey(key: string | undefined, pointer: string): string {
 }
 
 /**
- * The version in the header `If-Match: "3"`, as an ETag named it, with or without the digest behind it (`"3-…"`, entity-tags.ts); undefined
- * for `*`, or when absent. 400 when malformed: a weak tag is, since RFC 9110 compares If-Match strongly. `@IfMatch('required')`: 428 when absent.
+ * The versions in the header `If-Match: "3", "5"`, as ETags named them, with or without the digest behind it (`"3-…"`, entity-tags.ts): one of them has to be
+ * the present one. Undefined for `*`, or when absent. 400 when it names none: a weak tag does not, since RFC 9110 compares If-Match strongly.
+ * `@IfMatch('required')`: 428 when absent.
  */
-export const IfMatch = createParamDecorator((need: 'required' | undefined, execution: ExecutionContext): number | undefined => {
+export const IfMatch = createParamDecorator((need: 'required' | undefined, execution: ExecutionContext): readonly number[] | undefined => {
   const tag = header(execution, 'if-match');
   if (tag === undefined && need === 'required') {
     throw new HttpProblem(428, 'if-match-required', 'Send the ETag of the resource as you read it in If-Match, so that no change of somebody else is overwritten.');
   }
-  if (tag === undefined || tag === '*') return undefined;
-  const version = /^"([1-9]\d{0,8})(?:-[\w-]+)?"$/.exec(tag)?.[1];
-  if (version === undefined) throw validationFailed([{ message: 'Send the ETag of the resource as you read it, for example "3".' }], '/headers/if-match');
-  return Number(version);
+  if (tag === undefined || tag.trim() === '*') return undefined;
+  const strong = tagsIn(tag)?.filter(({ weak }) => !weak) ?? [];
+  const versions = strong.flatMap(({ opaque }) => /^([1-9]\d{0,8})(?:-[\w-]+)?$/.exec(opaque)?.[1] ?? []).map(Number);
+  if (versions.length === 0) throw validationFailed([{ message: 'Send the ETag of the resource as you read it, for example "3".' }], '/headers/if-match');
+  return versions;
 });

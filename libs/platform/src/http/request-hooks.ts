@@ -8,11 +8,12 @@ import { startIncoming, type Work } from '../telemetry/tracing.ts';
 import type { Cors } from './cors.ts';
 import { HttpProblem } from './http-problem.ts';
 import { KnownPaths } from './known-paths.ts';
+import { malformation } from './malformation.ts';
 import { languageRefusal } from './media-types.ts';
 import { typeOf } from './problem-of.ts';
 import { targetOf, type RequestTarget } from './request-target.ts';
 import { secureHeaders } from './secure-headers.ts';
-import { encodingRefusal, isEncodedUtf8 } from './text-bodies.ts';
+import { encodingRefusal } from './text-bodies.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -56,11 +57,11 @@ export function addRequestHooks(fastify: FastifyInstance, options: HookOptions):
     if (!isHealth(target.route) && options.overloaded() !== undefined) return turnAway(reply);
     const budget = options.public ? options.budget : grantedBudget(request.headers[budgetHeader], options.budget);
     begin(request, budget);
+    const malformed = malformation(request);
+    if (malformed) return done(malformed);
     if (options.cors.answered(request, reply, () => paths.methodsOf(target.path))) return;
     if (target.route === undefined && toldMethods(request, reply, paths)) return;
     if (target.route === undefined) return done(refusal(target, paths));
-    const malformed = malformation(request);
-    if (malformed) return done(malformed);
     if (budget <= 0) return done(new HttpProblem(503, 'deadline-exceeded', 'The caller has no time left to wait.'));
     const { 'content-type': type, 'content-encoding': encoding } = request.headers;
     done(languageRefusal(request.method, type) ?? encodingRefusal(type, encoding));
@@ -101,19 +102,6 @@ function begin(request: FastifyRequest, budget: number): void {
 function grantedBudget(header: string | string[] | undefined, most: number): number {
   const asked = typeof header === 'string' && header !== '' ? Number(header) : NaN;
   return Number.isFinite(asked) ? Math.min(asked, most) : most;
-}
-
-/** Longer than any URL of ours, cursors and filters included, in characters. */
-const LONGEST_URL = 8_192;
-
-/** What HTTP has to say of a request whatever its route; Node would say it too, in another shape. */
-function malformation(request: FastifyRequest): HttpProblem | undefined {
-  const { headers, raw } = request;
-  const { path, query } = targetOf(request);
-  if (path.length + query.length >= LONGEST_URL) return new HttpProblem(414, 'url-too-long', `A URL here has ${LONGEST_URL} characters at most.`);
-  if (!isEncodedUtf8(query)) return new HttpProblem(400, 'malformed-url', 'A query here is UTF-8.');
-  if (headers.host === undefined && raw.httpVersion === '1.1') return new HttpProblem(400, 'host-missing', 'HTTP/1.1 wants a Host header.');
-  return undefined;
 }
 
 /** OPTIONS (RFC 9110, 9.3.7): what may be done at this path, or, by `*`, here at all. */

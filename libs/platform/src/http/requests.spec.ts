@@ -82,7 +82,9 @@ describe('input is parsed by its schema', () => {
     ['query', () => get('/things?limit=many'), ['/query/limit']],
     ['params', () => get('/things/7'), ['/params/id']],
     ['missing key', () => post(body, { 'content-type': 'application/json' }), ['/headers/idempotency-key']],
-    ['malformed version', () => post(body, { ...json, 'if-match': 'W/"3"' }), ['/headers/if-match']],
+    ['malformed version', () => post(body, { ...json, 'if-match': '"3" "4"' }), ['/headers/if-match']],
+    ['weak version', () => post(body, { ...json, 'if-match': 'W/"3"' }), ['/headers/if-match']],
+    ['version of nothing', () => post(body, { ...json, 'if-match': '' }), ['/headers/if-match']],
   ])('and each fault is pointed at: %s', async (_where, ask, pointers) => {
     const problem = await problemIn(ask());
     expect(problem).toMatchObject({ status: 400, code: 'validation-failed' });
@@ -90,7 +92,9 @@ describe('input is parsed by its schema', () => {
   });
 
   it('and reaches the handler as the schema made it', async () => {
-    expect(await (await post(body, { ...json, 'if-match': '"3"' })).json()).toEqual({ body: JSON.parse(body), key: 'key-00000001', version: 3 });
+    expect(await (await post(body, { ...json, 'if-match': '"3"' })).json()).toEqual({ body: JSON.parse(body), key: 'key-00000001', versions: [3] });
+    const several = await post(body, { ...json, 'if-match': '"3-x,y", ,W/"7" , "5-abc", "other"' });
+    expect(await several.json()).toMatchObject({ versions: [5] });
     expect(await (await get('/things')).json()).toMatchObject({ query: { limit: 20 }, greeting: 'hello' });
   });
 });

@@ -35,8 +35,8 @@ class ThingsController {
 
   @Post()
   @Public()
-  add(@Body({ schema: thing }) body: object, @IdempotencyKey() key: string, @IfMatch() version?: number): object {
-    return { body, key, version };
+  add(@Body({ schema: thing }) body: object, @IdempotencyKey() key: string, @IfMatch() versions?: readonly number[]): object {
+    return { body, key, versions };
   }
 
   @Get('mine')
