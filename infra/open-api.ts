@@ -1,6 +1,6 @@
 import { gateway } from '@shop/gateway';
 import { runService } from '@shop/platform';
-import { services, urlOf } from './environment.ts';
+import { urlOf } from './environment.ts';
 
 /** The gateway's OpenAPI 3.1 documents, one of each version, asked of a gateway that listens nowhere else for a moment; the services behind it are not asked. */
 export async function gatewayOpenApi(): Promise<object[]> {
@@ -8,8 +8,8 @@ export async function gatewayOpenApi(): Promise<object[]> {
   const running = await runService(gateway, {
     PORT: '0',
     LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0',
-    // In the document; everything else is only there to start with.
-    ISSUER: `${urlOf(services.gateway)}/oidc`,
+    // In the document, as of a deployment; everything else is only there to start with.
+    ISSUER: 'https://shop.example/oidc',
     JWKS_URL: nobody,
     AUTH_URLS: nobody,
     CATALOG_URLS: nobody,

@@ -101,7 +101,7 @@ export const checkStages: Stage[] = [
     args: ['--import', './tools/ts.mjs', 'tools/generate.ts', '--check'],
     minutesAtMost: 2,
   },
-  { name: 'lint', what: 'ESLint, with the boundaries between projects and the purity of the core; actionlint', args: nx('run-many', '-t', 'lint', 'workflows'), minutesAtMost: 5 },
+  { name: 'lint', what: 'ESLint, with the boundaries between projects and the purity of the core; actionlint, zizmor and kube-score', args: nx('run-many', '-t', 'lint', 'workflows'), minutesAtMost: 5 },
   { name: 'typecheck', what: 'tsc, strict', args: nx('run-many', '-t', 'typecheck'), minutesAtMost: 5 },
   { name: 'build', what: 'what images contain', args: nx('run-many', '-t', 'build'), minutesAtMost: 3 },
 ];

@@ -44,6 +44,11 @@ describe.each(files)('the workflow %s', (file) => {
     for (const { run = '' } of steps) expect(run).not.toContain('${{');
   });
 
+  it('takes nothing from a cache into what is published', () => {
+    for (const { uses, with: given } of steps) if (file === 'release.yml' && uses?.startsWith('actions/setup-node@')) expect(given).toMatchObject({ 'package-manager-cache': false });
+    if (file === 'release.yml') expect(textOf(file)).not.toContain('actions/cache');
+  });
+
   it('runs only commands that there are', () => {
     const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { scripts: Record<string, string> };
     for (const { run = '' } of steps) for (const [, script = ''] of run.matchAll(/npm run (?:--silent )?([\w:]+)/g)) expect(Object.keys(scripts)).toContain(script);

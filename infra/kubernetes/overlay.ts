@@ -5,6 +5,7 @@ import { render, type Manifest } from './kustomize.ts';
 export const repository = resolve(import.meta.dirname, '../..');
 export const folder = join(repository, 'k8s');
 export const overlays = ['dev', 'staging', 'prod'] as const;
+export const rendered = (name: (typeof overlays)[number]): Manifest[] => render(join(folder, 'overlays', name));
 
 interface EnvVar {
   name: string;

@@ -20,7 +20,7 @@ const replaced = (from: string | RegExp, to: string) => (text: string) => text.r
 const mistakes: readonly Mistake[] = [
   { mistake: 'a misspelt field', in: ['Deployment', 'orders'], makes: replaced('"readinessProbe"', '"readynessProbe"'), says: /readynessProbe/ },
   { mistake: 'a wrong type', in: ['Deployment', 'auth'], makes: replaced('"maxSkew":1', '"maxSkew":"one"'), says: /maxSkew|int/ },
-  { mistake: 'a container that runs as root', in: ['Deployment', 'catalog'], makes: replaced('"runAsUser":1000', '"runAsUser":0'), says: /runAsUser=0|runAsNonRoot/ },
+  { mistake: 'a container that runs as root', in: ['Deployment', 'catalog'], makes: replaced('"runAsUser":10001', '"runAsUser":0'), says: /runAsUser=0|runAsNonRoot/ },
   { mistake: 'a container that may gain rights', in: ['Deployment', 'payments'], makes: replaced('"allowPrivilegeEscalation":false', '"allowPrivilegeEscalation":true'), says: /allowPrivilegeEscalation/ },
   { mistake: 'a pod without seccomp', in: ['Deployment', 'gateway'], makes: replaced(/,"seccompProfile":\{[^}]*\}/, ''), says: /seccompProfile/ },
   { mistake: 'a selector that its own pods do not have', in: ['Deployment', 'notifications'], makes: replaced('"matchLabels":{"app.kubernetes.io/name":"notifications"}', '"matchLabels":{"app":"notifications"}'), says: /selector/ },

@@ -28,7 +28,7 @@ export async function faultsOf(engine: Engine, image: ImageName): Promise<string
   const { bill, packages } = contentsOf(image);
   const listed = [...new Set(packages.map(({ name, version }) => `${name}@${version}`))].sort();
   const wrong: [boolean, string][] = [
-    [config.User !== '1000:1000' || found.user !== 1000, `runs as ${config.User}, as user ${found.user}`],
+    [config.User !== '10001:10001' || found.user !== 10001, `runs as ${config.User}, as user ${found.user}`],
     [config.Labels['org.opencontainers.image.title'] !== `ablation/${image}`, `is labelled ${JSON.stringify(config.Labels)}`],
     [config.Labels['org.opencontainers.image.revision'] !== revision(), 'does not say of which commit it is'],
     [config.Labels['shop.ablation.sbom'] !== '/shop/sbom.cdx.json', 'does not say where its bill of materials is'],

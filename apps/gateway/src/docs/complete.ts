@@ -4,7 +4,7 @@ import { problem, problems, type ProblemCode } from '@shop/contracts';
 import { mergePatch } from '@shop/platform';
 import { exampleOf, examples } from './examples.ts';
 import { toJsonSchema } from './json-schema.ts';
-import { refusals, sentHeaders, takenHeaders, type OperationNotes } from './operation.ts';
+import { countedHeaders, laterHeaders, refusals, sentHeaders, takenHeaders, type OperationNotes } from './operation.ts';
 
 type Paths = OpenAPIObject['paths'];
 type Scanned = NonNullable<Paths[string]['get']>;
@@ -30,7 +30,8 @@ export function complete(document: OpenAPIObject, published: ReadonlyMap<string,
       paths[path] = { ...paths[path], [verb]: { ...operation(verb, scanned, found, schemas), ...more } };
     }
   }
-  return { ...document, paths, components: { ...document.components, schemas: schemas as never } };
+  const headers = Object.fromEntries(Object.entries({ ...countedHeaders, ...laterHeaders }).map(([name, description]) => [name, headerOf(description)]));
+  return { ...document, paths, components: { ...document.components, schemas: schemas as never, headers } };
 }
 
 /** The resource that a path is about. */
@@ -49,7 +50,7 @@ function operation(verb: string, scanned: Scanned, published: Published, schemas
     ...body,
     responses: {
       [notes.status ?? 200]: success(notes, schemas),
-      ...(takes.includes('If-None-Match') && { 304: { description: refusals[304] } }),
+      ...(takes.includes('If-None-Match') && { 304: { description: refusals[304], headers: referred(countedHeaders) } }),
       ...answersOf(codesOf(published, { hasBody: body !== undefined, hasParameters: parameters.length > 0 })),
     },
     security: scopes ? [{ signIn: [...scopes] }, { token: [...scopes] }] : [],
@@ -81,7 +82,8 @@ function answersOf(codes: readonly ProblemCode[]): Record<string, object> {
 
 function refusal(status: (typeof problems)[ProblemCode][0], codes: readonly ProblemCode[]) {
   const shown = Object.fromEntries(codes.map((code) => [code, { value: exampleOf(code, STATUS_CODES) }]));
-  return { description: refusals[status], content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' }, examples: shown } } };
+  const headers = referred(status === 429 || status === 503 ? { ...countedHeaders, ...laterHeaders } : countedHeaders);
+  return { description: refusals[status], headers, content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' }, examples: shown } } };
 }
 
 /** A PATCH is a JSON Merge Patch; the scanner takes every body for JSON. */
@@ -97,14 +99,20 @@ function shown(schema: object): { schema: object; examples?: object } {
   return { schema, ...(value !== undefined && { examples: { example: { value } } }) };
 }
 
+/** All headers of a request together are no longer, by Node's own limit; nor is one of an answer. */
+const HEADERS_BYTES = 16_384;
+
+const headerOf = (description: string) => ({ description, schema: { type: 'string' as const, maxLength: HEADERS_BYTES } });
+const referred = (names: object) => Object.fromEntries(Object.keys(names).map((name) => [name, { $ref: `#/components/headers/${name}` }]));
+
 function taken(name: keyof typeof takenHeaders, needed: string | undefined) {
   const { schema, required, description } = takenHeaders[name];
-  return { name, in: 'header' as const, required: required || name === needed, description, schema: toJsonSchema(schema, 'input').schema };
+  return { name, in: 'header' as const, required: required || name === needed, description, schema: { maxLength: HEADERS_BYTES, ...toJsonSchema(schema, 'input').schema } };
 }
 
 function success({ answer, sends = [] }: OperationNotes, schemas: Schemas) {
   const { schema, components } = toJsonSchema(answer, 'output');
   Object.assign(schemas, components);
-  const headers = Object.fromEntries(sends.map((name) => [name, { description: sentHeaders[name], schema: { type: 'string' } }]));
-  return { description: 'Done.', headers, content: { 'application/json': shown(schema) } };
+  const own = Object.fromEntries(sends.map((name) => [name, headerOf(sentHeaders[name])]));
+  return { description: 'Done.', headers: { ...own, ...referred(countedHeaders) }, content: { 'application/json': shown(schema) } };
 }

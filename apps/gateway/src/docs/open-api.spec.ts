@@ -1,11 +1,12 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { createConfig, lintFromString } from '@redocly/openapi-core';
-import { problem } from '@shop/contracts';
+import { currency, paymentToken, problem, sku } from '@shop/contracts';
 import { runService, type RunningService } from '@shop/platform';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { gateway } from '../service.ts';
 import { examples } from './examples.ts';
+import { ofPattern } from './json-schema.ts';
 
 interface Refusal {
   content: { 'application/problem+json': { schema: object; examples: Record<string, { value: unknown }> } };
@@ -20,7 +21,7 @@ let operations: { name: string; operation: Operation }[];
 beforeAll(async () => {
   const elsewhere = 'http://127.0.0.1:1';
   running = await runService(gateway, {
-    ISSUER: 'http://shop.example/oidc',
+    ISSUER: 'https://shop.example/oidc',
     JWKS_URL: elsewhere,
     LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0',
     AUTH_URLS: elsewhere,
@@ -108,6 +109,13 @@ describe('the OpenAPI documents', () => {
     const place = operations.find(({ name }) => name === 'POST /v1/orders')?.operation;
     expect(place?.parameters).toContainEqual(expect.objectContaining({ name: 'Idempotency-Key', in: 'header', required: true }));
     expect(place).toHaveProperty(['responses', '201', 'headers', 'Location']);
+  });
+});
+
+describe('the lengths that the documents name', () => {
+  it('are those that patterns mean', () => {
+    const longest = new Map([[currency, 'EUR'], [sku, `A${'-'.repeat(62)}Z`], [paymentToken, `tok_${'a'.repeat(64)}`]]);
+    for (const [schema, text] of longest) expect([text.length, schema.safeParse(text).success, schema.safeParse(`${text}A`).success]).toEqual([ofPattern.get(schema), true, false]);
   });
 });
 

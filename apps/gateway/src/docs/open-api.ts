@@ -39,21 +39,24 @@ export class OpenApi {
       config: new ApplicationConfig(),
       getHttpAdapter: () => this.adapter.httpAdapter,
     } as unknown as INestApplication;
+    const { origin, protocol } = new URL(this.config.ISSUER);
     const frame = new DocumentBuilder()
       .setOpenAPIVersion('3.1.0')
       .setTitle('Shop')
       .setDescription('Products, orders and what becomes of them. Every failure is a problem (RFC 9457). Amounts are integers in minor units.')
       .setVersion('2.0.0')
       .setLicense('MIT', 'https://opensource.org/license/mit')
-      .addServer(new URL(this.config.ISSUER).origin, 'The shop')
+      .addServer(origin, protocol === 'https:' ? 'The shop, in production' : 'The shop, on a local machine')
       .addSecurity('signIn', { type: 'openIdConnect', openIdConnectUrl: `${this.config.ISSUER}/.well-known/openid-configuration` })
-      .addSecurity('token', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An access token; `npm run -s login` prints one.' })
+      .addSecurity('token', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An access token, checked as RFC8725 asks; `npm run -s login` prints one.' })
       .build();
     const document = SwaggerModule.createDocument(application, frame, {
       operationIdFactory: idOf,
       standardSchemaConverter: (schema, { schemaType }) => toJsonSchema(schema as z.ZodType, schemaType),
     });
-    return complete(document, this.published());
+    // For the public: what a service says to another is in no document.
+    const servers = document.servers?.map((server) => ({ ...server, 'x-internal': false }));
+    return complete({ ...document, ...(servers && { servers }) }, this.published());
   }
 
   private published(): Map<string, Published> {

@@ -29,6 +29,14 @@ export const sentHeaders = {
   'Idempotency-Replayed': '`true` when this is the stored answer to an earlier request with the same key.',
 } as const;
 
+/** Headers of every answer that was counted, and of refusals that are worth a later try. */
+export const countedHeaders = {
+  RateLimit: 'What is left of each quota that this request was counted in, and in how many seconds it is whole again.',
+  'RateLimit-Policy': 'Those quotas: how many requests in how many seconds.',
+  'Access-Control-Allow-Origin': 'For a page of another site that may call (CORS_ORIGINS): its origin; absent for all others.',
+} as const;
+export const laterHeaders = { 'Retry-After': 'In how many seconds to come again.' } as const;
+
 export const takenHeaders = {
   'Idempotency-Key': {
     required: true,
