@@ -1,4 +1,5 @@
-import pg from 'pg';
+import { connectToPrimary } from '@shop/platform';
+import type pg from 'pg';
 import { SHARDS } from './outgoing.ts';
 import { BATCH, BATCH_BYTES, Relay, SILENT_MS, type OutboxMessage, type Refused } from './relay.ts';
 import { Settled } from './settled.ts';
@@ -48,19 +49,8 @@ export class QueueRelay extends Relay {
 
   /** The shards it owns are the session's locks. */
   protected override async session(): Promise<void> {
-    const client = new pg.Client({
-      connectionString: this.options.connectionString,
-      application_name: 'relay',
-      keepAlive: true,
-      connectionTimeoutMillis: 5_000,
-      query_timeout: 10_000,
-      // A relay that was stopped without dying loses its session, and so its shards; also while rows are on their way to it.
-      options: `-c idle_session_timeout=${SILENT_MS} -c tcp_user_timeout=${SILENT_MS} -c statement_timeout=10000 ${FORGETFUL} ${BY_KEY}`,
-    });
-    client.on('error', (error) => this.options.log.warn({ err: error }, 'relay connection failed'));
-    client.on('notification', () => this.wake());
+    const client = await this.#connect();
     try {
-      await client.connect();
       await this.#warnOfSlot(client);
       await client.query('LISTEN outbox');
       await client.query('SELECT pg_advisory_lock_shared($1, $2)', [MEMBER_LOCK, process.pid & 0x7fff]);
@@ -70,6 +60,22 @@ export class QueueRelay extends Relay {
       this.#settled.forget();
       await client.end().catch(() => {});
     }
+  }
+
+  /** To a server that takes writes: what is published and cannot be deleted would be published again and again. */
+  #connect(): Promise<pg.Client> {
+    const config: pg.ClientConfig = {
+      application_name: 'relay',
+      keepAlive: true,
+      connectionTimeoutMillis: 5_000,
+      query_timeout: 10_000,
+      // A relay that was stopped without dying loses its session, and so its shards; also while rows are on their way to it.
+      options: `-c idle_session_timeout=${SILENT_MS} -c tcp_user_timeout=${SILENT_MS} -c statement_timeout=10000 ${FORGETFUL} ${BY_KEY}`,
+    };
+    return connectToPrimary(this.options.connectionString, config, (client) => {
+      client.on('error', (error) => this.options.log.warn({ err: error }, 'relay connection failed'));
+      client.on('notification', () => this.wake());
+    });
   }
 
   /** Whoever changed drivers and left the slot behind would find the disk full some day. */

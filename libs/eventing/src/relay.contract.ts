@@ -235,6 +235,22 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
       expect(broker.sequence(key)).toEqual([1, 2]);
     });
 
+    it('publishes nothing from a server that takes no writes: it could not note that, and would publish it again and again', async () => {
+      const [owner, name] = [await connected(ownerUrl), new URL(url).pathname.slice(1)];
+      await writeAll(key, 1, 2);
+      await owner.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+      const one = open({ bus: broker.bus, log }, (to) => to);
+      relays.push(one);
+      one.ready().catch(() => {});
+      one.start();
+      await sleep(1_500);
+      expect(broker.sequence(key)).toEqual([]);
+      await owner.query(`SET default_transaction_read_only = off; ALTER DATABASE ${name} RESET default_transaction_read_only`);
+      await owner.end();
+      await arrived(key, 2);
+      expect(broker.sequence(key)).toEqual([1, 2]);
+    });
+
     it('neither stalls nor reorders behind transactions that others keep open, also when another instance takes over meanwhile', async () => {
       const first = await relay();
       const [reader, writer] = [await connected(ownerUrl), await connected(ownerUrl)];

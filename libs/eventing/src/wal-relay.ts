@@ -1,4 +1,5 @@
-import pg from 'pg';
+import { connectToPrimary } from '@shop/platform';
+import type pg from 'pg';
 import type { LoggedMessage } from './read-ahead.ts';
 import { Relay, SILENT_MS, type RelayOptions } from './relay.ts';
 import { lsnText, type Lsn } from './wal-protocol.ts';
@@ -75,18 +76,9 @@ export class WalRelay extends Relay {
 
   /** On one connection the log is read, on the other it is written down how far: the first can do nothing else meanwhile. */
   async #read(): Promise<void> {
-    const books = new pg.Client({
-      connectionString: this.options.connectionString,
-      application_name: 'relay',
-      keepAlive: true,
-      connectionTimeoutMillis: 5_000,
-      query_timeout: 10_000,
-      options: `-c statement_timeout=10000 -c tcp_user_timeout=${SILENT_MS}`,
-    });
-    books.on('error', (error) => this.options.log.warn({ err: error }, 'relay connection failed'));
+    const books = await this.#connect();
     const measuring = this.measured ? setInterval(() => this.#measure(), MEASURE_EVERY_MS) : undefined;
     try {
-      await books.connect();
       this.#log = await WalStream.open({ replicationUrl: this.#replicationUrl, stopping: this.stopping, onHeard: () => this.heard() });
       const slot = await this.#own(books, this.#log);
       this.#owns = slot !== undefined;
@@ -98,6 +90,20 @@ export class WalRelay extends Relay {
       this.#log = undefined;
       await books.end().catch(() => {});
     }
+  }
+
+  /** To the server that takes writes: how far the log was read is written there. */
+  #connect(): Promise<pg.Client> {
+    const config: pg.ClientConfig = {
+      application_name: 'relay',
+      keepAlive: true,
+      connectionTimeoutMillis: 5_000,
+      query_timeout: 10_000,
+      options: `-c statement_timeout=10000 -c tcp_user_timeout=${SILENT_MS}`,
+    };
+    return connectToPrimary(this.options.connectionString, config, (books) => {
+      books.on('error', (error) => this.options.log.warn({ err: error }, 'relay connection failed'));
+    });
   }
 
   /** Waits until the slot is free, and begins to read it. */

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import pg from 'pg';
+import { connectToPrimary } from '@shop/platform';
+import type pg from 'pg';
 import { atMost } from './at-most.ts';
 import { LOG_PREFIX, PUBLICATION } from './outbox.ts';
 import { shardOf } from './outgoing.ts';
@@ -59,23 +60,25 @@ export class WalStream {
   }
 
   static async open(options: WalStreamOptions): Promise<WalStream> {
-    const client = new pg.Client({
-      connectionString: options.replicationUrl,
+    const config = {
       replication: 'database',
       application_name: 'relay',
       keepAlive: true,
       connectionTimeoutMillis: 5_000,
       // Not tcp_user_timeout, too: that ends the session of one who lives and reads no more for a while, because the broker is slow.
       options: `-c wal_sender_timeout=${SILENT_MS}`,
-    } as pg.ClientConfig);
-    const stream = new WalStream(client, options);
+    } as pg.ClientConfig;
+    let stream: WalStream | undefined;
     try {
-      await client.connect();
+      await connectToPrimary(options.replicationUrl, config, (client) => {
+        void stream?.close();
+        stream = new WalStream(client, options);
+      });
     } catch (error) {
-      await stream.close();
+      await stream?.close();
       throw error;
     }
-    return stream;
+    return stream as WalStream;
   }
 
   /** Makes the slot, as one that a standby keeps too, and answers where it begins. Waits for every transaction under way on the server. */

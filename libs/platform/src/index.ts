@@ -29,6 +29,7 @@ export { DatabaseModule } from './data/database.module.ts';
 export { migrate, type MigrateOptions, type MigrationSet } from './data/migrate.ts';
 export { Conditions, keysetPage, sortOf, type KeysetPage, type Position } from './data/keyset.ts';
 export { constraintOf, isLost, lockTimedOut } from './data/pg-errors.ts';
+export { connectToPrimary } from './data/primary.ts';
 export { failsLikeDatabase } from './data/prisma.ts';
 export { FlagFile, type FlagFileOptions } from './flags/flag-file.ts';
 export { Flags, NothingOn } from './flags/flags.ts';

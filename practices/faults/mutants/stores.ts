@@ -1,6 +1,7 @@
 import type { Patch } from './patches.ts';
 
 const redis = { invariant: 'availability', caughtBy: 'libs/platform/src/redis/redis-users.spec.ts' } as const;
+const database = { invariant: 'availability', caughtBy: 'libs/platform/src/data/database.int.spec.ts' } as const;
 
 /** Redis, Postgres, spellings, clocks and money, made wrong in one place each. */
 export const storePatches: readonly Patch[] = [
@@ -24,5 +25,27 @@ export const storePatches: readonly Patch[] = [
     file: 'libs/platform/src/limits/rate-limiter.ts',
     find: '`{limit}:',
     replace: '`limit:',
+  },
+  {
+    name: 'connections to a demoted primary stay in the pool',
+    ...database,
+    file: 'libs/platform/src/data/pg-errors.ts',
+    find: '25006: { ...dropAll, again: true }',
+    replace: '25006: { ...wait, again: true }',
+  },
+  {
+    name: 'a server that takes no writes is as good as another',
+    ...database,
+    file: 'libs/platform/src/data/primary.ts',
+    find: 'if (!writable || !(await takesNoWrites(this))) return this;',
+    replace: 'if (writable || !(await takesNoWrites(this))) return this;',
+  },
+  {
+    name: 'a relay publishes from a server that takes no writes',
+    invariant: 'I4',
+    file: 'libs/platform/src/data/primary.ts',
+    find: 'new Primary(url, { writable: true })',
+    replace: 'new Primary(url)',
+    caughtBy: 'libs/eventing/src/queue-relay.int.spec.ts',
   },
 ];

@@ -4,6 +4,7 @@ import { Logger } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
 import { errors } from 'oidc-provider';
 import { failurePage } from './pages.ts';
+import { sendPage } from './send-page.ts';
 
 /** A form that was not sent from our page, or from one that is older than the cookie keys. */
 export class ForgedForm extends Error {
@@ -16,8 +17,7 @@ export class SignInFailures implements ExceptionFilter {
   constructor(private readonly logger: Logger) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
-    const { status, headers, body } = this.pageOf(error);
-    void host.switchToHttp().getResponse<FastifyReply>().status(status).headers(headers).send(body);
+    sendPage(host.switchToHttp().getResponse<FastifyReply>(), this.pageOf(error));
   }
 
   private pageOf(error: unknown) {

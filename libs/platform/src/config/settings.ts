@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { addressesOf } from '../data/primary.ts';
 
 /** One of these words, in any case. */
 const oneOf = <const T extends readonly string[]>(...words: T) => z.string().toLowerCase().pipe(z.enum(words));
@@ -66,9 +67,21 @@ export const serverSettings = {
 
 export type ServerSettings = z.output<z.ZodObject<typeof serverSettings>>;
 
+function isPostgresUrl(text: string): boolean {
+  try {
+    return addressesOf(text).urls.length > 0;
+  } catch {
+    return false;
+  }
+}
+
+/** As libpq reads it: `postgres://user:password@host-1,host-2:5433/name?target_session_attrs=read-write`. */
+const postgresUrl = z.string().refine(isPostgresUrl, 'must be a postgres URL; target_session_attrs may be any, read-write or primary');
+
 /** For a service with a database: its own database, under its runtime role, which has no DDL rights. */
 export const databaseSettings = {
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres URL' }),
+  /** One host, or several of which one takes writes. */
+  DATABASE_URL: postgresUrl,
   DATABASE_POOL_SIZE: integer(1, 200).default(10),
 } satisfies z.ZodRawShape;
 

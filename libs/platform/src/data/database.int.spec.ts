@@ -190,6 +190,99 @@ describe('a database that is not there', () => {
   });
 });
 
+describe('a server that has become read-only', () => {
+  const name = url.pathname.slice(1);
+  const demote = () => admin.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+  const promote = () => admin.query(`ALTER DATABASE ${name} RESET default_transaction_read_only`);
+  const insert = (to: Database, id: number) => to.query('INSERT INTO things VALUES ($1)', [id]);
+  const failures = async (all: Promise<unknown>[]) => (await Promise.allSettled(all)).filter(({ status }) => status === 'rejected').length;
+  /** Every connection of the pool. */
+  const fill = (of: Database) => Promise.all(Array.from({ length: 4 }, () => of.query('SELECT pg_sleep(0.1)')));
+  afterEach(promote);
+
+  it('costs nobody a statement once there is one that takes writes: all its pooled connections go at once', async () => {
+    await demote();
+    const pooled = open();
+    await fill(pooled);
+    await promote();
+    expect(await failures(Array.from({ length: 12 }, (_, id) => insert(pooled, id)))).toBe(0);
+    expect(await ids()).toHaveLength(12);
+    await pooled.close();
+  });
+
+  it('makes a transaction unavailable, one of each connection in use at most', async () => {
+    await demote();
+    const pooled = open();
+    await fill(pooled);
+    await promote();
+    const insertInside = (id: number) => pooled.transaction((tx) => tx.query('INSERT INTO things VALUES ($1)', [id]));
+    await expect(insertInside(1)).rejects.toMatchObject({ kind: 'unavailable' });
+    expect(await failures(Array.from({ length: 12 }, (_, id) => insertInside(id)))).toBe(0);
+    await pooled.close();
+  });
+
+  it('is unavailable to those who write while there is no other, serves those who read, and is told of', async () => {
+    await demote();
+    const pooled = open();
+    await pooled.onModuleInit();
+    await fill(pooled);
+    for (let time = 0; time < 20; time++) await expect(insert(pooled, 1)).rejects.toMatchObject({ kind: 'unavailable', code: 'database-unavailable' });
+    expect(await pooled.query('SELECT 1 AS n')).toEqual([{ n: 1 }]);
+    expect([pooled.trouble, pooled.shortcoming]).toEqual([undefined, `the database ${name} at ${url.host} takes no writes`]);
+    await promote();
+    // No more often than once a second are connections replaced: there may be no other server.
+    await expect.poll(() => insert(pooled, 1).then(() => 'written', () => 'refused'), { timeout: 10_000 }).toBe('written');
+    await expect.poll(() => pooled.shortcoming, { timeout: 10_000 }).toBeUndefined();
+    await pooled.close();
+  });
+
+  it('is passed over where only one that takes writes will do, as is one that is not there', async () => {
+    const standby = await fakeStandby();
+    const several = new URL(url).href.replace(url.host, `127.0.0.1:1,127.0.0.1:${standby.port},${url.host}`);
+    const pooled = new Database(`${several}?target_session_attrs=read-write`, { size: 4, application: 'spec' });
+    expect(await failures(Array.from({ length: 8 }, (_, id) => insert(pooled, id)))).toBe(0);
+    expect(standby.asked).toBeGreaterThan(0);
+    await demote();
+    await cutAll();
+    await expect(pooled.query('SELECT 1')).rejects.toMatchObject({ kind: 'unavailable' });
+    await promote();
+    expect(await failures([insert(pooled, 50), insert(pooled, 51)])).toBe(0);
+    await pooled.close();
+    standby.close();
+  });
+});
+
+/** Says what a standby says to whoever asks whether it takes writes: no. */
+async function fakeStandby() {
+  const message = (type: string, ...parts: (Buffer | string)[]) => {
+    const body = Buffer.concat(parts.map((part) => Buffer.from(part)));
+    const head = Buffer.alloc(5);
+    head.write(type);
+    head.writeInt32BE(body.length + 4, 1);
+    return Buffer.concat([head, body]);
+  };
+  const ready = message('Z', 'I');
+  const number = (value: number, bytes: number) => {
+    const buffer = Buffer.alloc(bytes);
+    buffer.writeIntBE(value, 0, bytes);
+    return buffer;
+  };
+  const column = message('T', number(1, 2), 'transaction_read_only\0', number(0, 4), number(0, 2), number(25, 4), number(-1, 2), number(-1, 4), number(0, 2));
+  const answer = Buffer.concat([column, message('D', number(1, 2), number(2, 4), 'on'), message('C', 'SHOW\0'), ready]);
+  let asked = 0;
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (data) => {
+      if (data[0] === 'X'.charCodeAt(0)) return void socket.end();
+      if (data[0] !== 'Q'.charCodeAt(0)) return void socket.write(Buffer.concat([message('R', number(0, 4)), ready]));
+      asked++;
+      socket.write(answer);
+    });
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  return { port: (server.address() as AddressInfo).port, get asked() { return asked; }, close: () => void server.close() };
+}
+
 /** The way to the database through a network that can stop carrying anything, without a word. */
 async function silenceable() {
   const sockets: Socket[] = [];

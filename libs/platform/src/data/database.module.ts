@@ -16,6 +16,7 @@ export class DatabaseModule {
     const open = ({ DATABASE_URL, DATABASE_POOL_SIZE, INSTANCE }: DatabaseConfig & ServerSettings, health: Health, overload: Overload) => {
       const database = new Database(DATABASE_URL, { size: DATABASE_POOL_SIZE, application: `shop-${INSTANCE}` });
       health.ready('database', () => database.trouble);
+      health.degraded('database writes', () => database.shortcoming);
       observePool(database.pool);
       overload.watch('database pool', () => database.pool.waitingCount, { behind: 10 * DATABASE_POOL_SIZE, caughtUp: 2 * DATABASE_POOL_SIZE });
       return database;

@@ -4,7 +4,8 @@ import pg from 'pg';
 import { assertWithinDeadline } from '../telemetry/deadline.ts';
 import { calling } from '../telemetry/tracing.ts';
 import { havingItsTurn, isInBackground } from './background.ts';
-import { isLost, translated } from './pg-errors.ts';
+import { poolIsBusy, translated, treatmentOf, unavailable } from './pg-errors.ts';
+import { passOver, Primary } from './primary.ts';
 
 /** SQL inside one transaction. */
 export interface Transaction {
@@ -21,30 +22,37 @@ export interface DatabaseOptions {
 
 /** How often the server is asked whether it is there, in ms. */
 const pulse = 2_000;
+/** Connections that lead to a server which is not the one looked for are replaced together, but no more often than this, in ms: it may be all there is. */
+const renewal = 1_000;
 /** No connection of a busy pool has come back well for this long, in ms: longer than any statement may take. */
 const silence = 8_000;
 
 /**
  * A service's own Postgres database, through a bounded pool in which nothing waits for ever. What may work in a moment (no
- * connection, a deadlock, a lock not had in time) is thrown as DomainError `unavailable`; other errors are pg's own.
+ * connection, a deadlock, a lock not had in time; `treatments` has them all) is thrown as DomainError `unavailable`; other errors are pg's own. The URL may
+ * name several hosts, of which the one is used that answers and, with `target_session_attrs=read-write`, takes writes.
  */
 @Injectable()
 export class Database implements Transaction, OnModuleInit, OnApplicationShutdown {
   readonly pool: pg.Pool;
+  readonly #primary: Primary;
+  /** Of which generation a connection is. All of an older one are replaced when they are met. */
+  readonly #generations = new WeakMap<object, number>();
+  #generation = 0;
+  #renewedAt = -Infinity;
   /** Whatever piles up in the background, requests find the other half of the connections free of it, and none of it in their queue. */
   readonly #background: BulkheadPolicy;
   #pulse: NodeJS.Timeout | undefined;
   #trouble: string | undefined;
+  #isReadOnly = false;
   /** When a connection last came back to the pool and was not lost. */
   #answeredAt = performance.now();
   #closed: Promise<void> | undefined;
 
-  constructor(
-    private readonly url: string,
-    { size, application }: DatabaseOptions,
-  ) {
+  constructor(url: string, { size, application }: DatabaseOptions) {
+    this.#primary = new Primary(url);
     this.pool = new pg.Pool({
-      connectionString: url,
+      Client: this.#primary.Client,
       max: size,
       application_name: application,
       keepAlive: true,
@@ -60,7 +68,10 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
     this.#background = bulkhead(Math.max(1, Math.floor(size / 2)), Infinity);
     // A connection that breaks, idle or in use, is replaced by the pool; without listeners the event would end the process.
     this.pool.on('error', () => undefined);
-    this.pool.on('connect', (client) => client.on('error', () => undefined));
+    this.pool.on('connect', (client) => {
+      this.#generations.set(client, this.#generation);
+      client.on('error', () => undefined);
+    });
     this.pool.on('release', (lost: unknown) => !lost && (this.#answeredAt = performance.now()));
     // Prisma is given this pool too (prisma.ts), so it is the pool that says `unavailable`.
     this.pool.query = ((...query: [pg.QueryConfig]) => this.#inTurn(() => this.#single(query))) as typeof this.pool.query;
@@ -69,6 +80,11 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
   /** Why the database cannot be used at the moment, as of a second or two ago; undefined when it can. */
   get trouble(): string | undefined {
     return this.#trouble;
+  }
+
+  /** Why it is of use for reading only, as of a second or two ago. */
+  get shortcoming(): string | undefined {
+    return this.#isReadOnly ? `the database ${this.#primary.name} takes no writes` : undefined;
   }
 
   /** Fails the start of a service whose database cannot be reached, and keeps an eye on it from then on. */
@@ -111,7 +127,7 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
       try {
         return await client.query(query);
       } catch (error) {
-        broken ||= isLost(error);
+        broken ||= this.#spoils(client, error);
         throw translated(error);
       }
     };
@@ -130,26 +146,47 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
     }
   }
 
+  /** A connection of today's generation. Whatever keeps it from being had may be over in a moment. */
   async #connect(): Promise<pg.PoolClient> {
     try {
-      return await this.pool.connect();
+      for (;;) {
+        const client = await this.#primary.each(() => this.pool.connect(), (error) => !poolIsBusy(error));
+        if (this.#generations.get(client) === this.#generation) return client;
+        client.release(true);
+      }
     } catch (error) {
-      throw translated(error);
+      throw unavailable(error);
     }
   }
 
-  /** pg's own would throw a connection away with every statement that is refused, such as one whose key is taken. */
-  async #single(query: [pg.QueryConfig]): Promise<pg.QueryResult> {
+  /** Whether a connection is no good after this error. */
+  #spoils(client: pg.PoolClient, error: unknown): boolean {
+    const { drop } = treatmentOf(error);
+    if (drop !== 'all') return drop !== undefined;
+    if (performance.now() - this.#renewedAt > renewal) {
+      this.#renewedAt = performance.now();
+      this.#generation++;
+      passOver(client);
+    }
+    return this.#generations.get(client) !== this.#generation;
+  }
+
+  /**
+   * One statement, once more where surely nothing came of the first. pg's own `query` would throw a connection away with every statement that is refused, such
+   * as one whose key is taken.
+   */
+  async #single(query: [pg.QueryConfig], isLast = false): Promise<pg.QueryResult> {
     const client = await this.#connect();
-    let failure: unknown;
+    let isSpoiled = false;
     try {
       return await asked(query[0], () => client.query(...query));
     } catch (error) {
-      failure = error;
-      throw translated(error);
+      isSpoiled = this.#spoils(client, error);
+      if (isLast || !treatmentOf(error).again) throw translated(error);
     } finally {
-      client.release(isLost(failure));
+      client.release(isSpoiled);
     }
+    return this.#single(query, true);
   }
 
   async #ask(): Promise<void> {
@@ -159,7 +196,8 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
       return this.#note(seconds * 1_000 > silence ? `it does not answer, for ${seconds} s now` : undefined);
     }
     try {
-      await this.pool.query('SELECT 1');
+      const { rows } = await this.pool.query<{ transaction_read_only: string }>('SHOW transaction_read_only');
+      this.#isReadOnly = rows[0]?.transaction_read_only === 'on';
       this.#note(undefined);
     } catch (error) {
       const { code, message } = ((error as Error).cause ?? error) as NodeJS.ErrnoException;
@@ -168,8 +206,7 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
   }
 
   #note(trouble: string | undefined): void {
-    const { host, pathname } = new URL(this.url);
-    this.#trouble = trouble && `the database ${pathname.slice(1)} at ${host} cannot be used: ${trouble}`;
+    this.#trouble = trouble && `the database ${this.#primary.name} cannot be used: ${trouble}`;
   }
 }
 
