@@ -87,7 +87,7 @@ export const apiTop10: readonly Risk[] = [
     tests: [
       ['apps/gateway/src/limits/edge-limits.spec.ts', 'count classes of routes apart, and OpenID Connect too; health is never counted'],
       ['apps/gateway/src/limits/edge-limits.spec.ts', 'count a user by what a verified token says, its first request included, and never by a forged one'],
-      ['apps/orders/src/orders.int.spec.ts', 'is given up when its next step does not come, whatever is wrong with another'],
+      ['apps/orders/src/deadlines.int.spec.ts', 'is given up when its next step does not come, whatever is wrong with another'],
       ['apps/catalog/src/stock/stock-side-by-side.int.spec.ts', 'fifty orders for the last ten get exactly ten'],
       ['infra/e2e/main-job.e2e.spec.ts', 'gets the first answer again and orders nothing twice, also when twenty come at once'],
     ],

@@ -24,7 +24,7 @@ describeWith(e2eBroker, 'the saga', () => {
   const openOutcome = (id: string) => shop.sql('payments', 'SELECT move, unwanted FROM open_outcomes WHERE order_id = $1', [id]);
   const cancel = (id: string) => alice.ask(`/v1/orders/${id}/cancellation`, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } });
   /** Time passes for one order only. */
-  const deadlinePasses = (id: string) => shop.sql('orders', 'UPDATE deadlines SET due_at = now() WHERE stream = $1', [id]);
+  const deadlinePasses = (id: string) => shop.sql('orders', `UPDATE deadlines SET since = since - interval '10 minutes', due_at = now() WHERE stream = $1`, [id]);
   const eventsOf = async (id: string) => (await alice.ask<OrderHistory>(`/v1/orders/${id}/history`)).body.events.map(({ type }) => type);
 
   let stock: unknown;

@@ -62,6 +62,7 @@ const orders: Dashboard = {
   title: 'Orders',
   panels: [
     { title: 'Orders, by what became of them', unit: 'ops', queries: [['sum by (outcome) (rate(shop_orders_total[5m]))', '{{outcome}}']] },
+    { title: 'Steps that nobody has answered for a minute', unit: 'short', queries: [['max by (step) (shop_saga_unanswered)', '{{step}}']] },
     { title: 'Why they were cancelled', unit: 'ops', queries: [['sum by (reason) (rate(shop_orders_total{outcome="cancelled"}[5m]))', '{{reason}}']] },
     { title: 'From placed to ended: half of them', unit: 's', queries: [[quantile(0.5, 'shop_order_duration', 'outcome'), '{{outcome}}']] },
     { title: 'From placed to ended: 99 of 100', unit: 's', queries: [[quantile(0.99, 'shop_order_duration', 'outcome'), '{{outcome}}']] },

@@ -8,7 +8,7 @@ export class Violation extends Error {
 
 export type StockStep = Extract<SagaStep, `${string}-stock`>;
 
-type Reservation = 'reserved' | 'refused' | 'released' | 'committed';
+export type Reservation = 'reserved' | 'refused' | 'released' | 'committed';
 
 /** Catalog's rules about stock, as its statements have them (apps/catalog/src/stock/stock.ts): each order wants one of the same thing. */
 export class StockBooks {
@@ -18,16 +18,16 @@ export class StockBooks {
 
   constructor(public free: number) {}
 
-  /** Answers as catalog does; nothing to a step that was taken before. */
-  take(step: StockStep, orderId: string): 'reserved' | 'refused' | undefined {
+  /** Answers as catalog does: what became of the order's stock, also to a step that was taken before. */
+  take(step: StockStep, orderId: string): Reservation {
     const before = this.reservations.get(orderId);
-    if (step === 'reserve-stock') return before ? undefined : this.reserve(orderId);
+    if (step === 'reserve-stock') return before ?? this.reserve(orderId);
     const to = step === 'release-stock' ? 'released' : 'committed';
-    if (before === to) return undefined;
+    if (before === to) return to;
     if (before === 'reserved') this.move(to === 'released' ? 'free' : 'sold');
     else if (to === 'committed' || before === 'committed') throw new Violation(`the stock of ${orderId} is ${before ?? 'not reserved'}: it cannot be ${to}`);
     this.reservations.set(orderId, to);
-    return undefined;
+    return to;
   }
 
   private reserve(orderId: string): 'reserved' | 'refused' {

@@ -38,15 +38,26 @@ export class Lane<T> {
   }
 }
 
+/** What orders hears: an outcome, or that a last step is done. */
+export type Heard = OrderCommand | { readonly type: 'Answered'; readonly step: SagaStep };
+
+/** What orders has asked for and not been told: the row of a deadline. */
+export interface Awaited {
+  readonly steps: readonly SagaStep[];
+  readonly asked: number;
+  readonly since: number;
+  readonly dueAt: number;
+}
+
 /** One order with everything that others keep about it. */
 export interface Case {
   readonly id: string;
   readonly events: OrderEvent[];
   state: Order;
-  dueAt: number | undefined;
+  awaited: Awaited | undefined;
   readonly toCatalog: Lane<StockStep>;
   readonly toPayments: Lane<PaymentStep>;
-  readonly toOrders: { readonly catalog: Lane<OrderCommand>; readonly payments: Lane<OrderCommand> };
+  readonly toOrders: { readonly catalog: Lane<Heard>; readonly payments: Lane<Heard> };
   payment: Payment;
   /** The row of an open outcome. */
   open: { askedBy: number; dueAt: number } | undefined;
@@ -63,8 +74,8 @@ export interface Hand {
 }
 
 export function newCase(id: string): Case {
-  const toOrders = { catalog: new Lane<OrderCommand>(), payments: new Lane<OrderCommand>() };
-  return { id, events: [], state: order.initial, dueAt: undefined, toCatalog: new Lane(), toPayments: new Lane(), toOrders, payment: payment.initial, open: undefined };
+  const toOrders = { catalog: new Lane<Heard>(), payments: new Lane<Heard>() };
+  return { id, events: [], state: order.initial, awaited: undefined, toCatalog: new Lane(), toPayments: new Lane(), toOrders, payment: payment.initial, open: undefined };
 }
 
 export const lanesOf = ({ toCatalog, toPayments, toOrders }: Case): Lane<unknown>[] => [toCatalog, toPayments, toOrders.catalog, toOrders.payments] as Lane<unknown>[];

@@ -1,3 +1,4 @@
+import type { SagaStep } from '@shop/orders';
 import { describe, expect, it } from 'vitest';
 import { rules, World, type Rules } from './world.fixture.ts';
 
@@ -52,10 +53,16 @@ type Order = Rules['order'];
 type Payment = Rules['payment'];
 const deciding = <D extends Order | Payment>(decider: D, decide: D['decide']): D => ({ ...decider, decide });
 
+/** It neither asks for a step nor waits for it: what is waited for is asked for in the end, though it was not at first. */
+const forgetting = (forgotten: SagaStep): Partial<Rules> => ({
+  steps: (event) => rules.steps(event).filter((step) => step !== forgotten),
+  awaits: (state) => rules.awaits(state).filter((step) => step !== forgotten),
+});
+
 const mistakes: [string, Partial<Rules>][] = [
-  ['forgets to release the stock', { steps: (event) => rules.steps(event).filter((step) => step !== 'release-stock') }],
-  ['forgets to let go of the money', { steps: (event) => rules.steps(event).filter((step) => step !== 'void-payment') }],
-  ['forgets to take the money', { steps: (event) => rules.steps(event).filter((step) => step !== 'capture-payment') }],
+  ['forgets to release the stock', forgetting('release-stock')],
+  ['forgets to let go of the money', forgetting('void-payment')],
+  ['forgets to take the money', forgetting('capture-payment')],
   [
     'believes a yes that comes after the end',
     {
@@ -76,6 +83,17 @@ const mistakes: [string, Partial<Rules>][] = [
     'takes an empty ledger for the last word',
     { payment: deciding(rules.payment, (state, command) => rules.payment.decide(state, command.type === 'Reconcile' ? { ...command, quiet: true } : command)) },
   ],
+  ['sends its last steps and forgets them', { awaits: (state) => (state.status === 'confirmed' || state.status === 'cancelled' ? [] : rules.awaits(state)) }],
+  [
+    'looks for answers, and never asks again',
+    {
+      remedy: (...of) => {
+        const what = rules.remedy(...of);
+        return what.type === 'ask-again' ? { ...what, steps: [] } : what;
+      },
+    },
+  ],
+  ['answers a step once, and never who asks again', { stands: () => undefined }],
   ['acts on what it read long ago', { readIsGoodForMs: Infinity }],
 ];
 

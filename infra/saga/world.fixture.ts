@@ -1,19 +1,22 @@
 import { DomainError, fold } from '@shop/kernel';
-import { order, patience, steps, type OrderCommand, type OrderEvent } from '@shop/orders';
-import { isOpen, moneyMove, payment, type PaymentEvent } from '@shop/payments';
-import { commandOf, diceOf, isAboutStock, lanesOf, newCase, placing, type Case, type Hand, type Lane } from './case.fixture.ts';
+import { awaits, lookAfter, order, remedy, steps, type OrderCommand, type OrderEvent, type SagaStep } from '@shop/orders';
+import { isOpen, moneyMove, payment, stands, type PaymentEvent } from '@shop/payments';
+import { commandOf, diceOf, isAboutStock, lanesOf, newCase, placing, type Case, type Hand, type Heard, type Lane } from './case.fixture.ts';
 import { ProviderBooks, SETTLES_WITHIN_MS, StockBooks, Violation, type StockStep } from './books.fixture.ts';
 
 /** The product's own rules, each of which a test may replace by a wrong one to see that it is found. */
 export interface Rules {
   readonly order: typeof order;
   readonly steps: typeof steps;
+  readonly awaits: typeof awaits;
+  readonly remedy: typeof remedy;
+  readonly stands: typeof stands;
   readonly payment: typeof payment;
   readonly moneyMove: typeof moneyMove;
   /** For how long what payments has read may be acted on outside. */
   readonly readIsGoodForMs: number;
 }
-export const rules: Rules = { order, steps, payment, moneyMove, readIsGoodForMs: 6_000 };
+export const rules: Rules = { order, steps, awaits, remedy, stands, payment, moneyMove, readIsGoodForMs: 6_000 };
 
 /** How long an open outcome is left to whoever looks at it (apps/payments/src/payment-rows.ts). */
 const LEASE_MS = 12_000;
@@ -21,7 +24,7 @@ const LEASE_MS = 12_000;
 /**
  * The whole shop about a few orders, in memory: the product's own rules, ports that keep their promises and not more, and a scheduler
  * that a seed drives. Steps to one service, and its replies, arrive in order for each order; everything else happens in any order, twice,
- * late or half, and anybody may die between any two lines.
+ * late or half, and anybody may die between any two lines. In some worlds what is asked for, and what is answered, is lost on its way now and then.
  */
 export class World {
   now = 0;
@@ -36,6 +39,8 @@ export class World {
   readonly #forgetful: boolean;
   /** How likely who has begun something stands still. */
   readonly #sluggish: number;
+  /** How likely a message is lost on its way. */
+  readonly #lossy: number;
 
   constructor(seed: number, theRules: Rules = rules) {
     this.#dice = diceOf(seed);
@@ -45,6 +50,7 @@ export class World {
     this.#provider = new ProviderBooks(this.#dice, (id) => !(insolvent && id === 'order 1'));
     this.#forgetful = this.#chance(0.3);
     this.#sluggish = this.#chance(0.3) ? 0.9 : 0;
+    this.#lossy = this.#chance(0.4) ? 0.4 : 0;
     this.#cases = Array.from({ length: 1 + this.#pick(3) }, (_, index) => newCase(`order ${index + 1}`));
     for (const each of this.#cases) this.#tell(each, placing(each.id));
   }
@@ -85,7 +91,7 @@ export class World {
       case 2:
         return this.#passTime([1_000, 2_000, 10_000, 10_000, 30_000, 200_000][this.#pick(6)] as number);
       case 3:
-        return this.#expire(one);
+        return this.#lookAfter(one);
       case 4:
       case 5:
         return this.#look(one);
@@ -106,12 +112,12 @@ export class World {
       const waiting = lanesOf(each).findIndex((lane) => lane.head);
       if (waiting >= 0) return (this.#deliver(each, waiting), true);
     }
-    const due = this.#cases.flatMap(({ dueAt, open }) => [dueAt, open?.dueAt]).filter((at) => at !== undefined);
+    const due = this.#cases.flatMap(({ awaited, open }) => [awaited?.dueAt, open?.dueAt]).filter((at) => at !== undefined);
     if (due.length === 0) return false;
     this.#passTime(Math.max(0, Math.min(...due) - this.now));
     for (const each of this.#cases) {
       this.#look(each);
-      this.#expire(each);
+      this.#lookAfter(each);
     }
     return true;
   }
@@ -125,7 +131,7 @@ export class World {
   #deliver(one: Case, lane: number): void {
     if (lane === 0) this.#consume(one.toCatalog, (step) => this.#catalog(one, step));
     else if (lane === 1) this.#begin(one);
-    else this.#consume(lane === 2 ? one.toOrders.catalog : one.toOrders.payments, (command) => this.#tell(one, command));
+    else this.#consume(lane === 2 ? one.toOrders.catalog : one.toOrders.payments, (heard) => this.#hear(one, heard));
   }
 
   /** One statement or transaction: it has its effect once, whatever dies afterwards. */
@@ -151,24 +157,59 @@ export class World {
     for (const event of decided) {
       one.events.push(event);
       one.state = this.#rules.order.evolve(one.state, event);
-      for (const step of this.#rules.steps(event)) {
-        if (isAboutStock(step)) one.toCatalog.push(step);
-        else one.toPayments.push(step);
-      }
+      this.#ask(one, this.#rules.steps(event));
     }
-    const ms = patience(one.state);
-    one.dueAt = ms === undefined ? undefined : this.now + ms;
+    const steps = this.#rules.awaits(one.state);
+    one.awaited = steps.length > 0 ? { steps, asked: 1, since: this.now, dueAt: this.now + lookAfter(1) } : undefined;
   }
 
-  #expire(one: Case): void {
-    if (one.dueAt !== undefined && one.dueAt <= this.now) this.#tell(one, { type: 'ExpireOrder' });
+  #ask(one: Case, steps: readonly SagaStep[]): void {
+    for (const step of steps) {
+      if (this.#isLost(`${one.id}: ${step}`)) continue;
+      if (isAboutStock(step)) one.toCatalog.push(step);
+      else one.toPayments.push(step);
+    }
+  }
+
+  #answer(one: Case, lane: Lane<Heard>, heard: Heard): void {
+    if (!this.#isLost(`${one.id}: the answer ${heard.type}`)) lane.push(heard);
+  }
+
+  #isLost(what: string): boolean {
+    const lost = !this.#provider.calm && this.#chance(this.#lossy);
+    if (lost) this.#note(`${what} is lost on its way`);
+    return lost;
+  }
+
+  #hear(one: Case, heard: Heard): void {
+    if (heard.type !== 'Answered') return this.#tell(one, heard);
+    const { awaited } = one;
+    if (!awaited?.steps.includes(heard.step)) return;
+    const steps = awaited.steps.filter((step) => step !== heard.step);
+    one.awaited = steps.length > 0 ? { ...awaited, steps } : undefined;
+  }
+
+  /** Orders takes an order that is late, and asks again, or gives it up. */
+  #lookAfter(one: Case): void {
+    const { awaited } = one;
+    if (!awaited || awaited.dueAt > this.now) return;
+    const what = this.#rules.remedy(one.state, { awaited: awaited.steps, asked: awaited.asked, waitedMs: this.now - awaited.since });
+    if (what.type === 'give-up') return this.#tell(one, { type: 'ExpireOrder' });
+    this.#note(`${one.id}: asked for again: ${what.steps.join(', ')}`);
+    one.awaited = { ...awaited, asked: awaited.asked + 1, dueAt: this.now + what.lookInMs };
+    this.#ask(one, what.steps);
   }
 
   #catalog(one: Case, step: StockStep): void {
     const outcome = this.#stock.take(step, one.id);
-    this.#note(`${one.id}: catalog ${step} → ${outcome ?? 'done'}`);
-    if (outcome === 'reserved') one.toOrders.catalog.push({ type: 'NoteStockReserved' });
-    if (outcome === 'refused') one.toOrders.catalog.push({ type: 'NoteStockRefused', productIds: ['mug'] });
+    this.#note(`${one.id}: catalog ${step} → ${outcome}`);
+    const answers: Record<typeof outcome, Heard> = {
+      reserved: { type: 'NoteStockReserved' },
+      refused: { type: 'NoteStockRefused', productIds: ['mug'] },
+      released: { type: 'Answered', step: 'release-stock' },
+      committed: { type: 'Answered', step: 'commit-stock' },
+    };
+    this.#answer(one, one.toOrders.catalog, answers[outcome]);
   }
 
   /** Payments reads a message and its row. */
@@ -210,6 +251,8 @@ export class World {
     if (one.payment !== state) return; // changed meanwhile: read again
     this.#note(`${one.id}: payments ${command.type} → ${decided.map(({ type }) => type).join(', ') || 'nothing'}`);
     this.#write(one, decided);
+    const standing = message && decided.length === 0 ? this.#rules.stands(state) : undefined;
+    if (standing) this.#announce(one, standing);
     if (!message) return;
     one.toPayments.inbox.add(message.id);
     one.toPayments.done(message);
@@ -218,23 +261,28 @@ export class World {
   #write(one: Case, decided: readonly PaymentEvent[]): void {
     const before = one.payment;
     one.payment = fold(this.#rules.payment, decided, before);
-    for (const event of decided) {
-      if (event.type === 'PaymentAuthorised') one.toOrders.payments.push({ type: 'NotePaymentAuthorised', paymentId: event.paymentId });
-      if (event.type === 'PaymentDeclined') one.toOrders.payments.push({ type: 'NotePaymentDeclined', reason: event.reason });
-    }
+    for (const event of decided) this.#announce(one, event);
     if (!isOpen(one.payment)) one.open = undefined;
     else one.open = { askedBy: one.open?.askedBy ?? this.now, dueAt: this.now + 1_000 };
   }
 
+  #announce(one: Case, event: PaymentEvent): void {
+    const tell = (heard: Heard) => this.#answer(one, one.toOrders.payments, heard);
+    if (event.type === 'PaymentAuthorised') tell({ type: 'NotePaymentAuthorised', paymentId: event.paymentId });
+    if (event.type === 'PaymentDeclined') tell({ type: 'NotePaymentDeclined', reason: event.reason });
+    if (event.type === 'PaymentCaptured') tell({ type: 'Answered', step: 'capture-payment' });
+    if (event.type === 'PaymentVoided') tell({ type: 'Answered', step: 'void-payment' });
+  }
+
   /** Everybody's books about one order, compared with the provider's ledger. */
-  #judge({ id, state, payment: books, open, dueAt }: Case): void {
+  #judge({ id, state, payment: books, open, awaited }: Case): void {
     const [ledger, stock] = [this.#provider.entries(id).join(', '), this.#stock.reservations.get(id)];
     const told = `${id} is ${state.status}, its stock ${stock}, its payment ${books.status}; the provider's ledger: ${ledger || 'nothing'}`;
     const sold = state.status === 'confirmed' && stock === 'committed' && books.status === 'captured' && ledger === 'authorisation, capture';
     const nothingHeld = ['', 'decline', 'authorisation, void'].includes(ledger);
     const givenBack = state.status === 'cancelled' && stock === 'released' && books.status === 'voided' && nothingHeld;
     if (!sold && !givenBack) throw new Violation(told);
-    if (open || dueAt !== undefined) throw new Violation(`${told}; something is still awaited`);
+    if (open || awaited) throw new Violation(`${told}; something is still awaited`);
   }
 
   #note(what: string): void {

@@ -160,6 +160,17 @@ const seeds: Seed[] = [
   }],
 ];
 
+describe('a message that was taken away on purpose', () => {
+  it('is missed by nobody; one that was not is', () => {
+    const e = soundEvidence();
+    e.published = without(e.published, message('paid-catalog.stock-committed.v1'));
+    e.lost = ['catalog.stock paid #2'];
+    expect(check(e)).toEqual([]);
+    e.lost = ['catalog.stock paid #1'];
+    expect(check(e)).not.toEqual([]);
+  });
+});
+
 describe('the checker', () => {
   it('finds nothing wrong with a shop in which nothing is', () => expect(check(soundEvidence())).toEqual([]));
 

@@ -54,7 +54,8 @@ export const placeOf = ({ topic, partition, offset }: Published): string => `${t
 export function announcedOnce(evidence: Evidence): Violation[] {
   const told = Map.groupBy(firstSightings(evidence).filter(({ event }) => event.sequence), ({ topic, event }) => `${topic} ${event.subject} #${event.sequence}`);
   const changes = changesOf(evidence);
-  const missing = [...changes].filter(([change]) => !told.has(change)).map(([change]): Violation => ({ invariant: 'I2', about: `event ${change}`, what: 'happened, and nobody was told' }));
+  const taken = new Set(evidence.lost);
+  const missing = [...changes].filter(([change]) => !told.has(change) && !taken.has(change)).map(([change]): Violation => ({ invariant: 'I2', about: `event ${change}`, what: 'happened, and nobody was told' }));
   return [
     ...missing,
     ...[...told].flatMap(([change, messages]): Violation[] => {
@@ -108,17 +109,17 @@ export function effectiveOnce(evidence: Evidence): Violation[] {
 export function inOrder(evidence: Evidence): Violation[] {
   const sightings = firstSightings(evidence);
   return [
-    ...Object.keys(topics).flatMap((topic) => orderOnTopic(topic, sightings.filter((message) => message.topic === topic))),
+    ...Object.keys(topics).flatMap((topic) => orderOnTopic(topic, sightings.filter((message) => message.topic === topic), new Set(evidence.lost))),
     ...(Object.keys(consumers) as ConsumerName[]).flatMap((consumer) => orderAtConsumer(consumer, sightings, evidence)),
   ];
 }
 
-function orderOnTopic(topic: string, sightings: readonly Read[]): Violation[] {
+function orderOnTopic(topic: string, sightings: readonly Read[], taken: ReadonlySet<string>): Violation[] {
   const numbered = sightings.filter(({ event }) => event.sequence);
   const facts = numbered.map(({ event }) => ({ key: event.subject, sequence: Number(event.sequence) }));
   const last = new Map<string, number>();
   for (const { key, sequence } of facts) last.set(key, Math.max(sequence, last.get(key) ?? 0));
-  const all = [...last].flatMap(([key, count]) => Array.from({ length: count }, (_, n) => ({ key, sequence: n + 1 })));
+  const all = [...last].flatMap(([key, count]) => Array.from({ length: count }, (_, n) => ({ key, sequence: n + 1 }))).filter(({ key, sequence }) => !taken.has(`${topic} ${key} #${sequence}`));
   const torn = [...Map.groupBy(sightings, ({ event }) => event.subject)].filter(([, messages]) => new Set(messages.map(({ partition }) => partition)).size > 1);
   return [
     ...findingsOf(all, facts).cases.filter((one) => /^(lost|inverted)/.test(one)).map((what): Violation => ({ invariant: 'I4', about: `key ${what.split(' ')[1]}`, what: `on ${topic}: ${what}` })),

@@ -27,6 +27,7 @@ export function soundEvidence(): Tampered {
     products: [{ id: mug, name: 'Mug', price: 1_200, currency: 'EUR', active: true, version: 1, initial: 10, free: 8, reserved: 0, sold: 2 }],
     priced: [{ id: mug, name: 'Mug', price: 1_200, currency: 'EUR', active: true, version: 1 }],
     poison: [],
+    lost: [],
     awaited: [],
     open: [],
     lag: { 'orders.saga': 0 },

@@ -120,6 +120,8 @@ export interface Evidence {
   readonly mails: readonly { id: string; order: string }[];
   /** Where messages were put on topics that nobody can handle: `topic:partition:offset`. */
   readonly poison: readonly string[];
+  /** What was taken away on its way on purpose, before any topic had it: `topic key #sequence`. */
+  readonly lost: readonly string[];
   /** Messages that each consumer group has not acknowledged. */
   readonly lag: Readonly<Partial<Record<ConsumerName, number>>>;
   readonly gauges: { readonly before: Gauges; readonly after: Gauges } | undefined;

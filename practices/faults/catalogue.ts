@@ -7,6 +7,7 @@ import { databaseUnwell } from './database-line.ts';
 import { brokersDiskFull, diskFull } from './disks.ts';
 import type { Fault } from './fault.ts';
 import { consumerKilled, everythingKilled, ordersKilled, relayKilled } from './kills.ts';
+import { messagesLost } from './lost.ts';
 import { deliveredAgain, poison } from './messages.ts';
 import { providerSilent } from './provider.ts';
 import type { Result } from './run.ts';
@@ -36,6 +37,7 @@ export const faults: readonly Fault[] = [
   providerSilent,
   retryStorm,
   everythingKilled,
+  messagesLost,
 ];
 
 /** Of the outbox. */

@@ -40,12 +40,14 @@ export const stockCounted = message({
   },
   {
     file: 'apps/catalog/src/stock/stock.ts',
-    find: "      await effect.publish(tx, [\n        made.status === 'reserved'\n          ? event(stockReserved, { ...answer, data: { orderId } })",
+    find: '      await effect.publish(tx, [answerOf(made.status, { orderId, shortages: made.shortages }, 1)]);',
     replace: `      const pieces = lines.reduce((sum, line) => sum + line.quantity, 0);
       await effect.publish(tx, [
         ...(made.status === 'reserved' ? [event(stockCounted, { key: orderId, data: { orderId, pieces } })] : []),
         made.status === 'reserved'
-          ? event(stockReserved, { ...answer, data: { orderId, pieces } })`,
+          ? event(stockReserved, { key: orderId, sequence: 1, data: { orderId, pieces } })
+          : answerOf(made.status, { orderId, shortages: made.shortages }, 1),
+      ]);`,
   },
 ] as const;
 

@@ -118,6 +118,7 @@ async function runRound({ fault, site, load, before, allowed, seed, quick, say }
   const evidence = await collect(site.sources, {
     journal: load.journal,
     poison: site.poison,
+    lost: site.lost,
     gauges: before && after && { before, after },
     bounds: allowed,
   });

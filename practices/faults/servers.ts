@@ -38,9 +38,17 @@ export const brokerAway: Fault = {
       broken: unwell.map((one) => `${one} while the broker was away: it is not their fault, and orders still go through`),
     };
   },
-  judge({ commands }) {
+  judge({ commands, evidence }) {
     const failed = failures(commands).length;
-    return { figures: { 'requests that failed': failed }, broken: failed > 0 ? [`${failed} requests failed: the outbox is there so that none does`] : [] };
+    const mine = new Set(commands.flatMap(({ answers }) => answers.flatMap(({ order }) => order ?? [])));
+    const timedOut = evidence.events.filter(({ stream, type, data }) => type === 'OrderCancelled' && data['reason'] === 'timed-out' && mine.has(stream)).length;
+    return {
+      figures: { 'requests that failed': failed, 'cancelled as timed out': timedOut },
+      broken: [
+        ...(failed > 0 ? [`${failed} requests failed: the outbox is there so that none does`] : []),
+        ...(timedOut > 0 ? [`${timedOut} orders were cancelled as timed out: nobody could answer them`] : []),
+      ],
+    };
   },
 };
 

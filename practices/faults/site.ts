@@ -32,6 +32,8 @@ const STILL = 3;
 export class Site {
   readonly accidents: Accident[] = [];
   readonly poison: string[] = [];
+  /** What was taken away on its way: `topic key #sequence`. */
+  readonly lost: string[] = [];
   readonly instances: readonly { service: ServiceName; instance: number }[];
   /** Whose requests are in flight; set by the run. */
   load: Load | undefined;

@@ -1,4 +1,4 @@
-import { MessageBus, type BusMessage, type SubscribeOptions, type Subscription } from '@shop/eventing';
+import { MessageBus, type BusMessage, type End, type SubscribeOptions, type Subscription } from '@shop/eventing';
 
 /** A bus whose topics and groups carry a prefix on the broker, so that each round has its own and the code under test does not know. */
 export class NamespacedBus extends MessageBus {
@@ -22,6 +22,10 @@ export class NamespacedBus extends MessageBus {
       topics: options.topics.map((topic) => this.#prefix + topic),
       handle: (delivery) => options.handle({ ...delivery, topic: delivery.topic.slice(this.#prefix.length) }),
     });
+  }
+
+  override end(group: string, topics: readonly string[]): Promise<End> {
+    return this.#bus.end(this.#prefix + group, topics.map((topic) => this.#prefix + topic));
   }
 
   override close(): Promise<void> {

@@ -1,4 +1,4 @@
-import { MessageBus, type BusMessage, type SubscribeOptions, type Subscription } from '@shop/eventing';
+import { MessageBus, type BusMessage, type End, type SubscribeOptions, type Subscription } from '@shop/eventing';
 
 /** Carries messages as they are but for their trace: what one has who traces requests only, and never thought of messages. */
 export class ForgetfulBus extends MessageBus {
@@ -15,6 +15,10 @@ export class ForgetfulBus extends MessageBus {
 
   override subscribe(options: SubscribeOptions): Promise<Subscription> {
     return this.#bus.subscribe(options);
+  }
+
+  override end(group: string, topics: readonly string[]): Promise<End> {
+    return this.#bus.end(group, topics);
   }
 
   override close(): Promise<void> {

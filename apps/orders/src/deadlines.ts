@@ -1,35 +1,143 @@
 import { Injectable } from '@nestjs/common';
-import { DomainError } from '@shop/kernel';
-import { EventStore, forgetKeys } from '@shop/eventing';
+import { consumers } from '@shop/contracts';
+import { AwaitedAnswers, EventStore, forgetKeys, MessageBus, Outbox, type End, type Overdue } from '@shop/eventing';
+import { DomainError, fold } from '@shop/kernel';
 import { Database, Health, Logger, Recurring } from '@shop/platform';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { order, type Order, type OrderEvent } from './domain/order.ts';
+import { remedy, type Remedy, type SagaStep } from './domain/saga.ts';
+import { askAgain } from './order-process.ts';
 import { Orders } from './orders.ts';
+import { SagaMetrics } from './saga-metrics.ts';
+
+const AT_ONCE = 100;
+/** How often it is noted that the bus answers, and steps without an answer are counted. */
+const LOOK_AT_BUS_EVERY_MS = 5_000;
+/** A step that has been asked for so often without an answer is told of: after a minute and a half. */
+const ALARM_AFTER_ASKED = 2;
+/** How long an answer may be awaited before it counts as missing. */
+const MISSING_AFTER_MS = 60_000;
+/** How long one look waits until everything on the topics has been read, and how often it asks. */
+const [READ_WITHIN_MS, ASK_EVERY_MS] = [10_000, 250];
+const GROUP = 'orders.saga';
+
+interface Late {
+  readonly overdue: Overdue;
+  readonly state: Order;
+  readonly remedy: Remedy;
+}
 
 /**
- * Gives up orders whose next step did not come in time. The deadlines are rows, so they outlive crashes; several instances may look at
- * the same one, since giving up twice changes nothing. Also forgets idempotency keys after their day.
+ * Looks after steps whose answer did not come in time: asks for them again, and gives up orders that have waited long enough, once everything that was
+ * said by then has been read. Time in which nobody could have answered does not count (docs/adr/0041). The deadlines are rows, so they outlive crashes;
+ * each is one instance's at a time. Also forgets idempotency keys after their day.
  */
 @Injectable()
 export class Deadlines extends Recurring {
+  private busLookedAt = -Infinity;
+  private busAnswers = false;
+
   constructor(
     private readonly store: EventStore,
     private readonly orders: Orders,
     private readonly database: Database,
+    private readonly answers: AwaitedAnswers,
+    private readonly bus: MessageBus,
+    private readonly outbox: Outbox,
+    private readonly metrics: SagaMetrics,
     private readonly log: Logger,
     health: Health,
   ) {
-    super({ what: 'deadlines', everyMs: 1_000, staleAfterMs: 15_000, log, health });
+    super({ what: 'deadlines', everyMs: 1_000, staleAfterMs: 60_000, log, health });
   }
 
   protected override async look(stopping: AbortSignal): Promise<void> {
-    for (const { stream, version } of await this.store.due(100)) {
-      if (stopping.aborted) return;
-      await this.expire(stream, version);
-    }
+    if (performance.now() - this.busLookedAt >= LOOK_AT_BUS_EVERY_MS) await this.lookAtBus();
+    // While nobody can answer, nobody is late.
+    if (this.busAnswers) await this.lookAtAnswers(stopping);
     await forgetKeys(this.database);
   }
 
-  /** An order that cannot be given up, whatever is wrong with it, keeps no other from it. */
-  private async expire(stream: string, version: number): Promise<void> {
+  private async lookAtBus(): Promise<void> {
+    const answered = await this.bus.end(GROUP, consumers[GROUP]).then(
+      () => true,
+      (error: unknown) => {
+        if (this.busAnswers) this.log.warn({ err: error }, 'the bus does not answer: meanwhile no deadline passes');
+        return false;
+      },
+    );
+    this.busLookedAt = performance.now();
+    this.busAnswers = answered;
+    if (!answered) return;
+    const lostMs = await this.answers.possible();
+    if (lostMs > 0) this.log.warn({ lostMs }, 'no answer could come for a while: deadlines moved by as much');
+    this.metrics.unanswered(await this.answers.unanswered(MISSING_AFTER_MS));
+  }
+
+  private async lookAtAnswers(stopping: AbortSignal): Promise<void> {
+    const overdue = await this.answers.due(AT_ONCE);
+    if (overdue.length === 0 || stopping.aborted) return;
+    const [streams, unpublished] = await Promise.all([
+      this.store.loadMany<OrderEvent>(overdue.map(({ stream }) => stream)),
+      this.answers.unpublished(overdue.map(({ stream }) => stream)),
+    ]);
+    const late = overdue.flatMap((one): Late[] => {
+      const events = streams.get(one.stream) ?? [];
+      // It has moved on, and waits for something else.
+      if (unpublished.has(one.stream) || events.length !== one.version) return [];
+      const state = this.stateOf(one, events.map(({ event }) => event));
+      return state ? [{ overdue: one, state, remedy: remedy(state, one) }] : [];
+    });
+    await this.askAgain(late);
+    await this.giveUp(late.filter(({ remedy: { type } }) => type === 'give-up'), stopping);
+  }
+
+  /** An order that cannot be read, whatever is wrong with it, keeps no other from anything. */
+  private stateOf({ stream }: Overdue, events: readonly OrderEvent[]): Order | undefined {
+    try {
+      return fold(order, events);
+    } catch (error) {
+      this.log.error({ err: error, order: stream }, 'order could not be looked after');
+      return undefined;
+    }
+  }
+
+  private async askAgain(late: readonly Late[]): Promise<void> {
+    const silent = late.filter(({ remedy: { type } }) => type === 'ask-again');
+    if (silent.length === 0) return;
+    const asked: { order: string; steps: readonly SagaStep[]; asked: number }[] = [];
+    await this.database.transaction(async (tx) => {
+      for (const { overdue, state, remedy: what } of silent) {
+        if (what.type !== 'ask-again' || !(await this.answers.askedAgain(tx, overdue, what.lookInMs))) continue;
+        await this.outbox.add(tx, askAgain(what.steps, state));
+        asked.push({ order: overdue.stream, steps: what.steps, asked: overdue.asked });
+      }
+    });
+    this.outbox.wake();
+    for (const { steps } of asked) this.metrics.askedAgain(steps);
+    const alarming = asked.filter(({ asked: times }) => times >= ALARM_AFTER_ASKED);
+    if (alarming.length > 0) this.log.error({ orders: alarming.length, some: alarming.slice(0, 5) }, 'steps of orders are not answered, though they were asked for again');
+  }
+
+  /** Only once what had been said by then is read: the answer may lie on the topic. */
+  private async giveUp(late: readonly Late[], stopping: AbortSignal): Promise<void> {
+    if (late.length === 0 || !(await this.isRead(await this.bus.end(GROUP, consumers[GROUP]), stopping))) return;
+    for (const { overdue } of late) {
+      if (stopping.aborted) return;
+      await this.expire(overdue);
+    }
+  }
+
+  private async isRead(end: End, stopping: AbortSignal): Promise<boolean> {
+    for (const until = performance.now() + READ_WITHIN_MS; !stopping.aborted; await sleep(ASK_EVERY_MS)) {
+      if (await end.isReached()) return true;
+      if (performance.now() > until) break;
+    }
+    this.log.warn({ group: GROUP }, 'orders are late, and what may be their answers is not read yet: they are not given up');
+    return false;
+  }
+
+  private async expire({ stream, version }: Overdue): Promise<void> {
     try {
       await this.orders.expire(stream, version);
     } catch (error) {

@@ -15,7 +15,7 @@ import {
 } from '@shop/contracts';
 import { event as message, type Outgoing, type Process } from '@shop/eventing';
 import { order, type Order, type OrderCommand, type OrderEvent } from './domain/order.ts';
-import { patience, steps, type SagaStep } from './domain/saga.ts';
+import { awaits, lookAfter, steps, type SagaStep } from './domain/saga.ts';
 
 type Existing = Exclude<Order, { status: 'none' }>;
 
@@ -26,8 +26,12 @@ export const orderProcess: Process<Order, OrderCommand, OrderEvent> = {
     if (state.status === 'none') return [];
     return [fact(event, state, version), ...steps(event).map((step) => stepMessage(step, state))];
   },
-  patience,
+  patience: (state) => (state.status === 'none' ? undefined : lookAfter(1)),
+  awaits,
 };
+
+/** Steps that are asked for once more, as they were asked for. */
+export const askAgain = (asked: readonly SagaStep[], state: Order): Outgoing[] => (state.status === 'none' ? [] : asked.map((step) => stepMessage(step, state)));
 
 /** The public form of an event; the payment token stays in the stream. */
 function fact(event: OrderEvent, state: Existing, sequence: number): Outgoing {

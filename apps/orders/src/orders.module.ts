@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
-import { EventingModule } from '@shop/eventing';
-import { DatabaseModule, FlagsModule } from '@shop/platform';
+import { AwaitedAnswers, EventingModule } from '@shop/eventing';
+import { Database, DatabaseModule, FlagsModule } from '@shop/platform';
 import { OrdersConfig } from './config.ts';
 import { Deadlines } from './deadlines.ts';
 import { orderUpcasters } from './domain/upcasters.ts';
@@ -16,6 +16,7 @@ import { OrdersController } from './orders.controller.ts';
 import { Prices, PricesConsumer } from './prices.ts';
 import { ReconcilerConsumer, Reconciliation } from './reconciliation.ts';
 import { SagaConsumer } from './saga.consumer.ts';
+import { SagaMetrics } from './saga-metrics.ts';
 
 @Module({
   imports: [
@@ -28,6 +29,21 @@ import { SagaConsumer } from './saga.consumer.ts';
     }),
   ],
   controllers: [ManyOrdersController, OrdersController, OrderOperationsController],
-  providers: [Orders, ManyOrders, OrderReads, OrderList, OrderListRebuild, Prices, Deadlines, Reconciliation, SagaConsumer, PricesConsumer, OrderListConsumer, ReconcilerConsumer],
+  providers: [
+    Orders,
+    ManyOrders,
+    OrderReads,
+    OrderList,
+    OrderListRebuild,
+    Prices,
+    { provide: AwaitedAnswers, inject: [Database], useFactory: (database: Database) => new AwaitedAnswers(database) },
+    SagaMetrics,
+    Deadlines,
+    Reconciliation,
+    SagaConsumer,
+    PricesConsumer,
+    OrderListConsumer,
+    ReconcilerConsumer,
+  ],
 })
 export class OrdersModule {}

@@ -106,7 +106,7 @@ export class Orders {
     return mayBeDiscounted(lines) && (await this.flags.isOn('volume-discount', customerId)) ? 'volume-discount' : 'list';
   }
 
-  /** A refusal is an answer too, and kept; that the database was away is none. */
+  /** A refusal is an answer too, and kept, where nothing but the request is at fault. */
   private async start(attempt: Attempt, command: OrderCommand & { type: 'PlaceOrder' }): Promise<Answered> {
     const at = now();
     try {
@@ -116,7 +116,7 @@ export class Orders {
       });
       return { view: view(state, version, at), replayed: false };
     } catch (error) {
-      if (error instanceof DomainError && error.kind !== 'unavailable') await this.store.remember(row(attempt, 422, refusal(error)));
+      if (error instanceof DomainError && isForGood(error)) await this.store.remember(row(attempt, 422, refusal(error)));
       throw error;
     }
   }
@@ -143,6 +143,9 @@ export class Orders {
     return events;
   }
 }
+
+/** That the database was away will pass, and a product that our copy of the catalog does not know may be on its way to it. */
+const isForGood = ({ kind, code }: DomainError) => kind !== 'unavailable' && code !== 'unknown-product';
 
 const now = () => new Date().toISOString();
 

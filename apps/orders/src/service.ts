@@ -5,7 +5,7 @@ import { OrdersModule } from './orders.module.ts';
 export const orders = defineService({ name: 'orders', config: OrdersConfig, module: OrdersModule });
 
 export { order, type Order, type OrderCommand, type OrderEvent } from './domain/order.ts';
-export { patience, steps, type SagaStep } from './domain/saga.ts';
+export { awaits, lookAfter, patience, remedy, steps, type Remedy, type SagaStep } from './domain/saga.ts';
 export { agrees, OrderListRebuild, type Compared } from './order-list-rebuild.ts';
 export { orderThen, type Moment } from './order-then.ts';
 export { orderUpcasters } from './domain/upcasters.ts';

@@ -88,7 +88,7 @@ export async function paymentsFixture() {
   async function announced(): Promise<string[]> {
     const rows = await database.query<{ payload: string }>('SELECT payload FROM outbox WHERE key = $1 ORDER BY id', [order.id]);
     return rows.map(({ payload }) => {
-      const { type, sequence } = JSON.parse(payload) as { type: string; sequence: string };
+      const { type, sequence = 'again' } = JSON.parse(payload) as { type: string; sequence?: string };
       return `${sequence} ${type.split('.')[1]}`;
     });
   }

@@ -49,7 +49,31 @@ describe('payments', () => {
     await send(letGo());
     await send(authorise());
     expect(moves()).toEqual([]);
-    expect(await announced()).toEqual(['1 payment-voided']);
+    expect(await announced()).toEqual(['1 payment-voided', 'again payment-voided']);
+  });
+
+  it('tells again what it has done, without a number, to whoever asks once more', async () => {
+    await send(authorise());
+    await send(authorise());
+    await send(capture());
+    await send(capture());
+    expect(moves()).toEqual(['authorisation', 'capture']);
+    expect(await announced()).toEqual(['1 payment-authorised', 'again payment-authorised', '2 payment-captured', 'again payment-captured']);
+    expect(dead).toEqual([]);
+  });
+
+  it('tells a decline again', async () => {
+    provider.declines.add('tok_declined');
+    await send(authorise('tok_declined'));
+    await send(authorise('tok_declined'));
+    expect(await announced()).toEqual(['1 payment-declined', 'again payment-declined']);
+  });
+
+  it('tells nothing again while the provider has not said what it did', async () => {
+    provider.weather = 'answers-lost';
+    await send(authorise());
+    await send(authorise());
+    expect(await announced()).toEqual([]);
   });
 
   it('buries a capture of money that was let go, with its reason', async () => {

@@ -3,7 +3,7 @@ import { DomainError, fold } from '@shop/kernel';
 import { paymentAuthorised, paymentCaptured, paymentDeclined, paymentVoided } from '@shop/contracts';
 import { event, Outbox, Poison, type Effect, type Outgoing } from '@shop/eventing';
 import { Database, type Transaction } from '@shop/platform';
-import { isOpen, moneyMove, payment, type Answer, type MoneyMove, type PaymentCommand, type PaymentEvent } from './domain/payment.ts';
+import { isOpen, moneyMove, payment, stands, type Answer, type MoneyMove, type PaymentCommand, type PaymentEvent } from './domain/payment.ts';
 import { load, save, type Cause, type DueOutcome, type Loaded, type Stored } from './payment-rows.ts';
 import { PaymentProvider } from './payment-provider.ts';
 
@@ -55,7 +55,9 @@ export class Payments {
     const answer = move && (await this.carryOut(orderId, move));
     const events = payment.decide(before.state, answer ? { ...command, answer } : command);
     const messages = events.flatMap((one) => announce(orderId, one)).map((message, index) => ({ ...message, sequence: before.version + 1 + index }));
-    return { before, after: { state: fold(payment, events, before.state), version: before.version + messages.length }, messages };
+    const after = { state: fold(payment, events, before.state), version: before.version + messages.length };
+    const standing = events.length === 0 ? stands(before.state) : undefined;
+    return { before, after, messages: standing ? announce(orderId, standing) : messages };
   }
 
   /** No answer is an answer too: nobody knows. */
@@ -71,8 +73,7 @@ export class Payments {
   }
 
   private async record(tx: Transaction, orderId: string, { before, after, messages }: Decided, cause: Cause): Promise<void> {
-    if (after.state === before.state) return;
-    await save(tx, { orderId, before, after, cause });
+    if (after.state !== before.state) await save(tx, { orderId, before, after, cause });
     await this.outbox.add(tx, messages, cause.messageId);
   }
 }
@@ -80,7 +81,7 @@ export class Payments {
 interface Decided {
   readonly before: Stored;
   readonly after: Stored;
-  /** Numbered by the outcomes announced about the order, from 1. */
+  /** Numbered by the outcomes announced about the order, from 1; without a number where they only tell again what stands. */
   readonly messages: readonly Outgoing[];
 }
 

@@ -33,8 +33,10 @@ export interface Append {
   /** Ties the append to the message that caused it. */
   readonly inbox?: InboxRow;
   readonly idempotency?: IdempotencyRow;
-  /** How long the next step may take from now on, in ms, by the clock of the database, as it is looked at by; absent: nothing is awaited any more. */
+  /** When it is looked whether what is awaited has come, in ms from now by the clock of the database; absent: nothing is awaited any more. */
   readonly dueInMs?: number;
+  /** The steps that are asked for by it, whose answers are awaited (awaited-answers.ts). */
+  readonly awaited?: readonly string[];
 }
 
 /** Somebody else appended to the stream since it was read: load, decide and append again. */
@@ -68,9 +70,11 @@ export const appendSql = (leave: LeaveSql) => `
     INSERT INTO idempotency (principal, operation, key, body_hash, status, answer)
     SELECT $14, $15, $16, $17, $18::int, $19::jsonb FROM whole WHERE $16::text IS NOT NULL AND whole.appended > 0
   ), awaited AS (
-    INSERT INTO deadlines (stream, version, due_at)
-    SELECT $1, whole.version, clock_timestamp() + $20::float8 * interval '1 millisecond' FROM whole WHERE $20::float8 IS NOT NULL AND whole.appended > 0
-    ON CONFLICT ON CONSTRAINT deadlines_pkey DO UPDATE SET version = excluded.version, due_at = excluded.due_at
+    INSERT INTO deadlines (stream, version, due_at, awaited, since)
+    SELECT $1, whole.version, clock_timestamp() + $20::float8 * interval '1 millisecond', $22::text[], clock_timestamp()
+    FROM whole WHERE $20::float8 IS NOT NULL AND whole.appended > 0
+    ON CONFLICT ON CONSTRAINT deadlines_pkey
+      DO UPDATE SET version = excluded.version, due_at = excluded.due_at, awaited = excluded.awaited, asked = 1, since = excluded.since
   ), settled AS (
     DELETE FROM deadlines USING whole WHERE stream = $1 AND $20::float8 IS NULL AND whole.appended > 0
   )
@@ -108,6 +112,7 @@ export function appendValues(append: Append, upcasters: Upcasters): unknown[] {
     idempotency && JSON.stringify(idempotency.answer),
     append.dueInMs,
     events.map((event) => schemaVersionOf(event.type, upcasters)),
+    append.awaited ?? [],
   ];
 }
 

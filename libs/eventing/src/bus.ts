@@ -40,6 +40,12 @@ export interface Subscription {
   close(): Promise<void>;
 }
 
+/** Where topics ended when it was asked. */
+export interface End {
+  /** Whether the group has acknowledged everything up to there. Rejects when the bus does not answer. */
+  isReached(): Promise<boolean>;
+}
+
 /** The broker cannot take this message, now or ever. */
 export class Unpublishable extends Error {
   override readonly name = 'Unpublishable';
@@ -57,5 +63,12 @@ export abstract class MessageBus {
   abstract publish(messages: readonly BusMessage[]): Promise<void>;
   /** Does not wait for a broker that is away: the subscription joins when it can. */
   abstract subscribe(options: SubscribeOptions): Promise<Subscription>;
+  /**
+   * Asks where these topics end now, for one of the groups that read them. Rejects within seconds when the bus does not answer, which is how one learns that
+   * it is away. A bus that keeps nothing beyond what is in hand has no end to reach.
+   */
+  async end(_group: string, _topics: readonly string[]): Promise<End> {
+    return { isReached: async () => true };
+  }
   abstract close(): Promise<void>;
 }

@@ -13,8 +13,10 @@ export interface Process<State, Command, Event extends { type: string }> {
   readonly decider: Decider<State, Command, Event>;
   /** Messages that follow from an event: `state` is the state after it, `version` its place in the stream. */
   announce(event: Event, state: State, version: number): readonly Outgoing[];
-  /** How long the next step may take, in ms, or nothing when the process has ended. */
+  /** When it is looked whether what is awaited has come, in ms from now; nothing when nothing is awaited any more. */
   patience(state: State): number | undefined;
+  /** The steps whose answers are awaited in this state (awaited-answers.ts); none unless said. */
+  awaits?(state: State): readonly string[];
 }
 
 export interface HandleOptions<State> {
@@ -96,6 +98,7 @@ async function append<State, Command, Event extends { type: string }>(
     inbox: options.inbox,
     idempotency: options.idempotency?.(state, version),
     dueInMs: process.patience(state),
+    awaited: process.awaits?.(state),
   });
   return { state, version };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { consumers, type CloudEvent } from '@shop/contracts';
+import { consumers, type CloudEvent, type ConsumerName } from '@shop/contracts';
 import type { Database } from '@shop/platform';
 import { atMost } from './at-most.ts';
 import { Checkpoints } from './checkpoints.ts';
@@ -87,6 +87,10 @@ export class ConsumerRuntime {
     this.#settling = new Settling({ ...this.#options, afterEffect, parking: this.#parking, stopping: this.#stopping.signal });
     this.#flood = new Flood(floodLimit, floodPauseMs);
     this.#checkpoints = consumer.checkpoint && new Checkpoints(consumer.name, consumer.checkpoint, bus);
+  }
+
+  get name(): ConsumerName {
+    return this.#options.consumer.name;
   }
 
   /** What has become of messages since the start. */

@@ -124,15 +124,6 @@ export class EventStore {
     }
   }
 
-  /** Streams whose deadline has passed, longest first, each with the version that awaited it. */
-  due(limit: number): Promise<{ stream: string; version: number }[]> {
-    return this.#database.query(
-      'SELECT stream, version FROM deadlines WHERE due_at <= now() ORDER BY due_at LIMIT $1',
-      [limit],
-      'deadlines-due',
-    );
-  }
-
   #recorded<E extends { type: string }>(row: EventRow): RecordedEvent<E> {
     return { version: row.version, recordedAt: row.recordedAt.toISOString(), event: upcast<E>(row, this.#upcasters) };
   }

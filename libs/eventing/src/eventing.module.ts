@@ -18,6 +18,7 @@ import { leaveInLog, Outbox, PostgresOutbox } from './outbox.ts';
 import { QueueRelay } from './queue-relay.ts';
 import { Relay } from './relay.ts';
 import { SHARDS } from './outgoing.ts';
+import { StuckConsumers } from './stuck-consumers.ts';
 import { WalRelay } from './wal-relay.ts';
 
 /** What the module needs to know of a service's configuration: platform's databaseSettings and busSettings, and outboxSettings where it produces. */
@@ -81,6 +82,8 @@ export class EventingModule {
 /** Starts the relay, without which nothing may be written, then consumers; stops these first, so that what is in hand still finds its outbox. */
 class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #runtimes: ConsumerRuntime[] = [];
+  readonly #staleAfterMs: number;
+  readonly #stuck: StuckConsumers;
 
   constructor(
     private readonly modules: ModuleRef,
@@ -89,7 +92,10 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly health: Health,
     private readonly options: EventingOptions,
     private readonly failPoints: string | undefined,
-  ) {}
+  ) {
+    this.#staleAfterMs = options.staleAfterMs ?? STALE_AFTER_MS;
+    this.#stuck = new StuckConsumers(bus, this.#staleAfterMs);
+  }
 
   async onApplicationBootstrap(): Promise<void> {
     const find = <T>(type: Type<T> | (abstract new () => T)) => this.modules.get<T>(type as Type<T>, { strict: false });
@@ -100,26 +106,25 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
         await this.relay.stop();
         throw error;
       });
-      this.health.live('relay', () => this.relay.trouble ?? this.#staleness(this.relay.idleMs()));
+      // What needs a person is not mended by a restart.
+      this.health.ready('outbox', () => this.relay.trouble);
+      this.health.live('relay', () => (this.relay.idleMs() > this.#staleAfterMs ? `last poll ${this.relay.idleMs()} ms ago` : undefined));
     }
     for (const type of this.options.consumers) {
       const consumer = find(type);
       const afterEffect = () => failPoint(this.failPoints, `${consumer.name}-handled`);
       const runtime = new ConsumerRuntime({ consumer, bus: this.bus, database, outbox, metrics, log, afterEffect });
       this.#runtimes.push(runtime);
-      this.health.live(`consumer ${consumer.name}`, () => this.#staleness(runtime.idleMs()));
+      this.health.live(`consumer ${consumer.name}`, this.#stuck.watch(runtime));
     }
     await Promise.all(this.#runtimes.map((runtime) => runtime.start()));
   }
 
   async onApplicationShutdown(): Promise<void> {
+    this.#stuck.stop();
     await Promise.all(this.#runtimes.map((runtime) => runtime.stop()));
     await this.relay.stop();
     if (this.bus !== inProcess) await this.bus.close();
-  }
-
-  #staleness(ms: number): string | undefined {
-    return ms > (this.options.staleAfterMs ?? STALE_AFTER_MS) ? `last poll ${ms} ms ago` : undefined;
   }
 }
 

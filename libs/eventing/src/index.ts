@@ -1,10 +1,11 @@
 export { MemoryBus } from './memory/memory-bus.ts';
 export { KafkaBus } from './kafka/kafka-bus.ts';
 export { kafkaClients, openKafka, type KafkaClient } from './kafka/open-kafka.ts';
-export { MessageBus, Unpublishable, type BusMessage, type Delivery, type SubscribeOptions, type Subscription } from './bus.ts';
+export { MessageBus, Unpublishable, type BusMessage, type Delivery, type End, type SubscribeOptions, type Subscription } from './bus.ts';
 export { handleCommand, startStream, type Handled, type HandleOptions, type Process } from './command-handler.ts';
 export { Consumer, on, Poison, type Handler } from './consumer.ts';
 export { ConsumerRuntime, type ConsumerRuntimeOptions } from './consumer-runtime.ts';
+export { AwaitedAnswers, LEAST_AHEAD_MS, type Overdue, type Unanswered } from './awaited-answers.ts';
 export { AlreadyHandled, KeyParked, type InboxRow } from './claims.ts';
 export { Effect } from './effect.ts';
 export { failPoint } from './fail-point.ts';

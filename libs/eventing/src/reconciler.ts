@@ -41,7 +41,7 @@ const LOCK = 0x0b0e;
  *
  * Missing is what a reader should have by its own word: it is older than the grace period, and since then the reader has said that it is
  * current and has not said that it is behind; and the outbox holds nothing that old. A reader that is silent, behind, or away is not judged.
- * Only facts are announced again: a step that was asked for and got lost is what an order's deadline is for.
+ * Only facts are announced again: a step is asked for until it is answered (awaited-answers.ts).
  */
 export class Reconciler<State, Command, Event extends { type: string }> {
   readonly #options: ReconcilerOptions<State, Command, Event> & { graceMs: number };

@@ -64,7 +64,10 @@ export abstract class Relay {
     return undefined;
   }
 
-  /** Milliseconds since the database was last heard of; a broker that is away does not count against it, since starting again would not bring it back. */
+  /**
+   * Milliseconds since the database answered, or was tried in vain. Neither a broker nor a database that is away counts against it, since starting again would
+   * bring neither back.
+   */
   idleMs(): number {
     return Date.now() - this.#lastPoll;
   }
@@ -161,6 +164,7 @@ export abstract class Relay {
         await this.session();
       } catch (error) {
         this.options.log.warn({ err: error }, 'relay lost its connection or the broker; what it owned is free until it is back');
+        this.heard();
         await this.pause(PAUSE_AFTER_FAILURE_MS);
       }
     }

@@ -21,6 +21,8 @@ const claims = { file: 'libs/eventing/src/claims.ts', caughtBy: 'libs/eventing/s
 const settling = { file: 'libs/eventing/src/settling.ts', caughtBy: 'libs/eventing/src/consumer-runtime.int.spec.ts' };
 const relay = { file: 'libs/eventing/src/queue-relay.ts', caughtBy: 'libs/eventing/src/queue-relay.int.spec.ts' };
 const orders = { file: 'apps/orders/src/orders.ts', caughtBy: 'apps/orders/src/orders.int.spec.ts' };
+const awaited = { file: 'libs/eventing/src/awaited-answers.ts', caughtBy: 'libs/eventing/src/awaited-answers.int.spec.ts' };
+const deadlines = { file: 'apps/orders/src/deadlines.ts', caughtBy: 'apps/orders/src/deadlines.int.spec.ts' };
 const listed = { file: 'apps/orders/src/listed-orders.ts', caughtBy: 'apps/orders/src/listed-orders.spec.ts' };
 const stock = { file: 'apps/catalog/src/stock/stock.ts', caughtBy: 'apps/catalog/src/stock/stock.int.spec.ts' };
 
@@ -158,8 +160,8 @@ export const patches: readonly Patch[] = [
     invariant: 'I5',
     file: 'apps/orders/src/domain/saga.ts',
     caughtBy: 'apps/orders/src/domain/saga.spec.ts',
-    find: "return ['release-stock', 'void-payment'];",
-    replace: "return ['release-stock'];",
+    find: "cancelled: ['release-stock', 'void-payment'],",
+    replace: "cancelled: ['release-stock'],",
   },
   {
     name: 'a deadline is not written down',
@@ -167,6 +169,94 @@ export const patches: readonly Patch[] = [
     ...append,
     find: 'FROM whole WHERE $20::float8 IS NOT NULL AND whole.appended > 0',
     replace: 'FROM whole WHERE $20::float8 IS NOT NULL AND whole.appended > 999',
+  },
+  {
+    name: 'a deadline counts the time in which the bus was away',
+    invariant: 'I6',
+    ...awaited,
+    find: 'SET since = least(since + lost, now), due_at',
+    replace: 'SET since = since, due_at',
+  },
+  {
+    name: 'a deadline counts the time in which its command waited in the outbox',
+    invariant: 'I6',
+    ...awaited,
+    find: 'UPDATE deadlines SET since = clock_timestamp(), due_at',
+    replace: 'UPDATE deadlines SET since = since, due_at',
+  },
+  {
+    name: 'an order is given up before its answer on the topic is read',
+    invariant: 'I6',
+    ...deadlines,
+    find: 'if (await end.isReached()) return true;',
+    replace: 'if (true) return true;',
+  },
+  {
+    name: 'a step that is not answered is not asked for again',
+    invariant: 'I6',
+    ...deadlines,
+    find: 'await this.outbox.add(tx, askAgain(what.steps, state));',
+    replace: '',
+  },
+  {
+    name: 'an answer to a last step is not noted',
+    invariant: 'I6',
+    file: 'apps/orders/src/saga.consumer.ts',
+    caughtBy: 'apps/orders/src/deadlines.int.spec.ts',
+    find: "this.answers.answered(data.orderId, 'capture-payment')",
+    replace: 'Promise.resolve(data)',
+  },
+  {
+    name: 'an order that can never be given up holds up those behind it',
+    invariant: 'I6',
+    ...awaited,
+    find: "UPDATE deadlines SET due_at = clock_timestamp() + $3 * interval '1 millisecond' FROM due",
+    replace: 'UPDATE deadlines SET due_at = deadlines.due_at FROM due',
+  },
+  {
+    name: 'deadlines that have gone are read again and again',
+    invariant: 'I6',
+    ...awaited,
+    find: 'if (taken.length < limit) this.#lookedThrough',
+    replace: 'if (taken.length > limit) this.#lookedThrough',
+  },
+  {
+    name: 'stock does not answer who asks again',
+    invariant: 'I6',
+    ...stock,
+    find: 'if (!made) return this.tellAgain(effect, tx, { orderId, lines });',
+    replace: 'if (!made) return;',
+  },
+  {
+    name: 'payments does not answer who asks again',
+    invariant: 'I6',
+    file: 'apps/payments/src/payments.ts',
+    caughtBy: 'apps/payments/src/payments.int.spec.ts',
+    find: 'const standing = events.length === 0 ? stands(before.state) : undefined;',
+    replace: 'const standing = events.length === 99 ? stands(before.state) : undefined;',
+  },
+  {
+    name: 'a broker that is away makes every consumer count as stuck',
+    invariant: 'I8',
+    file: 'libs/eventing/src/stuck-consumers.ts',
+    caughtBy: 'libs/eventing/src/stuck-consumers.spec.ts',
+    find: 'if (ms <= this.#staleAfterMs || performance.now() - this.#answeredAt > 2 * ASK_EVERY_MS) return undefined;',
+    replace: 'if (ms <= this.#staleAfterMs) return undefined;',
+  },
+  {
+    name: 'a database that is away makes a process count as stuck',
+    invariant: 'I8',
+    file: 'libs/platform/src/service/recurring.ts',
+    caughtBy: 'libs/platform/src/service/recurring.spec.ts',
+    find: '    } finally {\n      this.#lastEnded = performance.now();\n    }',
+    replace: '    }',
+  },
+  {
+    name: 'an order of a product that a lagging copy does not know is refused for a day',
+    invariant: 'I9',
+    ...orders,
+    find: "kind !== 'unavailable' && code !== 'unknown-product';",
+    replace: "kind !== 'unavailable' && code !== 'unavailable';",
   },
   {
     name: 'a parked key is never tried again',
@@ -209,7 +299,7 @@ export const patches: readonly Patch[] = [
     name: 'a refusal is not kept under its Idempotency-Key',
     invariant: 'I9',
     ...orders,
-    find: "if (error instanceof DomainError && error.kind !== 'unavailable') await this.store.remember(row(attempt, 422, refusal(error)));",
+    find: "if (error instanceof DomainError && isForGood(error)) await this.store.remember(row(attempt, 422, refusal(error)));",
     replace: '',
   },
   {

@@ -8,7 +8,7 @@ import { Stock } from './stock.ts';
 import { StockConsumer } from './stock.consumer.ts';
 
 type Line = { productId: string; quantity: number };
-type Answer = { type: string; sequence: string; data: { shortages?: object[] } };
+type Answer = { type: string; sequence?: string; data: { shortages?: object[] } };
 
 /** The stock consumer on a database of its own, for the specs of this folder: what orders says goes in, what orders hears comes out. */
 export async function stockFixture() {
@@ -43,8 +43,8 @@ export async function stockFixture() {
     /** Reasons of the messages that went to the dead-letter topic in this test. */
     dead,
     answers,
-    /** The same in short: `1 stock-reserved`. */
-    said: async (orderId: string) => (await answers(orderId)).map(({ type, sequence }) => `${sequence} ${type.split('.')[1]}`),
+    /** The same in short: `1 stock-reserved`; `again stock-reserved`, when it was asked for once more. */
+    said: async (orderId: string) => (await answers(orderId)).map(({ type, sequence = 'again' }) => `${sequence} ${type.split('.')[1]}`),
     /** A product that is new to this test, and how many of it there are. */
     async product(stock: number, active = true): Promise<string> {
       const id = randomUUIDv7();

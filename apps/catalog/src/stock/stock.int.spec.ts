@@ -59,9 +59,9 @@ describe('stock', () => {
 
 describe('said again', () => {
   it.each([
-    ['the same message', (message: Outgoing) => send(message, 3)],
-    ['another message that says the same', async (message: Outgoing) => void (await send(message), await send(message))],
-  ])('%s moves stock once and is answered once', async (_what, repeat) => {
+    ['the same message', (message: Outgoing) => send(message, 3), []],
+    ['another message that asks for the same', async (message: Outgoing) => void (await send(message), await send(message)), ['again']],
+  ])('%s moves stock once; who asks once more is told once more', async (_what, repeat, again) => {
     const mug = await product(5);
     await repeat(reserve(order, [{ productId: mug, quantity: 2 }]));
     expect(await stockOf(mug)).toEqual({ free: 3, reserved: 2, sold: 0 });
@@ -71,8 +71,25 @@ describe('said again', () => {
     await send(reserve(other, [{ productId: mug, quantity: 1 }]));
     await repeat(release(other));
     expect(await stockOf(mug)).toEqual({ free: 3, reserved: 0, sold: 2 });
-    expect([await said(order), await said(other)]).toEqual([['1 stock-reserved', '2 stock-committed'], ['1 stock-reserved', '2 stock-released']]);
+    const told = (what: string, number: number) => [`${number} stock-${what}`, ...again.map((word) => `${word} stock-${what}`)];
+    expect(await said(order)).toEqual([...told('reserved', 1), ...told('committed', 2)]);
+    expect(await said(other)).toEqual(['1 stock-reserved', ...told('released', 2)]);
     expect(dead).toEqual([]);
+  });
+
+  it('what was refused stays refused, also where everything is to be had by now', async () => {
+    const [mug, bowl] = [await product(1), await product(9)];
+    const wanted = [{ productId: mug, quantity: 2 }, { productId: bowl, quantity: 1 }];
+    const shortages = async () => (await answers(order)).at(-1)?.data.shortages;
+    await send(reserve(order, wanted));
+    const first = await shortages();
+    await send(reserve(order, wanted));
+    expect(await shortages()).toEqual(first);
+    await database.query('UPDATE products SET free = 5, initial = 5 WHERE id = $1', [mug]);
+    await send(reserve(order, wanted));
+    expect(await said(order)).toEqual(['1 stock-refused', 'again stock-refused', 'again stock-refused']);
+    expect(await shortages()).toHaveLength(2);
+    expect(await stockOf(mug)).toEqual({ free: 5, reserved: 0, sold: 0 });
   });
 });
 
@@ -82,7 +99,7 @@ describe('out of turn', () => {
     await send(release(order));
     await send(reserve(order, [{ productId: mug, quantity: 2 }]));
     expect(await stockOf(mug)).toEqual({ free: 5, reserved: 0, sold: 0 });
-    expect(await said(order)).toEqual(['1 stock-released']);
+    expect(await said(order)).toEqual(['1 stock-released', 'again stock-released']);
   });
 
   it.each([

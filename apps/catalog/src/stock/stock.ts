@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { commitStock, releaseStock, reserveStock, stockCommitted, stockRefused, stockReleased, stockReserved, type MessageOf } from '@shop/contracts';
-import { event, Poison, type Effect } from '@shop/eventing';
+import { event, Poison, type Effect, type Outgoing } from '@shop/eventing';
 import type { Transaction } from '@shop/platform';
 
 type Status = 'reserved' | 'refused' | 'released' | 'committed';
@@ -37,6 +37,14 @@ const reserve = `
     FROM lines WHERE available < quantity) AS shortages
   FROM reservation`;
 
+/** What became of a reservation, and what there is now of each product that it wanted. */
+const standing = `
+  SELECT status, (
+    SELECT coalesce(json_agg(json_build_object('productId', product_id, 'requested', quantity, 'available', coalesce(CASE WHEN active THEN free END, 0)) ORDER BY product_id), '[]')
+    FROM (SELECT product_id, sum(quantity)::int AS quantity FROM unnest($2::uuid[], $3::int[]) AS line(product_id, quantity) GROUP BY product_id) AS wanted
+    LEFT JOIN products ON id = product_id) AS lines
+  FROM reservations WHERE order_id = $1`;
+
 /** Ends a reservation by the CTE `ended` and moves what it held; lines exist only where something is held. */
 const end = (ended: string, to: 'free' | 'sold') => `
   WITH ended AS (${ended} RETURNING order_id, version),
@@ -62,8 +70,8 @@ const commit = end(
 
 /**
  * Sets stock aside for orders, gives it back, or sells it. Each step has one answer, numbered by the reservation's version and written to
- * the outbox with the move itself. A step said twice, in whatever message, changes nothing and is not answered again: its first answer
- * is stored already.
+ * the outbox with the move itself. A step that is asked for again, in another message, changes nothing and is answered again by what became of it, without a
+ * number: whoever asks again has not been told.
  */
 @Injectable()
 export class Stock {
@@ -75,13 +83,8 @@ export class Stock {
         [orderId, lines.map((line) => line.productId), lines.map((line) => line.quantity)],
         'stock-reserve',
       );
-      if (!made) return;
-      const answer = { key: orderId, sequence: 1 };
-      await effect.publish(tx, [
-        made.status === 'reserved'
-          ? event(stockReserved, { ...answer, data: { orderId } })
-          : event(stockRefused, { ...answer, data: { orderId, shortages: made.shortages } }),
-      ]);
+      if (!made) return this.tellAgain(effect, tx, { orderId, lines });
+      await effect.publish(tx, [answerOf(made.status, { orderId, shortages: made.shortages }, 1)]);
     });
   }
 
@@ -89,8 +92,8 @@ export class Stock {
   async release({ data: { orderId } }: MessageOf<typeof releaseStock>, effect: Effect): Promise<void> {
     await effect.transaction(async (tx) => {
       const [ended] = await tx.query<{ version: number }>(release, [orderId], 'stock-release');
-      if (!ended) return this.mustBe('released', orderId, tx);
-      await effect.publish(tx, [event(stockReleased, { key: orderId, sequence: ended.version, data: { orderId } })]);
+      if (!ended) return this.tellAgain(effect, tx, { orderId, mustBe: 'released' });
+      await effect.publish(tx, [answerOf('released', { orderId }, ended.version)]);
     });
   }
 
@@ -98,14 +101,40 @@ export class Stock {
   async commit({ data: { orderId } }: MessageOf<typeof commitStock>, effect: Effect): Promise<void> {
     await effect.transaction(async (tx) => {
       const [ended] = await tx.query<{ version: number }>(commit, [orderId], 'stock-commit');
-      if (!ended) return this.mustBe('committed', orderId, tx);
-      await effect.publish(tx, [event(stockCommitted, { key: orderId, sequence: ended.version, data: { orderId } })]);
+      if (!ended) return this.tellAgain(effect, tx, { orderId, mustBe: 'committed' });
+      await effect.publish(tx, [answerOf('committed', { orderId }, ended.version)]);
     });
   }
 
   /** A step that moved nothing was either done before, or contradicts what became of the order: then a person has to look. */
-  private async mustBe(status: Status, orderId: string, tx: Transaction): Promise<void> {
-    const [found] = await tx.query<{ status: Status }>('SELECT status FROM reservations WHERE order_id = $1', [orderId], 'stock-status');
-    if (found?.status !== status) throw new Poison(`Stock of order ${orderId} is ${found?.status ?? 'not reserved'}: it cannot be ${status}.`);
+  private async tellAgain(effect: Effect, tx: Transaction, { orderId, lines = [], mustBe }: Again): Promise<void> {
+    const wanted = [lines.map((line) => line.productId), lines.map((line) => line.quantity)];
+    const [found] = await tx.query<{ status: Status; lines: Shortage[] }>(standing, [orderId, ...wanted], 'stock-standing');
+    if (!found || (mustBe && found.status !== mustBe)) throw new Poison(`Stock of order ${orderId} is ${found?.status ?? 'not reserved'}: it cannot be ${mustBe}.`);
+    // What was refused stays refused, also where everything is to be had by now.
+    const short = found.lines.filter(({ available, requested }) => available < requested);
+    await effect.publish(tx, [answerOf(found.status, { orderId, shortages: short.length > 0 ? short : found.lines })]);
+  }
+}
+
+interface Again {
+  readonly orderId: string;
+  readonly lines?: readonly { productId: string; quantity: number }[];
+  /** What must have become of the order for this step to have been done; anything, where absent. */
+  readonly mustBe?: Status;
+}
+
+/** The answer that tells what became of a reservation; `sequence` where it tells it for the first time. */
+function answerOf(status: Status, { orderId, shortages = [] }: { orderId: string; shortages?: Shortage[] }, sequence?: number): Outgoing {
+  const about = { key: orderId, ...(sequence !== undefined && { sequence }) };
+  switch (status) {
+    case 'reserved':
+      return event(stockReserved, { ...about, data: { orderId } });
+    case 'refused':
+      return event(stockRefused, { ...about, data: { orderId, shortages } });
+    case 'released':
+      return event(stockReleased, { ...about, data: { orderId } });
+    case 'committed':
+      return event(stockCommitted, { ...about, data: { orderId } });
   }
 }

@@ -13,7 +13,7 @@ const POLL_MS = 500;
 /** A mail that takes longer has failed; well within the lease, so that nobody takes it over meanwhile. */
 const DEADLINE_MS = 15_000;
 const LEASE_MS = 20_000;
-/** No poll for this long means that nothing is sent any more, whatever this process answers over HTTP. */
+/** No poll that ended, well or not, for this long means that nothing is sent any more, whatever this process answers over HTTP. A database that is away is no reason to start again. */
 const STALE_AFTER_MS = 60_000;
 
 /**
@@ -24,7 +24,7 @@ const STALE_AFTER_MS = 60_000;
 export class Sender implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #inHand = new Set<Promise<void>>();
   #nudge = Promise.withResolvers<void>();
-  #lastPoll = Date.now();
+  #lastPoll = performance.now();
   #stopping = false;
   #running: Promise<void> | undefined;
 
@@ -35,13 +35,13 @@ export class Sender implements OnApplicationBootstrap, OnApplicationShutdown {
     health: Health,
   ) {
     health.live('sender', () => {
-      const age = Date.now() - this.#lastPoll;
+      const age = Math.round(performance.now() - this.#lastPoll);
       return age > STALE_AFTER_MS ? `last poll ${age} ms ago` : undefined;
     });
   }
 
   onApplicationBootstrap(): void {
-    this.#lastPoll = Date.now();
+    this.#lastPoll = performance.now();
     this.#running = this.#run();
   }
 
@@ -73,12 +73,12 @@ export class Sender implements OnApplicationBootstrap, OnApplicationShutdown {
 
   async #claim(limit: number): Promise<Claimed[]> {
     try {
-      const claimed = await this.messages.claim(limit, LEASE_MS);
-      this.#lastPoll = Date.now();
-      return claimed;
+      return await this.messages.claim(limit, LEASE_MS);
     } catch (error) {
       this.log.warn({ err: error }, 'queued messages could not be looked at; trying again');
       return [];
+    } finally {
+      this.#lastPoll = performance.now();
     }
   }
 

@@ -3,6 +3,15 @@ import type { Order, OrderEvent } from './order.ts';
 /** A step the saga asks somebody else to take. */
 export type SagaStep = 'reserve-stock' | 'authorise-payment' | 'commit-stock' | 'capture-payment' | 'release-stock' | 'void-payment';
 
+/** What an order asks for when it comes into a state, and waits for there: the last steps, too. */
+const asked: Readonly<Record<Order['status'], readonly SagaStep[]>> = {
+  none: [],
+  placed: ['reserve-stock'],
+  reserved: ['authorise-payment'],
+  confirmed: ['commit-stock', 'capture-payment'],
+  cancelled: ['release-stock', 'void-payment'],
+};
+
 /**
  * What follows from each event. Steps to one service travel in order under the order's key, so a compensation always arrives after the
  * step it undoes; undoing what was never done is harmless. Cancelling therefore gives back both without asking what was held:
@@ -11,13 +20,13 @@ export type SagaStep = 'reserve-stock' | 'authorise-payment' | 'commit-stock' | 
 export function steps(event: OrderEvent): readonly SagaStep[] {
   switch (event.type) {
     case 'OrderPlaced':
-      return ['reserve-stock'];
+      return asked.placed;
     case 'StockReserved':
-      return ['authorise-payment'];
+      return asked.reserved;
     case 'OrderConfirmed':
-      return ['commit-stock', 'capture-payment'];
+      return asked.confirmed;
     case 'OrderCancelled':
-      return ['release-stock', 'void-payment'];
+      return asked.cancelled;
     case 'StockRefused':
     case 'PaymentAuthorised':
     case 'PaymentDeclined':
@@ -25,7 +34,10 @@ export function steps(event: OrderEvent): readonly SagaStep[] {
   }
 }
 
-/** How long the saga waits for the next outcome before it gives the order up, in milliseconds; nothing once the order has ended. */
+/** The steps whose answers an order waits for. */
+export const awaits = ({ status }: Order): readonly SagaStep[] => asked[status];
+
+/** How long an order waits for an outcome before it gives up, in ms; nothing once it has ended: what is left to be done then is never given up. */
 export function patience(state: Order): number | undefined {
   switch (state.status) {
     case 'placed':
@@ -38,4 +50,32 @@ export function patience(state: Order): number | undefined {
     case 'cancelled':
       return undefined;
   }
+}
+
+const FIRST_LOOK_MS = 30_000;
+const LONGEST_PAUSE_MS = 300_000;
+
+/** How long after steps were asked for the n-th time it is looked whether they have been answered, in ms. */
+export function lookAfter(times: number): number {
+  return Math.min(FIRST_LOOK_MS * 2 ** (times - 1), LONGEST_PAUSE_MS);
+}
+
+/** What an order has waited for in vain. */
+export interface Waited {
+  /** Steps without an answer; empty where the version before wrote it down. */
+  readonly awaited: readonly string[];
+  readonly asked: number;
+  /** For how long an answer could have come, in ms. */
+  readonly waitedMs: number;
+}
+
+/** What is to be done about steps that have not been answered: ask once more, and look again in so many ms; or give the order up. */
+export type Remedy = { readonly type: 'ask-again'; readonly steps: readonly SagaStep[]; readonly lookInMs: number } | { readonly type: 'give-up' };
+
+/** Every step is idempotent, so it is asked for again until it is answered, or until the order gives up, which asks for others. */
+export function remedy(state: Order, { awaited, asked: times, waitedMs }: Waited): Remedy {
+  const left = patience(state);
+  if (left !== undefined && waitedMs >= left) return { type: 'give-up' };
+  const lookInMs = Math.min(lookAfter(times + 1), left === undefined ? Infinity : left - waitedMs);
+  return { type: 'ask-again', steps: left === undefined ? awaits(state).filter((step) => awaited.includes(step)) : awaits(state), lookInMs };
 }

@@ -60,6 +60,27 @@ export function isOpen(state: Payment): boolean {
 }
 
 /**
+ * What stands, as it was told first: for orders, which ask again for what was done before when they have not been told. Nothing while an outcome is open: that is
+ * told as soon as it is known.
+ */
+export function stands(state: Payment): PaymentEvent | undefined {
+  if (isOpen(state)) return undefined;
+  switch (state.status) {
+    case 'authorised':
+      return { type: 'PaymentAuthorised', ...heldBy(state) };
+    case 'captured':
+      return { type: 'PaymentCaptured', ...heldBy(state) };
+    case 'declined':
+      return { type: 'PaymentDeclined', reason: state.reason };
+    case 'voided':
+      return { type: 'PaymentVoided' };
+    case 'none':
+    case 'unknown':
+      return undefined;
+  }
+}
+
+/**
  * Which money a command moves; nothing where it was moved already, is not held, or must not be moved. To be carried out before
  * deciding, with a key that makes a repetition harmless: a crash in between then asks again and gets the same answer.
  */

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Admin, Consumer } from '@platformatic/kafka';
 import { describeWith } from '@shop/testing';
@@ -31,6 +33,19 @@ describe('a subscription whose broker is away', () => {
     const closing = Date.now();
     await bus.close();
     expect(Date.now() - closing).toBeLessThan(5_000);
+  });
+});
+
+describe('the end of a topic', () => {
+  it('is not told by a broker that is away, or accepts and is silent: that is known in seconds', { timeout: 30_000 }, async () => {
+    const silent = createServer(() => {});
+    await once(silent.listen(0, '127.0.0.1'), 'listening');
+    for (const port of [1, (silent.address() as AddressInfo).port]) {
+      const began = performance.now();
+      await expect(open(`127.0.0.1:${port}`).end('group', ['any'])).rejects.toThrow();
+      expect(performance.now() - began).toBeLessThan(8_000);
+    }
+    silent.close();
   });
 });
 

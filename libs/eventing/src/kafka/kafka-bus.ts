@@ -1,7 +1,8 @@
 import { Producer, stringSerializers } from '@platformatic/kafka';
 import { atMost } from '../at-most.ts';
-import { MessageBus, Unpublishable, type BusMessage, type SubscribeOptions, type Subscription } from '../bus.ts';
+import { MessageBus, Unpublishable, type BusMessage, type End, type SubscribeOptions, type Subscription } from '../bus.ts';
 import { connection, type KafkaBusOptions } from './connection.ts';
+import { KafkaEnds } from './kafka-ends.ts';
 import { KafkaSubscription } from './kafka-subscription.ts';
 
 /** Broker answers that no repetition changes: the record itself is at fault. */
@@ -16,11 +17,13 @@ type Text = string;
 export class KafkaBus extends MessageBus {
   readonly #options: KafkaBusOptions;
   readonly #subscriptions = new Set<KafkaSubscription>();
+  readonly #ends: KafkaEnds;
   #producer: Producer<Text, Text, Text, Text> | undefined;
 
   constructor(options: KafkaBusOptions) {
     super();
     this.#options = options;
+    this.#ends = new KafkaEnds(options);
   }
 
   override async publish(messages: readonly BusMessage[]): Promise<void> {
@@ -62,9 +65,13 @@ export class KafkaBus extends MessageBus {
     return subscription;
   }
 
+  override end(group: string, topics: readonly string[]): Promise<End> {
+    return this.#ends.of(group, topics);
+  }
+
   override async close(): Promise<void> {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
-    await atMost(CLOSE_DEADLINE_MS, this.#producer?.close());
+    await Promise.all([atMost(CLOSE_DEADLINE_MS, this.#producer?.close()), this.#ends.close()]);
   }
 }
 

@@ -1,12 +1,13 @@
-import { Kafka, logLevel, Partitioners, type Producer } from 'kafkajs';
+import { Kafka, logLevel, Partitioners, type Admin, type Producer } from 'kafkajs';
 import { atMost } from '../at-most.ts';
-import { MessageBus, Unpublishable, type BusMessage, type SubscribeOptions, type Subscription } from '../bus.ts';
+import { MessageBus, Unpublishable, type BusMessage, type End, type SubscribeOptions, type Subscription } from '../bus.ts';
 import type { KafkaBusOptions } from '../kafka/connection.ts';
 import { KafkajsSubscription } from './kafkajs-subscription.ts';
 
 /** Broker answers that no repetition changes: the record itself is at fault. */
 const REFUSALS = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TOPIC_EXCEPTION']);
 const CLOSE_DEADLINE_MS = 3_000;
+const ANSWER_DEADLINE_MS = 4_000;
 
 /**
  * Kafka through kafkajs: the second client behind the same port, with the same partitioner as the first, so that a key stays on its
@@ -17,6 +18,7 @@ export class KafkajsBus extends MessageBus {
   readonly #kafka: Kafka;
   readonly #subscriptions = new Set<KafkajsSubscription>();
   #producer: Promise<Producer> | undefined;
+  #admin: Promise<Admin> | undefined;
 
   constructor(options: KafkaBusOptions) {
     super();
@@ -52,9 +54,45 @@ export class KafkajsBus extends MessageBus {
     return subscription;
   }
 
+  override async end(group: string, topics: readonly string[]): Promise<End> {
+    const ends = await this.#ask(async (admin) => Promise.all(topics.map(async (topic) => [topic, await admin.fetchTopicOffsets(topic)] as const)));
+    const isReached = async () => {
+      const read = await this.#ask((admin) => admin.fetchOffsets({ groupId: group, topics: [...topics] }));
+      const acknowledged = new Map(read.flatMap(({ topic, partitions }) => partitions.map(({ partition, offset }) => [`${topic} ${partition}`, Number(offset)])));
+      return ends.every(([topic, partitions]) => partitions.every(({ partition, high, low }) => Number(high) <= Number(low) || (acknowledged.get(`${topic} ${partition}`) ?? -1) >= Number(high)));
+    };
+    return { isReached };
+  }
+
   override async close(): Promise<void> {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
-    await atMost(CLOSE_DEADLINE_MS, this.#dropProducer());
+    await atMost(CLOSE_DEADLINE_MS, Promise.all([this.#dropProducer(), this.#dropAdmin()]));
+  }
+
+  /** A broker that has not answered in time counts as away; the next question goes by a new connection. */
+  async #ask<T>(ask: (admin: Admin) => Promise<T>): Promise<T> {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new Error(`the broker has not answered for ${ANSWER_DEADLINE_MS} ms`)), ANSWER_DEADLINE_MS);
+    try {
+      return await Promise.race([(this.#admin ??= this.#connectAdmin()).then(ask), late.promise]);
+    } catch (error) {
+      void this.#dropAdmin();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #connectAdmin(): Promise<Admin> {
+    const admin = this.#kafka.admin({ retry: { retries: 0 } });
+    await admin.connect();
+    return admin;
+  }
+
+  async #dropAdmin(): Promise<void> {
+    const admin = this.#admin;
+    this.#admin = undefined;
+    await (await admin?.catch(() => undefined))?.disconnect().catch(() => {});
   }
 
   async #connect(): Promise<Producer> {

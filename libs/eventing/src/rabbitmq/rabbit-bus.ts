@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelModel, ConfirmChannel } from 'amqplib';
 import { atMost } from '../at-most.ts';
-import { MessageBus, Unpublishable, type BusMessage, type SubscribeOptions, type Subscription } from '../bus.ts';
+import { MessageBus, Unpublishable, type BusMessage, type End, type SubscribeOptions, type Subscription } from '../bus.ts';
 import { connect, type RabbitBusOptions } from './connection.ts';
 import { RabbitSubscription } from './rabbit-subscription.ts';
-import { laneOf } from './topology.ts';
+import { LANES, laneOf, queueOf } from './topology.ts';
 
 const PUBLISH_DEADLINE_MS = 30_000;
 const CLOSE_DEADLINE_MS = 3_000;
@@ -45,6 +45,22 @@ export class RabbitBus extends MessageBus {
     this.#subscriptions.add(subscription);
     subscription.open();
     return subscription;
+  }
+
+  /** Its queues have no positions: the end is reached when they are empty, but for what is in hand. */
+  override async end(group: string): Promise<End> {
+    const waiting = async () => {
+      const connection = await connect(this.#options);
+      try {
+        const channel = await connection.createChannel();
+        const queues = await Promise.all(Array.from({ length: LANES }, (_, lane) => channel.checkQueue(queueOf(group, lane))));
+        return queues.reduce((sum, { messageCount }) => sum + messageCount, 0);
+      } finally {
+        await connection.close().catch(() => {});
+      }
+    };
+    await waiting();
+    return { isReached: async () => (await waiting()) === 0 };
   }
 
   override async close(): Promise<void> {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { paginateListQueues, SendMessageBatchCommand, type SendMessageBatchRequestEntry, type SQSClient } from '@aws-sdk/client-sqs';
-import { MessageBus, Unpublishable, type BusMessage, type SubscribeOptions, type Subscription } from '../bus.ts';
+import { GetQueueAttributesCommand, GetQueueUrlCommand, paginateListQueues, SendMessageBatchCommand, type SendMessageBatchRequestEntry, type SQSClient } from '@aws-sdk/client-sqs';
+import { MessageBus, Unpublishable, type BusMessage, type End, type SubscribeOptions, type Subscription } from '../bus.ts';
 import { clientOf, type SqsBusOptions } from './connection.ts';
 import { SqsSubscription } from './sqs-subscription.ts';
-import { messageGroupOf, queuesOf } from './topology.ts';
+import { messageGroupOf, queueOf, queuesOf } from './topology.ts';
 
 /** What SQS takes in one request, and the room that the attributes of a message need. */
 const MOST_ENTRIES = 10;
@@ -42,6 +42,18 @@ export class SqsBus extends MessageBus {
     this.#subscriptions.add(subscription);
     subscription.open();
     return subscription;
+  }
+
+  /** Its queues have no positions: the end is reached when they are empty, as far as SQS knows (its counts are approximate). */
+  override async end(group: string, topics: readonly string[]): Promise<End> {
+    const waiting = async (topic: string) => {
+      const { QueueUrl } = await this.#client.send(new GetQueueUrlCommand({ QueueName: queueOf(topic, group) }));
+      const asked = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'] as const;
+      const { Attributes = {} } = await this.#client.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: [...asked] }));
+      return asked.reduce((sum, name) => sum + Number(Attributes[name] ?? 0), 0);
+    };
+    await Promise.all(topics.map(waiting));
+    return { isReached: async () => (await Promise.all(topics.map(waiting))).every((count) => count === 0) };
   }
 
   override async close(): Promise<void> {

@@ -8,7 +8,10 @@ export interface RecurringOptions {
   readonly what: string;
   /** From the end of one look to the beginning of the next, in ms. */
   readonly everyMs: number;
-  /** A last good look older than this, in ms, means that nothing is looked at any more, whatever the process answers over HTTP. Without it nothing depends on it. */
+  /**
+   * A last look that ended longer ago than this, in ms, well or not, means that nothing is looked at any more, whatever the process answers over HTTP: it hangs. One that
+   * fails, because the database is away, is no reason to start the process again. Without it nothing depends on it.
+   */
   readonly staleAfterMs?: number;
   readonly log: Pick<Logger, 'warn'>;
   readonly health?: Health;
@@ -22,14 +25,14 @@ export abstract class Recurring implements OnApplicationBootstrap, OnApplication
   readonly #options: RecurringOptions;
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
-  #lastGood = Date.now();
+  #lastEnded = performance.now();
 
   constructor(options: RecurringOptions) {
     this.#options = options;
     const { what, staleAfterMs, health } = options;
     if (staleAfterMs === undefined) return;
     health?.live(what, () => {
-      const age = Date.now() - this.#lastGood;
+      const age = Math.round(performance.now() - this.#lastEnded);
       return age > staleAfterMs ? `last look ${age} ms ago` : undefined;
     });
   }
@@ -49,9 +52,10 @@ export abstract class Recurring implements OnApplicationBootstrap, OnApplication
   async tick(): Promise<void> {
     try {
       await this.look(this.#stopping.signal);
-      this.#lastGood = Date.now();
     } catch (error) {
       this.#options.log.warn({ err: error, what: this.#options.what }, 'what is looked at again and again could not be; trying again');
+    } finally {
+      this.#lastEnded = performance.now();
     }
   }
 

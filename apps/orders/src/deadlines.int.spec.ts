@@ -1,0 +1,192 @@
+import { randomUUIDv7 } from 'node:crypto';
+import type { CloudEvent, PlaceOrder } from '@shop/contracts';
+import { AwaitedAnswers, EventStore, MemoryBus, PostgresOutbox, type End } from '@shop/eventing';
+import { Database, Health, NothingOn, type Logger } from '@shop/platform';
+import { freshDatabase } from '@shop/testing';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Deadlines } from './deadlines.ts';
+import { OrderReads } from './order-reads.ts';
+import { Orders } from './orders.ts';
+import { Prices } from './prices.ts';
+import { SagaConsumer } from './saga.consumer.ts';
+import { SagaMetrics } from './saga-metrics.ts';
+
+const { url } = await freshDatabase('orders');
+const database = new Database(url, { size: 8, application: 'spec' });
+const outbox = new PostgresOutbox();
+const store = new EventStore(database, outbox);
+const orders = new Orders(store, new Prices(database), new OrderReads(database), new NothingOn());
+const answers = new AwaitedAnswers(database);
+
+/** A bus that is away, or whose topics hold more than the saga has read. */
+class Bus extends MemoryBus {
+  away = false;
+  unread = false;
+  override async end(): Promise<End> {
+    if (this.away) throw new Error('nobody answers');
+    return { isReached: async () => !this.unread };
+  }
+}
+let bus: Bus;
+let errors: string[];
+const log = { warn: () => {}, error: (_: object, message: string) => errors.push(message) } as unknown as Logger;
+beforeEach(async () => {
+  [bus, errors] = [new Bus(), []];
+  await database.query('DELETE FROM deadlines');
+  await database.query('UPDATE answers_possible SET until = clock_timestamp()');
+});
+/** One look of an instance that has just started. */
+const look = () => new Deadlines(store, orders, database, new AwaitedAnswers(database), bus, outbox, new SagaMetrics(), log, new Health()).tick();
+
+const product = randomUUIDv7();
+await database.query(`INSERT INTO products (id, name, price, currency, active, version) VALUES ($1, 'Mug', 1200, 'EUR', true, 1)`, [product]);
+const one: PlaceOrder = { lines: [{ productId: product, quantity: 1 }], paymentToken: 'tok_visa' };
+const who = randomUUIDv7();
+const inbox = () => ({ consumer: 'orders.saga' as const, messageId: randomUUIDv7() });
+
+/** An order whose commands are on the bus; so far along. */
+async function order(status: 'placed' | 'reserved' | 'confirmed' | 'cancelled'): Promise<string> {
+  const { view } = await orders.place(who, randomUUIDv7(), one);
+  if (status === 'reserved' || status === 'confirmed') await orders.note(view.id, { type: 'NoteStockReserved' }, inbox());
+  if (status === 'confirmed') await orders.note(view.id, { type: 'NotePaymentAuthorised', paymentId: 'auth' }, inbox());
+  if (status === 'cancelled') await orders.cancel(who, view.id);
+  await published();
+  return view.id;
+}
+const published = () => database.query('DELETE FROM outbox');
+/** So many seconds go by for this order. */
+const wait = (id: string, seconds: number) =>
+  database.query(`UPDATE deadlines SET since = since - $2 * interval '1 second', due_at = due_at - $2 * interval '1 second' WHERE stream = $1`, [id, seconds]);
+const commands = async (id: string) =>
+  (await database.query<{ payload: string }>(`SELECT payload FROM outbox WHERE key = $1 AND topic LIKE '%.commands' ORDER BY id`, [id])).map(({ payload }) => (JSON.parse(payload) as CloudEvent).type.split('.')[1]);
+const stateOf = async (id: string) => (({ status, cancellation }) => cancellation ?? status)(await orders.get(who, id));
+const awaited = async (id: string) => (await database.query<{ awaited: string[] }>('SELECT awaited FROM deadlines WHERE stream = $1', [id]))[0]?.awaited;
+
+describe('a step that is not answered', () => {
+  it.each([
+    ['placed', ['reserve-stock']],
+    ['reserved', ['authorise-payment']],
+    ['confirmed', ['commit-stock', 'capture-payment']],
+    ['cancelled', ['release-stock', 'void-payment']],
+  ] as const)('of a %s order is asked for again, as often as it takes', async (status, steps) => {
+    const id = await order(status);
+    await look();
+    expect(await commands(id)).toEqual([]);
+    await wait(id, 31);
+    await look();
+    expect(await commands(id)).toEqual(steps);
+    await published();
+    await wait(id, 61);
+    await look();
+    expect([await commands(id), await stateOf(id)]).toEqual([steps, status === 'cancelled' ? 'customer' : status]);
+  });
+
+  it('is told of after a minute and a half', async () => {
+    const id = await order('confirmed');
+    await wait(id, 31);
+    await look();
+    expect(errors).toEqual([]);
+    await published();
+    await wait(id, 61);
+    await look();
+    expect(errors).toEqual(['steps of orders are not answered, though they were asked for again']);
+    expect(await answers.unanswered(60_000)).toEqual(expect.arrayContaining([{ step: 'commit-stock', streams: 1 }, { step: 'capture-payment', streams: 1 }]));
+  });
+
+  it('of the last ones is asked for alone when the other is answered, and nothing is awaited after both', async () => {
+    const id = await order('confirmed');
+    await heard('catalog.stock-committed.v1', id);
+    expect(await awaited(id)).toEqual(['capture-payment']);
+    await wait(id, 31);
+    await look();
+    expect(await commands(id)).toEqual(['capture-payment']);
+    await heard('payments.payment-captured.v1', id);
+    expect(await awaited(id)).toBeUndefined();
+  });
+});
+
+describe('an order', () => {
+  it('is given up when its next step does not come, whatever is wrong with another', async () => {
+    const [id, damaged] = [await order('placed'), randomUUIDv7()];
+    await store.append({ stream: damaged, expectedVersion: 0, events: [{ type: 'StockReserved' }], recordedAt: '2020-01-01T00:00:00Z', messages: [], dueInMs: 0 });
+    await wait(id, 121);
+    await look();
+    expect(await stateOf(id)).toBe('timed-out');
+    expect(await awaited(id)).toEqual(['release-stock', 'void-payment']);
+  });
+
+  it('is not held up by a hundred before it that can never be given up', async () => {
+    const damaged = Array.from({ length: 100 }, () => randomUUIDv7());
+    for (const stream of damaged) {
+      await store.append({ stream, expectedVersion: 0, events: [{ type: 'StockReserved' }], recordedAt: '2020-01-01T00:00:00Z', messages: [], dueInMs: 0 });
+      await wait(stream, 900);
+    }
+    const id = await order('placed');
+    await wait(id, 121);
+    const deadlines = new Deadlines(store, orders, database, answers, bus, outbox, new SagaMetrics(), log, new Health());
+    await deadlines.tick();
+    await deadlines.tick();
+    expect(await stateOf(id)).toBe('timed-out');
+  });
+
+  it('is not given up while its command waits in the outbox, and has its whole time from then on', async () => {
+    const { view } = await orders.place(who, randomUUIDv7(), one);
+    await wait(view.id, 200);
+    await look();
+    expect(await stateOf(view.id)).toBe('placed');
+    await published();
+    await wait(view.id, 60);
+    await look();
+    expect(await stateOf(view.id)).toBe('placed');
+    await published();
+    await wait(view.id, 61);
+    await look();
+    expect(await stateOf(view.id)).toBe('timed-out');
+  });
+
+  it('is not given up for the time in which the bus was away', async () => {
+    const id = await order('placed');
+    await wait(id, 150);
+    await database.query(`UPDATE answers_possible SET until = until - interval '150 seconds'`);
+    bus.away = true;
+    await look();
+    expect(await stateOf(id)).toBe('placed');
+    bus.away = false;
+    await look();
+    expect(await stateOf(id)).toBe('placed');
+    await wait(id, 121);
+    await look();
+    expect(await stateOf(id)).toBe('timed-out');
+  });
+
+  it('is not given up before everything on the topics is read: its answer may be there', { timeout: 30_000 }, async () => {
+    const id = await order('placed');
+    await wait(id, 121);
+    bus.unread = true;
+    await look();
+    expect(await stateOf(id)).toBe('placed');
+    bus.unread = false;
+    await wait(id, 31);
+    await look();
+    expect(await stateOf(id)).toBe('timed-out');
+  });
+
+  it('of the version before, which wrote down no step, is looked after all the same', async () => {
+    const id = await order('placed');
+    await database.query(`UPDATE deadlines SET awaited = '{}' WHERE stream = $1`, [id]);
+    await wait(id, 31);
+    await look();
+    expect(await commands(id)).toEqual(['reserve-stock']);
+    await published();
+    await wait(id, 90);
+    await look();
+    expect(await stateOf(id)).toBe('timed-out');
+  });
+});
+
+/** The saga's consumer hears an answer. */
+async function heard(type: string, orderId: string): Promise<void> {
+  const consumer = new SagaConsumer(orders, answers);
+  const handler = consumer.handlers.find(({ contract }) => contract.type === type);
+  await handler?.handle({ data: { orderId } } as unknown as CloudEvent, {} as never);
+}
