@@ -1,13 +1,11 @@
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
-import { CacheModule, RedisModule } from '@shop/platform';
+import { CacheModule } from '@shop/platform';
 import { AccountsController } from './accounts.controller.ts';
 import { DocsController } from './docs/docs.controller.ts';
 import { OpenApi } from './docs/open-api.ts';
-import { GatewayConfig } from './gateway.config.ts';
 import { GraphModule } from './graph/graph.module.ts';
 import { IndexController } from './index.controller.ts';
-import { EdgeLimits } from './limits/edge-limits.ts';
-import { FullServices } from './limits/full-services.ts';
+import { LimitsModule } from './limits/limits.module.ts';
 import { NotificationsController } from './notifications.controller.ts';
 import { OidcProxy } from './oidc/oidc-proxy.ts';
 import { OrdersController } from './orders.controller.ts';
@@ -30,9 +28,9 @@ export const versions = {
 } satisfies Record<string, Type[]>;
 
 @Module({
-  imports: [UpstreamsModule, GraphModule, RedisModule.forRoot(GatewayConfig), CacheModule],
-  // In this order their hooks run: who can only be refused first, limits before repeats, and what version 1 adds to an answer after it was kept.
-  providers: [FullServices, EdgeLimits, Repeats, ResponseCache, OidcProxy, OpenApi, VersionOne],
+  imports: [UpstreamsModule, LimitsModule, GraphModule, CacheModule],
+  // In this order their hooks run: limits before repeats, and what version 1 adds to an answer after it was kept.
+  providers: [Repeats, ResponseCache, OidcProxy, OpenApi, VersionOne],
 })
 export class GatewayModule {
   /** The door, with these versions of the API behind it. */

@@ -2,6 +2,7 @@ import type { Patch } from './patches.ts';
 
 const invariant = 'security';
 const spellings = { invariant, file: 'libs/platform/src/http/request-target.ts', caughtBy: 'apps/gateway/src/spellings.spec.ts' } as const;
+const operations = { invariant, file: 'apps/gateway/src/graph/subscriptions/protocol.ts', caughtBy: 'apps/gateway/src/graph/subscriptions/operations-count.spec.ts' } as const;
 
 /** The door of the shop, made wrong in one place. */
 export const edgePatches: readonly Patch[] = [
@@ -56,6 +57,26 @@ export const edgePatches: readonly Patch[] = [
     caughtBy: 'libs/platform/src/http/requests.spec.ts',
     find: 'const strong = tagsIn(tag)?.filter(({ weak }) => !weak) ?? [];',
     replace: 'const strong = tagsIn(tag)?.slice(0, 1) ?? [];',
+  },
+  {
+    name: 'operations over a socket are not counted',
+    ...operations,
+    find: 'if (principal) await this.limits.countOperation({ address, principal });',
+    replace: '',
+  },
+  {
+    name: 'operations over a socket are taken however much there is to do',
+    ...operations,
+    find: 'if (this.overload.refuses() !== undefined) throw overloaded();',
+    replace: '',
+  },
+  {
+    name: 'a socket sends as much as it likes',
+    invariant,
+    file: 'apps/gateway/src/graph/subscriptions/sockets.ts',
+    caughtBy: operations.caughtBy,
+    find: "if (!allowed) return socket.close(POLICY_VIOLATION, 'too-many-messages');",
+    replace: '',
   },
   {
     name: 'every Upgrade is taken for a websocket',

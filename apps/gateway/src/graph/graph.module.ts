@@ -1,5 +1,6 @@
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { GraphQLModule } from '@nestjs/graphql';
+import { LimitsModule } from '../limits/limits.module.ts';
 import { UpstreamsModule } from '../upstreams.module.ts';
 import { Documents } from './documents/documents.ts';
 import { GraphController } from './graph.controller.ts';
@@ -17,7 +18,7 @@ import { Sockets } from './subscriptions/sockets.ts';
 
 /** One graph over everything behind the door (docs/graphql.md). */
 @Module({
-  imports: [UpstreamsModule, GraphQLModule.forRoot({ driver: GraphDriver, autoSchemaFile: true })],
+  imports: [UpstreamsModule, LimitsModule, GraphQLModule.forRoot({ driver: GraphDriver, autoSchemaFile: true })],
   controllers: [GraphController],
   providers: [
     { provide: LoadsFactory, useClass: BatchedLoads },

@@ -35,11 +35,16 @@ interface HookOptions {
   readonly overloaded: () => string | undefined;
 }
 
-const overloaded = JSON.stringify({ type: typeOf('overloaded'), title: 'Service Unavailable', status: 503, code: 'overloaded', detail: 'There is more to do than can be done now. Try again.' });
+/** There is too much to do: 503. */
+export const overloaded = (): HttpProblem => new HttpProblem(503, 'overloaded', 'There is more to do than can be done now. Try again.', { headers: { 'retry-after': '1' } });
 
-/** Answers before any work is done that there is too much to do: 503, `overloaded`. */
+const { status, code, message: detail, headers } = overloaded();
+/** Written once: it is said most where there is least time. */
+const turnedAway = JSON.stringify({ type: typeOf(code), title: 'Service Unavailable', status, code, detail });
+
+/** Answers so before any work is done. */
 export function turnAway(reply: FastifyReply): void {
-  void reply.code(503).header('retry-after', '1').type('application/problem+json').send(overloaded);
+  void reply.code(status).headers(headers).type('application/problem+json').send(turnedAway);
 }
 
 /** What happens around every request: trace and deadline begin, one line is logged, an unknown path is told from a wrong method. Returns what is routed. */

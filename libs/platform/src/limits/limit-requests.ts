@@ -17,6 +17,12 @@ export interface LimitOptions {
   readonly quotasOf: (method: string, route: string) => Quotas | undefined;
 }
 
+/** Who asks, where that is known from the beginning. */
+export interface Caller {
+  readonly address: string;
+  readonly principal: Principal;
+}
+
 /**
  * Counts each request before any work is done for it, and refuses what is too much with 429. One hook of Fastify's, one round trip: user, client and
  * address are counted together where the token has been seen before. A new one is counted by its address first, because to verify it is work, too. What a
@@ -36,6 +42,12 @@ export function limitRequests(fastify: FastifyInstance, { limiter, tokens, quota
     const fresh = await tokens.verify(token).catch(() => undefined);
     if (fresh) await pass(reply, limiter, ofPrincipal(quotas, fresh));
   });
+}
+
+/** Counts what came by another way than a request of its own, such as an operation over a socket, as a request of its class is. Throws what that would be answered with: 429. */
+export async function countOnce(limiter: RateLimiter, quotas: Quotas, { address, principal }: Caller): Promise<void> {
+  const verdict = await limiter.take([...claim(quotas.address, holderOf(address)), ...ofPrincipal(quotas, principal)]);
+  if (!verdict.allowed) throw refusal(verdict);
 }
 
 function bearer({ headers: { authorization } }: FastifyRequest): string | undefined {

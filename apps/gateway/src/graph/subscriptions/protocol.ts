@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Injectable } from '@nestjs/common';
-import { InvalidToken, TokenVerifier } from '@shop/platform';
+import { HttpProblem, InvalidToken, Overload, overloaded, TokenVerifier, type Principal } from '@shop/platform';
 import type { FastifyRequest } from 'fastify';
 import { GraphQLError, type ExecutionArgs, type FormattedExecutionResult, type GraphQLFormattedError } from 'graphql';
 import { makeServer, type Context, type Server, type SubscribePayload } from 'graphql-ws';
@@ -9,15 +9,17 @@ import type { WebSocket } from 'ws';
 import type { SocketContext } from '../context.ts';
 import { Documents, Refused, type Asked } from '../documents/documents.ts';
 import { GraphErrors } from '../graph-errors.ts';
+import { EdgeLimits } from '../../limits/edge-limits.ts';
 import { Graph } from '../graph.ts';
 
-/** A socket, the headers that it was opened with, and its end. */
+/** A socket, the headers that it was opened with and where from, and its end. */
 export interface Extra {
   readonly socket: WebSocket;
   readonly headers: IncomingHttpHeaders;
+  readonly address: string;
   readonly ends: AbortSignal;
-  /** The `Authorization` that was sent, or that the client sent first. */
-  authorization?: string;
+  /** Whose token was sent, or came first of all; undefined until then. */
+  principal?: Principal;
 }
 
 type Connection = Context<Record<string, unknown> | undefined, Extra>;
@@ -46,6 +48,8 @@ export class SocketProtocol {
     private readonly documents: Documents,
     private readonly graph: Graph,
     private readonly errors: GraphErrors,
+    private readonly overload: Overload,
+    private readonly limits: EdgeLimits,
   ) {}
 
   server(): Server<Extra> {
@@ -65,9 +69,9 @@ export class SocketProtocol {
     const token = typeof said === 'string' ? /^Bearer (\S+)$/i.exec(said)?.[1] : undefined;
     try {
       if (token === undefined) throw new InvalidToken('There is no access token.');
-      const { subject } = await this.tokens.verify(token);
-      if (!this.count(subject, socket)) return closed(socket, closes.tooMany);
-      extra.authorization = `Bearer ${token}`;
+      const principal = await this.tokens.verify(token);
+      if (!this.count(principal.subject, socket)) return closed(socket, closes.tooMany);
+      extra.principal = principal;
       endWith(token, socket);
       return true;
     } catch (error) {
@@ -75,18 +79,34 @@ export class SocketProtocol {
     }
   }
 
-  private subscribe({ extra, subscriptions }: Connection, payload: SubscribePayload): ExecutionArgs | readonly GraphQLError[] {
+  private async subscribe({ extra, subscriptions }: Connection, payload: SubscribePayload): Promise<ExecutionArgs | readonly GraphQLError[]> {
+    const refused = await this.refused(extra);
+    if (refused) return [refused];
     if (Object.keys(subscriptions).length > MOST_OPERATIONS) return [refusal('too-many-subscriptions', `At most ${MOST_OPERATIONS} at once over one socket.`)];
     try {
       const admitted = this.documents.admit(payload as Asked);
       if (admitted.operation.operation !== 'subscription') return [refusal('method-not-allowed', 'Sockets are for subscriptions: use POST.')];
       // As much of a request as guards look at.
-      const request = { headers: { ...extra.headers, authorization: extra.authorization } } as FastifyRequest;
+      const request = { headers: { ...extra.headers, authorization: `Bearer ${extra.principal?.token}` } } as FastifyRequest;
       const contextValue: SocketContext = { ...this.graph.context(request), ends: extra.ends };
       return { ...this.graph.executed(admitted), contextValue };
     } catch (error) {
       if (error instanceof Refused) return error.errors;
       return [new GraphQLError('', { originalError: error as Error })];
+    }
+  }
+
+  /** Why an operation is not even looked at: as its twin over HTTP, it is turned away where there is too much to do, and else counted, whatever it asks for. */
+  private async refused({ address, principal }: Extra): Promise<GraphQLError | undefined> {
+    try {
+      if (this.overload.refuses() !== undefined) throw overloaded();
+      // There is one: who has not said who they are is let in to nothing.
+      if (principal) await this.limits.countOperation({ address, principal });
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof HttpProblem)) throw error;
+      const { code, message, status, headers } = error;
+      return new GraphQLError(message, { extensions: { code, status, retryAfter: Number(headers['retry-after']) } });
     }
   }
 

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { asksForSocket, Health, HttpProblem, Logger, targetOf } from '@shop/platform';
+import { asksForSocket, Health, HttpProblem, LocalRateLimiter, Logger, targetOf, type Quota } from '@shop/platform';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { handleProtocols, type Server as Protocol } from 'graphql-ws';
 import { WebSocketServer, type WebSocket } from 'ws';
@@ -14,6 +14,8 @@ import { SocketProtocol, type Extra } from './protocol.ts';
 const MOST_SOCKETS = 2_000;
 /** A document of an operation and its variables. */
 const MOST_BYTES = 16 * 1024;
+/** What one socket may send, of whatever kind: operations have quotas of their own, but pings and what is no message cost us something, too. */
+const messages: Quota = { name: 'socket-messages', limit: 600, seconds: 60 };
 /** A peer that does not answer one ping before the next is gone, in ms. */
 const PING_MS = 15_000;
 /** How long peers may take to say goodbye, in ms. */
@@ -22,6 +24,7 @@ const GOODBYE_MS = 1_000;
 const SERVICE_RESTART = 1012;
 /** The protocol is spoken in text, whose characters ws has checked; bytes would be taken for whatever they are not. */
 const UNSUPPORTED_DATA = 1003;
+const POLICY_VIOLATION = 1008;
 
 /** Opens sockets at /graphql and lets go of them: which there may be, which are still there, and that all are told when we end. */
 @Injectable()
@@ -30,6 +33,8 @@ export class Sockets implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
   private readonly protocol: Protocol<Extra>;
   private readonly pings = setInterval(() => this.ping(), PING_MS).unref();
   private readonly silent = new WeakSet<WebSocket>();
+  private readonly sent = new LocalRateLimiter(MOST_SOCKETS);
+  private openedUntilNow = 0;
   /** Requests that ask for a socket, each with the first bytes that came after it. */
   private readonly upgrades = new WeakMap<IncomingMessage, Buffer>();
 
@@ -94,19 +99,21 @@ export class Sockets implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
     reply.hijack();
     const { socket } = request;
     reply.raw.detachSocket(socket);
-    this.server.handleUpgrade(request, socket, head, (opened) => this.opened(opened, request));
+    this.server.handleUpgrade(request, socket, head, (opened) => this.opened(opened, request, reply.request.ip));
   }
 
-  private opened(socket: WebSocket, request: IncomingMessage): void {
+  private opened(socket: WebSocket, { headers }: IncomingMessage, address: string): void {
     const ends = new AbortController();
+    const whose = String(++this.openedUntilNow);
     const hears = this.protocol.opened(
       {
         protocol: socket.protocol,
         send: (text) => send(socket, text),
         close: (code, reason) => socket.close(code, reason),
-        onMessage: (hear) => socket.on('message', (data, isBinary) => (isBinary ? socket.close(UNSUPPORTED_DATA, 'text-only') : void hear(String(data)).catch((error: unknown) => this.broken(socket, error)))),
+        onMessage: (hear) =>
+          socket.on('message', (data, isBinary) => void this.received(socket, whose, () => (isBinary ? socket.close(UNSUPPORTED_DATA, 'text-only') : hear(String(data))))),
       },
-      { socket, headers: request.headers, ends: ends.signal },
+      { socket, headers, address, ends: ends.signal },
     );
     socket.on('pong', () => this.silent.delete(socket));
     socket.on('error', () => socket.terminate());
@@ -114,6 +121,18 @@ export class Sockets implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
       ends.abort();
       void hears(code, String(reason));
     });
+  }
+
+  /** Hears a message, unless it is one too many: then the socket is closed, and nothing that is under way still is heard. */
+  private async received(socket: WebSocket, whose: string, hear: () => Promise<void> | void): Promise<void> {
+    try {
+      const { allowed } = await this.sent.take([{ quota: messages, whose }]);
+      if (socket.readyState !== socket.OPEN) return;
+      if (!allowed) return socket.close(POLICY_VIOLATION, 'too-many-messages');
+      await hear();
+    } catch (error) {
+      this.broken(socket, error);
+    }
   }
 
   private ping(): void {
