@@ -18,7 +18,7 @@ export const currentExchange = (): Exchange | undefined => exchanges.getStore();
 export function keepExchanges(server: FastifyInstance, path: string): void {
   // Not before: the events of reading a body run in the socket's context, so the request's would be lost there.
   server.addHook('preValidation', (request, reply, done) => {
-    if (!request.url.startsWith(path)) return done();
+    if (!request.routeOptions.url?.startsWith(path)) return done();
     exchanges.run({ request, reply, credentials: new Map() }, done);
   });
 }

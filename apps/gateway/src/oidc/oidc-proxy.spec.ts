@@ -1,5 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { runService, type RunningService } from '@shop/platform';
+import { request } from 'undici';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FakeService } from '../services.fixture.ts';
 import { gateway } from '../service.ts';
@@ -10,7 +11,7 @@ let running: RunningService;
 function gatewayTo(settings: Record<string, string>, ...authUrls: string[]): Promise<RunningService> {
   const elsewhere = 'http://127.0.0.1:1';
   return runService(gateway, {
-    ISSUER: 'https://shop.example:8443/oidc',
+    ISSUER: 'https://127.0.0.1:8443/oidc',
     JWKS_URL: elsewhere,
     LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0',
     AUTH_URLS: authUrls.join(),
@@ -44,6 +45,9 @@ async function closedPort(): Promise<number> {
 }
 
 const ask = (path: string, init: RequestInit = {}, { url } = running) => fetch(url + path, { redirect: 'manual', ...init });
+/** As a browser does that knows us by this name, which fetch does not let one say. */
+const askAs = (host: string, path: string, { method = 'GET', cookie }: { method?: string; cookie?: string } = {}) =>
+  request(running.url + path, { method: method as 'GET', headers: { host, ...(cookie !== undefined && { cookie }) } });
 
 describe('/oidc', () => {
   it('leaves cookies, redirects and queries as they are', async () => {
@@ -88,6 +92,36 @@ describe('/oidc', () => {
     expect(auth.last.body).toBe(body);
   });
 
+  it.each([
+    ['GET', '/oidc/auth?client_id=shop-cli&state=%2F%2Fevil.example'],
+    ['POST', '/oidc/auth'],
+    ['GET', '/oidc/interaction/abc'],
+    ['GET', '/oidc/password'],
+    ['GET', '/oidc/session/end?id_token_hint=x'],
+  ])('sends a browser that begins under another name to the issuer first, where its cookies will be: %s %s', async (method, path) => {
+    auth.says(200, {});
+    for (const host of ['localhost:8443', 'shop.example', '[::1]:3000', 'evil.example']) {
+      const { statusCode, headers } = await askAs(host, path, { method });
+      expect([statusCode, headers['location']]).toEqual([307, `https://127.0.0.1:8443${path}`]);
+      expect(headers['set-cookie']).toBe('shop_moved=1; Path=/oidc; Max-Age=5; HttpOnly; SameSite=Lax');
+    }
+    expect(auth.seen).toEqual([]);
+    for (const host of ['127.0.0.1:8443', '127.0.0.1:3000', '127.0.0.1']) expect((await askAs(host, path, { method })).statusCode).toBe(200);
+  });
+
+  it('sends nobody round and round behind a proxy that gives us a name of its own', async () => {
+    auth.says(200, {});
+    const { statusCode, headers } = await askAs('gateway:3000', '/oidc/auth');
+    expect(statusCode).toBe(307);
+    const [cookie] = String(headers['set-cookie']).split(';');
+    expect((await askAs('gateway:3000', '/oidc/auth', { cookie: cookie! })).statusCode).toBe(200);
+  });
+
+  it.each(['/oidc/.well-known/openid-configuration', '/oidc/jwks'])('answers programs under any name: %s', async (path) => {
+    auth.says(200, {});
+    expect((await askAs('gateway:3000', path)).statusCode).toBe(200);
+  });
+
   it('says 503 and when to come back while no instance can be reached', async () => {
     const lonely = await gatewayTo({}, `http://127.0.0.1:${await closedPort()}`);
     const answer = await ask('/oidc/jwks', {}, lonely);
@@ -100,7 +134,7 @@ describe('/oidc', () => {
     const claimed = { 'x-forwarded-for': '8.8.8.8', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'gopher', forwarded: 'for=8.8.8.8' };
     await ask('/oidc/.well-known/openid-configuration', { headers: { ...claimed, 'x-request-budget-ms': '1' } });
     const { headers } = auth.last;
-    expect(headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': 'shop.example:8443', 'x-forwarded-proto': 'https' });
+    expect(headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': '127.0.0.1:8443', 'x-forwarded-proto': 'https' });
     expect([headers.forwarded, headers.host]).toEqual([undefined, new URL(auth.url).host]);
     expect(Number(headers['x-request-budget-ms'])).toBeGreaterThan(1_000);
   });

@@ -27,6 +27,10 @@ const oidcRoutes = [
 /** The library behind takes capitals for small letters in the names of its endpoints, and would so answer at paths that are counted as others. */
 const plainEndpoint = /^\/oidc\/[a-z.-]+(?:\/|$)/;
 
+/** Endpoints that no cookie is for: a program may ask them by any name of ours. */
+const forPrograms = /^\/oidc\/(?:\.well-known\/|jwks$|token(?:\/|$))/;
+const movedCookie = 'shop_moved=1';
+
 /**
  * Passes /oidc/* through to auth as it is: forms, cookies and redirects belong to the OpenID Connect library there. Bodies are passed on byte by byte;
  * only whether they are text is looked at. The instances take turns; one that refuses the connection has seen nothing, so the next is asked.
@@ -64,7 +68,9 @@ export class OidcProxy implements OnModuleInit, OnApplicationShutdown {
   }
 
   private async pass(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    if (!plainEndpoint.test(targetOf(request).path)) throw unknownPath();
+    const { path } = targetOf(request);
+    if (!plainEndpoint.test(path)) throw unknownPath();
+    if (this.leadsAstray(request, path)) return this.toIssuer(request, reply);
     const over = new AbortController();
     // Waiting for a connection counts, too: undici's own time-outs begin only when the request is sent.
     const late = setTimeout(() => over.abort(new errors.HeadersTimeoutError()), remainingBudget());
@@ -74,6 +80,16 @@ export class OidcProxy implements OnModuleInit, OnApplicationShutdown {
     });
     const answer = await this.failover.execute(() => this.ask(request, over.signal)).catch(failed);
     return reply.status(answer.statusCode).headers(endToEnd(answer.headers)).send(answer.body);
+  }
+
+  /** A browser that begins at `localhost` would look in vain for its cookies at 127.0.0.1, where the pages are. */
+  private leadsAstray(request: FastifyRequest, path: string): boolean {
+    return !forPrograms.test(path) && request.hostname.toLowerCase() !== this.issuer.hostname && !request.headers.cookie?.includes(movedCookie);
+  }
+
+  /** The cookie comes back only where it was not the browser that named another host, but a proxy before us: not round and round. */
+  private toIssuer(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    return reply.header('set-cookie', `${movedCookie}; Path=/oidc; Max-Age=5; HttpOnly; SameSite=Lax`).redirect(new URL(wholeOf(targetOf(request)), this.issuer).href, 307);
   }
 
   private ask(request: FastifyRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
