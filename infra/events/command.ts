@@ -4,7 +4,7 @@ import { Obstacle } from '../state.ts';
 import { parse, type Command, type Surroundings } from './arguments.ts';
 import { listDeadLetters, replayDeadLetters, showDeadLetter } from './dead-letters.ts';
 import { showHistory } from './history.ts';
-import { showOutbox } from './outbox.ts';
+import { putBackRejected, showOutbox } from './outbox.ts';
 import { askOutcomes, listOutcomes } from './outcomes.ts';
 import { listParked, releaseParked } from './parked.ts';
 import { checkProjection, rebuildProjection } from './projections.ts';
@@ -23,7 +23,9 @@ const usage = `npm run events -- <command>     for whoever operates the shop tha
       says what it would send again to the topics they came from; with --yes it does, so many a second at most
   outbox status
       for each service: messages that wait to be published, how long, by shard, or the slot of the log;
-      who publishes them; what the broker refused
+      who publishes them; what is held because its destination does not take it; what the broker refused
+  outbox put-back <service> [--key k] [--topic t]
+      has the relay publish what the broker refused, in the order of each key, once its cause is gone
   outcomes list [--key order]
       payments that the provider has not answered for, and when its ledger is looked at next
   outcomes ask [--key order]
@@ -35,7 +37,7 @@ const usage = `npm run events -- <command>     for whoever operates the shop tha
   history <order> [--version n | --at 2026-01-31T12:00:00Z]
       the order as it is, or as it was then
 
-Releases, replays, rebuilds and questions to the provider are written down in the table operator_actions of the service's database. Exit code 1: it did not come out as asked.
+Releases, replays, rebuilds, messages put back and questions to the provider are written down in the table operator_actions of the service's database. Exit code 1: it did not come out as asked.
 `;
 
 const commands: Record<string, Command> = {
@@ -45,6 +47,7 @@ const commands: Record<string, Command> = {
   'dead-letters show': showDeadLetter,
   'dead-letters replay': replayDeadLetters,
   'outbox status': showOutbox,
+  'outbox put-back': putBackRejected,
   'outcomes list': listOutcomes,
   'outcomes ask': askOutcomes,
   'projection check': checkProjection,

@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { commitStock, deadLetterTopic, releaseStock, type CloudEvent } from '@shop/contracts';
-import { Consumer, ConsumerRuntime, event, KafkaBus, on, Poison, PostgresOutbox, QueueRelay, seal, type Delivery, type Effect } from '@shop/eventing';
+import { Consumer, ConsumerRuntime, event, KafkaBus, on, Poison, PostgresOutbox, QueueRelay, seal, type BusMessage, type Delivery, type Effect, type MessageBus } from '@shop/eventing';
 import { Database } from '@shop/platform';
 import { describeWith, freshDatabase } from '@shop/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -218,6 +218,22 @@ describeWith('kafka', 'an operator', ({ brokers }) => {
       await soon(async () => expect((await events(['outbox', 'status'], shop)).said).toContain(whole));
       await relay.stop();
     });
+
+    it('has what was refused tried again, in the order of its key, and hears what came of it', async () => {
+      await orderRows.query(`DELETE FROM outbox_rejected`);
+      await orderRows.query(
+        `INSERT INTO outbox_rejected (shard, id, topic, key, payload, created_at, reason) SELECT 1, n, 'orders.events', 'k', n::text, now(), 'too large' FROM generate_series(1, 3) AS n`,
+      );
+      const taken: string[] = [];
+      const broker = { publish: async (some: BusMessage[]) => void taken.push(...some.map(({ value }) => value)), prove: async () => {}, destinationsOf: async (some: BusMessage[]) => some.map(({ topic }) => topic) };
+      const relay = new QueueRelay({ connectionString: orders.url, bus: broker as unknown as MessageBus, log });
+      relay.start();
+      expect(await events(['outbox', 'put-back', 'orders', '--key', 'k'], shop)).toMatchObject({ code: 0, said: ['orders k: published'] });
+      expect(taken).toEqual(['1', '2', '3']);
+      expect(await orderRows.query('SELECT 1 FROM outbox_rejected UNION ALL SELECT 1 FROM outbox_held')).toEqual([]);
+      expect(await orderRows.query(`SELECT action, consumer, key, outcome FROM operator_actions WHERE action = 'put-back'`)).toEqual([{ action: 'put-back', consumer: 'outbox', key: 'k', outcome: 'published' }]);
+      await relay.stop();
+    });
   });
 
   describe('who asks for what cannot be had', () => {
@@ -232,6 +248,8 @@ describeWith('kafka', 'an operator', ({ brokers }) => {
       [['dead-letters', 'replay', '--key', 'nobody'], 'There are no such dead letters.'],
       [['dead-letters', 'replay', '--rate', 'fast'], '--rate is a number of messages a second'],
       [['dead-letters', 'replay', '--yes', '--dry-run'], 'Either --dry-run or --yes.'],
+      [['outbox', 'put-back'], 'Of which service?'],
+      [['outbox', 'put-back', 'orders'], 'No such message was set aside.'],
       [['projection', 'rebuild'], 'Which projection? There is one: orders.'],
       [['projection', 'check', 'prices'], 'There is one: orders, and no "prices".'],
       [['history'], 'Which order?'],

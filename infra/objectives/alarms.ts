@@ -14,6 +14,8 @@ const all: readonly Alarm[] = [
   { alert: 'InstanceDown', expr: 'up == 0', lasting: '1m', severity: 'ticket', summary: '{{ $labels.instance }} of {{ $labels.job }} does not answer' },
   { alert: 'ServiceDown', expr: 'sum by (job) (up) == 0', lasting: '30s', severity: 'page', summary: 'No instance of {{ $labels.job }} answers' },
   { alert: 'OutboxStuck', expr: 'max by (job) (messaging_outbox_age) > 30', lasting: '1m', severity: 'page', summary: '{{ $labels.job }} has published nothing of its oldest messages for {{ $value | humanizeDuration }}' },
+  { alert: 'DestinationHeld', expr: 'max by (job) (messaging_outbox_held) > 0', lasting: '1m', severity: 'page', summary: '{{ $value }} messages of {{ $labels.job }} are held because their destination does not take them' },
+  { alert: 'RelayCutOff', expr: 'max by (job, instance) (messaging_outbox_unreachable) > 30', lasting: '0s', severity: 'ticket', summary: 'The broker has not answered the relay of {{ $labels.instance }} of {{ $labels.job }} for {{ $value | humanizeDuration }}' },
   { alert: 'MessageRejected', expr: 'sum by (job, messaging_destination_name) (increase(messaging_outbox_rejected_total[15m])) > 0', lasting: '0s', severity: 'page', summary: 'The broker refused a message of {{ $labels.job }} for good' },
   { alert: 'DeadLetters', expr: 'sum by (consumer) (increase(messaging_process_duration_count{outcome="dead"}[15m])) > 0', lasting: '0s', severity: 'ticket', summary: '{{ $labels.consumer }} could not read a message' },
   { alert: 'KeysParked', expr: 'max by (consumer) (messaging_consumer_parked_keys) > 0', lasting: '5m', severity: 'ticket', summary: '{{ $value }} keys of {{ $labels.consumer }} wait for a message that fails' },

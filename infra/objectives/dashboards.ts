@@ -47,8 +47,10 @@ const messaging: Dashboard = {
   title: 'Messaging',
   panels: [
     { title: 'Published', unit: 'ops', queries: [['sum by (job) (rate(messaging_outbox_published_total[5m]))', '{{job}}']] },
-    { title: 'Waits in the outbox', unit: 'short', queries: [['sum by (job) (messaging_outbox_waiting)', '{{job}}']] },
+    { title: 'Waits in the outbox', unit: 'short', queries: [['max by (job) (messaging_outbox_waiting)', '{{job}}']] },
     { title: 'Oldest message in the outbox', unit: 's', tells: 'Flat near zero. A ramp is a relay that stands still, or a broker that is away.', queries: [['max by (job) (messaging_outbox_age)', '{{job}}']] },
+    { title: 'Held for a destination', unit: 'short', tells: 'Zero. More is a topic or partition that does not take messages while the broker is there.', queries: [['max by (job) (messaging_outbox_held)', '{{job}}']] },
+    { title: 'Relays that the broker does not answer', unit: 's', queries: [['messaging_outbox_unreachable > 0', '{{job}} {{instance}}']] },
     { title: 'Batches the broker did not take', unit: 'ops', queries: [['sum by (job) (rate(messaging_outbox_publish_failures_total[5m]))', '{{job}}']] },
     { title: 'Half of the messages are through within', unit: 's', queries: [[quantile(0.5, 'messaging_consumer_lag', 'consumer'), '{{consumer}}']] },
     { title: '99 of 100 messages are through within', unit: 's', queries: [[quantile(0.99, 'messaging_consumer_lag', 'consumer'), '{{consumer}}']] },

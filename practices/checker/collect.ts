@@ -77,7 +77,7 @@ const MESSAGES = `SELECT event_id AS "eventId", document->>'orderId' AS order, s
 
 async function messagingOf(query: Query): Promise<Messaging> {
   return {
-    outbox: await query('SELECT topic, key FROM outbox'),
+    outbox: await query('SELECT topic, key FROM outbox UNION ALL SELECT topic, key FROM outbox_held'),
     rejected: await query('SELECT topic, key, reason FROM outbox_rejected'),
     inbox: await query('SELECT consumer, message_id AS "messageId", (extract(epoch FROM handled_at) * 1000)::float8 AS at FROM inbox'),
     parked: await query('SELECT consumer, key, kind, reason FROM parked_keys'),

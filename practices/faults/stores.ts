@@ -3,7 +3,7 @@ import pg from 'pg';
 const names = ['orders', 'catalog', 'payments', 'notifications'] as const;
 export type Store = (typeof names)[number];
 
-const MESSAGES = `(SELECT count(*)::int FROM outbox) AS outbox, (SELECT count(*)::int FROM parked_keys WHERE kind = 'transient') AS parked`;
+const MESSAGES = `((SELECT count(*) FROM outbox) + (SELECT count(*) FROM outbox_held))::int AS outbox, (SELECT count(*)::int FROM parked_keys WHERE kind = 'transient') AS parked`;
 
 /** The services' databases, as an operator looks into them. */
 export class Stores {

@@ -38,6 +38,10 @@ export class CompetingBus extends MessageBus {
     );
   }
 
+  override async prove(): Promise<void> {
+    await this.#pool.query('SELECT 1');
+  }
+
   override async subscribe(options: SubscribeOptions): Promise<Subscription> {
     const stopping = new AbortController();
     let polledAt = performance.now();

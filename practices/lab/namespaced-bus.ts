@@ -15,6 +15,10 @@ export class NamespacedBus extends MessageBus {
     return this.#bus.publish(messages.map((message) => ({ ...message, topic: this.#prefix + message.topic })));
   }
 
+  override prove(): Promise<void> {
+    return this.#bus.prove();
+  }
+
   override subscribe(options: SubscribeOptions): Promise<Subscription> {
     return this.#bus.subscribe({
       ...options,

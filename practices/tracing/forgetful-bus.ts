@@ -13,6 +13,10 @@ export class ForgetfulBus extends MessageBus {
     return this.#bus.publish(messages.map((message) => ({ ...message, value: withoutTrace(message.value) })));
   }
 
+  override prove(): Promise<void> {
+    return this.#bus.prove();
+  }
+
   override subscribe(options: SubscribeOptions): Promise<Subscription> {
     return this.#bus.subscribe(options);
   }

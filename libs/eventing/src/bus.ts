@@ -46,6 +46,9 @@ export interface End {
   isReached(): Promise<boolean>;
 }
 
+/** How long a broker may take to prove that it is there. */
+export const PROOF_DEADLINE_MS = 3_000;
+
 /** The broker cannot take this message, now or ever. */
 export class Unpublishable extends Error {
   override readonly name = 'Unpublishable';
@@ -61,6 +64,15 @@ export abstract class MessageBus {
    * not be on the bus then, so the caller publishes the batch again. Rejects with Unpublishable for a message that will never do.
    */
   abstract publish(messages: readonly BusMessage[]): Promise<void>;
+  /** Resolves when the broker has answered this very process; rejects, within seconds, when it does not. Costs one request. */
+  abstract prove(): Promise<void>;
+  /**
+   * Where each message goes, as finely as the bus can fail in parts: its topic, and its partition or lane where that is known. Asked for only
+   * when a batch was not taken. Never rejects.
+   */
+  async destinationsOf(messages: readonly BusMessage[]): Promise<readonly string[]> {
+    return messages.map(({ topic }) => topic);
+  }
   /** Does not wait for a broker that is away: the subscription joins when it can. */
   abstract subscribe(options: SubscribeOptions): Promise<Subscription>;
   /**

@@ -109,6 +109,8 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
       // What needs a person is not mended by a restart.
       this.health.ready('outbox', () => this.relay.trouble);
       this.health.live('relay', () => (this.relay.idleMs() > this.#staleAfterMs ? `last poll ${this.relay.idleMs()} ms ago` : undefined));
+      // Others may publish what is written here, and the broker may come back: work is taken all the same.
+      this.health.degraded('publishing', () => awayFor(this.relay.unreachableMs()));
     }
     for (const type of this.options.consumers) {
       const consumer = find(type);
@@ -127,6 +129,8 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
     if (this.bus !== inProcess) await this.bus.close();
   }
 }
+
+const awayFor = (ms: number) => (ms === 0 ? undefined : `the broker has not answered for ${Math.round(ms / 1_000)} s: this instance publishes nothing`);
 
 /** Asked for when they are needed: consumers are made after the module that runs them. */
 function ownConsumers(modules: ModuleRef, { consumers }: EventingOptions): OwnConsumers {

@@ -17,7 +17,9 @@ export class MeasuredMessaging extends MessagingMetrics {
   readonly #publishFailures = counter('messaging.outbox.publish.failures', '{batch}', 'Batches that the broker did not take; they are tried again');
   readonly #rejected = counter('messaging.outbox.rejected', '{message}', 'Messages that the broker will never take: set aside for a person');
   readonly #waiting = gauge('messaging.outbox.waiting', '{message}', 'Messages that wait to be published');
-  readonly #age = gauge('messaging.outbox.age', 's', 'How long the oldest of them has waited');
+  readonly #held = gauge('messaging.outbox.held', '{message}', 'Those of them that are held because their destination does not take them');
+  readonly #age = gauge('messaging.outbox.age', 's', 'How long the oldest message has waited, whichever instance owns it, or none');
+  readonly #unreachable = gauge('messaging.outbox.unreachable', 's', 'For how long the broker has not answered the relay of this instance');
   readonly #handling = histogram('messaging.process.duration', 'How long a message took at its consumer, by outcome');
   readonly #lag = histogram('messaging.consumer.lag', 'From the writing of a message to the end of its handling', lagBuckets);
   readonly #parked = gauge('messaging.consumer.parked_keys', '{key}', 'Keys that wait for a message that fails');
@@ -37,8 +39,13 @@ export class MeasuredMessaging extends MessagingMetrics {
     this.#rejected.add(1, { 'messaging.destination.name': topic });
   }
 
-  override waiting({ messages, oldestMs }: Waiting): void {
+  override unreachable(ms: number): void {
+    this.#unreachable.record(ms / 1e3);
+  }
+
+  override waiting({ messages, held, oldestMs }: Waiting): void {
     this.#waiting.record(messages);
+    this.#held.record(held);
     this.#age.record(oldestMs / 1e3);
   }
 

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Unpublishable, type BusMessage, type Delivery, type MessageBus, type SubscribeOptions } from './bus.ts';
@@ -12,6 +14,27 @@ export interface BusUnderTest {
   topic(...groups: string[]): Promise<string>;
   /** What it says of itself: the suite holds it to that. */
   readonly traits: BusTraits;
+}
+
+/** What every adapter answers when it is asked whether its broker is there, and it is not; `open` points at a port of this machine. */
+export function absenceContract(name: string, open: (port: number) => MessageBus): void {
+  describe(`${name}, asked whether it is there`, () => {
+    it.each(['nobody listens', 'somebody listens and says nothing'])('says no within seconds where %s', async (where) => {
+      const sockets: Socket[] = [];
+      const server = createServer((socket) => void sockets.push(socket));
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      const { port } = server.address() as AddressInfo;
+      if (where === 'nobody listens') server.close();
+      const bus = open(port);
+      const began = performance.now();
+      await expect(bus.prove()).rejects.toThrow();
+      await expect(bus.prove()).rejects.toThrow();
+      expect(performance.now() - began).toBeLessThan(9_000);
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await bus.close();
+    });
+  });
 }
 
 /** What every adapter of MessageBus promises, whatever the broker. */
@@ -52,6 +75,12 @@ export function messageBusContract({ name, open, topic: newTopic, traits }: BusU
     const valuesOf = (handled: readonly Delivery[], key?: string) =>
       handled.filter((delivery) => key === undefined || delivery.key === key).map((delivery) => Number(delivery.value));
     const until = (condition: () => void) => vi.waitFor(condition, { timeout: 25_000, interval: 20 });
+
+    it('answers when it is asked whether it is there', async () => {
+      const one = bus();
+      await one.prove();
+      await one.prove();
+    });
 
     it('delivers what was published, with key, value and headers, and what has no key', async () => {
       const [[topic, group], one] = [await topicAndGroup(), bus()];
@@ -196,6 +225,19 @@ export function messageBusContract({ name, open, topic: newTopic, traits }: BusU
         const { handled } = await reader(one, topic, group);
         await one.publish([{ topic, key: 'a', value: '2' }]);
         await until(() => expect(valuesOf(handled)).toEqual([2]));
+      });
+
+      it('takes messages for other topics meanwhile, and tells the two apart', async () => {
+        const [[topic, group], one] = [await topicAndGroup(), bus()];
+        const nowhere = `nobody-${randomUUID().slice(0, 8)}`;
+        const { handled } = await reader(one, topic, group);
+        await one.publish([{ topic, key: 'a', value: '0' }]);
+        const refused = Array.from({ length: 3 }, () => one.publish([{ topic: nowhere, key: 'a', value: '1' }]).then(() => 'published', () => 'not published'));
+        for (let n = 1; n < 30; n++) await one.publish([{ topic, key: 'a', value: String(n) }]);
+        expect(await Promise.all(refused)).toEqual(['not published', 'not published', 'not published']);
+        await until(() => expect(valuesOf(handled)).toEqual(Array.from({ length: 30 }, (_, n) => n)));
+        const [here, there, again] = await one.destinationsOf([topic, nowhere, topic].map((each) => ({ topic: each, key: 'a', value: '' })));
+        expect([here === there, here === again]).toEqual([false, true]);
       });
     }
 

@@ -1,9 +1,11 @@
 import type { ConsumerName } from '@shop/contracts';
 import type { Outcome } from './settling.ts';
 
-/** What waits to be published, as one relay sees it: of the shards it owns, or of the log it reads. */
+/** What waits to be published, as one relay sees it: in the table all of it, whoever owns it, or nobody; in the log what it has read. */
 export interface Waiting {
   readonly messages: number;
+  /** Those of them that are held because their destination does not take them. */
+  readonly held: number;
   /** How long ago the oldest of them was written; 0 when nothing waits. */
   readonly oldestMs: number;
 }
@@ -31,6 +33,8 @@ export abstract class MessagingMetrics {
   abstract rejected(topic: string): void;
   /** A level. */
   abstract waiting(waiting: Waiting): void;
+  /** A level: for how long the broker has not answered this relay, in ms; 0 when it does. */
+  abstract unreachable(ms: number): void;
 
   /** One message is through, in whatever way: handled, duplicate, skipped, parked, waiting or dead. */
   abstract handled(handling: Handling): void;
@@ -48,6 +52,7 @@ export class Unmeasured extends MessagingMetrics {
   override publishFailed(): void {}
   override rejected(): void {}
   override waiting(): void {}
+  override unreachable(): void {}
   override handled(): void {}
   override parkedKeys(): void {}
   override reemitted(): void {}

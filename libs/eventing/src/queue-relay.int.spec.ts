@@ -5,12 +5,13 @@ import { Database } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
 import pg from 'pg';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { MessagingMetrics } from './metrics.ts';
-import { event, MAX_PAYLOAD_BYTES, SHARDS } from './outgoing.ts';
+import { Unmeasured, type MessagingMetrics, type Waiting } from './metrics.ts';
+import { event, MAX_PAYLOAD_BYTES, shardOf, SHARDS } from './outgoing.ts';
 import { PostgresOutbox } from './outbox.ts';
 import { QueueRelay } from './queue-relay.ts';
 import { relayContract } from './relay.contract.ts';
 import { Broker } from './relay.fixture.ts';
+import { Settled } from './settled.ts';
 
 const { url, ownerUrl } = await freshDatabase('catalog');
 const database = new Database(url, { size: 16, application: 'spec' });
@@ -36,7 +37,7 @@ function relay(broker: Broker, metrics?: MessagingMetrics): QueueRelay {
 }
 afterEach(async () => {
   await Promise.all(relays.splice(0).map((one) => one.stop()));
-  await database.query('DELETE FROM outbox');
+  await database.query('WITH queue AS (DELETE FROM outbox) DELETE FROM outbox_held');
 });
 
 const waiting = async () => Number((await database.query<{ count: string }>('SELECT count(*) FROM outbox'))[0]?.count);
@@ -68,19 +69,46 @@ describe('the queue relay', () => {
 
   it('tells whoever measures what it published, refused and could not publish, and what waits', async () => {
     const [broker, told] = [new Broker(), [] as [string, unknown][]];
-    const names = ['published', 'publishFailed', 'rejected', 'waiting'];
+    const names = ['published', 'publishFailed', 'rejected', 'waiting', 'unreachable'];
     const metrics = Object.fromEntries(names.map((name) => [name, (what: unknown) => told.push([name, what])])) as unknown as MessagingMetrics;
     const of = (name: string) => told.filter((each) => each[0] === name).map((each) => each[1]);
     broker.down = true;
     broker.refuses = (message) => message.value.includes('"sequence":"2"');
     for (const sequence of [1, 2, 3]) await write(keys[0] as string, sequence);
     relay(broker, metrics);
+    // What waits is told though this relay owns none of it, and so is why.
+    await vi.waitFor(() => expect(of('unreachable')).toEqual([expect.any(Number)]), { timeout: 5_000 });
+    expect(of('unreachable')[0]).toBeGreaterThan(0);
+    expect(of('waiting')[0]).toMatchObject({ messages: 3, held: 0, oldestMs: expect.any(Number) });
+    expect((of('waiting')[0] as { oldestMs: number }).oldestMs).toBeGreaterThan(0);
+    broker.proves = async () => {};
     await vi.waitFor(() => expect(of('publishFailed').length).toBeGreaterThan(0), { timeout: 5_000 });
-    expect(of('waiting')[0]).toMatchObject({ messages: 3, oldestMs: expect.any(Number) });
     broker.down = false;
     await drained();
-    expect(of('published')).toMatchObject([{ messages: 2 }]);
+    await vi.waitFor(() => expect(of('published')).toMatchObject([{ messages: 2 }]), { timeout: 15_000 });
     expect(of('rejected')).toEqual([releaseStock.topic]);
+  });
+
+  it('keeps what it knows to be settled while it owns fewer shards than its share', async () => {
+    const forgotten = vi.spyOn(Settled.prototype, 'forget');
+    const three = [relay(new Broker()), relay(new Broker()), relay(new Broker())];
+    await vi.waitFor(() => expect(three.map(({ owned }) => owned.size).toSorted((a, b) => a - b)).toEqual([4, 6, 6]), { timeout: 15_000 });
+    forgotten.mockClear();
+    await sleep(2_500);
+    expect(forgotten).not.toHaveBeenCalled();
+    forgotten.mockRestore();
+  });
+
+  it('tells how old the oldest message of every shard is, also of those that others own and do not publish', async () => {
+    const [silent, well, told] = [new Broker(), new Broker(), [] as { oldestMs: number }[]];
+    const first = relay(silent);
+    await vi.waitFor(() => expect(first.owned.size).toBe(SHARDS), { timeout: 10_000 });
+    const second = relay(well, { ...new Unmeasured(), waiting: (waiting: Waiting) => void told.push(waiting), unreachable: () => {} } as unknown as MessagingMetrics);
+    await vi.waitFor(() => expect(second.owned.size).toBe(SHARDS / 2), { timeout: 10_000 });
+    silent.answers = () => new Promise(() => {});
+    const theirs = keys.find((key) => first.owned.has(shardOf(key))) ?? (keys[0] as string);
+    await write(theirs, 1);
+    await vi.waitFor(() => expect(Math.max(...told.map(({ oldestMs }) => oldestMs))).toBeGreaterThan(1_000), { timeout: 20_000 });
   });
 
   it('shares the shards among instances, and takes over those of one whose connection is lost', async () => {

@@ -1,7 +1,9 @@
 import { connectToPrimary } from '@shop/platform';
 import type pg from 'pg';
 import { SHARDS } from './outgoing.ts';
-import { BATCH, BATCH_BYTES, Relay, SILENT_MS, type OutboxMessage, type Refused } from './relay.ts';
+import type { DestinationsDown } from './destinations-down.ts';
+import { holdFrom, rejectFrom } from './held-messages.ts';
+import { BATCH, BATCH_BYTES, Relay, SILENT_MS, type OutboxMessage } from './relay.ts';
 import { Settled } from './settled.ts';
 
 /** Advisory lock classes of the relay; the second key is the shard, or the member. */
@@ -12,6 +14,7 @@ const MEMBER_LOCK = 0x0b0d;
 const FASTEST_POLL_MS = 50;
 const SLOWEST_POLL_MS = 200;
 const REBALANCE_EVERY_MS = 1_000;
+const PROVE_AGAIN_MS = 500;
 const MEASURE_EVERY_MS = 5_000;
 /** Beyond it a queue is long, and counting it would only make it longer. */
 const MOST_COUNTED = 100_000;
@@ -35,6 +38,7 @@ export class QueueRelay extends Relay {
   #awake = false;
   /** Which shard's messages go first into a batch; another one each time, so that none waits behind another's large messages. */
   #turn = 0;
+  #measuredAt = -Infinity;
 
   /** Shards this instance owns now. */
   get owned(): ReadonlySet<number> {
@@ -52,6 +56,7 @@ export class QueueRelay extends Relay {
     const client = await this.#connect();
     try {
       await this.#warnOfSlot(client);
+      await this.#untilProven(client);
       await client.query('LISTEN outbox');
       await client.query('SELECT pg_advisory_lock_shared($1, $2)', [MEMBER_LOCK, process.pid & 0x7fff]);
       await this.#publishUntilStopped(client);
@@ -85,30 +90,47 @@ export class QueueRelay extends Relay {
   }
 
   async #publishUntilStopped(client: pg.Client): Promise<void> {
-    let [balancedAt, measuredAt, idle] = [0, 0, FASTEST_POLL_MS];
+    const down = this.hold(client);
+    let [balancedAt, idle] = [-Infinity, FASTEST_POLL_MS];
     let published: readonly OutboxMessage[] = [];
     while (!this.stopping.aborted) {
-      if (Date.now() - balancedAt >= REBALANCE_EVERY_MS) {
+      if (performance.now() - balancedAt >= REBALANCE_EVERY_MS) {
         await this.#delete(client, published);
         published = [];
-        await this.#balance(client);
-        await this.#settled.advance(client, this.#owned);
-        balancedAt = Date.now();
+        await this.#rebalance(client, down);
+        balancedAt = performance.now();
       }
-      if (this.measured && Date.now() - measuredAt >= MEASURE_EVERY_MS) {
-        await this.#measure(client);
-        measuredAt = Date.now();
-      }
+      await this.#measureNowAndThen(client);
       this.#awake = false;
+      const more = down.size > 0 && (await down.tend([...this.#owned]));
       const rows = this.#owned.size > 0 ? await this.#next(client, published) : [];
       this.heard();
       if (rows.length > 0) await this.#carry(client, rows);
       published = rows;
       // As long as there is work, no pause; then ever longer ones, cut short by wake().
-      idle = rows.length > 0 ? 0 : Math.min(SLOWEST_POLL_MS, Math.max(FASTEST_POLL_MS, idle * 2));
+      idle = rows.length > 0 ? 0 : Math.min(more ? FASTEST_POLL_MS : SLOWEST_POLL_MS, Math.max(FASTEST_POLL_MS, idle * 2));
       if (idle > 0) await this.#untilWoken(idle);
     }
     await this.#delete(client, published);
+  }
+
+  /** What waits is measured all the same: it waits because of this. */
+  async #untilProven(client: pg.Client): Promise<void> {
+    this.heard();
+    while (!this.stopping.aborted && !(await this.proven())) {
+      await client.query('SELECT 1');
+      this.heard();
+      await this.#measureNowAndThen(client);
+      await this.pause(PROVE_AGAIN_MS);
+    }
+  }
+
+  /** Once a second. What another has held back is known before anything is read. */
+  async #rebalance(client: pg.Client, down: DestinationsDown): Promise<void> {
+    await this.proveNowAndThen();
+    await this.#balance(client);
+    await down.look([...this.#owned]);
+    await this.#settled.advance(client, this.#owned);
   }
 
   async #untilWoken(ms: number): Promise<void> {
@@ -147,9 +169,10 @@ export class QueueRelay extends Relay {
     for (const shard of wanted) {
       if (this.#owned.size >= share) break;
       const { rows: taken } = await client.query<{ got: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS got', [SHARD_LOCK, shard]);
-      if (taken[0]?.got) this.#owned.add(shard);
+      if (!taken[0]?.got) continue;
+      this.#owned.add(shard);
+      this.#settled.forget();
     }
-    this.#settled.forget();
   }
 
   /** Deletes what was published, and reads the first of every owned shard, then the second of each, as many as fit into a batch; in the order of each shard. */
@@ -172,8 +195,9 @@ export class QueueRelay extends Relay {
   }
 
   async #carry(client: pg.Client, rows: readonly OutboxMessage[]): Promise<void> {
-    const refused = await this.publish(rows, () => void client.query('SELECT 1').catch(() => {}));
-    if (refused.length > 0) await this.#setAside(client, refused);
+    const { refused, held } = await this.publish(rows, () => void client.query('SELECT 1').catch(() => {}));
+    if (refused.length > 0) await rejectFrom(client, 'outbox', refused);
+    if (held.length > 0) await holdFrom(client, 'outbox', held);
   }
 
   /** Before shards change hands, and in the end. */
@@ -181,23 +205,21 @@ export class QueueRelay extends Relay {
     if (published.length > 0) await client.query({ name: 'outbox-done', text: deletion('$1', '$2'), values: keysOf(published) });
   }
 
-  async #setAside(client: pg.Client, refused: readonly Refused<OutboxMessage>[]): Promise<void> {
-    await client.query(
-      `WITH refused AS (SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::text[]) AS r(shard, id, reason)),
-            bad AS (DELETE FROM outbox USING refused WHERE outbox.shard = refused.shard AND outbox.id = refused.id RETURNING outbox.*, refused.reason)
-       INSERT INTO outbox_rejected (shard, id, topic, key, payload, created_at, reason) SELECT shard, id, topic, key, payload, created_at, reason FROM bad`,
-      [refused.map(({ message }) => message.shard), refused.map(({ message }) => message.id), refused.map(({ reason }) => reason)],
-    );
-  }
-
-  async #measure(client: pg.Client): Promise<void> {
-    const { rows } = await client.query<{ messages: number; oldestMs: number }>(
-      `SELECT count(*)::int AS messages, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)) * 1000, 0)::float8 AS "oldestMs"
-       FROM unnest($1::smallint[]) AS owned(shard)
-       CROSS JOIN LATERAL (SELECT created_at FROM outbox WHERE outbox.shard = owned.shard ORDER BY id LIMIT ${MOST_COUNTED / SHARDS}) AS o`,
-      [[...this.#owned]],
-    );
+  /** Of every shard, whoever owns it, or nobody; and what is held: an owner that stands still would not tell, and no owner cannot. */
+  async #measureNowAndThen(client: pg.Client): Promise<void> {
+    if (!this.measured || performance.now() - this.#measuredAt < MEASURE_EVERY_MS) return;
+    this.#measuredAt = performance.now();
+    const { rows } = await client.query<{ messages: number; oldestMs: number; held: number }>({
+      name: 'outbox-measure',
+      text: `WITH queued AS MATERIALIZED (
+               SELECT created_at FROM generate_series(0, ${SHARDS - 1}) AS each(shard)
+               CROSS JOIN LATERAL (SELECT created_at FROM outbox WHERE outbox.shard = each.shard ORDER BY id LIMIT ${MOST_COUNTED / SHARDS}) AS o),
+             held AS MATERIALIZED (SELECT created_at FROM outbox_held LIMIT ${MOST_COUNTED})
+             SELECT ((SELECT count(*) FROM queued) + (SELECT count(*) FROM held))::int AS messages, (SELECT count(*) FROM held)::int AS held,
+                    coalesce(extract(epoch FROM clock_timestamp() - least((SELECT min(created_at) FROM queued), (SELECT min(created_at) FROM held))) * 1000, 0)::float8 AS "oldestMs"`,
+    });
     if (rows[0]) this.metrics.waiting(rows[0]);
+    this.metrics.unreachable(this.unreachableMs());
   }
 }
 

@@ -1,15 +1,16 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { releaseStock, reserveStock } from '@shop/contracts';
+import { releaseStock, reserveStock, voidPayment } from '@shop/contracts';
 import { Database, type Transaction } from '@shop/platform';
 import { servers } from '@shop/testing';
 import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { BusMessage } from './bus.ts';
 import { event } from './outgoing.ts';
 import type { PostgresOutbox } from './outbox.ts';
 import { Broker, wayTo, type Way } from './relay.fixture.ts';
-import type { Relay, RelayOptions } from './relay.ts';
+import { BATCH, type Relay, type RelayOptions } from './relay.ts';
 
 export interface RelayUnderTest {
   readonly name: string;
@@ -46,7 +47,7 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
     afterEach(async () => {
       for (const way of ways.splice(0)) way.end();
       await Promise.all(relays.splice(0).map((one) => one.stop()));
-      await database.query('DELETE FROM outbox');
+      await database.query('WITH queue AS (DELETE FROM outbox) DELETE FROM outbox_held');
     });
     afterAll(() => database.close());
 
@@ -62,6 +63,13 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
         .catch((error: Error) => {
           if (error.message !== 'rolled back') throw error;
         });
+    /** One message of the same key's stream, for another topic. */
+    const writeElsewhere = (of: string, sequence: number) =>
+      database.transaction(async (tx) => {
+        await tx.query('SELECT pg_advisory_xact_lock(hashtext($1))', [of]);
+        await outbox.add(tx, [event(voidPayment, { key: of, sequence, data: { orderId: of } })]);
+      });
+    const held = async (of = key) => (await database.query('SELECT 1 FROM outbox_held WHERE key = $1', [of])).length;
     const writeAll = async (of: string, from: number, to: number) => {
       for (let sequence = from; sequence <= to; sequence++) await write(of, sequence);
     };
@@ -193,6 +201,106 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
         const rejected = await database.query<{ reason: string; topic: string; payload: string }>('SELECT topic, reason, payload FROM outbox_rejected WHERE key = $1', [key]);
         expect(rejected).toMatchObject([{ topic: reserveStock.topic, reason: expect.stringContaining('too large'), payload: expect.stringContaining('"sequence":"2"') }]);
       }, { timeout: 15_000 });
+    });
+
+    describe.each([
+      ['fails', 'fails'],
+      ['says nothing', 'ignores'],
+    ] as const)('while one destination %s', (_, ailment) => {
+      const ill = ({ topic }: BusMessage) => topic === voidPayment.topic;
+      const patient = { patienceMs: 300 };
+      beforeEach(() => void (broker[ailment] = ill));
+
+      it('publishes the rest, holds back the keys behind it and no others, and goes on in their order when it is well', async () => {
+        const [behind, free] = [randomUUIDv7(), randomUUIDv7()];
+        await relay(patient);
+        await write(behind, 1);
+        await arrived(behind, 1);
+        await writeElsewhere(behind, 2);
+        await vi.waitFor(async () => expect(await held(behind)).toBe(1), { timeout: 15_000 });
+        await write(behind, 3);
+        await writeAll(free, 1, 40);
+        await writeElsewhere(behind, 4);
+        await arrived(free, 40);
+        await vi.waitFor(async () => expect(await held(behind)).toBe(3), { timeout: 15_000 });
+        expect(broker.sequence(free)).toEqual(to(40));
+        expect(broker.sequence(behind)).toEqual([1]);
+        broker[ailment] = () => false;
+        if (ailment === 'ignores') return; // what was never answered is left to whoever is next
+        await write(behind, 5);
+        await arrived(behind, 5);
+        expect(broker.sequence(behind)).toEqual(to(5));
+        await vi.waitFor(async () => expect(await held(behind)).toBe(0), { timeout: 15_000 });
+        await write(behind, 6);
+        await arrived(behind, 6);
+        expect(broker.sequence(behind)).toEqual(to(6));
+      });
+
+      it('has the next instance hold the same keys, and publish what is held when it is well', async () => {
+        const first = await relay(patient);
+        await writeElsewhere(key, 1);
+        await write(key, 2);
+        await vi.waitFor(async () => expect(await held()).toBe(2), { timeout: 15_000 });
+        await first.stop();
+        await write(key, 3);
+        const next = await relay(patient);
+        await vi.waitFor(() => expect(owns(next)).toBe(true), { timeout: 15_000 });
+        await vi.waitFor(async () => expect(await held()).toBe(3), { timeout: 15_000 });
+        expect(broker.sequence(key)).toEqual([]);
+        await next.stop();
+        broker[ailment] = () => false;
+        await relay(patient);
+        await arrived(key, 3);
+        expect(broker.sequence(key)).toEqual([1, 2, 3]);
+      });
+    });
+
+    it('holds nothing back when it is the whole broker that is away or silent', async () => {
+      await relay({ patienceMs: 300 });
+      for (const proves of [() => Promise.reject(new Error('away')), () => sleep(300).then(() => Promise.reject(new Error('silent')))]) {
+        [broker.proves, broker.ignores] = [proves, () => true];
+        await write(key, 1);
+        await sleep(2_500);
+        expect(await held()).toBe(0);
+      }
+      await Promise.all(relays.splice(0).map((one) => one.stop()));
+      [broker.proves, broker.ignores] = [async () => {}, () => false];
+      await relay();
+      await vi.waitFor(() => expect(broker.sequence(key)).toEqual([1, 1]), { timeout: 15_000 });
+    });
+
+    it('sets aside a flood of refusals batch by batch, and says so in one line for each', async () => {
+      const error = vi.fn();
+      broker.refuses = ({ topic }) => topic === reserveStock.topic;
+      const first = await relay();
+      await first.stop();
+      const batch = to(1_000).map((sequence) => event(reserveStock, { key, sequence, data: { orderId: key, lines: [{ productId: key, quantity: 1 }] } }));
+      await database.transaction((tx) => outbox.add(tx, batch));
+      await relay({ log: { ...log, error } });
+      const rejected = () => database.query<{ sequence: number }>(`SELECT (payload::jsonb ->> 'sequence')::int AS sequence FROM outbox_rejected WHERE key = $1 ORDER BY id`, [key]);
+      await vi.waitFor(async () => expect((await rejected()).map(({ sequence }) => sequence)).toEqual(to(1_000)), { timeout: 60_000, interval: 200 });
+      expect(error.mock.calls.length).toBeLessThanOrEqual(Math.ceil(1_000 / BATCH) + 2);
+      for (const [fields] of error.mock.calls as [object][]) expect(JSON.stringify(fields).length).toBeLessThan(500);
+    });
+
+    it('owns nothing before the broker has answered it, and gives back what it owns when the broker does so no longer', async () => {
+      const [away, well] = [new Broker(), broker];
+      away.proves = () => Promise.reject(new Error('nobody there'));
+      const cut = await relay({ bus: away.bus, patienceMs: 300 });
+      await sleep(1_500);
+      expect(owns(cut)).toBe(false);
+      expect(cut.unreachableMs()).toBeGreaterThan(0);
+      expect(cut.idleMs()).toBeLessThan(1_500);
+      away.proves = async () => {};
+      await vi.waitFor(() => expect(owns(cut)).toBe(true), { timeout: 15_000 });
+      expect(cut.unreachableMs()).toBe(0);
+      // Nobody writes anything: it finds out by itself.
+      away.proves = () => Promise.reject(new Error('nobody there'));
+      const other = await relay({ bus: well.bus });
+      await vi.waitFor(() => expect([owns(cut), owns(other)]).toEqual([false, true]), { timeout: 20_000 });
+      await writeAll(key, 1, 20);
+      await arrived(key, 20);
+      expect(well.sequence(key)).toEqual(to(20));
     });
 
     it('lets each message be published by one of several instances, also when one of them ends', async () => {

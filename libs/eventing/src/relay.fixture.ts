@@ -2,19 +2,30 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { Unpublishable, type BusMessage, type MessageBus } from './bus.ts';
 
-/** A broker that keeps what it is given, batch by batch, and may be told to fail. */
+/** A broker that keeps what it is given, batch by batch, and may be told to fail, as a whole or in parts. */
 export class Broker {
   readonly batches: (readonly BusMessage[])[] = [];
   refuses: (message: BusMessage) => boolean = () => false;
+  /** A batch with one of these fails at once, or is never answered. */
+  fails: (message: BusMessage) => boolean = () => false;
+  ignores: (message: BusMessage) => boolean = () => false;
   down = false;
   answers: () => Promise<unknown> = async () => {};
+  /** How it answers when it is asked whether it is there; like everything else, unless said. */
+  proves: () => Promise<unknown> = async () => {
+    if (this.down) throw new Error('the broker is away');
+  };
   readonly bus = {
     publish: async (messages: readonly BusMessage[]) => {
       if (this.down) throw new Error('the broker is away');
+      if (messages.some(this.ignores)) await new Promise(() => {});
+      if (messages.some(this.fails)) throw new Error('no leader');
       if (messages.some(this.refuses)) throw new Unpublishable('too large');
       this.batches.push(messages);
       await this.answers();
     },
+    prove: () => this.proves(),
+    destinationsOf: async (messages: readonly BusMessage[]) => messages.map(({ topic }) => topic),
   } as unknown as MessageBus;
 
   get received(): BusMessage[] {

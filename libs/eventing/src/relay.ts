@@ -1,5 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
 import { Unpublishable, type MessageBus } from './bus.ts';
+import { publishApart, Silent, within, type Outcome, type Refused } from './destinations.ts';
+import { DestinationsDown } from './destinations-down.ts';
+import { HeldMessages } from './held-messages.ts';
 import { Unmeasured, type MessagingMetrics } from './metrics.ts';
 import { MAX_PAYLOAD_BYTES, type OutboxRow } from './outgoing.ts';
 import { tellOfPublishing } from './publishing-span.ts';
@@ -14,15 +18,30 @@ export const HEARTBEAT_MS = 1_000;
 /** How long a broker that does not answer may keep a relay from stopping. */
 const STOP_DEADLINE_MS = 5_000;
 const PAUSE_AFTER_FAILURE_MS = 500;
+/** How long a batch may go unanswered before its destinations are asked one by one, and how long each of these then may. */
+const PATIENCE_MS = 8_000;
+const PATIENCE_APART_MS = 2_000;
+/** A relay that has published nothing for so long asks whether it could. */
+const PROVE_EVERY_MS = 5_000;
+/** The same failure is logged so often at most. */
+const SAY_AGAIN_MS = 30_000;
+
+export interface RelayLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
 
 export interface RelayOptions {
   /** A direct connection under the service's role, never through a pooler: what a relay owns lives and dies with it. */
   readonly connectionString: string;
   readonly bus: MessageBus;
-  readonly log: { info(o: object, m: string): void; warn(o: object, m: string): void; error(o: object, m: string): void };
+  readonly log: RelayLog;
   readonly metrics?: MessagingMetrics;
   /** For tests and experiments: called between the broker's acknowledgement and the deletion or confirmation. */
   readonly afterPublish?: (messages: number) => void | Promise<void>;
+  /** How long a batch may go unanswered, in ms, before its destinations are told apart. */
+  readonly patienceMs?: number;
 }
 
 /** A message on its way from the database to the bus. `id` is unique within its shard and grows in commit order within a key. */
@@ -30,18 +49,16 @@ export interface OutboxMessage extends OutboxRow {
   readonly id: string;
 }
 
-/** A message that the broker will never take, and why. */
-export interface Refused<M extends OutboxMessage> {
-  readonly message: M;
-  readonly reason: string;
-}
-
 /**
  * The driver of the outbox: carries what was committed to the bus. Everything, in the order of each key, at least once; one owner at a
  * time of what it reads, taken over when that owner dies or stops; what the broker will never take is set aside. Both drivers pass one
  * suite (relay.contract.ts). One deployment runs one of them, and writes for it (outbox.ts).
  *
- * A relay lives in sessions: what it owns ends with its connection, and it tries again in half a second.
+ * Destinations fail apart (docs/adr/0040): where one does not take its messages, these and the later ones of their keys are held in a table,
+ * and the rest goes on.
+ *
+ * A relay lives in sessions: what it owns ends with its connection, and it tries again in half a second. It owns nothing before the broker
+ * has answered it, and gives back what it owns when the broker does so no longer: another instance may be better off.
  */
 export abstract class Relay {
   protected readonly options: RelayOptions;
@@ -49,9 +66,13 @@ export abstract class Relay {
   /** Whether anybody measures: a level costs a query. */
   protected readonly measured: boolean;
   readonly #stopping = new AbortController();
-  #lastPoll = Date.now();
+  #lastPoll = performance.now();
   #running: Promise<void> | undefined;
   #stopBy = Infinity;
+  #down: DestinationsDown | undefined;
+  #provenAt = -Infinity;
+  #unreachableSince: number | undefined;
+  #said = { message: '', at: 0 };
 
   constructor(options: RelayOptions) {
     this.options = options;
@@ -64,12 +85,17 @@ export abstract class Relay {
     return undefined;
   }
 
+  /** For how long the broker has not answered this instance, in ms; 0 when it does, as far as is known. */
+  unreachableMs(): number {
+    return this.#unreachableSince === undefined ? 0 : performance.now() - this.#unreachableSince;
+  }
+
   /**
    * Milliseconds since the database answered, or was tried in vain. Neither a broker nor a database that is away counts against it, since starting again would
    * bring neither back.
    */
   idleMs(): number {
-    return Date.now() - this.#lastPoll;
+    return performance.now() - this.#lastPoll;
   }
 
   start(): void {
@@ -81,12 +107,12 @@ export abstract class Relay {
     return Promise.resolve();
   }
 
-  /** Something was committed. */
+  /** Something was committed, or there is an answer to what was held. */
   wake(): void {}
 
   /** Finishes the batch in hand, unless the broker does not answer, then gives back what it owns. */
   async stop(): Promise<void> {
-    this.#stopBy = Date.now() + STOP_DEADLINE_MS;
+    this.#stopBy = performance.now() + STOP_DEADLINE_MS;
     this.#stopping.abort();
     this.wake();
     await this.#running;
@@ -101,7 +127,7 @@ export abstract class Relay {
 
   /** The database has answered. */
   protected heard(): void {
-    this.#lastPoll = Date.now();
+    this.#lastPoll = performance.now();
   }
 
   /** Waits, unless it is told to stop. */
@@ -109,25 +135,67 @@ export abstract class Relay {
     await sleep(ms, undefined, { signal: this.stopping }).catch(() => {});
   }
 
+  /** What this session holds back for destinations that fail, on the connection that owns what it reads. */
+  protected hold(client: pg.Client): DestinationsDown {
+    const { bus, log } = this.options;
+    return (this.#down = new DestinationsDown({
+      bus,
+      client,
+      held: new HeldMessages(client),
+      log,
+      metrics: this.metrics,
+      onPublished: (messages) => this.#published(messages, 0),
+      onRefused: (refused) => this.#alarm(refused),
+      onAnswer: () => this.wake(),
+    }));
+  }
+
+  /** Asks whether the broker is there, unless it has taken something of late. Throws when it is not. */
+  protected async proveNowAndThen(everyMs = PROVE_EVERY_MS): Promise<void> {
+    if (performance.now() - this.#provenAt < everyMs) return;
+    try {
+      await this.options.bus.prove();
+    } catch (error) {
+      this.#unreachableSince ??= performance.now();
+      throw error;
+    }
+    this.#proven();
+  }
+
+  /** Whether the broker answers this instance, asked now. */
+  protected async proven(): Promise<boolean> {
+    try {
+      await this.proveNowAndThen(0);
+      return true;
+    } catch (error) {
+      this.#say(error as Error, 'the broker does not answer this instance: it owns nothing until it does');
+      return false;
+    }
+  }
+
   /**
-   * Publishes a batch in order and resolves when the broker has all of it but what it will never take. Waits for the broker as long as
-   * it takes; `beat` keeps the session awake meanwhile: a slow broker must not cost what is owned.
+   * Publishes a batch in the order of each key. Resolves with what the broker will never take, and with what has to wait; throws when the
+   * broker is away. `beat` keeps the session awake meanwhile: a slow broker must not cost what is owned.
    */
-  protected async publish<M extends OutboxMessage>(messages: readonly M[], beat: () => void): Promise<Refused<M>[]> {
+  protected async publish<M extends OutboxMessage>(messages: readonly M[], beat: () => void): Promise<Pick<Outcome<M>, 'refused' | 'held'>> {
     const began = performance.now();
     let heart: NodeJS.Timeout | undefined;
     const givenUp = new Promise<never>((_, reject) => {
       heart = setInterval(() => {
-        if (Date.now() > this.#stopBy) reject(new Error('stopped while the broker did not answer: whoever is next publishes the batch again'));
+        if (performance.now() > this.#stopBy) reject(new Error('stopped while the broker did not answer: whoever is next publishes the batch again'));
         else beat();
       }, HEARTBEAT_MS);
     });
     try {
-      const refused = await Promise.race([this.#publish(messages), givenUp]);
-      const bytes = messages.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0);
-      this.metrics.published({ messages: messages.length - refused.length, bytes, durationMs: performance.now() - began });
+      const { free, held: waiting } = (await this.#down?.divide(messages)) ?? { free: messages, held: [] };
+      if (free.length === 0) return { refused: [], held: waiting };
+      const { refused, held, failed } = await Promise.race([this.#publish(free), givenUp]);
+      this.#down?.failed(failed);
+      const left = new Set<M>([...held, ...refused].map(({ message }) => message));
+      this.#published(left.size === 0 ? free : free.filter((message) => !left.has(message)), performance.now() - began);
+      this.#alarm(refused);
       await this.options.afterPublish?.(messages.length);
-      return refused;
+      return { refused, held: [...waiting, ...held] };
     } catch (error) {
       this.metrics.publishFailed();
       throw error;
@@ -136,26 +204,39 @@ export abstract class Relay {
     }
   }
 
-  /** Finds what the broker will never take by halving, in order. */
-  async #publish<M extends OutboxMessage>(messages: readonly M[]): Promise<Refused<M>[]> {
-    try {
-      await this.options.bus.publish(messages.map(({ topic, key, payload }) => ({ topic, key, value: payload })));
-      for (const message of messages) tellOfPublishing(message);
-      return [];
-    } catch (error) {
-      const [message] = messages;
-      if (!(error instanceof Unpublishable) || message === undefined) throw error;
-      if (messages.length === 1) return [this.#refuse(message, error)];
-      const middle = Math.ceil(messages.length / 2);
-      return [...(await this.#publish(messages.slice(0, middle))), ...(await this.#publish(messages.slice(middle)))];
+  /** All at once, as long as all goes well; then each destination by itself, if the broker is there at all. */
+  async #publish<M extends OutboxMessage>(messages: readonly M[]): Promise<Pick<Outcome<M>, 'refused' | 'held' | 'failed'>> {
+    const { bus, patienceMs = PATIENCE_MS } = this.options;
+    const failure = await within(patienceMs, bus.publish(messages.map(({ topic, key, payload }) => ({ topic, key, value: payload }))));
+    if (!(failure instanceof Error)) return { refused: [], held: [], failed: new Map() };
+    if (!(failure instanceof Unpublishable)) {
+      this.metrics.publishFailed();
+      this.#provenAt = -Infinity;
+      await this.proveNowAndThen(0);
+      this.options.log.warn({ err: failure }, failure instanceof Silent ? 'a batch was not answered; asking its destinations one by one' : 'a batch was not taken; asking its destinations one by one');
+    }
+    return publishApart(bus, messages, Math.min(patienceMs, PATIENCE_APART_MS));
+  }
+
+  #published(messages: readonly OutboxMessage[], durationMs: number): void {
+    if (messages.length === 0) return;
+    this.#proven();
+    for (const message of messages) tellOfPublishing(message);
+    this.metrics.published({ messages: messages.length, bytes: messages.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0), durationMs });
+  }
+
+  /** One line for each topic of a batch, however many were refused. */
+  #alarm(refused: readonly Refused<OutboxMessage>[]): void {
+    for (const { message } of refused) this.metrics.rejected(message.topic);
+    for (const [topic, some] of Map.groupBy(refused, ({ message }) => message.topic)) {
+      const first = some[0] as Refused<OutboxMessage>;
+      const { shard, id, key } = first.message;
+      this.options.log.error({ topic, messages: some.length, first: { shard, id, key }, reason: first.reason }, 'outbox messages set aside: the broker refuses them for good');
     }
   }
 
-  #refuse<M extends OutboxMessage>(message: M, error: Unpublishable): Refused<M> {
-    const { shard, id, topic, key } = message;
-    this.options.log.error({ shard, id, topic, key, err: error }, 'outbox message set aside: the broker refuses it');
-    this.metrics.rejected(topic);
-    return { message, reason: error.message };
+  #proven(): void {
+    [this.#provenAt, this.#unreachableSince] = [performance.now(), undefined];
   }
 
   async #run(): Promise<void> {
@@ -163,10 +244,19 @@ export abstract class Relay {
       try {
         await this.session();
       } catch (error) {
-        this.options.log.warn({ err: error }, 'relay lost its connection or the broker; what it owned is free until it is back');
+        this.#say(error as Error, 'relay lost its connection or the broker; what it owned is free until it is back');
         this.heard();
         await this.pause(PAUSE_AFTER_FAILURE_MS);
       }
+      this.#down = undefined;
     }
+  }
+
+  /** The same failure again and again is one line every now and then. */
+  #say(error: Error, message: string): void {
+    const now = performance.now();
+    if (this.#said.message === error.message && now - this.#said.at < SAY_AGAIN_MS) return;
+    this.#said = { message: error.message, at: now };
+    this.options.log.warn({ err: error }, message);
   }
 }

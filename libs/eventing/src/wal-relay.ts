@@ -1,5 +1,6 @@
 import { connectToPrimary } from '@shop/platform';
 import type pg from 'pg';
+import { SHARDS } from './outgoing.ts';
 import type { LoggedMessage } from './read-ahead.ts';
 import { Relay, SILENT_MS, type RelayOptions } from './relay.ts';
 import { lsnText, type Lsn } from './wal-protocol.ts';
@@ -17,6 +18,11 @@ export interface WalRelayOptions extends RelayOptions {
 /** How often one who waits looks whether the slot is free. */
 const LOOK_EVERY_MS = 250;
 const MEASURE_EVERY_MS = 5_000;
+/** Beyond it much is held, and counting it would only take longer. */
+const MOST_COUNTED = 100_000;
+/** How often the reader looks whether anything was put back, and whether it could still publish. */
+const LOOK_AGAIN_EVERY_MS = 1_000;
+const ALL_SHARDS = Array.from({ length: SHARDS }, (_, shard) => shard);
 const STANDS_STILL_AFTER_MS = 60_000;
 /** The longest that a timer knows. */
 const FOR_GOOD_MS = 2 ** 31 - 1;
@@ -59,6 +65,10 @@ export class WalRelay extends Relay {
     return this.#firstLook.promise;
   }
 
+  override wake(): void {
+    this.#log?.nudge();
+  }
+
   override async stop(): Promise<void> {
     await super.stop();
     this.#firstLook.resolve();
@@ -77,7 +87,7 @@ export class WalRelay extends Relay {
   /** On one connection the log is read, on the other it is written down how far: the first can do nothing else meanwhile. */
   async #read(): Promise<void> {
     const books = await this.#connect();
-    const measuring = this.measured ? setInterval(() => this.#measure(), MEASURE_EVERY_MS) : undefined;
+    const measuring = this.measured ? setInterval(() => void this.#measure(books).catch(() => {}), MEASURE_EVERY_MS) : undefined;
     try {
       this.#log = await WalStream.open({ replicationUrl: this.#replicationUrl, stopping: this.stopping, onHeard: () => this.heard() });
       const slot = await this.#own(books, this.#log);
@@ -115,7 +125,7 @@ export class WalRelay extends Relay {
         this.#trouble = undefined;
         this.#firstLook.resolve();
       }
-      if (slot?.free) {
+      if (slot?.free && (await this.proven())) {
         log.start(slot.name);
         return slot;
       }
@@ -125,15 +135,23 @@ export class WalRelay extends Relay {
     return undefined;
   }
 
-  /** Another instance reads: whether it gets on. */
+  /** Another instance reads, or none can: whether it gets on. */
   #lookOn(slot: Slot): void {
-    const still = this.#watch.look(slot, Date.now());
+    const still = this.#watch.look(slot, performance.now());
     if (still) this.options.log.error({ slot: slot.name, at: lsnText(slot.stands), ...still }, 'the outbox stands still: its log is read, and nothing of it is published');
   }
 
   async #publishUntilStopped(books: pg.Client, log: WalStream, position: Lsn): Promise<void> {
-    let confirmed = position;
+    const down = this.hold(books);
+    let [confirmed, lookedAt] = [position, -Infinity];
     while (!this.stopping.aborted) {
+      if (performance.now() - lookedAt >= LOOK_AGAIN_EVERY_MS) {
+        await this.proveNowAndThen();
+        await down.look(ALL_SHARDS);
+        lookedAt = performance.now();
+      }
+      if (down.size > 0) await down.tend(ALL_SHARDS);
+      // Comes round at least once a second, when the server says that it lives.
       const { messages, upTo } = await log.next();
       this.#inHand = messages;
       if (messages.length > 0) await this.#carry(books, messages);
@@ -144,17 +162,11 @@ export class WalRelay extends Relay {
     }
   }
 
+  /** What is held or set aside is written down before the slot moves on: a destination that does not answer must not make the server keep its log. */
   async #carry(books: pg.Client, messages: readonly LoggedMessage[]): Promise<void> {
-    const refused = await this.publish(messages, () => {}); // the stream has a heart of its own
-    for (const { message, reason } of refused) await this.#setAside(books, message, reason);
-  }
-
-  async #setAside(books: pg.Client, { shard, id, topic, key, payload, committedAt }: LoggedMessage, reason: string): Promise<void> {
-    await books.query(
-      `INSERT INTO outbox_rejected (shard, id, topic, key, payload, created_at, reason) VALUES ($1, $2, $3, $4, $5, $6, $7)
-       ON CONFLICT ON CONSTRAINT outbox_rejected_pkey DO NOTHING`,
-      [shard, id, topic, key, payload, new Date(committedAt), reason],
-    );
+    const { refused, held } = await this.publish(messages, () => {}); // the stream has a heart of its own
+    if (refused.length > 0) await setDown(books, 'outbox_rejected', 'reason', refused.map(({ message, reason }) => [message, reason]));
+    if (held.length > 0) await setDown(books, 'outbox_held', 'behind', held.map(({ message, behind }) => [message, behind]));
   }
 
   /** Stops for good: what is needed is a person. */
@@ -164,8 +176,27 @@ export class WalRelay extends Relay {
     await this.pause(FOR_GOOD_MS);
   }
 
-  #measure(): void {
+  /** One who waits knows only for how long the slot has stood still while the log grew. */
+  async #measure(books: pg.Client): Promise<void> {
+    this.metrics.unreachable(this.unreachableMs());
     const waiting = [...this.#inHand, ...(this.#log?.ahead.messages ?? [])];
-    this.metrics.waiting({ messages: waiting.length, oldestMs: waiting[0] ? Date.now() - waiting[0].committedAt : 0 });
+    const inHandMs = waiting[0] ? Date.now() - waiting[0].committedAt : 0;
+    const { rows } = await books.query<{ held: number; heldMs: number }>({
+      name: 'held-measure',
+      text: `SELECT count(*)::int AS held, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)) * 1000, 0)::float8 AS "heldMs" FROM (SELECT created_at FROM outbox_held LIMIT ${MOST_COUNTED}) AS some`,
+    });
+    const { held = 0, heldMs = 0 } = rows[0] ?? {};
+    const oldestMs = Math.max(inHandMs, heldMs, this.#owns ? 0 : this.#watch.stillMs(performance.now()));
+    this.metrics.waiting({ messages: waiting.length + held, held, oldestMs });
   }
+}
+
+/** A batch that is read again after a kill is there already. */
+async function setDown(books: pg.Client, table: 'outbox_rejected' | 'outbox_held', why: 'reason' | 'behind', rows: readonly (readonly [LoggedMessage, string])[]): Promise<void> {
+  const column = (of: (message: LoggedMessage) => unknown) => rows.map(([message]) => of(message));
+  await books.query(
+    `INSERT INTO ${table} (shard, id, topic, key, payload, created_at, ${why})
+     SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[]) ON CONFLICT DO NOTHING`,
+    [column(({ shard }) => shard), column(({ id }) => id), column(({ topic }) => topic), column(({ key }) => key), column(({ payload }) => payload), column(({ committedAt }) => new Date(committedAt)), rows.map(([, text]) => text)],
+  );
 }

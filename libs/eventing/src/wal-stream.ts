@@ -46,6 +46,7 @@ export class WalStream {
   #committedAt: number | undefined;
   #failure: Error | undefined;
   #news: (() => void) | undefined;
+  #nudged = false;
   #heart: NodeJS.Timeout | undefined;
   #copying: Promise<unknown> | undefined;
 
@@ -101,12 +102,19 @@ export class WalStream {
 
   /** The next messages, or a place that was reached without any. Resolves with nothing when told to stop; throws when the stream is broken. */
   async next(): Promise<LogBatch> {
-    while (!this.ahead.isReady && !this.#stopping.aborted && !this.#failure) await new Promise<void>((resolve) => (this.#news = resolve));
+    while (!this.ahead.isReady && !this.#nudged && !this.#stopping.aborted && !this.#failure) await new Promise<void>((resolve) => (this.#news = resolve));
     if (this.#stoodStill()) this.#fail(stoodStill());
     if (this.#failure) throw this.#failure;
+    this.#nudged = false;
     const batch = this.#stopping.aborted ? { messages: [], upTo: undefined } : this.ahead.take();
     if (!this.ahead.isFull) this.#connection.stream.resume();
     return batch;
+  }
+
+  /** Has `next` resolve now, if need be with nothing. */
+  nudge(): void {
+    this.#nudged = true;
+    this.#news?.();
   }
 
   /** Everything up to there is published: it may be forgotten. */

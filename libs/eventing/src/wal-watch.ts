@@ -14,15 +14,21 @@ export class SlotWatch {
   #stands: Lsn | undefined;
   #since = 0;
   #told = false;
+  #behind = 0n;
 
   /** `afterMs`: how long the slot may stay where it is while the log grows. */
   constructor(afterMs: number) {
     this.#afterMs = afterMs;
   }
 
+  /** For how long the slot has stood still while the log grew, in ms. */
+  stillMs(now: number): number {
+    return this.#behind < BEHIND_BYTES ? 0 : now - this.#since;
+  }
+
   /** Answers once for each place at which the slot stands for too long. `now` in ms. */
   look({ stands, head }: { readonly stands: Lsn; readonly head: Lsn }, now: number): StandingStill | undefined {
-    const behind = head - stands;
+    const behind = (this.#behind = head - stands);
     if (stands !== this.#stands || behind < BEHIND_BYTES) {
       [this.#stands, this.#since, this.#told] = [stands, now, false];
       return undefined;

@@ -1,6 +1,7 @@
 import type { Invariant } from '../../checker/evidence.ts';
 import { edgePatches } from './edge-patches.ts';
 import { identityPatches } from './identity.ts';
+import { messagingPatches } from './messaging.ts';
 import { storePatches } from './stores.ts';
 
 /** The product's own code, made wrong in one place, and the cheapest spec that has to turn red. */
@@ -29,6 +30,7 @@ const stock = { file: 'apps/catalog/src/stock/stock.ts', caughtBy: 'apps/catalog
 /** At least one for each invariant. */
 export const patches: readonly Patch[] = [
   ...identityPatches,
+  ...messagingPatches,
   ...storePatches,
   {
     name: 'mail goes to an address that nobody has proven',
@@ -124,8 +126,8 @@ export const patches: readonly Patch[] = [
     name: 'the relay deletes before the broker has acknowledged',
     invariant: 'I4',
     ...relay,
-    find: "const refused = await this.publish(rows, () => void client.query('SELECT 1').catch(() => {}));",
-    replace: 'const refused: never[] = (void this.publish(rows, () => {}).catch(() => {}), []);',
+    find: "const { refused, held } = await this.publish(rows, () => void client.query('SELECT 1').catch(() => {}));",
+    replace: 'const [refused, held]: [never[], never[]] = (void this.publish(rows, () => {}).catch(() => {}), [[], []]);',
   },
   {
     name: 'the relay publishes the newest first',

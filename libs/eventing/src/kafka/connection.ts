@@ -24,3 +24,41 @@ export const connection = ({ brokers, clientId }: KafkaBusOptions) => ({
  * memory goes into. A batch that is larger comes whole.
  */
 export const FETCH_BYTES = 1_048_576;
+
+/** Where the default partitioner of Kafka's own clients, and so each of ours, puts a key: `hash` is its murmur2, as signed 32 bits. */
+export const partitionOf = (hash: number, partitions: number): number => (hash & 0x7fff_ffff) % partitions;
+
+/** Rejects when there is no answer in time; it may still come. */
+export async function answered<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`Kafka has not answered ${what} for ${ms} ms`)), ms);
+  work.catch(() => {}); // it may fail when nobody waits for it any more
+  return Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
+}
+
+/** A producer that may be given up while others still wait for what they gave it. */
+export class Retirable<P> {
+  #underWay = 0;
+  #retired = false;
+
+  constructor(
+    readonly producer: P,
+    private readonly close: (producer: P) => Promise<unknown>,
+  ) {}
+
+  async use<T>(work: (producer: P) => Promise<T>): Promise<T> {
+    this.#underWay++;
+    try {
+      return await work(this.producer);
+    } finally {
+      this.#underWay--;
+      if (this.#retired) this.retire();
+    }
+  }
+
+  /** Closes it when everything that it was given is answered: what goes elsewhere may be well. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#underWay === 0) void this.close(this.producer).catch(() => {});
+  }
+}

@@ -6,7 +6,7 @@ import { Admin, Consumer } from '@platformatic/kafka';
 import { describeWith } from '@shop/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { busTraits } from '../bus-traits.ts';
-import { messageBusContract } from '../message-bus.contract.ts';
+import { absenceContract, messageBusContract } from '../message-bus.contract.ts';
 import { KafkaBus } from './kafka-bus.ts';
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
@@ -48,6 +48,8 @@ describe('the end of a topic', () => {
     silent.close();
   });
 });
+
+absenceContract('Kafka through @platformatic/kafka', (port) => open(`127.0.0.1:${port}`));
 
 describeWith('kafka', 'Kafka through @platformatic/kafka', ({ brokers }) => {
   messageBusContract({

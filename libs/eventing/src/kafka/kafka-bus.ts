@@ -1,7 +1,7 @@
-import { Producer, stringSerializers } from '@platformatic/kafka';
+import { compatibilityPartitioner, murmur2, Producer, stringSerializers } from '@platformatic/kafka';
 import { atMost } from '../at-most.ts';
-import { MessageBus, Unpublishable, type BusMessage, type End, type SubscribeOptions, type Subscription } from '../bus.ts';
-import { connection, type KafkaBusOptions } from './connection.ts';
+import { MessageBus, PROOF_DEADLINE_MS, Unpublishable, type BusMessage, type End, type SubscribeOptions, type Subscription } from '../bus.ts';
+import { answered, connection, partitionOf, Retirable, type KafkaBusOptions } from './connection.ts';
 import { KafkaEnds } from './kafka-ends.ts';
 import { KafkaSubscription } from './kafka-subscription.ts';
 
@@ -13,12 +13,14 @@ const CLOSE_DEADLINE_MS = 3_000;
 
 type Text = string;
 
+type TextProducer = Producer<Text, Text, Text, Text>;
+
 /** Kafka through @platformatic/kafka: an idempotent producer that waits for all replicas, and supervised consumer streams. */
 export class KafkaBus extends MessageBus {
   readonly #options: KafkaBusOptions;
   readonly #subscriptions = new Set<KafkaSubscription>();
   readonly #ends: KafkaEnds;
-  #producer: Producer<Text, Text, Text, Text> | undefined;
+  #producer: Retirable<TextProducer> | undefined;
 
   constructor(options: KafkaBusOptions) {
     super();
@@ -28,34 +30,65 @@ export class KafkaBus extends MessageBus {
 
   override async publish(messages: readonly BusMessage[]): Promise<void> {
     if (messages.length === 0) return;
-    this.#producer ??= new Producer({
-      ...connection(this.#options),
-      serializers: stringSerializers,
-      idempotent: true,
-      acks: -1,
-      autocreateTopics: false,
-      retries: 5,
-      retryDelay: 200,
-      timeout: PUBLISH_DEADLINE_MS,
+    const given = messages.map(({ topic, key, value, headers }) => ({
+      topic,
+      value,
+      ...(key === undefined ? {} : { key }),
+      headers: { 'content-type': 'application/cloudevents+json', ...headers },
+    }));
+    await this.#use((producer) => answered(PUBLISH_DEADLINE_MS, 'a batch', producer.send({ messages: given })));
+  }
+
+  override async prove(): Promise<void> {
+    await this.#use((producer) => answered(PROOF_DEADLINE_MS, 'who is there', producer.metadata({ topics: [], forceUpdate: true, retries: 0 })));
+  }
+
+  override async destinationsOf(messages: readonly BusMessage[]): Promise<readonly string[]> {
+    const topics = [...new Set(messages.map(({ topic }) => topic))];
+    const counts = new Map(await Promise.all(topics.map(async (topic) => [topic, await this.#partitions(topic)] as const)));
+    return messages.map(({ topic, key }) => {
+      const partitions = counts.get(topic);
+      return partitions === undefined || key === undefined ? topic : `${topic}:${partitionOf(murmur2(Buffer.from(key)), partitions)}`;
     });
-    const producer = this.#producer;
+  }
+
+  /** Undefined where the topic is not known, or one of its partitions has no leader: then the client can write to none of them. */
+  async #partitions(topic: string): Promise<number | undefined> {
+    const asked = this.#producing().producer.metadata({ topics: [topic], retries: 0 });
+    const metadata = await answered(PROOF_DEADLINE_MS, `for ${topic}`, asked).catch(() => undefined);
+    return metadata?.topics.get(topic)?.partitionsCount;
+  }
+
+  async #use<T>(work: (producer: TextProducer) => Promise<T>): Promise<T> {
+    const producing = this.#producing();
     try {
-      await producer.send({
-        messages: messages.map(({ topic, key, value, headers }) => ({
-          topic,
-          value,
-          ...(key === undefined ? {} : { key }),
-          headers: { 'content-type': 'application/cloudevents+json', ...headers },
-        })),
-      });
+      return await producing.use(work);
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal) throw new Unpublishable(refusal, { cause: error });
       // A producer whose sequence numbers are in doubt begins anew: at worst the batch is on the topic twice.
-      this.#producer = undefined;
-      void producer.close().catch(() => {});
+      if (this.#producer === producing) this.#producer = undefined;
+      producing.retire();
       throw error;
     }
+  }
+
+  #producing(): Retirable<TextProducer> {
+    return (this.#producer ??= new Retirable(
+      new Producer({
+        ...connection(this.#options),
+        serializers: stringSerializers,
+        // The client's default reads a hash as unsigned, which no other client of Kafka does.
+        partitioner: compatibilityPartitioner,
+        idempotent: true,
+        acks: -1,
+        autocreateTopics: false,
+        retries: 5,
+        retryDelay: 200,
+        timeout: PUBLISH_DEADLINE_MS,
+      }),
+      (producer) => producer.close(),
+    ));
   }
 
   override async subscribe(options: SubscribeOptions): Promise<Subscription> {
@@ -71,7 +104,7 @@ export class KafkaBus extends MessageBus {
 
   override async close(): Promise<void> {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
-    await Promise.all([atMost(CLOSE_DEADLINE_MS, this.#producer?.close()), this.#ends.close()]);
+    await Promise.all([atMost(CLOSE_DEADLINE_MS, this.#producer?.producer.close()), this.#ends.close()]);
   }
 }
 

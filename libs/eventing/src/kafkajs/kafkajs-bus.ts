@@ -1,11 +1,12 @@
-import { Kafka, logLevel, Partitioners, type Admin, type Producer } from 'kafkajs';
+import { Kafka, logLevel, Partitioners, type Admin, type PartitionMetadata, type Producer } from 'kafkajs';
 import { atMost } from '../at-most.ts';
-import { MessageBus, Unpublishable, type BusMessage, type End, type SubscribeOptions, type Subscription } from '../bus.ts';
-import type { KafkaBusOptions } from '../kafka/connection.ts';
+import { MessageBus, PROOF_DEADLINE_MS, Unpublishable, type BusMessage, type End, type SubscribeOptions, type Subscription } from '../bus.ts';
+import { answered, Retirable, type KafkaBusOptions } from '../kafka/connection.ts';
 import { KafkajsSubscription } from './kafkajs-subscription.ts';
 
 /** Broker answers that no repetition changes: the record itself is at fault. */
 const REFUSALS = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TOPIC_EXCEPTION']);
+const PUBLISH_DEADLINE_MS = 30_000;
 const CLOSE_DEADLINE_MS = 3_000;
 const ANSWER_DEADLINE_MS = 4_000;
 
@@ -17,7 +18,7 @@ export class KafkajsBus extends MessageBus {
   readonly #options: KafkaBusOptions;
   readonly #kafka: Kafka;
   readonly #subscriptions = new Set<KafkajsSubscription>();
-  #producer: Promise<Producer> | undefined;
+  #producer: Promise<Retirable<Producer>> | undefined;
   #admin: Promise<Admin> | undefined;
 
   constructor(options: KafkaBusOptions) {
@@ -35,16 +36,37 @@ export class KafkajsBus extends MessageBus {
 
   override async publish(messages: readonly BusMessage[]): Promise<void> {
     if (messages.length === 0) return;
+    const producing = (this.#producer ??= this.#connect());
     try {
-      const producer = await (this.#producer ??= this.#connect());
-      await producer.sendBatch({ acks: -1, topicMessages: byTopic(messages) });
+      await (await producing).use((producer) => answered(PUBLISH_DEADLINE_MS, 'a batch', producer.sendBatch({ acks: -1, topicMessages: byTopic(messages) })));
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal) throw new Unpublishable(refusal, { cause: error });
       // A producer whose sequence numbers are in doubt begins anew: at worst the batch is on the topic twice.
-      void this.#dropProducer();
+      if (this.#producer === producing) this.#producer = undefined;
+      producing.then((retirable) => retirable.retire(), () => {});
       throw error;
     }
+  }
+
+  override async prove(): Promise<void> {
+    await answered(PROOF_DEADLINE_MS, 'who is there', this.#ask((admin) => admin.describeCluster()));
+  }
+
+  override async destinationsOf(messages: readonly BusMessage[]): Promise<readonly string[]> {
+    const topics = [...new Set(messages.map(({ topic }) => topic))];
+    const counts = new Map(await Promise.all(topics.map(async (topic) => [topic, await this.#partitions(topic)] as const)));
+    return messages.map(({ topic, key }) => {
+      const partitionMetadata = counts.get(topic);
+      return partitionMetadata === undefined || key === undefined ? topic : `${topic}:${place({ topic, partitionMetadata, message: { key, value: null } })}`;
+    });
+  }
+
+  /** Undefined where the topic is not known. */
+  async #partitions(topic: string): Promise<PartitionMetadata[] | undefined> {
+    const asked = this.#ask((admin) => admin.fetchTopicMetadata({ topics: [topic] }));
+    const metadata = await answered(PROOF_DEADLINE_MS, `for ${topic}`, asked).catch(() => undefined);
+    return metadata?.topics[0]?.partitions;
   }
 
   override async subscribe(options: SubscribeOptions): Promise<Subscription> {
@@ -66,7 +88,7 @@ export class KafkajsBus extends MessageBus {
 
   override async close(): Promise<void> {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
-    await atMost(CLOSE_DEADLINE_MS, Promise.all([this.#dropProducer(), this.#dropAdmin()]));
+    await atMost(CLOSE_DEADLINE_MS, Promise.all([this.#producer?.then(({ producer }) => producer.disconnect()), this.#dropAdmin()]));
   }
 
   /** A broker that has not answered in time counts as away; the next question goes by a new connection. */
@@ -95,7 +117,7 @@ export class KafkajsBus extends MessageBus {
     await (await admin?.catch(() => undefined))?.disconnect().catch(() => {});
   }
 
-  async #connect(): Promise<Producer> {
+  async #connect(): Promise<Retirable<Producer>> {
     const producer = this.#kafka.producer({
       idempotent: true,
       maxInFlightRequests: 1,
@@ -103,15 +125,11 @@ export class KafkajsBus extends MessageBus {
       createPartitioner: Partitioners.DefaultPartitioner,
     });
     await producer.connect();
-    return producer;
-  }
-
-  async #dropProducer(): Promise<void> {
-    const producer = await this.#producer?.catch(() => undefined);
-    this.#producer = undefined;
-    await producer?.disconnect().catch(() => {});
+    return new Retirable(producer, () => producer.disconnect());
   }
 }
+
+const place = Partitioners.DefaultPartitioner();
 
 /** The messages of each topic, in the order in which they were given. */
 function byTopic(messages: readonly BusMessage[]) {

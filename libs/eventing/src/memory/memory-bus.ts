@@ -25,6 +25,8 @@ export class MemoryBus extends MessageBus {
     await Promise.all(messages.map((message) => this.#deliver(message)));
   }
 
+  override async prove(): Promise<void> {}
+
   override async subscribe(options: SubscribeOptions): Promise<Subscription> {
     const reader: Reader = { options, inHand: new Set(), free: options.maxInFlight, waiting: [], closed: false };
     this.#readers.set(options.group, [...(this.#readers.get(options.group) ?? []), reader]);

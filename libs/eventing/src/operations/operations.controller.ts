@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
-import { consumers, type ConsumerName } from '@shop/contracts';
+import { consumers, topics, type ConsumerName, type Topic } from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
 import { CurrentPrincipal, Database, RequireScope, type Principal } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
@@ -10,12 +10,14 @@ import { Background } from './background.ts';
 import { DeadLetterTopics } from './dead-letter-topics.ts';
 import { deadLetterAt, deadLetters, planOf, replay, type DeadLetter } from './dead-letters.ts';
 import { outboxStatus, type OutboxStatus } from './outbox-status.ts';
+import { putBack, type PutBackKey } from './put-back.ts';
 import { parkedKeys, release, type Filter, type ParkedKey, type Released } from './parked-keys.ts';
 
 const consumer = z.enum(Object.keys(consumers) as [ConsumerName, ...ConsumerName[]]);
 const key = z.string().regex(/^[\x21-\x7e]{1,128}$/);
 const filter = z.strictObject({ consumer: consumer.optional(), key: key.optional(), reason: z.string().max(200).optional() });
 const releaseRequest = z.strictObject({ consumer, key, skipDead: z.boolean().default(false) });
+const putBackRequest = z.strictObject({ topic: z.enum(Object.keys(topics) as [Topic, ...Topic[]]).optional(), key: key.optional() });
 const replayRequest = filter.extend({ rate: z.number().positive().max(1_000).default(10), dryRun: z.boolean().default(true) });
 
 /** A key that its consumer does not get done in this time is told as it is, in ms: within the time that a request has. */
@@ -81,6 +83,13 @@ export class OperationsController {
   @Get('outbox')
   outbox(): Promise<OutboxStatus> {
     return outboxStatus(this.database);
+  }
+
+  /** Has what the broker refused tried again, and waits some seconds for what comes of it. */
+  @Post('outbox/put-back')
+  @HttpCode(200)
+  async putBack(@CurrentPrincipal() { subject: operator }: Principal, @Body({ schema: putBackRequest }) body: z.output<typeof putBackRequest>): Promise<{ items: PutBackKey[] }> {
+    return { items: await putBack(this.database, { ...body, operator, patience: PATIENCE_MS }) };
   }
 
   @Get('actions')

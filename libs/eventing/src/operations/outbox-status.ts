@@ -32,6 +32,8 @@ export interface OutboxStatus {
   readonly shards: readonly ShardStatus[];
   /** Where the log is the outbox. */
   readonly slot?: SlotStatus;
+  /** Held because their destination does not take them: by destination, how many messages, and how long the oldest waits, in seconds. */
+  readonly held: readonly { readonly behind: string; readonly messages: number; readonly oldest: number }[];
   /** Set aside because the broker would never take them. */
   readonly rejected: readonly { readonly topic: string; readonly key: string; readonly reason: string; readonly rejectedAt: Date }[];
 }
@@ -52,8 +54,11 @@ export async function outboxStatus(database: Database): Promise<OutboxStatus> {
   const rejected = await database.query<OutboxStatus['rejected'][number]>(
     'SELECT topic, key, reason, rejected_at AS "rejectedAt" FROM outbox_rejected ORDER BY rejected_at DESC LIMIT 100',
   );
+  const held = await database.query<OutboxStatus['held'][number]>(
+    'SELECT behind, count(*)::int AS messages, extract(epoch FROM clock_timestamp() - min(created_at))::float8 AS oldest FROM outbox_held GROUP BY behind ORDER BY oldest DESC',
+  );
   const slot = await slotStatus(database);
-  return { shards: shards.map(({ owner, ...shard }) => ({ ...shard, owner: owner ?? undefined })), ...(slot && { slot }), rejected };
+  return { shards: shards.map(({ owner, ...shard }) => ({ ...shard, owner: owner ?? undefined })), ...(slot && { slot }), held, rejected };
 }
 
 async function slotStatus(database: Database): Promise<SlotStatus | undefined> {
@@ -67,15 +72,16 @@ async function slotStatus(database: Database): Promise<SlotStatus | undefined> {
 }
 
 /** One line of it. */
-export function summary({ shards, slot, rejected }: OutboxStatus): string {
+export function summary({ shards, slot, held, rejected }: OutboxStatus): string {
+  const aside = `${held.length === 0 ? '' : `${held.reduce((sum, { messages }) => sum + messages, 0)} held; `}${rejected.length} rejected`;
   const depth = shards.reduce((sum, shard) => sum + shard.depth, 0);
   const oldest = Math.max(...shards.map((shard) => shard.oldest));
   const waiting = depth === 0 ? 'nothing waits' : `${depth} wait, the oldest for ${oldest.toFixed(1)} s`;
-  if (slot) return `${slotSummary(slot)}${depth === 0 ? '' : `; in the table, which nobody reads, ${waiting}`}; ${rejected.length} rejected`;
+  if (slot) return `${slotSummary(slot)}${depth === 0 ? '' : `; in the table, which nobody reads, ${waiting}`}; ${aside}`;
   const owners = new Set(shards.flatMap(({ owner }) => owner ?? []));
   const owned = shards.filter(({ owner }) => owner !== undefined).length;
   const relays = `${owners.size} ${owners.size === 1 ? 'relay' : 'relays'}`;
-  return `${waiting}; ${owned} of ${shards.length} shards owned by ${relays}; ${rejected.length} rejected`;
+  return `${waiting}; ${owned} of ${shards.length} shards owned by ${relays}; ${aside}`;
 }
 
 function slotSummary({ name, position, exists, active, invalid, behindBytes = 0, retainedBytes = 0 }: SlotStatus): string {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelModel, ConfirmChannel } from 'amqplib';
 import { atMost } from '../at-most.ts';
-import { MessageBus, Unpublishable, type BusMessage, type End, type SubscribeOptions, type Subscription } from '../bus.ts';
+import { MessageBus, PROOF_DEADLINE_MS, Unpublishable, type BusMessage, type End, type SubscribeOptions, type Subscription } from '../bus.ts';
 import { connect, type RabbitBusOptions } from './connection.ts';
 import { RabbitSubscription } from './rabbit-subscription.ts';
 import { LANES, laneOf, queueOf } from './topology.ts';
@@ -12,8 +12,8 @@ const CLOSE_DEADLINE_MS = 3_000;
 /** AMQP's answer to a message beyond the broker's max_message_size. */
 const PRECONDITION_FAILED = 406;
 
+/** A channel that one batch has for itself at a time. */
 interface Publisher {
-  readonly connection: ChannelModel;
   readonly channel: ConfirmChannel;
   /** Why the broker closed the channel. */
   failure?: Error & { code?: number };
@@ -25,19 +25,44 @@ interface Publisher {
 export class RabbitBus extends MessageBus {
   readonly #options: RabbitBusOptions;
   readonly #subscriptions = new Set<RabbitSubscription>();
-  #publisher: Promise<Publisher> | undefined;
-  #last: Promise<void> = Promise.resolve();
+  #connection: Promise<ChannelModel> | undefined;
+  /** Channels that no batch has. */
+  #idle: Publisher[] = [];
 
   constructor(options: RabbitBusOptions) {
     super();
     this.#options = options;
   }
 
-  /** One batch at a time: what the broker refuses closes the channel, and so is of this batch and no other. */
-  override publish(messages: readonly BusMessage[]): Promise<void> {
-    const mine = this.#last.then(() => this.#publish(messages));
-    this.#last = mine.catch(() => {});
-    return mine;
+  /** What the broker refuses closes the channel, and so is of this batch and no other; a lane that does not answer keeps nobody else waiting. */
+  override async publish(messages: readonly BusMessage[]): Promise<void> {
+    if (messages.length === 0) return;
+    const publisher = this.#idle.pop() ?? (await this.#open());
+    try {
+      await inTime(messages, (message) => confirmed(publisher, message));
+    } catch (error) {
+      void publisher.channel.close().catch(() => {});
+      const { failure } = publisher;
+      if (failure?.code === PRECONDITION_FAILED) throw new Unpublishable(failure.message, { cause: failure });
+      throw failure ?? error;
+    }
+    const returned = publisher.returned.size > 0;
+    publisher.returned.clear();
+    this.#idle.push(publisher);
+    if (returned) throw new Error('a message was for a topic that no group has a queue on: make those first, or it would be lost');
+  }
+
+  override async prove(): Promise<void> {
+    const late = sleep(PROOF_DEADLINE_MS, 'late', { ref: false });
+    const asked = this.#ask();
+    asked.catch(() => {}); // it may fail when nobody waits for it any more
+    if ((await Promise.race([asked, late])) !== 'late') return;
+    void this.#drop();
+    throw new Error(`RabbitMQ has not answered for ${PROOF_DEADLINE_MS} ms`);
+  }
+
+  override async destinationsOf(messages: readonly BusMessage[]): Promise<readonly string[]> {
+    return messages.map(({ topic, key }) => (key === undefined ? topic : `${topic}:${laneOf(key)}`));
   }
 
   override async subscribe(options: SubscribeOptions): Promise<Subscription> {
@@ -68,41 +93,40 @@ export class RabbitBus extends MessageBus {
     await atMost(CLOSE_DEADLINE_MS, this.#drop());
   }
 
-  async #publish(messages: readonly BusMessage[]): Promise<void> {
-    if (messages.length === 0) return;
-    const publisher = await (this.#publisher ??= this.#connect()).catch((error: Error) => {
-      this.#publisher = undefined;
-      throw error;
-    });
+  /** Of any channel: an exchange that every broker has. */
+  async #ask(): Promise<void> {
+    const publisher = this.#idle.pop() ?? (await this.#open());
+    await publisher.channel.checkExchange('amq.direct');
+    this.#idle.push(publisher);
+  }
+
+  async #open(): Promise<Publisher> {
+    const opening = (this.#connection ??= this.#connect());
     try {
-      await inTime(messages, (message) => confirmed(publisher, message));
+      const channel = await (await opening).createConfirmChannel();
+      const publisher: Publisher = { channel, returned: new Set() };
+      channel.on('error', (error: Error) => (publisher.failure = error));
+      channel.on('close', () => (this.#idle = this.#idle.filter((other) => other !== publisher)));
+      channel.on('return', ({ properties }) => publisher.returned.add(String(properties.messageId)));
+      return publisher;
     } catch (error) {
-      void this.#drop();
-      const { failure } = publisher;
-      if (failure?.code === PRECONDITION_FAILED) throw new Unpublishable(failure.message, { cause: failure });
-      throw failure ?? error;
+      if (this.#connection === opening) this.#connection = undefined;
+      throw error;
     }
-    if (publisher.returned.size === 0) return;
-    publisher.returned.clear();
-    throw new Error('a message was for a topic that no group has a queue on: make those first, or it would be lost');
   }
 
-  async #connect(): Promise<Publisher> {
+  async #connect(): Promise<ChannelModel> {
     const connection = await connect(this.#options);
-    const channel = await connection.createConfirmChannel();
-    const publisher: Publisher = { connection, channel, returned: new Set() };
-    channel.on('error', (error: Error) => (publisher.failure = error));
-    channel.on('return', ({ properties }) => publisher.returned.add(String(properties.messageId)));
     // Whatever waits is told by its own confirmation; the next batch connects anew.
-    connection.on('close', () => void this.#drop(publisher));
-    return publisher;
+    connection.on('close', () => void this.#drop(connection));
+    return connection;
   }
 
-  async #drop(only?: Publisher): Promise<void> {
-    const publisher = await this.#publisher?.catch(() => undefined);
-    if (!publisher || (only && only !== publisher)) return;
-    this.#publisher = undefined;
-    await publisher.connection.close().catch(() => {});
+  async #drop(only?: ChannelModel): Promise<void> {
+    const connection = await this.#connection?.catch(() => undefined);
+    if (!connection || (only && only !== connection)) return;
+    [this.#connection, this.#idle] = [undefined, []];
+    await connection.close().catch(() => {});
   }
 }
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describeWith } from '@shop/testing';
 import { expect, it, vi } from 'vitest';
 import { busTraits } from '../bus-traits.ts';
-import { messageBusContract } from '../message-bus.contract.ts';
+import { absenceContract, messageBusContract } from '../message-bus.contract.ts';
 import { absentBrokerContract, browsingContract } from '../queueing-broker.contract.ts';
 import { browse } from './browse.ts';
 import { SqsBus } from './sqs-bus.ts';
@@ -12,6 +12,7 @@ import { makeQueues, VISIBILITY_S } from './topology.ts';
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 const open = (url: string) => new SqsBus({ url, clientId: 'spec', log });
 
+absenceContract('SQS', (port) => open(`http://any:any@127.0.0.1:${port}`));
 absentBrokerContract('SQS', () => open('http://any:any@127.0.0.1:1'));
 
 describeWith('sqs', 'SQS', ({ url }) => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { GetQueueAttributesCommand, GetQueueUrlCommand, paginateListQueues, SendMessageBatchCommand, type SendMessageBatchRequestEntry, type SQSClient } from '@aws-sdk/client-sqs';
-import { MessageBus, Unpublishable, type BusMessage, type End, type SubscribeOptions, type Subscription } from '../bus.ts';
+import { GetQueueAttributesCommand, GetQueueUrlCommand, ListQueuesCommand, paginateListQueues, SendMessageBatchCommand, type SendMessageBatchRequestEntry, type SQSClient } from '@aws-sdk/client-sqs';
+import { MessageBus, PROOF_DEADLINE_MS, Unpublishable, type BusMessage, type End, type SubscribeOptions, type Subscription } from '../bus.ts';
 import { clientOf, type SqsBusOptions } from './connection.ts';
 import { SqsSubscription } from './sqs-subscription.ts';
 import { messageGroupOf, queueOf, queuesOf } from './topology.ts';
@@ -35,6 +35,10 @@ export class SqsBus extends MessageBus {
         await Promise.all((await this.#queuesOf(topic)).map((url) => this.#send(url, entries)));
       }),
     );
+  }
+
+  override async prove(): Promise<void> {
+    await this.#client.send(new ListQueuesCommand({ MaxResults: 1 }), { abortSignal: AbortSignal.timeout(PROOF_DEADLINE_MS) });
   }
 
   override async subscribe(options: SubscribeOptions): Promise<Subscription> {
