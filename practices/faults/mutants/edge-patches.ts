@@ -79,6 +79,22 @@ export const edgePatches: readonly Patch[] = [
     replace: '',
   },
   {
+    name: 'a request for authorization counts as a read',
+    invariant,
+    file: 'apps/gateway/src/limits/quotas.ts',
+    caughtBy: 'apps/gateway/src/limits/edge-limits.spec.ts',
+    find: "if (route === '/oidc/auth') return 'authorization';",
+    replace: '',
+  },
+  {
+    name: 'an endpoint of OpenID Connect is passed on in capitals',
+    invariant,
+    file: 'apps/gateway/src/oidc/oidc-proxy.ts',
+    caughtBy: 'apps/gateway/src/limits/edge-limits.spec.ts',
+    find: 'if (!plainEndpoint.test(targetOf(request).path)) throw unknownPath();',
+    replace: '',
+  },
+  {
     name: 'every Upgrade is taken for a websocket',
     invariant,
     file: 'libs/platform/src/http/server.ts',

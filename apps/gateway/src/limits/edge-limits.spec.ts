@@ -49,6 +49,17 @@ describe('the limits of the door', () => {
     expect(await statuses(() => ask('/health/ready'), 5)).toEqual([200, 200, 200, 200, 200]);
   });
 
+  it('count requests for authorization apart from what is only read, however they are spelled', async () => {
+    const ask = await door('authorization.address=2/60');
+    const paths = ['/oidc/auth?client_id=a', '/oidc/%61uth?client_id=b', '/oidc/auth'];
+    const asked = [];
+    for (const path of paths) asked.push((await ask(path)).status);
+    expect([...asked, (await ask('/oidc/auth', { method: 'HEAD' })).status, (await ask('/oidc/jwks')).status]).toEqual([200, 200, 429, 429, 200]);
+    behind.seen.length = 0;
+    // The library behind takes these for /oidc/auth.
+    expect([(await ask('/oidc/AUTH')).status, (await ask('/oidc/auth/')).status, (await ask('/oidc/Auth/')).status, behind.seen]).toEqual([404, 404, 404, []]);
+  });
+
   it('ask nobody for what they refuse', async () => {
     const ask = await door('read.address=1/60');
     await ask('/v1/products');

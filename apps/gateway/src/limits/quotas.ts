@@ -2,18 +2,20 @@ import type { Quota, Quotas } from '@shop/platform';
 import { z } from 'zod';
 
 /** What routes cost us, roughly: each class has quotas of its own. */
-export type RouteClass = 'read' | 'write' | 'sign-in' | 'token' | 'graph';
+export type RouteClass = 'read' | 'write' | 'authorization' | 'sign-in' | 'token' | 'graph';
 type Who = keyof Quotas;
 type Table = Readonly<Record<RouteClass, Quotas>>;
 
 /**
  * Requests a minute, up to all of them at once. An address may be a whole office behind one, and a client all users of one app, so theirs are wide: they
- * stop machines; a user's stop one person's script. Sign-in and token have only the address: nobody is known there yet (guesses at one account are limited in auth).
+ * stop machines; a user's stop one person's script. Where somebody signs in there is only the address: nobody is known there yet (guesses at one account are limited in
+ * auth). A request for authorization reads nothing but makes a page and a cookie, and begins what the others end.
  */
 const perMinute: Readonly<Record<RouteClass, Partial<Record<Who, number>>>> = {
   read: { user: 1_200, client: 120_000, address: 6_000 },
   write: { user: 300, client: 30_000, address: 1_500 },
   graph: { user: 600, client: 60_000, address: 3_000 },
+  authorization: { address: 600 },
   'sign-in': { address: 300 },
   token: { address: 600 },
 };
@@ -57,6 +59,7 @@ export function classOf(method: string, route: string): RouteClass | undefined {
   if (route.startsWith('/health/')) return undefined;
   if (route === '/graphql') return 'graph';
   const isRead = method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
+  if (route === '/oidc/auth') return 'authorization';
   if (isRead) return 'read';
   if (route.startsWith('/oidc/token')) return 'token';
   return route.startsWith('/oidc/') || route.endsWith('/accounts') ? 'sign-in' : 'write';
