@@ -2,6 +2,7 @@ import { readCachedProjectGraph } from '@nx/devkit';
 import nx from '@nx/eslint-plugin';
 import tseslint from 'typescript-eslint';
 import { fileNames } from './tools/file-names.mjs';
+import { oneForm } from './tools/one-form.mjs';
 import { impureSyntax, purity } from './tools/purity.mjs';
 
 try {
@@ -77,7 +78,7 @@ export default tseslint.config(
   tseslint.configs.recommended,
   {
     files: ['**/*.ts'],
-    plugins: { '@nx': nx, shop: fileNames },
+    plugins: { '@nx': nx, shop: fileNames, 'one-form': oneForm },
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
       '@nx/enforce-module-boundaries': ['error', boundaries],
@@ -100,6 +101,7 @@ export default tseslint.config(
     },
   },
   { files: ['{apps,libs}/**/*.ts'], rules: { 'no-console': 'error' } },
+  { files: ['{apps,libs}/**/*.ts'], ignores: [...specs, 'libs/contracts/src/api/primitives.ts'], rules: { 'one-form/id': 'error' } },
   {
     files: ['{apps,libs}/**/*.ts'],
     ignores: [...specs, ...pure, 'libs/platform/src/http/request-target.ts'],

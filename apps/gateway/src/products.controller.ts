@@ -29,6 +29,6 @@ export class ProductsController {
   @Get(':id')
   @Operation({ summary: 'One product', answer: productView, sends: ['ETag', 'Age', 'Cache-Control'], takes: ['If-None-Match'], refuses: ['product-not-found'] })
   get(@Param('id', { schema: id }) product: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<ProductView> {
-    return this.responses.answer(reply, { nothing: noSuchProduct }, () => this.catalog.request({ method: 'GET', path: `/products/${product}`, schema: productView }));
+    return this.responses.answer(reply, { id: product, nothing: noSuchProduct }, () => this.catalog.request({ method: 'GET', path: `/products/${product}`, schema: productView }));
   }
 }

@@ -48,4 +48,12 @@ export const storePatches: readonly Patch[] = [
     replace: 'new Primary(url)',
     caughtBy: 'libs/eventing/src/queue-relay.int.spec.ts',
   },
+  {
+    name: 'an id stays as its caller spelled it',
+    invariant: 'I1',
+    file: 'libs/contracts/src/api/primitives.ts',
+    find: 'z.uuid().toLowerCase()',
+    replace: 'z.uuid()',
+    caughtBy: 'libs/contracts/src/spellings.spec.ts',
+  },
 ];

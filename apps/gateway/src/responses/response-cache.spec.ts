@@ -27,7 +27,7 @@ function says({ body = mug as unknown, headers = {} as Record<string, string>, s
 }
 
 /** One request, as a gateway answers it. */
-async function get(path = '/v1/products/1', { gateway = 0, query = {}, headers = {}, principal = undefined as object | undefined } = {}) {
+async function get(path = '/v1/products/1', { gateway = 0, query = {}, id = undefined as string | undefined, headers = {}, principal = undefined as object | undefined } = {}) {
   const sent: Record<string, string> = {};
   let status = 200;
   const reply = {
@@ -36,11 +36,18 @@ async function get(path = '/v1/products/1', { gateway = 0, query = {}, headers =
     headers: (all: Record<string, string>) => (Object.assign(sent, all), reply),
     status: (code: number) => ((status = code), reply),
   };
-  const body = await caches[gateway]?.answer(reply as unknown as FastifyReply, { query }, () => (asked++, upstream()));
+  const body = await caches[gateway]?.answer(reply as unknown as FastifyReply, { query, ...(id !== undefined && { id }) }, () => (asked++, upstream()));
   return { status, body, sent };
 }
 
 describe('what everybody may see', () => {
+  it('is asked for once however its id is spelled', async () => {
+    const id = 'ab0c1d2e-0000-7000-8000-000000000001';
+    for (const path of [id, id.toUpperCase()]) await get(`/v1/products/${path}`, { id });
+    await get(`/v2/products/${id}`, { id });
+    expect(asked).toBe(2);
+  });
+
   it('is asked for once by all gateways, and says how old it is and how long it may be kept', async () => {
     const first = await get();
     clock += 1_200;

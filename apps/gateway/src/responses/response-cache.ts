@@ -34,6 +34,8 @@ const cacheStatus: Record<Reading<unknown>['outcome'], string> = {
 export interface Asked {
   /** As its schema understood it, so that two spellings of one question are one. */
   readonly query?: object;
+  /** The id at the end of the path, as its schema understood it. */
+  readonly id?: string;
   /** What is said where the upstream has nothing. */
   readonly nothing?: () => DomainError;
 }
@@ -62,10 +64,10 @@ export class ResponseCache {
   }
 
   /** `ask` must send nothing of who is asking. */
-  async answer<T>(reply: FastifyReply, { query = {}, nothing }: Asked, ask: () => Promise<UpstreamResponse<T>>): Promise<T> {
+  async answer<T>(reply: FastifyReply, { query = {}, id, nothing }: Asked, ask: () => Promise<UpstreamResponse<T>>): Promise<T> {
     if (reply.request.principal) throw new Error('A response cache on a route that is not public: one user would see what another may.');
     try {
-      const reading = await this.cache.read({ key: keyOf(reply, query), tags: [], load: () => shared(ask) });
+      const reading = await this.cache.read({ key: keyOf(reply, query, id), tags: [], load: () => shared(ask) });
       void reply.header('cache-status', `gateway; ${cacheStatus[reading.outcome]}`);
       if (!reading.value) throw nothing?.() ?? new DomainError('not-found', 'not-found', 'There is nothing at this path.');
       const { body, etag, age } = reading.value;
@@ -80,9 +82,10 @@ export class ResponseCache {
 }
 
 /** Path, with the version of the API in it, the whole query, and the one media type there is to be accepted. */
-function keyOf({ request }: FastifyReply, wanted: object): string {
+function keyOf({ request }: FastifyReply, wanted: object, id: string | undefined): string {
   const query = Object.entries(wanted).filter(([, value]) => value !== undefined).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `${targetOf(request).path} ${JSON.stringify(query)} application/json`;
+  const { path } = targetOf(request);
+  return `${id === undefined ? path : path.slice(0, path.lastIndexOf('/') + 1) + id} ${JSON.stringify(query)} application/json`;
 }
 
 /** Undefined where there is nothing. */

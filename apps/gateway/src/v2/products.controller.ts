@@ -31,6 +31,6 @@ export class ProductsV2Controller {
   @Get(':id')
   @Operation({ summary: 'One product', answer: productView2, sends: ['ETag', 'Age', 'Cache-Control'], takes: ['If-None-Match'], refuses: ['product-not-found'] })
   get(@Param('id', { schema: id }) product: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<ProductView2> {
-    return told(this.responses.answer(reply, { nothing: noSuchProduct }, () => this.catalog.request({ method: 'GET', path: `/products/${product}`, schema: productView })), productIn2);
+    return told(this.responses.answer(reply, { id: product, nothing: noSuchProduct }, () => this.catalog.request({ method: 'GET', path: `/products/${product}`, schema: productView })), productIn2);
   }
 }

@@ -1,8 +1,11 @@
 import { largestAmount } from '@shop/kernel';
 import { z } from 'zod';
 
-/** An opaque id; in fact a UUIDv7, on which no client may rely. */
-export const id = z.uuid();
+/**
+ * An opaque id; in fact a UUIDv7, on which no client may rely. A UUID is one value in any case (RFC 9562 §4): it is brought to the form in which databases write
+ * it here, where it comes in, so that nobody behind compares, caches, locks or counts by a caller's spelling.
+ */
+export const id = z.uuid().toLowerCase();
 /** ISO 4217. */
 export const currency = z.string().regex(/^[A-Z]{3}$/);
 /** Integer minor units, never negative. */

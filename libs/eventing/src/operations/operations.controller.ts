@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
-import { consumers, topics, type ConsumerName, type Topic } from '@shop/contracts';
+import { consumers, id, topics, type ConsumerName, type Topic } from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
 import { CurrentPrincipal, Database, RequireScope, type Principal } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
@@ -14,7 +14,8 @@ import { putBack, type PutBackKey } from './put-back.ts';
 import { parkedKeys, release, type Filter, type ParkedKey, type Released } from './parked-keys.ts';
 
 const consumer = z.enum(Object.keys(consumers) as [ConsumerName, ...ConsumerName[]]);
-const key = z.string().regex(/^[\x21-\x7e]{1,128}$/);
+/** Of a message: an id mostly, which is one in any spelling. */
+const key = z.union([id, z.string().regex(/^[\x21-\x7e]{1,128}$/)]);
 const filter = z.strictObject({ consumer: consumer.optional(), key: key.optional(), reason: z.string().max(200).optional() });
 const releaseRequest = z.strictObject({ consumer, key, skipDead: z.boolean().default(false) });
 const putBackRequest = z.strictObject({ topic: z.enum(Object.keys(topics) as [Topic, ...Topic[]]).optional(), key: key.optional() });
