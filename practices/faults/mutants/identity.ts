@@ -2,6 +2,7 @@ import type { Patch } from './patches.ts';
 
 const endSignIns = { invariant: 'security', caughtBy: 'apps/auth/src/oidc/end-sign-ins.int.spec.ts' } as const;
 
+const authorization = { invariant: 'security', caughtBy: 'apps/auth/src/oidc/authorization.int.spec.ts' } as const;
 const guesses = { invariant: 'security', caughtBy: 'apps/auth/src/sign-in/guess-limits.int.spec.ts', file: 'apps/auth/src/sign-in/guess-limits.ts' } as const;
 
 /** Who may go on as whom: apps/auth. */
@@ -49,6 +50,27 @@ export const identityPatches: readonly Patch[] = [
     file: 'apps/gateway/src/oidc/oidc-proxy.ts',
     find: 'if (this.leadsAstray(request, path)) return this.toIssuer(request, reply);',
     replace: '',
+  },
+  {
+    name: 'somebody else than the ID token names gets a code',
+    ...authorization,
+    file: 'apps/auth/src/oidc/open-id.ts',
+    find: "if (payload['sub'] !== session.accountId) throw",
+    replace: "if (payload['sub'] === '') throw",
+  },
+  {
+    name: 'a refresh token used twice in the grace period leaves no trace',
+    ...authorization,
+    file: 'apps/auth/src/oidc/artifact-store.ts',
+    find: 'await this.reused(found.payload, { inGrace });',
+    replace: 'if (!inGrace) await this.reused(found.payload, { inGrace });',
+  },
+  {
+    name: 'an operator’s sign-in leaves no trace',
+    ...authorization,
+    file: 'apps/auth/src/oidc/audited-provider.ts',
+    find: "=== 'client_credentials'",
+    replace: "=== 'client_secret'",
   },
   {
     name: 'sign-out by an ID token ends nothing',

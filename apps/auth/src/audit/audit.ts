@@ -15,10 +15,14 @@ export type SecurityEvent =
   | 'address-verified'
   | 'roles-changed'
   | 'refresh-reused'
+  /** Used twice within the grace period: refused, and nothing ended. */
+  | 'refresh-repeated'
   | 'code-reused'
   /** The refresh tokens of one sign-in were ended, whoever did it. */
   | 'grant-revoked'
   | 'client-refused'
+  /** A program has signed in as itself: an operator, a service. */
+  | 'client-token-issued'
   | 'key-added';
 
 export interface Circumstances {

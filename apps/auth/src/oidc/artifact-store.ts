@@ -10,6 +10,9 @@ export const reuseGrace = 10;
 /** Models whose id opens a door by itself; every other one travels in a signed cookie or not at all. */
 const credentials = new Set(['AuthorizationCode', 'RefreshToken']);
 
+/** Told before a code or a refresh token that was used already is answered; in grace, its family goes on. */
+export type NoteReuse = (payload: AdapterPayload, circumstances: { inGrace: boolean }) => Promise<void>;
+
 interface Row {
   payload: AdapterPayload;
   consumed: number | null;
@@ -29,8 +32,7 @@ export class ArtifactStore implements Adapter {
   constructor(
     private readonly model: string,
     private readonly database: Database,
-    /** Told before a code or a refresh token that was used already is answered. */
-    private readonly reused: (payload: AdapterPayload) => Promise<void> = () => Promise.resolve(),
+    private readonly reused: NoteReuse = () => Promise.resolve(),
   ) {}
 
   async upsert(id: string, payload: AdapterPayload, expiresIn?: number): Promise<void> {
@@ -53,8 +55,9 @@ export class ArtifactStore implements Adapter {
     // oidc-provider answers reuse by revoking the family. Two parallel refreshes of an honest client would end its session, so the
     // one who comes too late but at once is only refused; it is no weaker: a stolen token gains nothing in these seconds either.
     if (found.consumed !== null && credentials.has(this.model) && Provider.ctx?.oidc.route === 'token') {
-      if (this.model === 'RefreshToken' && found.just) throw alreadyUsed();
-      await this.reused(found.payload);
+      const inGrace = this.model === 'RefreshToken' && found.just;
+      await this.reused(found.payload, { inGrace });
+      if (inGrace) throw alreadyUsed();
     }
     return { ...found.payload, jti: id, ...(found.consumed !== null && { consumed: found.consumed }) };
   }
@@ -74,7 +77,10 @@ export class ArtifactStore implements Adapter {
       [this.model, keyOf(id)],
       'oidc-consume',
     );
-    if (consumed.length === 0) throw alreadyUsed();
+    if (consumed.length > 0) return;
+    const found = await this.one('id = $2', keyOf(id), 'oidc-find');
+    if (found) await this.reused(found.payload, { inGrace: this.model === 'RefreshToken' });
+    throw alreadyUsed();
   }
 
   async destroy(id: string): Promise<void> {
@@ -112,8 +118,7 @@ function provedVersion({ result }: AdapterPayload, account: string): number | un
 
 /** Where the library's things are kept, one store for each kind. */
 export abstract class Artifacts {
-  /** `reused` is told before a code or a refresh token that was used already is answered. */
-  abstract store(model: string, reused: (payload: AdapterPayload) => Promise<void>): Adapter;
+  abstract store(model: string, reused: NoteReuse): Adapter;
 }
 
 @Injectable()
@@ -122,7 +127,7 @@ export class PostgresArtifacts extends Artifacts {
     super();
   }
 
-  override store(model: string, reused: (payload: AdapterPayload) => Promise<void>): Adapter {
+  override store(model: string, reused: NoteReuse): Adapter {
     return new ArtifactStore(model, this.database, reused);
   }
 }

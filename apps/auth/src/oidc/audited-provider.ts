@@ -1,5 +1,7 @@
-import type { AdapterPayload, KoaContextWithOIDC, Provider } from 'oidc-provider';
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { Audit, Circumstances, SecurityEvent } from '../audit/audit.ts';
+import type { NoteReuse } from './artifact-store.ts';
+import { currentExchange } from './exchange.ts';
 
 /** Writes down what the library tells by events; an answer waits until it is written. */
 export function auditProvider(provider: Provider, audit: Audit): void {
@@ -16,6 +18,10 @@ export function auditProvider(provider: Provider, audit: Audit): void {
     await Promise.all(writing.get(ctx) ?? []);
   });
   provider.on('grant.revoked', (ctx) => note(ctx, 'grant-revoked', { account: accountIn(ctx), details: { by: ctx.oidc.route } }));
+  // Nobody signed in: who has the secret has the power, so each use of it is there to be read.
+  provider.on('grant.success', (ctx) => {
+    if (ctx.oidc.params?.['grant_type'] === 'client_credentials') note(ctx, 'client-token-issued', { details: { scope: ctx.oidc.entities.ClientCredentials?.scope } });
+  });
   provider.on('grant.error', (ctx, error) => {
     if (error.error !== 'invalid_client') return;
     // Whom a stranger pretends to be is only text of theirs, unless there is such a client.
@@ -23,10 +29,10 @@ export function auditProvider(provider: Provider, audit: Audit): void {
   });
 }
 
-/** A code or a refresh token came a second time: somebody has a copy. */
-export async function noteReuse(audit: Audit, model: string, { accountId, clientId }: AdapterPayload): Promise<void> {
-  const event = model === 'RefreshToken' ? 'refresh-reused' : 'code-reused';
-  await audit.note(event, { account: accountId, client: clientId });
+/** A code or a refresh token came a second time: somebody has a copy, or, within the grace period, an answer was lost or two tabs asked at once. */
+export function noteReuse(audit: Audit, model: string): NoteReuse {
+  const late = model === 'RefreshToken' ? 'refresh-reused' : 'code-reused';
+  return ({ accountId, clientId }, { inGrace }) => audit.note(inGrace ? 'refresh-repeated' : late, { account: accountId, client: clientId, address: currentExchange()?.request.ip });
 }
 
 function accountIn({ oidc }: KoaContextWithOIDC): string | undefined {

@@ -15,6 +15,7 @@ export async function mount(server: FastifyInstance, provider: ProviderHost, iss
   // from, and the one other address that takes a body here, registration, gives a form nothing that a stranger has not.
   addFormParser(server);
   keepExchanges(server, pathname);
+  await server.register((corner) => takePosted(corner, `${issuer}/auth`));
   await server.register(async (corner) => {
     corner.removeAllContentTypeParsers();
     corner.addContentTypeParser('*', (_request, _body, done) => done(null));
@@ -32,4 +33,15 @@ export async function mount(server: FastifyInstance, provider: ProviderHost, iss
     };
     corner.route({ method: ['GET', 'HEAD', 'POST', 'OPTIONS'], url: `${pathname}/*`, handler });
   });
+}
+
+/**
+ * A request for a sign-in may also be posted (OpenID Connect Core 1.0, 3.1.2.1). It is sent on as the GET that it stands for: the library would take it only
+ * with a session cookie that every other site makes browsers send (SameSite=None).
+ */
+async function takePosted(corner: FastifyInstance, authorization: string): Promise<void> {
+  corner.removeAllContentTypeParsers();
+  corner.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+  // Not as an object: a parameter that is there twice has to be refused.
+  corner.post(new URL(authorization).pathname, (request, reply) => reply.redirect(`${authorization}?${new URLSearchParams(String(request.body ?? ''))}`, 303));
 }

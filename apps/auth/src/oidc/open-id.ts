@@ -49,7 +49,7 @@ export interface ProviderParts {
 export function openIdProvider({ config, database, artifacts, accounts, audit, logger }: ProviderParts, keys: JWK[]): Provider {
   const sealing = new Sealing(config.COOKIE_KEYS);
   const provider = new Provider(config.ISSUER, {
-    adapter: (model) => carriedByBrowser(model, artifacts.store(model, (reused) => noteReuse(audit, model, reused)), { sealing, issuer: config.ISSUER }),
+    adapter: (model) => carriedByBrowser(model, artifacts.store(model, noteReuse(audit, model)), { sealing, issuer: config.ISSUER }),
     jwks: { keys },
     clients: clients(config),
     clientDefaults: { id_token_signed_response_alg: signingAlgorithm },
@@ -143,6 +143,13 @@ function features(): Configuration['features'] {
 function firstPartyPolicy() {
   const { Check, base } = interactionPolicy;
   const policy = base();
+  policy.get('login')?.checks.remove('id_token_hint');
+  policy.get('login')?.checks.add(
+    new Check('id_token_hint', 'id_token_hint is of somebody else', 'login_required', async ({ oidc }) => {
+      await refuseHintOfOthers(oidc);
+      return Check.NO_NEED_TO_PROMPT;
+    }),
+  );
   policy.get('consent')?.checks.remove('native_client_prompt');
   policy.get('login')?.checks.add(
     new Check('native_client_prompt', 'native clients require the person to sign in', 'interaction_required', ({ oidc }) =>
@@ -150,6 +157,18 @@ function firstPartyPolicy() {
     ),
   );
   return policy;
+}
+
+/**
+ * Throws `login_required` where somebody else is signed in than the program's ID token names (OpenID Connect Core 1.0, 3.1.2.1): the library would ask for
+ * another sign-in, and take whoever came. Who is asked to sign in anyway may do so as the person named.
+ */
+async function refuseHintOfOthers({ params, session, client, provider, route, prompts }: KoaContextWithOIDC['oidc']): Promise<void> {
+  const hint = params?.['id_token_hint'];
+  if (typeof hint !== 'string' || !client || session?.accountId === undefined) return;
+  if (route === 'authorization' && prompts.has('login')) return;
+  const { payload } = await provider.IdToken.validate(hint, client);
+  if (payload['sub'] !== session.accountId) throw new errors.LoginRequired('id_token_hint is of somebody else');
 }
 
 type ShopAccount = Awaited<ReturnType<typeof account>> & Pick<Identity, 'roles'>;
