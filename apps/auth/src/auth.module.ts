@@ -1,6 +1,9 @@
 import { Module, type DynamicModule, type OnModuleInit, type Type } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { Database, DatabaseModule, Logger } from '@shop/platform';
+import { AccountController } from './account-page/account.controller.ts';
+import { AccountSession } from './account-page/account-session.ts';
+import { SignInsOf } from './account-page/sign-ins-of.ts';
 import { Accounts } from './accounts/accounts.ts';
 import { AccountsController } from './accounts/accounts.controller.ts';
 import { DemoAccounts } from './accounts/demo-accounts.ts';
@@ -30,10 +33,12 @@ function openHost(...[config, database, artifacts, accounts, audit, logger]: [Au
 
 @Module({
   imports: [DatabaseModule.forRoot(AuthConfig)],
-  controllers: [AccountsController, SignInController, PasswordController, MailboxController, MailRequestsController, AuthOperationsController],
+  controllers: [AccountsController, SignInController, PasswordController, AccountController, MailboxController, MailRequestsController, AuthOperationsController],
   providers: [
     Accounts,
     Registrations,
+    AccountSession,
+    SignInsOf,
     Mailboxes,
     MailRequests,
     Passwords,

@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Param, Post, Put, Res } from '@nestjs/common';
-import { accountRoles, accountView, changeRoles, id, registerAccount, type AccountRoles, type AccountView, type ChangeRoles, type RegisterAccount } from '@shop/contracts';
+import { accountRoles, accountStanding, accountView, changeRoles, changeStanding, id, registerAccount, type AccountRoles, type AccountStanding, type AccountView, type ChangeRoles, type ChangeStanding, type RegisterAccount } from '@shop/contracts';
 import { CurrentPrincipal, IfMatch, Public, RequireRole, RequireScope, type Principal } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
 import { answer, ifMatch } from './answer.ts';
@@ -9,6 +9,7 @@ import { Auth } from './upstreams.ts';
 
 const newAccount = strict(registerAccount);
 const newRoles = strict(changeRoles);
+const newStanding = strict(changeStanding);
 
 @Controller('v1/accounts')
 export class AccountsController {
@@ -49,5 +50,35 @@ export class AccountsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AccountRoles> {
     return answer(reply, this.auth.request({ method: 'PUT', path: `/accounts/${account}/roles`, body, headers: ifMatch(versions, '*'), token, schema: accountRoles, idempotent: false }));
+  }
+
+  @Get(':id/standing')
+  @RequireRole('admin')
+  @RequireScope('accounts:write')
+  @Operation({ summary: 'Whether somebody is kept out', answer: accountStanding, sends: ['ETag'], takes: ['If-None-Match'], refuses: ['account-not-found'] })
+  standing(@CurrentPrincipal() { token }: Principal, @Param('id', { schema: id }) account: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<AccountStanding> {
+    return answer(reply, this.auth.request({ method: 'GET', path: `/accounts/${account}/standing`, token, schema: accountStanding }));
+  }
+
+  @Put(':id/standing')
+  @RequireRole('admin')
+  @RequireScope('accounts:write')
+  @Operation({
+    summary: 'Keep somebody out, or let them in again',
+    description: 'Out means at once: every sign-in ends, access tokens within five minutes. What they ordered goes on.',
+    answer: accountStanding,
+    sends: ['ETag'],
+    takes: ['If-Match'],
+    needs: 'If-Match',
+    refuses: ['account-not-found', 'own-standing'],
+  })
+  changeStanding(
+    @CurrentPrincipal() { token }: Principal,
+    @Param('id', { schema: id }) account: string,
+    @Body({ schema: newStanding }) body: ChangeStanding,
+    @IfMatch('required') version: number | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AccountStanding> {
+    return answer(reply, this.auth.request({ method: 'PUT', path: `/accounts/${account}/standing`, body, headers: ifMatch(version, '*'), token, schema: accountStanding, idempotent: false }));
   }
 }

@@ -1,4 +1,5 @@
 import type { Invariant } from '../../checker/evidence.ts';
+import { accountPatches } from './accounts.ts';
 import { edgePatches } from './edge-patches.ts';
 import { identityPatches } from './identity.ts';
 import { messagingPatches } from './messaging.ts';
@@ -29,40 +30,10 @@ const stock = { file: 'apps/catalog/src/stock/stock.ts', caughtBy: 'apps/catalog
 
 /** At least one for each invariant. */
 export const patches: readonly Patch[] = [
+  ...accountPatches,
   ...identityPatches,
   ...messagingPatches,
   ...storePatches,
-  {
-    name: 'mail goes to an address that nobody has proven',
-    invariant: 'security',
-    file: 'apps/notifications/src/delivery/auth-addresses.ts',
-    caughtBy: 'apps/notifications/src/delivery/auth-addresses.int.spec.ts',
-    find: 'if (!verified) throw new Unverified();',
-    replace: '',
-  },
-  {
-    name: 'a link in a mail works more than once',
-    invariant: 'security',
-    file: 'apps/auth/src/mailbox/mail-requests.ts',
-    caughtBy: 'apps/auth/src/mailbox.int.spec.ts',
-    find: 'if (used.length === 0) linkOver();',
-    replace: '',
-  },
-  {
-    name: 'who follows a link confirms the account of a stranger',
-    invariant: 'security',
-    file: 'apps/auth/src/mailbox/mailbox.controller.ts',
-    caughtBy: 'apps/auth/src/mailbox.int.spec.ts',
-    find: "if (identity?.id !== owner.accountId) return refused(",
-    replace: 'if (Date.now() === 0) return refused(',
-  },  {
-    name: 'a common password with digits behind it is taken',
-    invariant: 'security',
-    file: 'apps/auth/src/accounts/weak-passwords.ts',
-    caughtBy: 'apps/auth/src/accounts/weak-passwords.spec.ts',
-    find: 'common.has(text) || common.has(coreOf(text))',
-    replace: 'common.has(text)',
-  },
   {
     name: 'an answer is not kept under its Idempotency-Key',
     invariant: 'I1',

@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Param, Post, Put, Req, Res } from '@nestjs/common';
-import { changeRoles, id, registerAccount, type AccountRoles, type AccountView, type ChangeRoles, type MailRecipient, type RegisterAccount } from '@shop/contracts';
+import { changeRoles, changeStanding, id, registerAccount, type AccountRoles, type AccountStanding, type AccountView, type ChangeRoles, type ChangeStanding, type MailRecipient, type RegisterAccount } from '@shop/contracts';
 import { CurrentPrincipal, entityTag, IfMatch, Public, RequireRole, RequireScope, type Principal } from '@shop/platform';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -47,9 +47,29 @@ export class AccountsController {
   ): Promise<AccountRoles> {
     return tagged(reply, await this.accounts.changeRoles(id, roles, { ifVersions, by }));
   }
+
+  @Get(':id/standing')
+  @RequireRole('admin')
+  @RequireScope('accounts:write')
+  async standing(@Param({ schema: byId }) { id }: z.output<typeof byId>, @Res({ passthrough: true }) reply: FastifyReply): Promise<AccountStanding> {
+    return tagged(reply, await this.accounts.standing(id));
+  }
+
+  @Put(':id/standing')
+  @RequireRole('admin')
+  @RequireScope('accounts:write')
+  async changeStanding(
+    @CurrentPrincipal() { subject: by }: Principal,
+    @Param({ schema: byId }) { id }: z.output<typeof byId>,
+    @Body({ schema: changeStanding }) { disabled }: ChangeStanding,
+    @IfMatch('required') ifVersion: number | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AccountStanding> {
+    return tagged(reply, await this.accounts.changeStanding(id, disabled, { ifVersion, by }));
+  }
 }
 
-function tagged(reply: FastifyReply, roles: AccountRoles): AccountRoles {
-  reply.header('etag', entityTag(roles.version, roles));
-  return roles;
+function tagged<T extends { readonly version: number }>(reply: FastifyReply, answer: T): T {
+  reply.header('etag', entityTag(answer.version, answer));
+  return answer;
 }

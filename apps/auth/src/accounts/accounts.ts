@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { registerAccount, type AccountRoles, type AccountView, type MailRecipient, type RegisterAccount, type Role } from '@shop/contracts';
+import { registerAccount, type AccountRoles, type AccountStanding, type AccountView, type MailRecipient, type RegisterAccount, type Role } from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
 import { Database, failsLikeDatabase, PreconditionFailed, type Transaction } from '@shop/platform';
 import { Audit } from '../audit/audit.ts';
@@ -21,6 +21,8 @@ export interface Identity {
 
 /** An account as it is found by its address, with what a password is compared to. */
 export interface Login extends Identity {
+  /** An admin keeps them out. */
+  readonly disabled: boolean;
   readonly passwordHash: string;
   /** Whether the owner of the mailbox has said that the account is theirs. */
   readonly verified: boolean;
@@ -59,9 +61,9 @@ export class Accounts {
   async withAddress(email: string): Promise<Login | undefined> {
     const address = registerAccount.shape.email.safeParse(email.trim());
     if (!address.success) return undefined;
-    const select = { id: true, roles: true, credentialsVersion: true, passwordHash: true, verifiedAt: true };
+    const select = { id: true, roles: true, credentialsVersion: true, passwordHash: true, verifiedAt: true, disabledAt: true };
     const found = await this.prisma.account.findUnique({ where: { email: address.data.toLowerCase() }, select });
-    return found ? { ...found, verified: found.verifiedAt !== null } : undefined;
+    return found ? { ...found, verified: found.verifiedAt !== null, disabled: found.disabledAt !== null } : undefined;
   }
 
   /** Whether it is the account's password; no, after the same time, where there is no account. */
@@ -69,9 +71,9 @@ export class Accounts {
     return this.passwords.matches(login?.passwordHash, password);
   }
 
-  /** What a token may say about a subject; undefined when there is none of that id. */
+  /** What a token may say about a subject; undefined when there is none of that id, or an admin keeps them out. */
   async identity(id: string): Promise<Identity | undefined> {
-    return (await this.prisma.account.findUnique({ where: { id }, select: { id: true, roles: true, credentialsVersion: true } })) ?? undefined;
+    return (await this.prisma.account.findUnique({ where: { id, disabledAt: null }, select: { id: true, roles: true, credentialsVersion: true } })) ?? undefined;
   }
 
   /** Name and address, and whether anything may be mailed there. Throws `not-found`. */
@@ -120,6 +122,36 @@ export class Accounts {
       await tx.query('UPDATE accounts SET roles = $2, version = version + 1 WHERE id = $1', [id, wanted]);
       await this.audit.note('roles-changed', { account: id, details: { by, from: before.roles, to: wanted } }, tx);
       return { roles: wanted, version: before.version + 1 };
+    });
+  }
+
+  /** Whether somebody is kept out. Throws `not-found`. */
+  async standing(id: string): Promise<AccountStanding> {
+    const [found] = await this.database.query<AccountStanding>('SELECT disabled_at IS NOT NULL AS disabled, version FROM accounts WHERE id = $1', [id]);
+    return found ?? notFound();
+  }
+
+  /** Keeps somebody out, or lets them in again; `ifVersion` is the caller's If-Match. Out means at once: all they are signed in to ends. */
+  async changeStanding(id: string, disabled: boolean, { ifVersion, by }: { ifVersion: number | undefined; by: string }): Promise<AccountStanding> {
+    if (id === by) throw new DomainError('conflict', 'own-standing', 'Nobody disables the account that they are signed in with.');
+    return this.database.transaction(async (tx) => {
+      const [before] = await tx.query<AccountStanding>('SELECT disabled_at IS NOT NULL AS disabled, version FROM accounts WHERE id = $1 FOR UPDATE', [id]);
+      if (!before) return notFound();
+      if (ifVersion !== undefined && before.version !== ifVersion) throw new PreconditionFailed();
+      if (before.disabled === disabled) return before;
+      await tx.query('UPDATE accounts SET disabled_at = CASE WHEN $2::boolean THEN now() END, version = version + 1 WHERE id = $1', [id, disabled]);
+      if (disabled) await endSignIns(tx, id);
+      await this.audit.note(disabled ? 'account-disabled' : 'account-enabled', { account: id, details: { by } }, tx);
+      return { disabled, version: before.version + 1 };
+    });
+  }
+
+  /** Deletes what is known of somebody and ends all they are signed in to. Other services keep an id that leads nowhere. */
+  async remove(id: string, address: string): Promise<void> {
+    await this.database.transaction(async (tx) => {
+      await endSignIns(tx, id);
+      await tx.query('DELETE FROM accounts WHERE id = $1', [id]);
+      await this.audit.note('account-deleted', { account: id, address }, tx);
     });
   }
 

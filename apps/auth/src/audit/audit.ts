@@ -13,6 +13,10 @@ export type SecurityEvent =
   | 'consent-refused'
   | 'password-changed'
   | 'address-verified'
+  | 'account-disabled'
+  | 'account-enabled'
+  | 'account-deleted'
+  | 'consent-taken-back'
   | 'roles-changed'
   | 'refresh-reused'
   /** Used twice within the grace period: refused, and nothing ended. */

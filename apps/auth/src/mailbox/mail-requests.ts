@@ -45,7 +45,7 @@ export class MailRequests {
            next_at = now() + make_interval(secs => CASE WHEN q.last_at < now() - interval '1 day' THEN ${firstWait} ELSE least(${firstWait} * power(2, least(q.asked, 20)), ${longestWait}) END)
          WHERE q.next_at <= now() RETURNING 1)
        INSERT INTO mail_requests (account, kind, expires_at)
-       SELECT id, $2, now() + make_interval(secs => $4) FROM accounts, asked WHERE email = $3 AND ($2 <> 'verify-address' OR verified_at IS NULL)`,
+       SELECT id, $2, now() + make_interval(secs => $4) FROM accounts, asked WHERE email = $3 AND disabled_at IS NULL AND ($2 <> 'verify-address' OR verified_at IS NULL)`,
       [hash('sha256', address, 'base64url'), kind, address.replaceAll('\0', ''), lifetimes[kind]],
       'mail-request',
     );
@@ -74,7 +74,7 @@ export class MailRequests {
     const id = idInLink(kind, token, this.config.COOKIE_KEYS);
     const [found] = id === undefined ? [] : await this.database.query<LinkOwner>(
       `SELECT r.id AS "requestId", a.id AS "accountId", a.email, a.verified_at IS NOT NULL AS verified FROM mail_requests r JOIN accounts a ON a.id = r.account
-       WHERE r.id = $1 AND r.kind = $2 AND r.used_at IS NULL AND r.expires_at > now()`,
+       WHERE r.id = $1 AND r.kind = $2 AND r.used_at IS NULL AND r.expires_at > now() AND a.disabled_at IS NULL`,
       [id, kind],
       'mail-link',
     );

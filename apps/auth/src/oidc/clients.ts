@@ -18,7 +18,9 @@ export const resources: Readonly<Record<string, { audience: string; scopes: read
 export const scopesOfRoles: Readonly<Record<string, Role>> = { 'products:write': 'admin', 'accounts:write': 'admin' };
 
 /** Our own programs: nobody is asked whether they may, and only their tokens say which roles a person has. */
-export const ourClients: ReadonlySet<string> = new Set(['shop-cli']);
+export const ourClients: ReadonlySet<string> = new Set(['shop-cli', 'account']);
+/** Our page where people see what they are signed in to. */
+export const accountClient = 'account';
 
 /** Every program that may ask for tokens. */
 export function clients(config: AuthConfig): ClientMetadata[] {
@@ -35,6 +37,16 @@ export function clients(config: AuthConfig): ClientMetadata[] {
       grant_types: ['authorization_code', 'refresh_token'],
       response_types: ['code'],
       scope: 'openid offline_access orders:read orders:write products:write accounts:write',
+    },
+    {
+      // It wants somebody signed in and no token: its verifier is thrown away, so its code is good for nothing.
+      client_id: accountClient,
+      client_name: 'your account page',
+      token_endpoint_auth_method: 'none',
+      redirect_uris: [`${config.ISSUER}/account`],
+      grant_types: ['authorization_code'],
+      response_types: ['code'],
+      scope: 'openid',
     },
     {
       client_id: 'notifications',

@@ -7,6 +7,9 @@ const meaning: Readonly<Record<string, string>> = {
   offline_access: 'Go on doing so while you are away, until you sign it out',
 };
 
+/** The same for a list of them. */
+export const meaningOf = (scopes: readonly string[]): string[] => Object.entries(meaning).flatMap(([scope, words]) => (scopes.includes(scope) ? [words] : []));
+
 export interface ConsentState {
   readonly token: string;
   readonly redirectUri: string;
@@ -17,7 +20,7 @@ export interface ConsentState {
 
 /** Whether a program that is not the shop's own may do what it asks for. */
 export function consentPage({ token, redirectUri, client, scopes }: ConsentState): Page {
-  const wishes = Object.entries(meaning).flatMap(([scope, words]) => (scopes.includes(scope) ? [html`<li>${words}</li>`] : []));
+  const wishes = meaningOf(scopes).map((words) => html`<li>${words}</li>`);
   const content = html`<p><strong>${client}</strong> is not part of the shop. It asks to:</p><ul>${wishes}</ul>
 <form method="post"><input type="hidden" name="token" value="${token}">
 <button name="answer" value="allow">Allow</button> <button name="answer" value="deny">Do not allow</button></form>`;

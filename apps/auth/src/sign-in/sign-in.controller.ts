@@ -1,6 +1,6 @@
 import { Body, Controller, Get, Param, Post, Req, Res, UseFilters } from '@nestjs/common';
 import { registerAccount } from '@shop/contracts';
-import { DomainError } from '@shop/kernel';
+import { DomainError, type DomainErrorKind } from '@shop/kernel';
 import { Produces, Public } from '@shop/platform';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { errors, type InteractionResults } from 'oidc-provider';
@@ -136,10 +136,12 @@ function proved({ id, credentialsVersion }: Pick<Identity, 'id' | 'credentialsVe
   return { login: { accountId: id, amr: ['pwd'], remember: false, credentialsVersion } };
 }
 
+const statuses: Partial<Record<DomainErrorKind, number>> = { unavailable: 503, forbidden: 403 };
+
 /** A rule that says no is said above the form; anything else is not the form's matter. */
 function refusal(error: unknown): Partial<FormState> {
   if (error instanceof TooManyGuesses) return { status: 429, problem: error.message };
   if (!(error instanceof DomainError)) throw error;
   if (error.kind === 'invalid') return { wrong: adviceIn(error) };
-  return { status: error.kind === 'unavailable' ? 503 : 409, problem: error.message };
+  return { status: statuses[error.kind] ?? 409, problem: error.message };
 }

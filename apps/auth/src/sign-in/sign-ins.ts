@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { DomainError } from '@shop/kernel';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Accounts, type Login } from '../accounts/accounts.ts';
 import { Audit } from '../audit/audit.ts';
@@ -33,6 +34,10 @@ export class SignIns {
       return undefined;
     }
     await right();
+    if (account.disabled) {
+      await this.audit.note('sign-in-refused', { ...around, account: account.id, details: { disabled: true } });
+      throw new DomainError('forbidden', 'account-disabled', 'This account is disabled. Write to the shop if you do not know why.');
+    }
     await this.audit.note('signed-in', { ...around, account: account.id });
     this.remember(email, account.credentialsVersion, reply);
     return account;

@@ -1,7 +1,9 @@
 import type {
   AccountRoles,
+  AccountStanding,
   AccountView,
   ChangeRoles,
+  ChangeStanding,
   MessagePage,
   NewProduct,
   OrderHistory,
@@ -46,6 +48,8 @@ const wish: PlaceOrder = { lines: [{ productId, quantity: 2 }], paymentToken: 't
 const patch: ProductPatch = { price: 1_450 };
 const delivery: Restock = { quantity: 50 };
 const roles: AccountRoles = { roles: ['customer', 'support'], version: 2 };
+const standing: AccountStanding = { disabled: true, version: 3 };
+const newStanding: ChangeStanding = { disabled: true };
 const newRoles: ChangeRoles = { roles: ['customer', 'support'] };
 
 /** One value of every schema of the API that has a name, by that name; a spec holds each against its schema. */
@@ -65,6 +69,8 @@ export const examples: Readonly<Record<string, unknown>> = {
   RegisterAccount: registration,
   Account: account,
   AccountRoles: roles,
+  AccountStanding: standing,
+  ChangeStanding: newStanding,
   ChangeRoles: newRoles,
   ProductV2: productIn2(product),
   ProductPageV2: { data: [productIn2(product)], page: { next: '/v2/products?cursor=AvZ3cHk0' } },

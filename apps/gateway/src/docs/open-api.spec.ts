@@ -44,6 +44,7 @@ describe('the OpenAPI documents', () => {
     expect(documents.map(({ openapi }) => openapi)).toEqual(['3.1.0', '3.1.0']);
     const offered = [
       'GET /v1/accounts/{id}/roles',
+      'GET /v1/accounts/{id}/standing',
       'GET /v1/notifications',
       'GET /v1/orders',
       'GET /v1/orders/{id}',
@@ -58,6 +59,7 @@ describe('the OpenAPI documents', () => {
       'POST /v1/products',
       'POST /v1/products/{id}/restock',
       'PUT /v1/accounts/{id}/roles',
+      'PUT /v1/accounts/{id}/standing',
     ];
     const both = ['GET /', 'GET /', ...offered, ...offered.map((name) => name.replace('/v1/', '/v2/'))];
     expect(operations.map(({ name }) => name).sort()).toEqual(both.sort());

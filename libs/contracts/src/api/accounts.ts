@@ -25,5 +25,12 @@ export type AccountRoles = z.infer<typeof accountRoles>;
 export const mailRecipient = z.object({ id, email: z.email(), name: z.string(), verified: z.boolean().default(true) });
 export type MailRecipient = z.infer<typeof mailRecipient>;
 
+/** Whether somebody is kept out; `version` counts with the roles. */
+export const accountStanding = z.object({ disabled: z.boolean(), version: z.int().min(1) }).meta({ id: 'AccountStanding' });
+export type AccountStanding = z.infer<typeof accountStanding>;
+
+export const changeStanding = z.object({ disabled: z.boolean() }).meta({ id: 'ChangeStanding' });
+export type ChangeStanding = z.infer<typeof changeStanding>;
+
 export const accountView = z.object({ id, email: z.email(), name: z.string() }).meta({ id: 'Account' });
 export type AccountView = z.infer<typeof accountView>;

@@ -16,6 +16,7 @@ export const problems = {
   'not-acceptable': [406, 'This is answered with application/json.'],
   'email-taken': [409, 'There is an account with this email address already. Sign in instead.'],
   'order-not-cancellable': [409, 'The order is confirmed; it can be returned, not cancelled.'],
+  'own-standing': [409, 'Nobody disables the account that they are signed in with.'],
   'own-role': [409, 'Nobody takes the role of an admin from themselves: another admin can.'],
   'request-in-progress': [409, 'A request with this Idempotency-Key is still under way. Repeat it in a moment to get its answer.'],
   'sku-taken': [409, 'There is a product of this sku already.'],
