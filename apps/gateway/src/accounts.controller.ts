@@ -76,9 +76,9 @@ export class AccountsController {
     @CurrentPrincipal() { token }: Principal,
     @Param('id', { schema: id }) account: string,
     @Body({ schema: newStanding }) body: ChangeStanding,
-    @IfMatch('required') version: number | undefined,
+    @IfMatch('required') versions: readonly number[] | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AccountStanding> {
-    return answer(reply, this.auth.request({ method: 'PUT', path: `/accounts/${account}/standing`, body, headers: ifMatch(version, '*'), token, schema: accountStanding, idempotent: false }));
+    return answer(reply, this.auth.request({ method: 'PUT', path: `/accounts/${account}/standing`, body, headers: ifMatch(versions, '*'), token, schema: accountStanding, idempotent: false }));
   }
 }

@@ -62,10 +62,10 @@ export class AccountsController {
     @CurrentPrincipal() { subject: by }: Principal,
     @Param({ schema: byId }) { id }: z.output<typeof byId>,
     @Body({ schema: changeStanding }) { disabled }: ChangeStanding,
-    @IfMatch('required') ifVersion: number | undefined,
+    @IfMatch('required') ifVersions: readonly number[] | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AccountStanding> {
-    return tagged(reply, await this.accounts.changeStanding(id, disabled, { ifVersion, by }));
+    return tagged(reply, await this.accounts.changeStanding(id, disabled, { ifVersions, by }));
   }
 }
 

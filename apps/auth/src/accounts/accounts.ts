@@ -131,13 +131,13 @@ export class Accounts {
     return found ?? notFound();
   }
 
-  /** Keeps somebody out, or lets them in again; `ifVersion` is the caller's If-Match. Out means at once: all they are signed in to ends. */
-  async changeStanding(id: string, disabled: boolean, { ifVersion, by }: { ifVersion: number | undefined; by: string }): Promise<AccountStanding> {
+  /** Keeps somebody out, or lets them in again; `ifVersions` is the caller's If-Match. Out means at once: all they are signed in to ends. */
+  async changeStanding(id: string, disabled: boolean, { ifVersions, by }: { ifVersions: readonly number[] | undefined; by: string }): Promise<AccountStanding> {
     if (id === by) throw new DomainError('conflict', 'own-standing', 'Nobody disables the account that they are signed in with.');
     return this.database.transaction(async (tx) => {
       const [before] = await tx.query<AccountStanding>('SELECT disabled_at IS NOT NULL AS disabled, version FROM accounts WHERE id = $1 FOR UPDATE', [id]);
       if (!before) return notFound();
-      if (ifVersion !== undefined && before.version !== ifVersion) throw new PreconditionFailed();
+      if (ifVersions?.includes(before.version) === false) throw new PreconditionFailed();
       if (before.disabled === disabled) return before;
       await tx.query('UPDATE accounts SET disabled_at = CASE WHEN $2::boolean THEN now() END, version = version + 1 WHERE id = $1', [id, disabled]);
       if (disabled) await endSignIns(tx, id);
