@@ -12,6 +12,7 @@ function gatewayTo(settings: Record<string, string>, ...authUrls: string[]): Pro
   const elsewhere = 'http://127.0.0.1:1';
   return runService(gateway, {
     ISSUER: 'https://127.0.0.1:8443/oidc',
+    PUBLIC_HOSTS: 'shop.example, gateway',
     JWKS_URL: elsewhere,
     LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0',
     AUTH_URLS: authUrls.join(),
@@ -48,6 +49,42 @@ const ask = (path: string, init: RequestInit = {}, { url } = running) => fetch(u
 /** As a browser does that knows us by this name, which fetch does not let one say. */
 const askAs = (host: string, path: string, { method = 'GET', cookie }: { method?: string; cookie?: string } = {}) =>
   request(running.url + path, { method: method as 'GET', headers: { host, ...(cookie !== undefined && { cookie }) } });
+
+describe('pages of other sites', () => {
+  const page = 'https://pages.example';
+  const corsOf = ({ headers }: Response) => [...headers].filter(([name]) => name.startsWith('access-control-') || name === 'vary').map(([name, value]) => `${name}: ${value}`);
+  /** As the library answers a page of any site. */
+  const anybody = { vary: 'Origin', 'access-control-allow-origin': page, 'access-control-expose-headers': 'WWW-Authenticate', 'access-control-allow-credentials': 'true' };
+  let listed: RunningService;
+  beforeAll(async () => void (listed = await gatewayTo({ CORS_ORIGINS: page }, auth.url)));
+  afterAll(() => listed.close());
+
+  it('may read what OpenID Connect says by the list only, whatever the library would let them', async () => {
+    auth.says(200, {}, anybody);
+    for (const [origin, to] of [[page, running], ['https://evil.example', running], ['https://evil.example', listed]] as const) {
+      for (const path of ['/oidc/.well-known/openid-configuration', '/oidc/jwks', '/oidc/token']) {
+        const method = path === '/oidc/token' ? 'POST' : 'GET';
+        const answers = [await ask(path, { method, headers: { origin } }, to), await ask(path, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': method } }, to)];
+        for (const answer of answers) expect({ path, cors: corsOf(answer).filter((header) => !header.startsWith('vary')) }).toEqual({ path, cors: [] });
+      }
+    }
+  });
+
+  it('that are listed may, and get tokens; never with cookies', async () => {
+    auth.says(200, {}, anybody);
+    const preflight = await ask('/oidc/token', { method: 'OPTIONS', headers: { origin: page, 'access-control-request-method': 'POST' } }, listed);
+    expect([preflight.status, preflight.headers.get('access-control-allow-origin'), preflight.headers.get('access-control-allow-methods')]).toEqual([204, page, expect.stringContaining('POST')]);
+    expect(auth.seen).toEqual([]);
+    const granted = await ask('/oidc/token', { method: 'POST', headers: { origin: page } }, listed);
+    expect(corsOf(granted)).toEqual([`access-control-allow-origin: ${page}`, expect.stringContaining('access-control-expose-headers: age'), 'vary: Origin']);
+    // The library knows no list, and refuses every page that says where it is from.
+    expect(auth.last.headers.origin).toBeUndefined();
+    await ask('/oidc/token', { method: 'POST', headers: { origin: 'https://evil.example' } }, listed);
+    expect(auth.last.headers.origin).toBe('https://evil.example');
+    await ask('/oidc/interaction/abc', { method: 'POST', headers: { origin: page } }, listed);
+    expect(auth.last.headers.origin).toBe(page);
+  });
+});
 
 describe('/oidc', () => {
   it('leaves cookies, redirects and queries as they are', async () => {
@@ -100,7 +137,7 @@ describe('/oidc', () => {
     ['GET', '/oidc/session/end?id_token_hint=x'],
   ])('sends a browser that begins under another name to the issuer first, where its cookies will be: %s %s', async (method, path) => {
     auth.says(200, {});
-    for (const host of ['localhost:8443', 'shop.example', '[::1]:3000', 'evil.example']) {
+    for (const host of ['localhost:8443', 'shop.example', '[::1]:3000']) {
       const { statusCode, headers } = await askAs(host, path, { method });
       expect([statusCode, headers['location']]).toEqual([307, `https://127.0.0.1:8443${path}`]);
       expect(headers['set-cookie']).toBe('shop_moved=1; Path=/oidc; Max-Age=5; HttpOnly; SameSite=Lax');

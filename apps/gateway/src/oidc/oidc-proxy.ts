@@ -17,6 +17,9 @@ const hopByHop = ['connection', 'keep-alive', 'proxy-authenticate', 'proxy-autho
 const forwarding = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port'];
 const ours = ['host', 'expect', 'traceparent', 'tracestate', 'x-request-budget-ms', ...forwarding];
 
+/** Which pages may read an answer is said by one list (CORS_ORIGINS), and not by the library, which lets those of every site. */
+const permissions = ['allow-origin', 'allow-credentials', 'allow-methods', 'allow-headers', 'expose-headers', 'max-age'].map((what) => `access-control-${what}`);
+
 /** What has a class of limits of its own (quotas.ts) is a route of its own; the rest goes by one. */
 const oidcRoutes = [
   { url: '/oidc/auth', method: ['GET', 'HEAD'] },
@@ -42,7 +45,7 @@ export class OidcProxy implements OnModuleInit, OnApplicationShutdown {
   private readonly issuer: URL;
 
   constructor(
-    config: GatewayConfig,
+    private readonly config: GatewayConfig,
     private readonly host: HttpAdapterHost,
   ) {
     this.auth = new Instances(config.AUTH_URLS, CONNECTIONS);
@@ -79,7 +82,7 @@ export class OidcProxy implements OnModuleInit, OnApplicationShutdown {
       over.abort();
     });
     const answer = await this.failover.execute(() => this.ask(request, over.signal)).catch(failed);
-    return reply.status(answer.statusCode).headers(endToEnd(answer.headers)).send(answer.body);
+    return reply.status(answer.statusCode).headers(endToEnd(answer.headers, permissions)).send(answer.body);
   }
 
   /** A browser that begins at `localhost` would look in vain for its cookies at 127.0.0.1, where the pages are. */
@@ -97,11 +100,17 @@ export class OidcProxy implements OnModuleInit, OnApplicationShutdown {
       pool.request({
         method: request.method as Dispatcher.HttpMethod,
         path: wholeOf(targetOf(request)),
-        headers: { ...endToEnd(request.headers, ours), ...this.forwarded(request), ...ourWork() },
+        headers: { ...endToEnd(request.headers, this.isAllowedPage(request) ? [...ours, 'origin'] : ours), ...this.forwarded(request), ...ourWork() },
         body: Buffer.isBuffer(request.body) ? request.body : null,
         signal,
       }),
     );
+  }
+
+  /** The library refuses tokens to every page that says where it is from; those of the list may have them. Pages of its own look at the origin themselves. */
+  private isAllowedPage(request: FastifyRequest): boolean {
+    const { origin } = request.headers;
+    return origin !== undefined && this.config.CORS_ORIGINS.includes(origin) && targetOf(request).path.startsWith('/oidc/token');
   }
 
   /** Where the client stands, and by which address the world knows us: from the configuration, because a Host header can be made up. */

@@ -55,6 +55,8 @@ export const serverSettings = {
   TRUST_PROXY: commaList.default([]),
   /** Origins of other sites whose pages may call a service that is public, as `https://shop.example`; none by default. */
   CORS_ORIGINS: commaList.pipe(z.array(z.string().refine(isOrigin, 'must be origins, as https://shop.example'))).default([]),
+  /** Names by which a service that is public may be asked, beside its issuer's and loopback: a comma list, without ports. A Host of another name is 421. */
+  PUBLIC_HOSTS: commaList.pipe(z.array(z.string().regex(/^[\w.-]+$|^\[[\da-f:]+\]$/i, 'must be names, as shop.example'))).default([]),
   /** How long one request may take in all, in ms, unless its caller gave it less. */
   REQUEST_BUDGET_MS: integer(100, 60_000).default(5_000),
   /** Connections at most; from one address half of them, where no proxy stands in front. */

@@ -35,7 +35,8 @@ export class Cors {
   /** Lets such a page read an answer. Whoever keeps answers has to know that they differ by origin, also those to others. */
   mark(request: FastifyRequest, reply: FastifyReply): void {
     if (this.#origins.size === 0) return;
-    void reply.header('vary', [reply.getHeader('vary'), 'Origin'].filter(Boolean).join(', '));
+    const vary = String(reply.getHeader('vary') ?? '');
+    if (!/\borigin\b/i.test(vary)) void reply.header('vary', vary === '' ? 'Origin' : `${vary}, Origin`);
     const { origin } = request.headers;
     if (this.#allows(origin)) void reply.headers({ 'access-control-allow-origin': origin, 'access-control-expose-headers': READ });
   }

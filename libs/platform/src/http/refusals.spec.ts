@@ -27,7 +27,7 @@ async function sent({ url }: RunningService, request: string | Buffer) {
 }
 
 const request = (start: string, headers: string[] = [], body = '') =>
-  [`${start} HTTP/1.1`, 'Host: shop', 'Connection: close', ...headers, ...(body ? [`Content-Length: ${Buffer.byteLength(body)}`] : []), '', body].join('\r\n');
+  [`${start} HTTP/1.1`, 'Host: shop.test', 'Connection: close', ...headers, ...(body ? [`Content-Length: ${Buffer.byteLength(body)}`] : []), '', body].join('\r\n');
 const json = (body: string, more: string[] = []) => request('POST /things', ['Content-Type: application/json', ...more], body);
 
 /** A JSON whose name is in Latin-1, where é is one byte. */
@@ -70,7 +70,7 @@ const refusals: [what: string, bytes: string | Buffer, Refusal][] = [
   ['an expectation we cannot meet', request('GET /things', ['Expect: miracles']), { status: 417, code: 'expectation-failed' }],
   ['nobody to ask', 'GET /things HTTP/1.1\r\nConnection: close\r\n\r\n', { status: 400, code: 'host-missing' }],
   ['two hosts', request('GET /things', ['Host: other']), { status: 400, code: 'header-repeated' }],
-  ['two hosts that are one', request('GET /nothing', ['host: shop']), { status: 400, code: 'header-repeated' }],
+  ['two hosts that are one', request('GET /nothing', ['host: shop.test']), { status: 400, code: 'header-repeated' }],
   ['two tokens', request('GET /things', ['Authorization: Bearer a', 'Authorization: Bearer b']), { status: 400, code: 'header-repeated' }],
   ['two media types', json('{}', ['Content-Type: application/merge-patch+json']), { status: 400, code: 'header-repeated' }],
   ['two keys of one attempt', json('{}', ['Idempotency-Key: key-00000001', 'Idempotency-Key: key-00000002']), { status: 400, code: 'header-repeated' }],

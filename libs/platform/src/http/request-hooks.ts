@@ -6,6 +6,7 @@ import { budgetHeader, withDeadline } from '../telemetry/deadline.ts';
 import { durationBuckets, meter } from '../telemetry/metrics.ts';
 import { startIncoming, type Work } from '../telemetry/tracing.ts';
 import type { Cors } from './cors.ts';
+import type { Hosts } from './hosts.ts';
 import { HttpProblem } from './http-problem.ts';
 import { KnownPaths } from './known-paths.ts';
 import { malformation } from './malformation.ts';
@@ -31,6 +32,8 @@ interface HookOptions {
   readonly draining: () => boolean;
   /** Which other sites' pages may call. */
   readonly cors: Cors;
+  /** By which names it may be asked; undefined inside, where names are the network's. */
+  readonly hosts: Hosts | undefined;
   /** What is behind, if anything: then requests are turned away, but for questions about health. */
   readonly overloaded: () => string | undefined;
 }
@@ -62,7 +65,7 @@ export function addRequestHooks(fastify: FastifyInstance, options: HookOptions):
     if (!isHealth(target.route) && options.overloaded() !== undefined) return turnAway(reply);
     const budget = options.public ? options.budget : grantedBudget(request.headers[budgetHeader], options.budget);
     begin(request, budget);
-    const malformed = malformation(request);
+    const malformed = malformation(request) ?? options.hosts?.refusal(request);
     if (malformed) return done(malformed);
     if (options.cors.answered(request, reply, () => paths.methodsOf(target.path))) return;
     if (target.route === undefined && toldMethods(request, reply, paths)) return;

@@ -13,6 +13,8 @@ export interface RequestTarget {
   readonly route: string | undefined;
   /** Its path in the one spelling that all its spellings have in common. */
   readonly path: string;
+  /** Who was asked, where the target itself says so: host and port of an absolute form. */
+  readonly authority: string | undefined;
   /** What is behind the path, as it was sent, without the question mark. */
   readonly query: string;
 }
@@ -27,7 +29,7 @@ export function targetOf(request: FastifyRequest): RequestTarget {
 }
 
 /** Path and query, as they are sent on. */
-export const wholeOf = ({ path, query }: RequestTarget): string => (query === '' ? path : `${path}?${query}`);
+export const wholeOf = ({ path, query }: Pick<RequestTarget, 'path' | 'query'>): string => (query === '' ? path : `${path}?${query}`);
 
 function read(request: FastifyRequest): RequestTarget {
   const { url: route } = request.routeOptions;
@@ -37,7 +39,8 @@ function read(request: FastifyRequest): RequestTarget {
   const path = route === undefined ? spelledOut(url.slice(0, end)) : filled(route, request.params as Record<string, string>);
   // The router would take these for a parameter, or for a part of what a wildcard stands for.
   const isAmbiguous = (path !== '/' && ambiguousSegment.test(path)) || (route?.endsWith('*') === true && /%2f/i.test(url.slice(0, end)));
-  return { route: isAmbiguous ? undefined : route, path, query };
+  const authority = url.startsWith('/') ? undefined : /^https?:\/\/([^/?#]*)/i.exec(url)?.[1];
+  return { route: isAmbiguous ? undefined : route, path, authority, query };
 }
 
 /** The router ends a path there, too. */

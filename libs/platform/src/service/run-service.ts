@@ -5,6 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { ServerSettings } from '../config/settings.ts';
 import { Cors } from '../http/cors.ts';
+import { Hosts } from '../http/hosts.ts';
 import { addRequestHooks } from '../http/request-hooks.ts';
 import type { KnownPaths, Route } from '../http/known-paths.ts';
 import { Overload } from '../http/overload.ts';
@@ -70,6 +71,7 @@ async function create(definition: ServiceDefinition, settings: ServerSettings): 
     draining: () => health.draining,
     overloaded: () => overload.refuses(),
     cors: new Cors(isPublic ? settings.CORS_ORIGINS : []),
+    hosts: isPublic ? new Hosts([new URL(settings.ISSUER).hostname, settings.HOST, ...settings.PUBLIC_HOSTS]) : undefined,
   });
   return { app, paths };
 }
