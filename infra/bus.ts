@@ -1,19 +1,20 @@
 import { consumers, deadLetterTopic, topics } from '@shop/contracts';
 import { busTraits, makeQueues, type BusName, type BusSettings } from '@shop/eventing';
+import { kafkaSettings } from './kafka-security.ts';
 import type { Servers, StartingServers } from './servers/index.ts';
 import { Obstacle } from './state.ts';
 import { createTopics } from './topics.ts';
 
 /** The bus as services are told of it: platform's busSettings. */
 export type BusEnvironment =
-  | { BUS: 'kafka'; KAFKA_BROKERS: string; KAFKA_CLIENT?: string }
+  | { BUS: 'kafka'; KAFKA_BROKERS: string; KAFKA_CLIENT?: string; [setting: `KAFKA_${string}`]: string | undefined }
   | { BUS: 'rabbitmq'; RABBITMQ_URL: string }
   | { BUS: 'sqs'; SQS_URL: string }
   | { BUS: 'memory' };
 
 /** The same, as it is opened. */
 export function settingsOf(bus: BusEnvironment): BusSettings {
-  return bus.BUS === 'kafka' ? { BUS: 'kafka', KAFKA_BROKERS: bus.KAFKA_BROKERS.split(',') } : bus;
+  return bus.BUS === 'kafka' ? ({ ...bus, KAFKA_BROKERS: bus.KAFKA_BROKERS.split(','), KAFKA_CLIENT: undefined } as BusSettings) : bus;
 }
 
 /** The bus that $BUS asks for; Kafka unless it asks. */
@@ -37,7 +38,7 @@ export async function prepareBus(servers: Servers | StartingServers): Promise<Bu
   if (!kafka) return { BUS: 'memory' };
   await createTopics(kafka.brokers);
   const client = process.env['KAFKA_CLIENT'];
-  return { BUS: 'kafka', KAFKA_BROKERS: kafka.brokers, ...(client ? { KAFKA_CLIENT: client } : {}) };
+  return { BUS: 'kafka', KAFKA_BROKERS: kafka.brokers, ...kafkaSettings(), ...(client ? { KAFKA_CLIENT: client } : {}) };
 }
 
 async function withQueues(bus: BusEnvironment, groups: Record<string, readonly string[]>): Promise<BusEnvironment> {

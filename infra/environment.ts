@@ -42,7 +42,7 @@ export const urlOf = (port: number, scheme = 'http') => `${scheme}://127.0.0.1:$
 export function environmentOf(service: ServiceName, instance: number, topology: Topology): Record<string, string> {
   const { ports, databases, bus, redis, keyPrefix, secret } = topology;
   const urls = (name: ServiceName) => ports[name].map((port) => urlOf(port)).join(',');
-  const cache: Record<string, string> = redis === undefined ? {} : { REDIS_URL: redis, REDIS_KEY_PREFIX: keyPrefix };
+  const cache: Record<string, string> = redis === undefined ? {} : { REDIS_URL: redis, REDIS_KEY_PREFIX: keyPrefix, ...(redis.startsWith('rediss:') && given('REDIS_CA_FILE', 'REDIS_CERT_FILE', 'REDIS_KEY_FILE')) };
   const data = (name: DatabaseName) => ({ DATABASE_URL: databases[name].url });
   const outbox = (name: DatabaseName): Record<string, string> => {
     const { replicationUrl } = databases[name];

@@ -4,6 +4,7 @@ import { topics } from '@shop/contracts';
 import { openBus } from '@shop/eventing';
 import { connect } from 'amqplib';
 import { onlooker, settingsOf, type BusEnvironment } from './bus.ts';
+import { givenSecurity } from './kafka-security.ts';
 
 type Heard = (message: { topic: string; value: string }) => void;
 type Stop = () => Promise<void>;
@@ -25,6 +26,7 @@ export function observe(bus: BusEnvironment, heard: Heard): Promise<Stop> {
 /** Every topic from its end, with a group of its own. */
 async function observeKafka(brokers: string, heard: Heard): Promise<Stop> {
   const consumer = new Consumer({
+    ...givenSecurity(),
     clientId: 'story',
     groupId: `story-${randomUUID()}`,
     bootstrapBrokers: brokers.split(','),

@@ -1,12 +1,13 @@
 import { Admin } from '@platformatic/kafka';
 import { consumers, deadLetterPartitions, deadLetterTopic, topicRetention, topics } from '@shop/contracts';
+import { givenSecurity } from './kafka-security.ts';
 
 const keepForSomeDays = Object.entries(topicRetention).map(([name, ms]) => ({ name, value: String(ms) }));
 const keepForEver = [{ name: 'retention.ms', value: '-1' }];
 
 /** Makes the topics that are not there yet: the product's, and one dead-letter topic for each consumer, which nothing ever expires from. */
 export async function createTopics(brokers: string, prefix = ''): Promise<void> {
-  const admin = new Admin({ clientId: 'launcher', bootstrapBrokers: brokers.split(','), retries: 5, retryDelay: 200, timeout: 10_000 });
+  const admin = new Admin({ ...givenSecurity(), clientId: 'launcher', bootstrapBrokers: brokers.split(','), retries: 5, retryDelay: 200, timeout: 10_000 });
   try {
     // Somebody else may be making them at the same moment: then what is missing is another list.
     await createMissing(admin, prefix).catch(() => createMissing(admin, prefix));

@@ -4,7 +4,7 @@ import { Obstacle } from './state.ts';
 /** Settings that a person may give to all services by the shell, and who knows what they may be. Only what is asked is loaded: most starts are told nothing. */
 const known = [
   { name: /^(OTEL_\w+|LOG_LEVEL|SHED_LOOP_DELAY_MS|MAX_CONNECTIONS)$/, schemas: async () => (await import('@shop/platform')).serverSettings },
-  { name: /^KAFKA_CLIENT$/, schemas: async () => (await import('@shop/platform')).busSettings },
+  { name: /^KAFKA_(CLIENT|SECURITY_PROTOCOL|SASL_MECHANISM)$/, schemas: async () => (await import('@shop/platform')).busSettings },
   { name: /^OUTBOX_DRIVER$/, schemas: async () => (await import('@shop/platform')).outboxSettings },
   { name: /^RATE_LIMITS$/, schemas: async () => ({ RATE_LIMITS: (await import('@shop/gateway')).rateLimits }) },
 ];

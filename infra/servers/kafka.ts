@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Admin } from '@platformatic/kafka';
 import { cached, onPath } from '../cache.ts';
+import { givenSecurity } from '../kafka-security.ts';
 import { freePorts } from '../ports.ts';
 import { Obstacle, type State } from '../state.ts';
 import type { Source } from './index.ts';
@@ -48,8 +49,15 @@ export function properties(port: number, controllerPort: number): string {
 
 const prefixed = (prefix: string, values: Record<string, number>) => Object.fromEntries(Object.entries(values).map(([key, value]) => [prefix + key, value]));
 
+/** What a broker is told beyond that: other listeners, and users who sign in at them. */
+export interface MoreSettings {
+  settings?: (port: number, controllerPort: number) => string;
+  /** Arguments of its storage's format. */
+  format?: string[];
+}
+
 /** Apache Kafka itself, from Maven Central. */
-export function nativeKafka(state: State, wishedPort: number, say: (line: string) => void): Source {
+export function nativeKafka(state: State, wishedPort: number, say: (line: string) => void, more: MoreSettings = {}): Source {
   return {
     how: 'native',
     async start() {
@@ -61,7 +69,7 @@ export function nativeKafka(state: State, wishedPort: number, say: (line: string
       });
       const archive = await classArchive(state, jars, say);
       const flags = archive ? [`-XX:SharedArchiveFile=${archive}`] : [];
-      const { server, port } = await boot(state, { jars, home: join(state.folder, 'kafka'), wishedPort, flags });
+      const { server, port } = await boot(state, { jars, home: join(state.folder, 'kafka'), wishedPort, flags, more });
       const brokers = `127.0.0.1:${port}`;
       await untilReady(server, () => brokerAnswers(brokers), join(state.folder, 'logs/kafka.log'));
       return brokers;
@@ -71,7 +79,7 @@ export function nativeKafka(state: State, wishedPort: number, say: (line: string
 
 /** Resolves when the broker answers a question about its topics. */
 export async function brokerAnswers(brokers: string): Promise<void> {
-  const admin = new Admin({ clientId: 'launcher', bootstrapBrokers: brokers.split(','), retries: 0, connectTimeout: 2_000, timeout: 2_000 });
+  const admin = new Admin({ ...givenSecurity(), clientId: 'launcher', bootstrapBrokers: brokers.split(','), retries: 0, connectTimeout: 2_000, timeout: 2_000 });
   try {
     await admin.listTopics();
   } finally {
@@ -85,13 +93,14 @@ interface Broker {
   home: string;
   flags: string[];
   name?: string;
+  more?: MoreSettings;
 }
 
-async function boot(state: State, { jars, home, wishedPort, flags, name = 'kafka' }: Broker) {
+async function boot(state: State, { jars, home, wishedPort, flags, name = 'kafka', more: { settings, format = [] } = {} }: Broker) {
   const log = join(state.folder, `logs/${name}.log`);
   const [port, controllerPort] = (await freePorts([wishedPort, 0])) as [number, number];
   mkdirSync(home, { recursive: true, mode: 0o700 });
-  writeFileSync(join(home, 'server.properties'), properties(port, controllerPort));
+  writeFileSync(join(home, 'server.properties'), properties(port, controllerPort) + (settings?.(port, controllerPort) ?? ''));
   const java = (flags: string[], main: string, ...args: string[]) => {
     return { command: onPath('java')!, args: [...jvmFlags, ...flags, '-cp', classPath(jars), main, ...args], log, cwd: home };
   };
@@ -99,7 +108,7 @@ async function boot(state: State, { jars, home, wishedPort, flags, name = 'kafka
     rmSync(join(home, 'data'), { recursive: true, force: true });
     // One id in 64 would begin with a dash, which the tool takes for an option.
     const cluster = randomBytes(16).toString('base64url').replace(/^-/, '_');
-    await run(state, { name: `${name}-format`, ...java([], 'kafka.tools.StorageTool', 'format', '-t', cluster, '-c', 'server.properties') });
+    await run(state, { name: `${name}-format`, ...java([], 'kafka.tools.StorageTool', 'format', '-t', cluster, '-c', 'server.properties', ...format) });
   }
   return { port, log, server: await state.processes.start({ name, ...java(flags, 'kafka.Kafka', 'server.properties') }) };
 }

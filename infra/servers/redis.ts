@@ -1,6 +1,7 @@
-import { chmodSync, readdirSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { cached, isCached, onPath } from '../cache.ts';
 import { freePorts, hostOf } from '../ports.ts';
 import type { State } from '../state.ts';
@@ -28,7 +29,7 @@ export function nativeRedis(state: State, wishedPort: number, say: (line: string
   return {
     how: 'native',
     async start() {
-      const binary = await find(state, say);
+      const binary = await findRedis(state, say);
       if (!binary) {
         say('There is no Redis here: product reads are not cached, all else is the same (Debian: apt-get install redis-server)');
         return undefined;
@@ -52,19 +53,29 @@ async function boot(state: State, binary: Binary, wishedPort: number): Promise<s
   return url;
 }
 
+/** Those that its clients are told of, too. */
+const certificates = () => {
+  const file = (name: string) => process.env[`REDIS_${name}_FILE`];
+  return Object.fromEntries(['CA', 'CERT', 'KEY'].flatMap((name) => (file(name) ? [[name.toLowerCase(), readFileSync(file(name)!)]] : [])));
+};
+
 /** Resolves when it answers PING. */
 export function redisAnswers(url: string): Promise<void> {
   const at = new URL(url);
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: hostOf(at), port: Number(at.port || 6379) }, () => socket.write('PING\r\n'));
+    const to = { host: hostOf(at), port: Number(at.port || 6379) };
+    const ask = () => socket.write('PING\r\n');
+    const socket = at.protocol === 'rediss:' ? connectTls({ ...to, ...certificates() }, ask) : connect(to, ask);
     socket.setTimeout(2_000, () => socket.destroy(new Error('no answer within 2 s')));
     socket.once('error', reject);
+    socket.once('close', () => reject(new Error('it closes the connection')));
     // Any reply will do: a server that wants a password says so, and its clients have it in their URL.
     socket.once('data', () => resolve(void socket.destroy()));
   });
 }
 
-async function find(state: State, say: (line: string) => void): Promise<Binary | undefined> {
+/** A program that can serve Redis, or undefined. */
+export async function findRedis(state: State, say: (line: string) => void): Promise<Binary | undefined> {
   const command = onPath('redis-server') ?? onPath('valkey-server');
   if (command) return { command };
   const ways = [

@@ -1,5 +1,7 @@
 export { MemoryBus } from './memory/memory-bus.ts';
 export { KafkaBus } from './kafka/kafka-bus.ts';
+export { secured } from './kafka/connection.ts';
+export { kafkaSecurity, type KafkaSecurity } from './kafka/security.ts';
 export { kafkaClients, openKafka, type KafkaClient } from './kafka/open-kafka.ts';
 export { MessageBus, Unpublishable, type BusMessage, type Delivery, type End, type SubscribeOptions, type Subscription } from './bus.ts';
 export { handleCommand, startStream, type Handled, type HandleOptions, type Process } from './command-handler.ts';

@@ -1,11 +1,12 @@
 import { openKafka, type KafkaClient } from './kafka/open-kafka.ts';
+import { kafkaSecurity, type KafkaSecuritySettings } from './kafka/security.ts';
 import { MemoryBus } from './memory/memory-bus.ts';
 import type { Delivery, MessageBus } from './bus.ts';
 import type { BusName } from './bus-traits.ts';
 import type { Log } from './consumer-runtime.ts';
 
 /** Which bus, and where it is: platform's busSettings. */
-export interface BusSettings {
+export interface BusSettings extends KafkaSecuritySettings {
   readonly BUS: BusName;
   readonly KAFKA_BROKERS?: readonly string[];
   readonly KAFKA_CLIENT?: KafkaClient;
@@ -24,7 +25,7 @@ export async function openBus(settings: BusSettings, { clientId, log }: { client
     case 'sqs':
       return new (await import('./sqs/sqs-bus.ts')).SqsBus({ url: SQS_URL, clientId, log });
     case 'kafka':
-      return openKafka(KAFKA_CLIENT ?? 'platformatic', { brokers, clientId, log });
+      return openKafka(KAFKA_CLIENT ?? 'platformatic', { brokers, clientId, log, security: kafkaSecurity(settings) });
   }
 }
 

@@ -37,7 +37,7 @@ export { Flags, NothingOn } from './flags/flags.ts';
 export { FlagsModule } from './flags/flags.module.ts';
 export { RedisConnection, type RedisOptions } from './redis/redis-connection.ts';
 export { RedisUnavailable } from './redis/redis-refusals.ts';
-export { RedisModule } from './redis/redis.module.ts';
+export { redisTls, RedisModule } from './redis/redis.module.ts';
 export { endedAfter, remainingBudget, withoutDeadline } from './telemetry/deadline.ts';
 export { durationBuckets, meter } from './telemetry/metrics.ts';
 export { calling, currentTraceId, currentTraceparent, startTracing, tellOfSending, withTraceparent } from './telemetry/tracing.ts';

@@ -2,6 +2,7 @@ import type { Invariant } from '../../checker/evidence.ts';
 import { accountPatches } from './accounts.ts';
 import { edgePatches } from './edge-patches.ts';
 import { identityPatches } from './identity.ts';
+import { machinePatches } from './machines.ts';
 import { messagingPatches } from './messaging.ts';
 import { storePatches } from './stores.ts';
 
@@ -34,6 +35,7 @@ export const patches: readonly Patch[] = [
   ...identityPatches,
   ...messagingPatches,
   ...storePatches,
+  ...machinePatches,
   {
     name: 'an answer is not kept under its Idempotency-Key',
     invariant: 'I1',

@@ -1,8 +1,11 @@
 import type { Log } from '../consumer-runtime.ts';
+import type { KafkaSecurity } from './security.ts';
 
 export interface KafkaBusOptions {
   readonly brokers: readonly string[];
   readonly clientId: string;
+  /** TLS and SASL, where no mesh sees to it. */
+  readonly security?: KafkaSecurity;
   readonly log: Log;
   /** How long the broker may take to acknowledge a commit, in ms, before the member that asked is replaced by a new one. */
   readonly commitDeadlineMs?: number;
@@ -12,12 +15,16 @@ export interface KafkaBusOptions {
  * What every client of the broker is told. An answer that never comes is asked for again after ten seconds, not the client's thirty: after a
  * kill, the partitions of a group wait for the slowest of its members. It must be longer than a rebalance may take.
  */
-export const connection = ({ brokers, clientId }: KafkaBusOptions) => ({
+export const connection = ({ brokers, clientId, security = {} }: KafkaBusOptions) => ({
+  ...secured(security),
   clientId,
   bootstrapBrokers: [...brokers],
   connectTimeout: 5_000,
   requestTimeout: 10_000,
 });
+
+/** As @platformatic/kafka takes it: a certificate is compared with the name that the broker was called by. */
+export const secured = ({ tls, sasl }: KafkaSecurity) => ({ ...(tls && { tls, tlsServerName: true }), ...(sasl && { sasl }) });
 
 /**
  * Of what lies on a topic so much is held at once, at most: with a backlog, a client's default of up to fifty times as much is what a consumer's

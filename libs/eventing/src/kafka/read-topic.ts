@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Admin, Consumer, ListOffsetTimestamps, MessagesStreamModes, stringDeserializers, type Message } from '@platformatic/kafka';
+import { secured } from './connection.ts';
+import type { KafkaSecurity } from './security.ts';
 
 /** A message as it lies on a topic. */
 export interface Lying {
@@ -15,8 +17,8 @@ export interface Lying {
 const PATIENCE_MS = 30_000;
 
 /** Everything on a topic up to now, oldest first within a partition, by a group of its own that is gone afterwards: nobody else's place is moved. */
-export async function readTopic(brokers: string, topic: string): Promise<Lying[]> {
-  const connection = { clientId: 'operator', bootstrapBrokers: brokers.split(','), connectTimeout: 5_000, timeout: 10_000, retries: 3, retryDelay: 200 };
+export async function readTopic(brokers: string, topic: string, security: KafkaSecurity = {}): Promise<Lying[]> {
+  const connection = { ...secured(security), clientId: 'operator', bootstrapBrokers: brokers.split(','), connectTimeout: 5_000, timeout: 10_000, retries: 3, retryDelay: 200 };
   const groupId = `operator-${randomUUID()}`;
   const consumer = new Consumer({ ...connection, groupId, deserializers: stringDeserializers, autocommit: false, maxWaitTime: 100 });
   try {

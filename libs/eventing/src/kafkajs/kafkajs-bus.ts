@@ -2,6 +2,7 @@ import { Kafka, logLevel, Partitioners, type Admin, type PartitionMetadata, type
 import { atMost } from '../at-most.ts';
 import { MessageBus, PROOF_DEADLINE_MS, Unpublishable, type BusMessage, type End, type SubscribeOptions, type Subscription } from '../bus.ts';
 import { answered, Retirable, type KafkaBusOptions } from '../kafka/connection.ts';
+import { brokersOf } from './connection.ts';
 import { KafkajsSubscription } from './kafkajs-subscription.ts';
 
 /** Broker answers that no repetition changes: the record itself is at fault. */
@@ -26,7 +27,7 @@ export class KafkajsBus extends MessageBus {
     this.#options = options;
     this.#kafka = new Kafka({
       clientId: options.clientId,
-      brokers: [...options.brokers],
+      ...brokersOf(options),
       connectionTimeout: 5_000,
       requestTimeout: 10_000,
       retry: { initialRetryTime: 200, maxRetryTime: 1_000, retries: 5 },

@@ -1,6 +1,7 @@
 import { DomainError } from '@shop/kernel';
 import { busTraits } from '../bus-traits.ts';
 import type { Lying } from '../kafka/read-topic.ts';
+import { kafkaSecurity } from '../kafka/security.ts';
 import { browse, type BusSettings } from '../open-bus.ts';
 
 /** Where dead letters lie: on topics of Kafka, or in queues that nobody reads. */
@@ -19,7 +20,7 @@ export class DeadLetterTopics {
       if (BUS !== 'kafka') return (await browse(this.#bus, topic)).map(({ id, ...message }) => ({ ...message, at: id }));
       // Loaded when it is asked for: a consumer that most services never need costs memory.
       const { readTopic } = await import('../kafka/read-topic.ts');
-      return await readTopic(brokers.join(), topic);
+      return await readTopic(brokers.join(), topic, kafkaSecurity(this.#bus));
     } catch (error) {
       const where = BUS === 'kafka' ? `Kafka at ${brokers.join()}` : busTraits[BUS].title;
       throw new DomainError('unavailable', 'dead-letters-unreadable', `${topic} cannot be read: ${where} says ${(error as Error).message}`);

@@ -67,6 +67,18 @@ describe('the configuration of a service', () => {
     expect(faultsOf({ ...complete, KAFKA_BROKERS: undefined, BUS: 'memory' })).toBe('');
   });
 
+  it.each([
+    [{ KAFKA_SECURITY_PROTOCOL: 'SASL_SSL', KAFKA_SASL_USERNAME: 'shop' }, 'KAFKA_SASL_MECHANISM is missing; KAFKA_SASL_PASSWORD is missing'],
+    [{ KAFKA_SECURITY_PROTOCOL: 'SASL_PLAINTEXT', KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'shop', KAFKA_SASL_PASSWORD: 'x' }, 'PLAIN would send the password as it is'],
+    [{ KAFKA_SECURITY_PROTOCOL: 'SSL', KAFKA_CERT_FILE: '/cert.pem' }, 'KAFKA_KEY_FILE is missing'],
+    [{ KAFKA_CA_FILE: '/ca.pem' }, 'KAFKA_CA_FILE is of use with SSL and SASL_SSL only'],
+    [{ KAFKA_SASL_PASSWORD: 'hunter2' }, 'KAFKA_SASL_PASSWORD is of use with SASL_SSL only'],
+    [{ KAFKA_SECURITY_PROTOCOL: 'sasl_ssl', KAFKA_SASL_MECHANISM: 'scram-sha-512', KAFKA_SASL_USERNAME: 'shop', KAFKA_SASL_PASSWORD: 'hunter2' }, ''],
+  ])('takes nothing for safe that would not be: %o', (env, fault) => {
+    if (fault === '') expect(faultsOf({ ...complete, ...env })).toBe('');
+    else expect(faultsOf({ ...complete, ...env })).toContain(fault);
+  });
+
   it('wants a way to replicate for the outbox in the log, and none for the table', () => {
     expect(faultsOf({ ...complete, OUTBOX_DRIVER: 'wal' })).toContain('REPLICATION_URL is missing');
     expect(faultsOf({ ...complete, OUTBOX_DRIVER: 'wal', REPLICATION_URL: complete.DATABASE_URL })).toBe('');

@@ -82,7 +82,7 @@ const postgresUrl = z.string().refine(isPostgresUrl, 'must be a postgres URL; ta
 
 /** For a service with a database: its own database, under its runtime role, which has no DDL rights. */
 export const databaseSettings = {
-  /** One host, or several of which one takes writes. */
+  /** One host, or several of which one takes writes. With TLS: ?sslmode=verify-full&sslrootcert=…&sslcert=…&sslkey=…, files (PEM). */
   DATABASE_URL: postgresUrl,
   DATABASE_POOL_SIZE: integer(1, 200).default(10),
 } satisfies z.ZodRawShape;
@@ -90,6 +90,10 @@ export const databaseSettings = {
 /** For a service that uses Redis, where there is one; nothing needs it to be correct. */
 export const redisSettings = {
   REDIS_URL: z.url({ protocol: /^rediss?$/, error: 'must be a redis URL' }).optional(),
+  /** For rediss://, files (PEM): who signs its certificate (the system's authorities by default), and our own certificate and key, where it asks for one. */
+  REDIS_CA_FILE: z.string().optional(),
+  REDIS_CERT_FILE: z.string().optional(),
+  REDIS_KEY_FILE: z.string().optional(),
   /** Set before every key, so that several shops can share one server. */
   REDIS_KEY_PREFIX: z.string().max(64).default('shop:'),
 } satisfies z.ZodRawShape;
@@ -101,6 +105,16 @@ export const busSettings = {
   KAFKA_BROKERS: commaList.default([]),
   /** Which client speaks to Kafka (docs/adr/0005). */
   KAFKA_CLIENT: z.enum(['platformatic', 'kafkajs']).default('platformatic'),
+  /** How brokers are spoken to where no mesh encrypts, in Kafka's own words; certificates are files (PEM). */
+  KAFKA_SECURITY_PROTOCOL: z.string().toUpperCase().pipe(z.enum(['PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'])).default('PLAINTEXT'),
+  /** Who signs the brokers' certificates; the system's authorities by default. */
+  KAFKA_CA_FILE: z.string().optional(),
+  /** Our own certificate and its key, where brokers ask for one. */
+  KAFKA_CERT_FILE: z.string().optional(),
+  KAFKA_KEY_FILE: z.string().optional(),
+  KAFKA_SASL_MECHANISM: z.string().toUpperCase().pipe(z.enum(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'])).optional(),
+  KAFKA_SASL_USERNAME: z.string().optional(),
+  KAFKA_SASL_PASSWORD: z.string().optional(),
   /** amqp://user:password@host:port; required when BUS is rabbitmq. */
   RABBITMQ_URL: z.url({ protocol: /^amqps?$/, error: 'must be an amqp URL' }).optional(),
   /** https://sqs.<region>.amazonaws.com, or an emulator, with key id and secret as its user and password where the SDK finds none; required when BUS is sqs. */
@@ -132,6 +146,29 @@ export function incomplete(values: Record<string, unknown>): string[] {
   const missing = place && (value === undefined || (Array.isArray(value) && value.length === 0));
   return [
     ...(missing ? [`${place} is missing (or set BUS=memory)`] : []),
+    ...half(values, 'KAFKA_CERT_FILE', 'KAFKA_KEY_FILE'),
+    ...half(values, 'REDIS_CERT_FILE', 'REDIS_KEY_FILE'),
+    ...unsafe(values),
     ...(values.OUTBOX_DRIVER === 'wal' && values.REPLICATION_URL === undefined ? ['REPLICATION_URL is missing (or set OUTBOX_DRIVER=queue)'] : []),
+  ];
+}
+
+/** A certificate is of no use without its key, nor a key without its certificate. */
+function half(values: Record<string, unknown>, ...pair: [string, string]): string[] {
+  const missing = pair.filter((name) => values[name] === undefined);
+  return missing.length === 1 ? [`${missing[0]} is missing`] : [];
+}
+
+/** What was said about the safety of the way to Kafka or Redis, and would not come true. */
+function unsafe(values: Record<string, unknown>): string[] {
+  const { KAFKA_SECURITY_PROTOCOL: protocol = 'PLAINTEXT', KAFKA_SASL_MECHANISM: mechanism, REDIS_URL: redis = '' } = values as Record<string, string | undefined>;
+  const [tls, sasl] = [protocol.endsWith('SSL'), protocol.startsWith('SASL_')];
+  const given = (...names: string[]) => names.filter((name) => values[name] !== undefined);
+  const needed = ['KAFKA_SASL_MECHANISM', 'KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD'];
+  return [
+    ...(sasl ? needed.filter((name) => values[name] === undefined).map((name) => `${name} is missing`) : given(...needed).map((name) => `${name} is of use with SASL_SSL only`)),
+    ...(tls ? [] : given('KAFKA_CA_FILE', 'KAFKA_CERT_FILE').map((name) => `${name} is of use with SSL and SASL_SSL only`)),
+    ...(mechanism === 'PLAIN' && sasl && !tls ? ['KAFKA_SASL_MECHANISM: PLAIN would send the password as it is: use SASL_SSL'] : []),
+    ...(redis.startsWith('rediss:') ? [] : given('REDIS_CA_FILE', 'REDIS_CERT_FILE').map((name) => `${name} is of use with rediss:// only`)),
   ];
 }

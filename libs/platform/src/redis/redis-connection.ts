@@ -9,6 +9,8 @@ export interface RedisOptions {
   readonly keyPrefix?: string;
   /** How long one command may take, in ms. */
   readonly timeout?: number;
+  /** For rediss://: who signs its certificate, and ours, where it asks for one (PEM). */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
   /** How long it is left alone after failures in a row, in ms. */
   readonly pause?: number;
   /** Where it is told that Redis does not answer as it should, once a second at most. */
@@ -43,12 +45,13 @@ export class RedisConnection implements OnModuleInit, OnApplicationShutdown {
   #lookedAt = -Infinity;
 
   /** Without a URL it is unavailable for good. */
-  constructor(url: string | undefined, { keyPrefix = '', timeout = patience, pause = alone, log }: RedisOptions = {}) {
+  constructor(url: string | undefined, { keyPrefix = '', timeout = patience, pause = alone, log, tls }: RedisOptions = {}) {
     this.#timeout = timeout;
     this.#breaker = circuitBreaker(handleWhen(concernsServer), { halfOpenAfter: pause, breaker: new ConsecutiveBreaker(failures) });
     this.#refusals = new RedisRefusals(log);
     if (url === undefined) return;
     this.#redis = new Redis(url, {
+      ...(tls && url.startsWith('rediss:') && { tls }),
       keyPrefix,
       lazyConnect: true,
       connectTimeout: 1_000,
