@@ -1,28 +1,67 @@
-import { Admin } from '@platformatic/kafka';
-import { consumers, deadLetterPartitions, deadLetterTopic, topicRetention, topics } from '@shop/contracts';
+import { Admin, ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from '@platformatic/kafka';
+import { consumers, deadLetterConfig, deadLetterPartitions, deadLetterTopic, topicConfig, topics, type TopicContract } from '@shop/contracts';
 import { givenSecurity } from './kafka-security.ts';
 
-const keepForSomeDays = Object.entries(topicRetention).map(([name, ms]) => ({ name, value: String(ms) }));
-const keepForEver = [{ name: 'retention.ms', value: '-1' }];
+/** A topic as it is to be at the broker. */
+export interface WantedTopic {
+  readonly name: string;
+  readonly partitions: number;
+  readonly config: Readonly<Record<string, string | number>>;
+}
 
-/** Makes the topics that are not there yet: the product's, and one dead-letter topic for each consumer, which nothing ever expires from. */
-export async function createTopics(brokers: string, prefix = ''): Promise<void> {
+/** Every topic as the contracts have it: the product's, and one for the dead letters of each consumer. Whatever makes topics, makes these. */
+export const wantedTopics: readonly WantedTopic[] = [
+  ...Object.entries<TopicContract>(topics).map(([name, topic]) => ({ name, partitions: topic.partitions, config: topicConfig(topic) })),
+  ...Object.keys(consumers).map((consumer) => ({ name: deadLetterTopic(consumer), partitions: deadLetterPartitions, config: deadLetterConfig })),
+];
+
+/**
+ * Makes the topics that are not there yet, and gives those that are there the settings of the contracts: so a topic of state that was made before it was
+ * compacted is compacted from the next start on. Partitions stay as they are: more of them move keys, which only `npm run events -- topics partitions` does.
+ * Answers what was made and what was altered.
+ */
+export async function createTopics(brokers: string, prefix = ''): Promise<{ made: string[]; altered: string[] }> {
   const admin = new Admin({ ...givenSecurity(), clientId: 'launcher', bootstrapBrokers: brokers.split(','), retries: 5, retryDelay: 200, timeout: 10_000 });
+  const wanted = wantedTopics.map((topic) => ({ ...topic, name: prefix + topic.name }));
   try {
     // Somebody else may be making them at the same moment: then what is missing is another list.
-    await createMissing(admin, prefix).catch(() => createMissing(admin, prefix));
+    const made = await createMissing(admin, wanted).catch(() => createMissing(admin, wanted));
+    return { made, altered: await alter(admin, wanted.filter(({ name }) => !made.includes(name))) };
   } finally {
     await admin.close();
   }
 }
 
-async function createMissing(admin: Admin, prefix: string): Promise<void> {
+async function createMissing(admin: Admin, wanted: readonly WantedTopic[]): Promise<string[]> {
   const there = new Set(await admin.listTopics());
-  const missing = (wanted: string[]) => wanted.map((name) => prefix + name).filter((name) => !there.has(name));
-  for (const partitions of new Set(Object.values(topics).map((topic) => topic.partitions))) {
-    const wanted = missing(Object.entries(topics).flatMap(([name, topic]) => (topic.partitions === partitions ? [name] : [])));
-    if (wanted.length > 0) await admin.createTopics({ topics: wanted, partitions, replicas: -1, configs: keepForSomeDays });
+  const missing = wanted.filter(({ name }) => !there.has(name));
+  // Those that are alike by one request.
+  for (const some of Map.groupBy(missing, ({ partitions, config }) => JSON.stringify([partitions, config])).values()) {
+    const { partitions, config } = some[0]!;
+    await admin.createTopics({ topics: some.map(({ name }) => name), partitions, replicas: -1, configs: Object.entries(config).map(([name, value]) => ({ name, value: String(value) })) });
   }
-  const deadLetters = missing(Object.keys(consumers).map(deadLetterTopic));
-  if (deadLetters.length > 0) await admin.createTopics({ topics: deadLetters, partitions: deadLetterPartitions, replicas: -1, configs: keepForEver });
+  return missing.map(({ name }) => name);
+}
+
+const { TOPIC } = ConfigResourceTypes;
+const { SET } = IncrementalAlterConfigOperationTypes;
+
+/** Sets what is otherwise; what the contracts do not name stays. */
+async function alter(admin: Admin, wanted: readonly WantedTopic[]): Promise<string[]> {
+  if (wanted.length === 0) return [];
+  const asked = wanted.map(({ name, config }) => ({ resourceType: TOPIC, resourceName: name, configurationKeys: Object.keys(config) }));
+  const told = new Map((await admin.describeConfigs({ resources: asked })).map(({ resourceName, configs }) => [resourceName, new Map(configs.map(({ name, value }) => [name, value]))]));
+  const resources = wanted.flatMap(({ name: resourceName, config }) => {
+    const configs = Object.entries(config).filter(([key, value]) => told.get(resourceName)?.get(key) !== String(value));
+    return configs.length === 0 ? [] : [{ resourceType: TOPIC, resourceName, configs: configs.map(([name, value]) => ({ name, configOperation: SET, value: String(value) })) }];
+  });
+  if (resources.length > 0) await admin.incrementalAlterConfigs({ resources });
+  return resources.map(({ resourceName }) => resourceName);
+}
+
+/** The manifest of the same topics for Strimzi's operator. */
+export function topicManifest(): string {
+  const one = ({ name, partitions, config }: WantedTopic) =>
+    ['apiVersion: kafka.strimzi.io/v1', 'kind: KafkaTopic', 'metadata:', `  name: ${name}`, 'spec:', `  partitions: ${partitions}`, `  config: { ${Object.entries(config).map(([key, value]) => `${key}: ${value}`).join(', ')} }`, ''].join('\n');
+  return `# Made by "npm run generate" of libs/contracts/src/topics.ts: every topic, and one for each consumer's dead letters.\n${wantedTopics.map(one).join('---\n')}`;
 }

@@ -4,6 +4,7 @@ import { apiChanges, asyncApi, breakingChanges, language, messageSchema, topolog
 import { objectiveDocuments } from '@shop/infra/objective-documents';
 import { graphLimits, graphSchema } from '@shop/infra/graph-schema';
 import { gatewayOpenApi } from '@shop/infra/open-api';
+import { topicManifest } from '@shop/infra/topics';
 import { apiTop10 } from './api-top-10.ts';
 import { benchmarksPage } from './benchmarks-page.ts';
 import { brokersPage } from './brokers-page.ts';
@@ -17,7 +18,7 @@ const asyncApiFile = 'libs/contracts/generated/asyncapi.json';
 const graphFile = 'apps/gateway/generated/schema.graphql';
 /** The gateway's description of one version of its API. */
 const apiFile = (version: number) => `apps/gateway/generated/openapi.v${version}.json`;
-const pages = ['docs/topology.md', 'docs/benchmarks.md', 'docs/brokers.md', 'docs/objectives.md', 'docs/security/api-top-10.md'];
+const pages = ['docs/topology.md', 'docs/benchmarks.md', 'docs/brokers.md', 'docs/objectives.md', 'docs/security/api-top-10.md', 'k8s/components/kafka/topics.yaml'];
 const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', ...pages, 'infra/observability/{rules.yml,dashboards/*.json}'];
 /** A page that people write, but for what stands between its marks. */
 const graphPage = 'docs/graphql.md';
@@ -36,6 +37,7 @@ export async function documents(root: string): Promise<Documents> {
     [graphFile, await graphSchema()],
     [graphPage, between(marks, read(root, graphPage) ?? marks.join('\n'), graphLimits())],
     ['docs/topology.md', note + topology(spoken)],
+    ['k8s/components/kafka/topics.yaml', topicManifest()],
     ['docs/brokers.md', '<!-- Made by "npm run generate": edit libs/eventing/src/bus-traits.ts instead. -->\n' + brokersPage()],
     ['docs/security/api-top-10.md', '<!-- Made by "npm run generate": edit tools/api-top-10.ts instead. -->\n' + risksPage(apiTop10)],
     ...objectiveDocuments(),

@@ -5,6 +5,7 @@ import { parse, type Command, type Surroundings } from './arguments.ts';
 import { listDeadLetters, replayDeadLetters, showDeadLetter } from './dead-letters.ts';
 import { showHistory } from './history.ts';
 import { putBackRejected, showOutbox } from './outbox.ts';
+import { announce } from './announce.ts';
 import { askOutcomes, listOutcomes } from './outcomes.ts';
 import { listParked, releaseParked } from './parked.ts';
 import { checkProjection, rebuildProjection } from './projections.ts';
@@ -30,6 +31,8 @@ const usage = `npm run events -- <command>     for whoever operates the shop tha
       payments that the provider has not answered for, and when its ledger is looked at next
   outcomes ask [--key order]
       has payments look now, and waits for what comes of it
+  announce products
+      leaves every product in catalog's outbox again as it is, also while products change: for a copy that lacks some
   projection check orders
       whether the list of orders is what the orders' events make it, each at a recorded version: both hashes
   projection rebuild orders
@@ -37,7 +40,7 @@ const usage = `npm run events -- <command>     for whoever operates the shop tha
   history <order> [--version n | --at 2026-01-31T12:00:00Z]
       the order as it is, or as it was then
 
-Releases, replays, rebuilds, messages put back and questions to the provider are written down in the table operator_actions of the service's database. Exit code 1: it did not come out as asked.
+Releases, replays, rebuilds, announcements, messages put back and questions to the provider are written down in the table operator_actions of the service's database. Exit code 1: it did not come out as asked.
 `;
 
 const commands: Record<string, Command> = {
@@ -50,6 +53,7 @@ const commands: Record<string, Command> = {
   'outbox put-back': putBackRejected,
   'outcomes list': listOutcomes,
   'outcomes ask': askOutcomes,
+  announce,
   'projection check': checkProjection,
   'projection rebuild': rebuildProjection,
   history: showHistory,

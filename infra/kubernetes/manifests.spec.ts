@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { consumers, deadLetterPartitions, deadLetterTopic, topicRetention, topics } from '@shop/contracts';
+import { consumers, topics } from '@shop/contracts';
 import { describe, expect, it } from 'vitest';
 import { auth } from '@shop/auth';
 import { catalog } from '@shop/catalog';
@@ -10,6 +10,7 @@ import { orders } from '@shop/orders';
 import { payments } from '@shop/payments';
 import { migrationSets } from '../databases.ts';
 import { serviceNames, services } from '../environment.ts';
+import { wantedTopics } from '../topics.ts';
 import { allowedEdges, wantedEdges } from './edges.ts';
 import { rightsOf, wantedOfScaler, wantedRights, type KafkaUser } from './kafka-access.ts';
 import type { Manifest } from './kustomize.ts';
@@ -88,9 +89,7 @@ describe.each(overlays)('the overlay %s', (name) => {
 
   it('has every topic of the contracts, as the contracts have it', () => {
     const made = overlay.all<{ spec: { partitions: number; config: object } }>('KafkaTopic').map(({ metadata, spec: { partitions, config } }) => ({ topic: metadata.name, partitions, config }));
-    const own = Object.entries(topics).map(([topic, { partitions }]) => ({ topic, partitions, config: topicRetention }));
-    const deadLetters = Object.keys(consumers).map((consumer) => ({ topic: deadLetterTopic(consumer), partitions: deadLetterPartitions, config: { 'retention.ms': -1 } }));
-    expect(made).toEqual([...own, ...deadLetters]);
+    expect(made).toEqual(wantedTopics.map(({ name: topic, partitions, config }) => ({ topic, partitions, config })));
   });
 
   it('migrates each database by the same files as everywhere, before and after a deployment', () => {

@@ -29,7 +29,10 @@ const effective: Record<ConsumerName, readonly { type: string }[] | 'all'> = {
   'orders.prices': [productChanged],
   'orders.list': 'all',
   // Notes about messages, which change nothing.
+  'orders.copies': [],
   'orders.reconciler': [],
+  // What it announces is in the inbox of whoever lacked it.
+  'catalog.copies': [],
   'catalog.stock': [reserveStock, releaseStock, commitStock],
   // Forgetting twice is forgetting once.
   'catalog.cache': [],
@@ -52,7 +55,8 @@ export const placeOf = ({ topic, partition, offset }: Published): string => `${t
 
 /** I2: a state change has exactly one event: the n-th change of an order, a reservation, a payment, a product is told once, as what it was. */
 export function announcedOnce(evidence: Evidence): Violation[] {
-  const told = Map.groupBy(firstSightings(evidence).filter(({ event }) => event.sequence), ({ topic, event }) => `${topic} ${event.subject} #${event.sequence}`);
+  // A snapshot is no change: it tells again what is so.
+  const told = Map.groupBy(firstSightings(evidence).filter(({ event }) => event.sequence && event.data['snapshot'] !== true), ({ topic, event }) => `${topic} ${event.subject} #${event.sequence}`);
   const changes = changesOf(evidence);
   const taken = new Set(evidence.lost);
   const missing = [...changes].filter(([change]) => !told.has(change) && !taken.has(change)).map(([change]): Violation => ({ invariant: 'I2', about: `event ${change}`, what: 'happened, and nobody was told' }));

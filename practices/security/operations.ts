@@ -169,7 +169,7 @@ export const operations: Readonly<Record<string, Readonly<Record<string, Operati
     ...library,
     ...preflights,
   },
-  catalog: { ...health, ...products(''), 'GET /products/many': { rule: 'public', ask: ({ product }) => ({ path: `/products/many?ids=${product}` }) }, ...messaging },
+  catalog: { ...health, ...products(''), 'GET /products/many': { rule: 'public', ask: ({ product }) => ({ path: `/products/many?ids=${product}` }) }, ...messaging, 'POST /operations/announcements/products': { rule: 'operator' } },
   orders: {
     ...health,
     ...orders(''),

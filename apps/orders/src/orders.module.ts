@@ -14,6 +14,7 @@ import { OrderReads } from './order-reads.ts';
 import { Orders } from './orders.ts';
 import { OrdersController } from './orders.controller.ts';
 import { Prices, PricesConsumer } from './prices.ts';
+import { ProductCopy, ProductCopyConsumer } from './product-copy.ts';
 import { ReconcilerConsumer, Reconciliation } from './reconciliation.ts';
 import { SagaConsumer } from './saga.consumer.ts';
 import { SagaMetrics } from './saga-metrics.ts';
@@ -23,7 +24,7 @@ import { SagaMetrics } from './saga-metrics.ts';
     DatabaseModule.forRoot(OrdersConfig),
     FlagsModule.forRoot(OrdersConfig),
     EventingModule.forRoot(OrdersConfig, {
-      consumers: [SagaConsumer, PricesConsumer, OrderListConsumer, ReconcilerConsumer],
+      consumers: [SagaConsumer, PricesConsumer, OrderListConsumer, ReconcilerConsumer, ProductCopyConsumer],
       produces: true,
       upcasters: orderUpcasters,
     }),
@@ -44,6 +45,8 @@ import { SagaMetrics } from './saga-metrics.ts';
     PricesConsumer,
     OrderListConsumer,
     ReconcilerConsumer,
+    ProductCopy,
+    ProductCopyConsumer,
   ],
 })
 export class OrdersModule {}

@@ -14,4 +14,5 @@ export { OrderList } from './order-list.ts';
 export { OrderListConsumer } from './order-list.consumer.ts';
 export { Orders } from './orders.ts';
 export { OrderReads } from './order-reads.ts';
-export { Prices } from './prices.ts';
+export { Prices, PricesConsumer } from './prices.ts';
+export { ProductCopy, ProductCopyConsumer } from './product-copy.ts';

@@ -55,5 +55,34 @@ export const productChanged = message({
   kind: 'event',
   type: 'catalog.product-changed.v1',
   summary: 'The whole product as it now is; `sequence` is its version.',
-  data: z.object({ productId: id, name: z.string(), price: amount, currency, active: z.boolean() }),
+  data: z.object({
+    productId: id,
+    name: z.string(),
+    price: amount,
+    currency,
+    active: z.boolean(),
+    /** Announced again as it is, not changed: whoever has this version learns nothing new. */
+    snapshot: z.literal(true).optional(),
+  }),
+});
+
+/** In so many parts, by the last byte of their id, copies of the products are compared. */
+export const copyBuckets = 64;
+const bucket = z.int().min(0).max(copyBuckets - 1);
+
+export const productsSummary = message({
+  topic: 'catalog.copies',
+  kind: 'note',
+  source: '/catalog',
+  type: 'catalog.products-summary.v1',
+  summary: 'How many products there are in each bucket, and the digest of their announced fields; caused by the question that it answers, if any.',
+  data: z.object({ copy: z.literal('products'), buckets: z.array(z.object({ bucket, rows: z.int().min(1), digest: z.string() })).max(copyBuckets) }),
+});
+export const announceProducts = message({
+  topic: 'catalog.copies',
+  kind: 'command',
+  source: '/orders',
+  type: 'catalog.announce-products.v1',
+  summary: 'Announce the products of these buckets again: a copy of them is not whole.',
+  data: z.object({ copy: z.literal('products'), consumer: z.string().min(1), buckets: z.array(bucket).min(1).max(copyBuckets) }),
 });

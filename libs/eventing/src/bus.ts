@@ -17,6 +17,16 @@ export interface Delivery {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** Messages of a partition that its group has not been given, and never will be: the topic does not have them any more. */
+export interface Lost {
+  readonly topic: string;
+  readonly partition: number;
+  /** At most; undefined where it cannot be known. */
+  readonly messages: number | undefined;
+  /** `expired`: deleted before they were read. `made anew`: the group stands beyond the end of the topic, so it is another one. */
+  readonly why: 'expired' | 'made anew';
+}
+
 export interface SubscribeOptions {
   /** Instances of one group share the work; each group sees every message. */
   readonly group: string;
@@ -28,6 +38,8 @@ export interface SubscribeOptions {
    * a key. When the promise resolves the message is acknowledged; when it rejects it is not, and comes again to whoever is next.
    */
   readonly handle: (delivery: Delivery) => Promise<void>;
+  /** Told once of each loss, by a bus that keeps positions on topics; the subscription goes on with the oldest message that is there. */
+  readonly onLost?: (lost: Lost) => void;
 }
 
 export interface Subscription {
@@ -36,6 +48,8 @@ export interface Subscription {
    * What liveness is judged by: a broker that is away makes nobody stuck, and starting again would not bring it back.
    */
   idleMs(): number;
+  /** Partitions with messages of which the group has acknowledged none, as of some seconds ago; absent where nothing keeps positions. */
+  readonly unread?: number;
   /** Takes no more, waits for what is in hand (bounded), acknowledges it, leaves the group. */
   close(): Promise<void>;
 }

@@ -8,7 +8,7 @@ import { purgeInbox } from './inbox.ts';
 import { Unmeasured, type MessagingMetrics } from './metrics.ts';
 import { Parking } from './parking.ts';
 import { backoff, Settling, type Outcome, type Settled } from './settling.ts';
-import type { Delivery, MessageBus, Subscription } from './bus.ts';
+import type { Delivery, Lost, MessageBus, Subscription } from './bus.ts';
 import type { Consumer } from './consumer.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -110,6 +110,7 @@ export class ConsumerRuntime {
       topics: consumers[consumer.name],
       maxInFlight,
       handle: (delivery) => this.#inKeyOrder(delivery),
+      onLost: (lost) => void this.#onLost(lost),
     });
     this.#rounds = this.#startRounds();
   }
@@ -119,6 +120,20 @@ export class ConsumerRuntime {
     this.#stopping.abort();
     await Promise.all([this.#subscription?.close(), atMost(STOP_DEADLINE_MS, this.#rounds)]);
     await atMost(LAST_WORD_MS, this.#tellProducer());
+  }
+
+  async #onLost(lost: Lost): Promise<void> {
+    const { consumer, metrics, log, firstRetryMs } = this.#options;
+    const { signal } = this.#stopping;
+    metrics.lost(consumer.name, lost.topic, lost.messages ?? 1);
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        return await consumer.lost?.(lost);
+      } catch (error) {
+        log.error({ err: error, consumer: consumer.name }, 'what was lost could not be noted; trying again');
+        await backoff(attempt, firstRetryMs, signal);
+      }
+    }
   }
 
   #inKeyOrder(delivery: Delivery): Promise<void> {
@@ -184,7 +199,10 @@ export class ConsumerRuntime {
       this.#every(unparkEveryMs, 'parked keys could not be looked at', async () => {
         for (const key of await this.#parking.due()) await this.#settling.workOff(key);
       }),
-      this.#every(levelsEveryMs, 'parked keys could not be counted', async () => metrics.parkedKeys(consumer.name, await this.#parking.count())),
+      this.#every(levelsEveryMs, 'parked keys could not be counted', async () => {
+        metrics.unread(consumer.name, this.#subscription?.unread ?? 0);
+        metrics.parkedKeys(consumer.name, await this.#parking.count());
+      }),
       this.#every(PURGE_EVERY_MS, 'old inbox rows could not be forgotten', () => purgeInbox(database, consumer.name, this.#stopping.signal)),
     ]);
   }

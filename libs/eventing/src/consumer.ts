@@ -1,4 +1,5 @@
 import type { CheckpointContract, CloudEvent, ConsumerName, MessageContract, MessageOf } from '@shop/contracts';
+import type { Lost } from './bus.ts';
 import type { Effect } from './effect.ts';
 
 /** A message that can never be handled, however often it is tried: it goes to the dead-letter topic with this reason. */
@@ -36,6 +37,12 @@ export abstract class Consumer {
    * its message, and it asks the database through its transaction only. Otherwise instances could wait for each other's rows.
    */
   readonly sharesTransactions: boolean = false;
+
+  /**
+   * Messages were gone from the topic before they came here. For a consumer that keeps a copy: it says so, and asks for the whole again. Called until it
+   * does not throw.
+   */
+  lost?(lost: Lost): Promise<void>;
 
   /** For messages of types without a handler: a projection must still note that it has seen their version. By default they are skipped. */
   otherwise?(message: CloudEvent, effect: Effect): Promise<unknown>;

@@ -11,6 +11,8 @@ export const replayWindowDays = 14;
  *
  * A dead letter that is older is not lost: its message waits behind its parked key at the consumer that could not handle it, and is handled there,
  * and nowhere else, when the key is released. The row of that is younger than the release.
+ *
+ * On a topic of state a message lies for ever. Its readers do not need the inbox: they never put an older version over a newer one.
  */
 export const inboxKeptDays = topicKeptDays + replayWindowDays + topicKeptDays + 1;
 

@@ -24,6 +24,10 @@ export class MeasuredMessaging extends MessagingMetrics {
   readonly #lag = histogram('messaging.consumer.lag', 'From the writing of a message to the end of its handling', lagBuckets);
   readonly #parked = gauge('messaging.consumer.parked_keys', '{key}', 'Keys that wait for a message that fails');
   readonly #reemitted = counter('messaging.reconciler.reemitted', '{event}', 'Events that never came to a consumer and were sent again: stays 0');
+  readonly #lost = counter('messaging.consumer.lost', '{message}', 'Messages that were gone from the topic before they were read: stays 0');
+  readonly #unread = gauge('messaging.consumer.unread_partitions', '{partition}', 'Partitions with messages of which the consumer has acknowledged none');
+  readonly #differing = gauge('messaging.copy.differing', '{bucket}', 'Parts of a copy that are not as their owner says');
+  readonly #copyLost = gauge('messaging.copy.lost', '{copy}', '1 while a copy may lack what was gone from its topic');
   readonly #pauses = counter('messaging.consumer.pauses', '{pause}', 'How often a consumer paused because too many messages failed');
 
   override published({ messages, durationMs }: { messages: number; bytes: number; durationMs: number }): void {
@@ -60,6 +64,19 @@ export class MeasuredMessaging extends MessagingMetrics {
 
   override reemitted(consumer: string, events: number): void {
     this.#reemitted.add(events, { consumer });
+  }
+
+  override lost(consumer: ConsumerName, topic: string, messages: number): void {
+    this.#lost.add(messages, { consumer, 'messaging.destination.name': topic });
+  }
+
+  override unread(consumer: ConsumerName, partitions: number): void {
+    this.#unread.record(partitions, { consumer });
+  }
+
+  override copy(copy: string, { differing, lost }: { differing: number; lost: boolean }): void {
+    this.#differing.record(differing, { copy });
+    this.#copyLost.record(lost ? 1 : 0, { copy });
   }
 
   override paused(consumer: ConsumerName): void {

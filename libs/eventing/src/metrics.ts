@@ -42,6 +42,12 @@ export abstract class MessagingMetrics {
   abstract parkedKeys(consumer: ConsumerName, keys: number): void;
   /** Events that never came to this consumer and were sent again by their producer: above zero, something lost them. */
   abstract reemitted(consumer: string, events: number): void;
+  /** Messages that this consumer will never be given, because its topic does not have them any more: 1 where their number is unknown. */
+  abstract lost(consumer: ConsumerName, topic: string, messages: number): void;
+  /** A level: partitions with messages of which this consumer has acknowledged none. */
+  abstract unread(consumer: ConsumerName, partitions: number): void;
+  /** A level: of a copy of what another service owns, the parts that are not as their owner says, and whether its place on the topic was lost since it was last whole. */
+  abstract copy(copy: string, state: { readonly differing: number; readonly lost: boolean }): void;
   /** Too many messages failed: the consumer takes none for so long. */
   abstract paused(consumer: ConsumerName, ms: number): void;
 }
@@ -56,5 +62,8 @@ export class Unmeasured extends MessagingMetrics {
   override handled(): void {}
   override parkedKeys(): void {}
   override reemitted(): void {}
+  override lost(): void {}
+  override unread(): void {}
+  override copy(): void {}
   override paused(): void {}
 }

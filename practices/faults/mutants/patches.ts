@@ -5,6 +5,7 @@ import { identityPatches } from './identity.ts';
 import { machinePatches } from './machines.ts';
 import { messagingPatches } from './messaging.ts';
 import { storePatches } from './stores.ts';
+import { topicPatches } from './topics.ts';
 
 /** The product's own code, made wrong in one place, and the cheapest spec that has to turn red. */
 export interface Patch {
@@ -308,4 +309,5 @@ export const patches: readonly Patch[] = [
     replace: '',
   },
   ...edgePatches,
+  ...topicPatches,
 ];

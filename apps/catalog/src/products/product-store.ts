@@ -4,11 +4,11 @@ import { event, Outbox, type Outgoing } from '@shop/eventing';
 import { Database } from '@shop/platform';
 
 /** As much of a product as is announced. */
-type Announced = Pick<ProductRecord, 'id' | 'name' | 'price' | 'currency' | 'active' | 'version'>;
+export type Announced = Pick<ProductRecord, 'id' | 'name' | 'price' | 'currency' | 'active' | 'version'>;
 
 /** The whole product as it now is, for its other readers: orders prices by its own copy of these announcements. */
-export const changed = ({ id, version, name, price, currency, active }: Announced): Outgoing =>
-  event(productChanged, { key: id, sequence: version, data: { productId: id, name, price, currency, active } });
+export const changed = ({ id, version, name, price, currency, active }: Announced, more: { snapshot?: true } = {}): Outgoing =>
+  event(productChanged, { key: id, sequence: version, data: { productId: id, name, price, currency, active, ...more } });
 
 /** Products as a shop is filled with them. Every change is announced in the transaction that makes it. */
 @Injectable()
@@ -33,7 +33,7 @@ export class ProductStore {
          RETURNING id, name, price, currency, active, version`,
         [JSON.stringify(products)],
       );
-      await this.outbox.add(tx, rows.map(changed));
+      await this.outbox.add(tx, rows.map((row) => changed(row)));
       return rows.length;
     });
     this.outbox.wake();

@@ -1,11 +1,11 @@
 import { cloudEventContentType, type CloudEvent } from '../cloud-event.ts';
 import { messages, type MessageContract } from '../message.ts';
-import { consumers, deadLetterPartitions, deadLetterTopic, topics } from '../topics.ts';
+import { consumers, deadLetterConfig, deadLetterPartitions, deadLetterTopic, topicConfig, topics, type TopicContract } from '../topics.ts';
 import { messageSchema, type JsonSchema } from './message-schema.ts';
 
 /** Everything that is said between services: what the documents are made from. */
 export interface Language {
-  readonly topics: Readonly<Record<string, { readonly partitions: number; readonly key: string }>>;
+  readonly topics: Readonly<Record<string, TopicContract>>;
   readonly consumers: Readonly<Record<string, readonly string[]>>;
   readonly messages: readonly MessageContract[];
 }
@@ -18,7 +18,7 @@ interface Channel {
   readonly address: string;
   readonly description: string;
   readonly messages: Readonly<Record<string, Reference>>;
-  readonly bindings: { readonly kafka: { readonly partitions: number; readonly bindingVersion: string } };
+  readonly bindings: { readonly kafka: { readonly partitions: number; readonly topicConfiguration: object; readonly bindingVersion: string } };
   /** Which field of the data is the key; absent where nothing is promised about keys. */
   readonly 'x-key'?: string;
 }
@@ -79,22 +79,26 @@ export function asyncApi(spoken: Language, examples: ReadonlyMap<string, CloudEv
 
 const ofTopic = ({ messages }: Language, topic: string) => messages.filter((message) => message.topic === topic);
 
-function channelOf(address: string, { partitions, key }: { partitions: number; key: string }, spoken: Language): Channel {
+function channelOf(address: string, topic: TopicContract, spoken: Language): Channel {
+  const { partitions, key, keeps } = topic;
   return {
     address,
-    description: `Keyed by ${key}.`,
+    description: `Keyed by ${key}. ${keeps === 'state' ? 'Compacted: the last message of each key is kept for ever.' : 'Every message is kept for some days.'}`,
     messages: Object.fromEntries(ofTopic(spoken, address).map(({ type }) => [type, ref('components', 'messages', type)])),
-    bindings: { kafka: { partitions, bindingVersion } },
+    bindings: { kafka: { partitions, topicConfiguration: configuration(topicConfig(topic)), bindingVersion } },
     'x-key': key,
   };
 }
+
+/** As the binding has it: the policies are a list. */
+const configuration = ({ 'cleanup.policy': policy, ...rest }: Readonly<Record<string, string | number>>): object => ({ 'cleanup.policy': [policy], ...rest });
 
 function deadLetters(group: string): Channel {
   return {
     address: deadLetterTopic(group),
     description: `What ${group} could not handle and never will, kept for ever. \`npm run events -- dead-letters\` shows and replays it.`,
     messages: { deadLetter: ref('components', 'messages', 'deadLetter') },
-    bindings: { kafka: { partitions: deadLetterPartitions, bindingVersion } },
+    bindings: { kafka: { partitions: deadLetterPartitions, topicConfiguration: configuration(deadLetterConfig), bindingVersion } },
   };
 }
 

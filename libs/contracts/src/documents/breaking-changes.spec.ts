@@ -77,12 +77,17 @@ describe('a change that breaks those who read now', () => {
     ],
     [
       'another number of partitions',
-      topics({ 'orders.events': { partitions: 24, key: 'orderId' } }),
-      'Topic orders.events has 24 partitions instead of 12: keys would move to others, and lose their order.',
+      topics({ 'orders.events': { partitions: 24, key: 'orderId', keeps: 'events' } }),
+      'Topic orders.events has 24 partitions instead of 12: keys would move to others, and lose their order, unless the running topic was changed first (npm run events -- topics partitions).',
+    ],
+    [
+      'a state that is kept like events',
+      topics({ 'catalog.products': { partitions: 12, key: 'productId', keeps: 'events' } }),
+      'Topic catalog.products is not compacted any more: copies could not be made from it.',
     ],
     [
       'another key',
-      topics({ 'orders.events': { partitions: 12, key: 'customerId' } }),
+      topics({ 'orders.events': { partitions: 12, key: 'customerId', keeps: 'events' } }),
       'Topic orders.events has the key customerId instead of orderId: what was in order no longer is.',
     ],
   ];
@@ -104,7 +109,7 @@ describe('an addition', () => {
     ['another description', saying(orderPlaced.type, { summary: 'Said better.' })],
     ['a type', also({ ...orderPlaced, type: 'orders.order-returned.v1' })],
     ['the next major version', also({ ...orderPlaced, type: 'orders.order-placed.v2', data: z.object({ orderId: z.uuid() }) })],
-    ['a topic', topics({ 'shipping.events': { partitions: 12, key: 'orderId' } })],
+    ['a topic', topics({ 'shipping.events': { partitions: 12, key: 'orderId', keeps: 'events' } })],
     ['a consumer', { ...spoken, consumers: { ...spoken.consumers, 'shipping.parcels': ['orders.events'] } }],
   ];
 

@@ -18,11 +18,14 @@ function topicChanges(before: AsyncApi, after: AsyncApi): string[] {
     if (!now) return [`Topic ${topic} is gone: what is on it, or still sent to it, would be read by nobody (${Object.keys(messages).length} types).`];
     const [was, is] = [bindings.kafka.partitions, now.bindings.kafka.partitions];
     return [
-      ...(was === is ? [] : [`Topic ${topic} has ${is} partitions instead of ${was}: keys would move to others, and lose their order.`]),
+      ...(was === is ? [] : [`Topic ${topic} has ${is} partitions instead of ${was}: keys would move to others, and lose their order, unless the running topic was changed first (npm run events -- topics partitions).`]),
+      ...(wasCompacted(before, topic) && !wasCompacted(after, topic) ? [`Topic ${topic} is not compacted any more: copies could not be made from it.`] : []),
       ...(key === now['x-key'] ? [] : [`Topic ${topic} has the key ${now['x-key']} instead of ${key}: what was in order no longer is.`]),
     ];
   });
 }
+
+const wasCompacted = ({ channels }: AsyncApi, topic: string) => JSON.stringify(channels[topic]?.bindings.kafka.topicConfiguration ?? {}).includes('compact');
 
 function typeChanges(before: AsyncApi, after: AsyncApi): string[] {
   const [homes, now] = [homesOf(before), homesOf(after)];

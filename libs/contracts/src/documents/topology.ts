@@ -24,12 +24,18 @@ export function topology({ topics, consumers, messages }: Language): string {
     ...read,
     '```',
     '',
+    '| topic | partitions | key | keeps |',
+    '|---|---|---|---|',
+    ...Object.entries(topics).map(([name, { partitions, key, keeps }]) => `| ${name} | ${partitions} | ${key} | ${kept[keeps]} |`),
+    '',
     '| type | kind | topic | from | read by | says |',
     '|---|---|---|---|---|---|',
     ...rows,
     '',
   ].join('\n');
 }
+
+const kept = { events: 'events: every message, for some days', state: 'state: the last message of each key, for ever (compacted)' } as const;
 
 function readersOf(topic: string, consumers: Language['consumers']): string {
   return Object.entries(consumers).flatMap(([group, from]) => (from.includes(topic) ? [group] : [])).join(', ');

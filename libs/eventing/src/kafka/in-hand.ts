@@ -27,6 +27,10 @@ export interface InHandOptions {
   readonly commit: (positions: readonly Position[]) => Promise<unknown>;
   /** What the broker has of these partitions; below zero where nothing was ever committed. */
   readonly committed: (partitions: readonly Place[]) => Promise<readonly (Place & { readonly offset: bigint })[]>;
+  /** A message was taken in, in the order of its partition. */
+  readonly took?: (topic: string, partition: number, offset: bigint) => void;
+  /** The group stood at `from` before this member's first message of the partition, which is a later one. */
+  readonly jumped?: (topic: string, partition: number, from: bigint) => void;
   /** How long after partitions were given out what is committed is looked at once more, in ms. */
   readonly lookAgainAfterMs?: number;
 }
@@ -37,6 +41,8 @@ interface Lane {
   readonly topic: string;
   readonly partition: number;
   readonly offsets: Offsets;
+  /** Of the first message since partitions were last given out; known until what is committed has been compared with it. */
+  begins: bigint | undefined;
   leaderEpoch: number;
 }
 
@@ -74,8 +80,13 @@ export class InHand {
   accept({ partition, offset, leaderEpoch = -1, ...message }: Arrival, done: () => void = () => {}): void {
     const name = `${message.topic}:${partition}`;
     let lane = this.#lanes.get(name);
-    if (!lane) this.#lanes.set(name, (lane = { topic: message.topic, partition, offsets: new Offsets(), leaderEpoch }));
+    if (!lane) {
+      this.#lanes.set(name, (lane = { topic: message.topic, partition, offsets: new Offsets(), begins: offset, leaderEpoch }));
+      // Before anything of it is committed, it is compared with where the group stood.
+      this.#unsure = true;
+    }
     lane.leaderEpoch = leaderEpoch;
+    this.#options.took?.(message.topic, partition, offset);
     const handled = lane.offsets.add(offset);
     const work = this.#options.subscribed
       .handle({ id: `${name}:${offset}`, ...message })
@@ -151,11 +162,19 @@ export class InHand {
     if (mine.length === 0) return;
     try {
       const told = await this.#options.committed(mine.map(({ topic, partition }) => ({ topic, partition })));
-      for (const { topic, partition, offset } of told) this.#lanes.get(`${topic}:${partition}`)?.offsets.committed(offset);
+      for (const { topic, partition, offset } of told) this.#stands(this.#lanes.get(`${topic}:${partition}`), offset);
     } catch (error) {
       this.#unsure = true;
       throw error;
     }
+  }
+
+  /** Nothing is committed in between: so the group stood there when this member began. */
+  #stands(lane: Lane | undefined, committed: bigint): void {
+    if (lane?.begins !== undefined && committed >= 0n && committed < lane.begins) this.#options.jumped?.(lane.topic, lane.partition, committed);
+    if (!lane) return;
+    lane.begins = undefined;
+    lane.offsets.committed(committed);
   }
 
   #handled(): Position[] {

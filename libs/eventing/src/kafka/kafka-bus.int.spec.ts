@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { busTraits } from '../bus-traits.ts';
 import { absenceContract, messageBusContract } from '../message-bus.contract.ts';
 import { KafkaBus } from './kafka-bus.ts';
+import { topicsChangeContract } from './topics-change.contract.ts';
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 
@@ -58,6 +59,7 @@ describeWith('kafka', 'Kafka through @platformatic/kafka', ({ brokers }) => {
     topic: () => newTopic(),
     traits: busTraits.kafka,
   });
+  topicsChangeContract('@platformatic/kafka', brokers.split(','), () => new KafkaBus({ brokers: brokers.split(','), clientId: 'contract', log }));
 
   async function newTopic(partitions = 4) {
     const topic = `contract-${randomUUID()}`;

@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Consumer, MessagesStreamFallbackModes, MessagesStreamModes, stringDeserializers, type Message, type MessagesStream } from '@platformatic/kafka';
 import { atMost } from '../at-most.ts';
 import type { SubscribeOptions, Subscription } from '../bus.ts';
+import { AdminView } from './admin-view.ts';
 import { connection, FETCH_BYTES, type KafkaBusOptions } from './connection.ts';
+import { GroupWatch } from './group-watch.ts';
 import { InHand } from './in-hand.ts';
 
 const REOPEN_AFTER_MS = 500;
@@ -20,6 +22,7 @@ export class KafkaSubscription implements Subscription {
   readonly #kafka: KafkaBusOptions;
   readonly #options: SubscribeOptions;
   readonly #inHand: InHand;
+  readonly #watch: GroupWatch;
   #consumer: Member | undefined;
   #stream: MessagesStream<Text, Text, Text, Text> | undefined;
   #lastPoll = Date.now();
@@ -28,10 +31,15 @@ export class KafkaSubscription implements Subscription {
   constructor(kafka: KafkaBusOptions, options: SubscribeOptions) {
     this.#kafka = kafka;
     this.#options = options;
+    const isMine = (topic: string, partition: number) => this.#consumer?.assignments?.some((mine) => mine.topic === topic && mine.partitions.includes(partition)) ?? false;
+    const grown = () => void (this.#consumer && this.#reopen(this.#consumer));
+    const watch = (this.#watch = new GroupWatch({ view: new AdminView(kafka), subscribed: options, log: kafka.log, isMine, grown }));
     this.#inHand = new InHand({
       subscribed: options,
       log: kafka.log,
-      isMine: (topic, partition) => this.#consumer?.assignments?.some((mine) => mine.topic === topic && mine.partitions.includes(partition)) ?? false,
+      isMine,
+      took: (topic, partition, offset) => watch.took(topic, partition, offset),
+      jumped: (topic, partition, from) => watch.jumped(topic, partition, from),
       commit: (positions) => this.#answered('a commit', (consumer) => consumer.commit({ offsets: [...positions] })),
       committed: (partitions) => this.#answered('a question for what is committed', (consumer) => committed(consumer, partitions)),
     });
@@ -39,6 +47,10 @@ export class KafkaSubscription implements Subscription {
 
   idleMs(): number {
     return Date.now() - this.#lastPoll;
+  }
+
+  get unread(): number {
+    return this.#watch.unread;
   }
 
   /** Joins the group and reads, or tries again: nobody waits for a broker that is away. */
@@ -62,6 +74,7 @@ export class KafkaSubscription implements Subscription {
     });
     this.#consumer = consumer;
     this.#inHand.startOver();
+    this.#watch.start();
     const failed = (error: Error) => {
       this.#kafka.log.warn({ err: error, group }, 'kafka consumer failed; joining anew');
       void this.#reopen(consumer);
@@ -70,7 +83,11 @@ export class KafkaSubscription implements Subscription {
     consumer.on('error', failed);
     // Who hears that nobody is there has asked, and asks again: a broker that is away makes nobody stuck.
     consumer.on('client:broker:failed', () => (this.#lastPoll = Date.now()));
-    consumer.on('consumer:group:join', () => this.#inHand.reassigned());
+    consumer.on('consumer:group:join', () => {
+      this.#watch.startOver();
+      this.#inHand.reassigned();
+      void this.#joined(consumer);
+    });
     // Where there is nothing to fetch, no partition or no free hand, the group's coordinator is who answers.
     consumer.on('consumer:heartbeat:end', () => {
       if (this.#stream?.isPaused() || !consumer.assignments?.some(({ partitions }) => partitions.length > 0)) this.#lastPoll = Date.now();
@@ -93,7 +110,13 @@ export class KafkaSubscription implements Subscription {
   async #close(): Promise<void> {
     this.#stream?.pause();
     await atMost(FINISH_DEADLINE_MS, this.#inHand.finish());
-    await atMost(LEAVE_DEADLINE_MS, this.#consumer?.close(true));
+    await Promise.all([atMost(LEAVE_DEADLINE_MS, this.#consumer?.close(true)), atMost(LEAVE_DEADLINE_MS, this.#watch.close())]);
+  }
+
+  /** With what it has just been told of its topics: by that partitions are given out, if it is the one to do so. */
+  async #joined(consumer: Member): Promise<void> {
+    const told = await consumer.metadata({ topics: [...this.#options.topics] }).catch(() => undefined);
+    if (told && consumer === this.#consumer) this.#watch.joined(new Map([...told.topics].map(([name, { partitionsCount }]) => [name, partitionsCount])));
   }
 
   /** What is asked for while its group finds together may never be answered (seen after a broker was away); then nothing would be committed any more. */

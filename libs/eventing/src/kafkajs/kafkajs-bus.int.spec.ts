@@ -5,6 +5,7 @@ import { afterAll, expect, it, vi } from 'vitest';
 import { busTraits } from '../bus-traits.ts';
 import { KafkaBus } from '../kafka/kafka-bus.ts';
 import { absenceContract, messageBusContract } from '../message-bus.contract.ts';
+import { topicsChangeContract } from '../kafka/topics-change.contract.ts';
 import { KafkajsBus } from './kafkajs-bus.ts';
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
@@ -22,6 +23,7 @@ describeWith('kafka', 'Kafka through kafkajs', ({ brokers }) => {
     return name;
   }
   messageBusContract({ name: 'kafkajs', open: () => new KafkajsBus(options), topic: () => topic(), traits: busTraits.kafka });
+  topicsChangeContract('kafkajs', options.brokers, () => new KafkajsBus(options));
 
   const buses = [new KafkaBus(options), new KafkajsBus(options)];
   afterAll(() => Promise.all(buses.map((bus) => bus.close())));

@@ -4,7 +4,9 @@ import { atMost } from '../at-most.ts';
 import type { SubscribeOptions, Subscription } from '../bus.ts';
 import type { Log } from '../consumer-runtime.ts';
 import { FETCH_BYTES } from '../kafka/connection.ts';
+import { GroupWatch } from '../kafka/group-watch.ts';
 import { InHand } from '../kafka/in-hand.ts';
+import { KafkajsView } from './kafkajs-view.ts';
 
 const REOPEN_AFTER_MS = 500;
 const HEARTBEAT_MS = 1_500;
@@ -12,6 +14,8 @@ const FINISH_DEADLINE_MS = 10_000;
 const LEAVE_DEADLINE_MS = 3_000;
 /** kafkajs is known to stop reading while its process lives: a member that has fetched nothing for so long is replaced. */
 const STALLED_AFTER_MS = 20_000;
+/** How old what it knows of its topics may be: a member that hears of more partitions has its group find together again. */
+const METADATA_MAX_AGE_MS = 5_000;
 
 /** One group member, replaced whenever it stops by itself or falls silent. */
 export class KafkajsSubscription implements Subscription {
@@ -19,6 +23,7 @@ export class KafkajsSubscription implements Subscription {
   readonly #log: Log;
   readonly #options: SubscribeOptions;
   readonly #inHand: InHand;
+  readonly #topics: GroupWatch;
   #consumer: Consumer | undefined;
   #assigned: Readonly<Record<string, readonly number[]>> = {};
   #lastPoll = Date.now();
@@ -29,10 +34,14 @@ export class KafkajsSubscription implements Subscription {
     this.#kafka = kafka;
     this.#log = log;
     this.#options = options;
+    const isMine = (topic: string, partition: number) => this.#assigned[topic]?.includes(partition) ?? false;
+    const topics = (this.#topics = new GroupWatch({ view: new KafkajsView(kafka), subscribed: options, log, isMine, grown: () => {} }));
     this.#inHand = new InHand({
       subscribed: options,
       log,
-      isMine: (topic, partition) => this.#assigned[topic]?.includes(partition) ?? false,
+      isMine,
+      took: (topic, partition, offset) => topics.took(topic, partition, offset),
+      jumped: (topic, partition, from) => topics.jumped(topic, partition, from),
       commit: async (positions) => this.#consumer?.commitOffsets(positions.map(({ topic, partition, offset }) => ({ topic, partition, offset: String(offset) }))),
       committed: (partitions) => this.#committed(partitions),
     });
@@ -40,6 +49,10 @@ export class KafkajsSubscription implements Subscription {
 
   idleMs(): number {
     return Date.now() - this.#lastPoll;
+  }
+
+  get unread(): number {
+    return this.#topics.unread;
   }
 
   /** Joins the group and reads, or tries again: nobody waits for a broker that is away. */
@@ -52,17 +65,21 @@ export class KafkajsSubscription implements Subscription {
       heartbeatInterval: HEARTBEAT_MS,
       maxWaitTimeInMs: 1_000,
       maxBytes: FETCH_BYTES,
+      metadataMaxAge: METADATA_MAX_AGE_MS,
       allowAutoTopicCreation: false,
       // What kafkajs cannot mend by itself is mended here, by a new member.
       retry: { initialRetryTime: 200, maxRetryTime: 1_000, retries: 10, restartOnFailure: async () => false },
     });
     this.#consumer = consumer;
     this.#inHand.startOver();
+    this.#topics.start();
     this.#assigned = {};
     const { CRASH, FETCH, GROUP_JOIN, HEARTBEAT } = consumer.events;
     consumer.on(GROUP_JOIN, ({ payload: { memberAssignment } }) => {
       this.#assigned = memberAssignment;
+      this.#topics.startOver();
       this.#inHand.reassigned();
+      this.#topics.joined();
     });
     consumer.on(CRASH, ({ payload }) => void this.#replace(consumer, payload.error));
     for (const sign of [FETCH, HEARTBEAT]) consumer.on(sign, () => (this.#lastPoll = Date.now()));
@@ -77,6 +94,8 @@ export class KafkajsSubscription implements Subscription {
   }
 
   async #run(consumer: Consumer, topics: string[]): Promise<void> {
+    // kafkajs commits where it goes on after a loss before it gives a message out: afterwards nobody could tell where the group stood.
+    await this.#topics.look();
     await consumer.connect();
     await consumer.subscribe({ topics, fromBeginning: true });
     await consumer.run({ autoCommit: false, partitionsConsumedConcurrently: 3, eachBatch: (payload) => this.#take(payload) });
@@ -85,7 +104,7 @@ export class KafkajsSubscription implements Subscription {
   async #close(): Promise<void> {
     clearInterval(this.#watch);
     await atMost(FINISH_DEADLINE_MS, this.#inHand.finish());
-    await atMost(LEAVE_DEADLINE_MS, this.#consumer?.disconnect());
+    await Promise.all([atMost(LEAVE_DEADLINE_MS, this.#consumer?.disconnect()), atMost(LEAVE_DEADLINE_MS, this.#topics.close())]);
   }
 
   async #replace(consumer: Consumer, error: Error): Promise<void> {

@@ -5,7 +5,7 @@ import type { Database } from '@shop/platform';
 export interface Action {
   /** Who: at a keyboard the user of the operating system, over HTTP the subject of the access token. */
   readonly operator: string;
-  readonly action: 'release' | 'skip' | 'replay' | 'rebuild' | 'ask' | 'put-back';
+  readonly action: 'release' | 'skip' | 'replay' | 'rebuild' | 'ask' | 'put-back' | 'announce';
   /** `outbox` for what is done to messages before any consumer. */
   readonly consumer: ConsumerName | 'outbox';
   readonly key?: string | undefined;

@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import type { Lost } from '../bus.ts';
+import { GroupWatch, type Standing } from './group-watch.ts';
+
+const log = { info: () => {}, warn: () => {}, error: () => {} };
+
+/** A member of a group on one topic, whose broker says what `stands` holds. */
+function watched(...stands: Omit<Standing, 'topic'>[]) {
+  const [lost, its] = [[] as Lost[], { grown: 0, mine: true }];
+  const watch = new GroupWatch({
+    view: { standings: async () => stands.map((each) => ({ topic: 't', ...each })), close: async () => {} },
+    subscribed: { group: 'g', topics: ['t'], onLost: (one) => lost.push(one) },
+    log,
+    isMine: () => its.mine,
+    grown: () => its.grown++,
+  });
+  return { watch, lost, its, stands };
+}
+const one = { partition: 0, first: 0n, end: 10n, committed: 10n };
+
+describe('messages that are gone before their group has read them', () => {
+  it('are told once, with their number, where the group stands before the first that is there', async () => {
+    const { watch, lost } = watched({ ...one, first: 7n, committed: 4n });
+    await watch.look();
+    await watch.look();
+    expect(lost).toEqual([{ topic: 't', partition: 0, messages: 3, why: 'expired' }]);
+  });
+
+  it('are told by the member whose partition it is', async () => {
+    const { watch, lost, its } = watched({ ...one, first: 7n, committed: 4n });
+    its.mine = false;
+    await watch.look();
+    expect(lost).toEqual([]);
+  });
+
+  it('are not those that are handled and merely not committed yet', async () => {
+    const { watch, lost } = watched({ ...one, first: 5n, committed: 4n });
+    for (const offset of [4n, 5n, 6n]) watch.took('t', 0, offset);
+    await watch.look();
+    expect(lost).toEqual([]);
+  });
+
+  it('are seen although the client has gone on silently and committed what came after them', async () => {
+    const { watch, lost } = watched({ ...one, first: 7n });
+    watch.took('t', 0, 3n);
+    watch.took('t', 0, 7n);
+    await watch.look();
+    watch.jumped('t', 0, 2n);
+    await watch.look();
+    expect(lost.map(({ messages }) => messages)).toEqual([3]);
+  });
+
+  it('are seen although the client has committed where it goes on before its first message', async () => {
+    const { watch, lost, stands } = watched({ ...one, first: 0n, committed: 4n });
+    await watch.look();
+    stands[0] = { ...one, first: 7n, committed: 7n };
+    watch.took('t', 0, 7n);
+    await watch.look();
+    expect(lost.map(({ messages }) => messages)).toEqual([3]);
+  });
+
+  it('are not those that compaction has taken: later messages of their keys are there', async () => {
+    const { watch, lost } = watched(one);
+    for (const offset of [0n, 4n, 9n]) watch.took('t', 0, offset);
+    await watch.look();
+    expect(lost).toEqual([]);
+  });
+
+  it('are as many as nobody knows where the topic was made anew', async () => {
+    const { watch, lost } = watched({ ...one, committed: 40n });
+    await watch.look();
+    expect(lost).toEqual([{ topic: 't', partition: 0, messages: undefined, why: 'made anew' }]);
+  });
+});
+
+describe('a topic that gets more partitions', () => {
+  it('has its members join anew, once, and none of those who know them already', async () => {
+    const { watch, its, stands } = watched(one);
+    watch.joined(new Map([['t', 1]]));
+    await watch.look();
+    expect(its.grown).toBe(0);
+    stands.push({ ...one, partition: 1 });
+    await watch.look();
+    await watch.look();
+    expect(its.grown).toBe(1);
+    watch.joined(new Map([['t', 2]]));
+    await watch.look();
+    expect(its.grown).toBe(1);
+  });
+
+  it('is counted as unread where messages lie on a partition of which nothing was ever acknowledged', async () => {
+    const { watch } = watched(one, { ...one, partition: 1, committed: -1n }, { ...one, partition: 2, end: 0n, committed: -1n });
+    await watch.look();
+    expect(watch.unread).toBe(1);
+  });
+});
