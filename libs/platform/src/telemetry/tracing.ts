@@ -2,7 +2,8 @@ import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, ty
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import type { Resource } from '@opentelemetry/resources';
-import { AlwaysOffSampler, BasicTracerProvider, ParentBasedSampler, TraceIdRatioBasedSampler, type Sampler, type SpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { AlwaysOffSampler, BasicTracerProvider, type SpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { wholeTraces } from './sampling.ts';
 
 const propagator = new W3CTraceContextPropagator();
 const tracer = trace.getTracer('@shop/platform');
@@ -37,15 +38,6 @@ export function startTracing({ processors = [], resource, ratio = 1, edge = fals
 /** Hands over what has been recorded so far. */
 export async function flushSpans(): Promise<void> {
   await provider?.forceFlush();
-}
-
-/**
- * Who begins a trace decides for all of it, by its id; everybody after that goes by the flag it travels with. At the edge the flag is a
- * stranger's: it may leave its trace out, but not have more kept than our share.
- */
-function wholeTraces(ratio: number, edge: boolean): Sampler {
-  const root = new TraceIdRatioBasedSampler(ratio);
-  return new ParentBasedSampler({ root, ...(edge && { remoteParentSampled: root }) });
 }
 
 /** The trace of the work at hand, for log lines and problem details. */
