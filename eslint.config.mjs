@@ -72,6 +72,26 @@ const rawText = {
   message: 'Use addTextParser: Fastify takes what is no UTF-8 for U+FFFD (libs/platform/src/http/text-bodies.ts).',
 };
 
+/** Where the wall clock is asked: for a fact that is stored, for what another party or a person is told, or for what a token says of it. Durations are measured elsewhere. */
+const wallClocks = [
+  // Facts.
+  'apps/auth/src/accounts/accounts.ts',
+  'apps/orders/src/orders.ts',
+  'apps/orders/src/product-copy.ts',
+  'libs/eventing/src/outgoing.ts',
+  'libs/eventing/src/settling.ts',
+  'libs/eventing/src/wal-stream.ts',
+  // Postgres' protocol.
+  'libs/eventing/src/wal-protocol.ts',
+  // How late a message is, told to people and, beyond ten seconds, to its producer; and a window of days.
+  'libs/eventing/src/consumer-runtime.ts',
+  'libs/eventing/src/checkpoints.ts',
+  'libs/eventing/src/operations/dead-letters.ts',
+  // The end of a token, turned into a duration once.
+  'libs/platform/src/auth/token-verifier.ts',
+  'apps/gateway/src/graph/subscriptions/protocol.ts',
+];
+
 export default tseslint.config(
   { ignores: ['**/dist/', '**/generated/', '.cache/', '.nx/', '.state*/', 'coverage/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
@@ -102,6 +122,7 @@ export default tseslint.config(
   },
   { files: ['{apps,libs}/**/*.ts'], rules: { 'no-console': 'error' } },
   { files: ['{apps,libs}/**/*.ts'], ignores: [...specs, 'libs/contracts/src/api/primitives.ts'], rules: { 'one-form/id': 'error' } },
+  { files: ['{apps,libs}/**/*.ts'], ignores: [...specs, ...wallClocks], rules: { 'one-form/clock': 'error' } },
   {
     files: ['{apps,libs}/**/*.ts'],
     ignores: [...specs, ...pure, 'libs/platform/src/http/request-target.ts'],

@@ -44,6 +44,8 @@ const dependencies: Seed[] = [
   { at: 'apps/auth/src/utils/text.ts', code: 'export const one = 1;\n', refused: 'name what it is about' },
   { at: 'apps/auth/src/h.ts', code: 'export const used = (request: { url: string }) => request.url;\n', refused: 'Ask targetOf(request)' },
   { at: 'apps/auth/src/i.ts', code: "import { z } from 'zod';\nexport const used = z.uuid();\n", refused: 'An id has several spellings' },
+  { at: 'apps/auth/src/j.ts', code: 'export const used = () => Date.now();\n', refused: 'The wall clock steps' },
+  { at: 'apps/auth/src/k.ts', code: 'export const used = () => new Date();\n', refused: 'The wall clock steps' },
   { at: 'apps/auth/src/f.ts', code: 'export default class {}\n', refused: 'Named exports only' },
   { at: 'apps/auth/src/g.ts', code: 'export async function pay() {}\nexport const go = () => { pay(); };\n', refused: 'Promises must be awaited' },
 ];

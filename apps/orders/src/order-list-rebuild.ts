@@ -89,7 +89,7 @@ export class OrderListRebuild {
    */
   async compare({ signal, batch = 200, patience = 10_000 }: RebuildOptions = {}): Promise<Compared> {
     const [tally, projection, folded] = [new Tally(), createHash('sha256'), createHash('sha256')];
-    const until = Date.now() + patience;
+    const until = performance.now() + patience;
     for await (const ids of this.batches(batch, signal)) {
       const recorded = await this.versions(ids);
       const { rows, streams } = await this.caughtUp(ids, recorded, until);
@@ -137,7 +137,7 @@ export class OrderListRebuild {
     for (;;) {
       const rows = await listedRows(this.database, ids, { lock: false });
       const behind = ids.some((id) => (rows.get(id)?.version ?? 0) < (recorded.get(id) ?? 0));
-      if (!behind || Date.now() >= until) return { rows, streams: await this.store.loadMany<OrderEvent>(ids) };
+      if (!behind || performance.now() >= until) return { rows, streams: await this.store.loadMany<OrderEvent>(ids) };
       await sleep(50);
     }
   }

@@ -97,6 +97,16 @@ describe('events of orders that all arrive', () => {
   });
 });
 
+describe('a reader whose clock runs ahead', () => {
+  it('has nothing sent again that it cannot have seen yet', async () => {
+    const inAnHour = new Date(Date.now() + 3_600_000).toISOString();
+    await database.transaction((tx) => reconciler.note(tx, { consumer: 'ahead', current: true, seen: [] }, inAnHour));
+    const [row] = await database.query<{ late: boolean }>(`SELECT current_at <= now() AND since <= now() AS late FROM checkpoint_readers WHERE consumer = 'ahead'`);
+    await database.query(`DELETE FROM checkpoint_readers WHERE consumer = 'ahead'`);
+    expect(row).toEqual({ late: true });
+  });
+});
+
 describe('an event that is lost on its way', () => {
   it('is found missing and sent again, once, as the message it was; what waits for it goes on in order', async () => {
     bus.toLose.push(({ type, sequence }) => type === 'orders.order-placed.v1' && sequence === '1', ({ type }) => type === 'orders.order-cancelled.v1');

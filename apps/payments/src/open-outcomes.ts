@@ -50,7 +50,7 @@ export interface Asked {
 export async function askNow(database: Database, { operator, order, patience = 15_000 }: AskNow): Promise<Asked[]> {
   const open = await openOutcomes(database, order);
   if (open.length === 0) throw new DomainError('not-found', 'no-open-outcome', order === undefined ? 'No outcome is open.' : `Order ${order} has no open outcome.`);
-  const until = Date.now() + patience;
+  const until = performance.now() + patience;
   return Promise.all(open.map(async (one) => ({ orderId: one.orderId, ...(await ask(database, one, { operator, until })) })));
 }
 
@@ -63,7 +63,7 @@ async function ask(database: Database, { orderId, attempts }: OpenOutcome, { ope
     for (; ; await sleep(100)) {
       const [now] = await openOutcomes(database, orderId);
       if (!now) return KNOWN;
-      if (Date.now() < until) continue;
+      if (performance.now() < until) continue;
       return now.attempts > attempts ? 'still open: the ledger was asked, and does not tell yet' : 'asked for, but nobody has looked at it: does payments run?';
     }
   });

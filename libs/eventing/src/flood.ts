@@ -16,7 +16,7 @@ export class Flood {
   }
 
   /** Notes a failure; answers whether it is the one too many, from which the pause begins. */
-  rises(now = Date.now()): boolean {
+  rises(now = performance.now()): boolean {
     this.#failures = [...this.#failures.filter((at) => now - at < WINDOW_MS), now];
     if (this.#failures.length < this.#limit) return false;
     this.#failures = [];
@@ -25,7 +25,7 @@ export class Flood {
   }
 
   /** Milliseconds still to wait. */
-  pauseMs(now = Date.now()): number {
+  pauseMs(now = performance.now()): number {
     return Math.max(0, this.#until - now);
   }
 }

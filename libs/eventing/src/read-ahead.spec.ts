@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ReadAhead, type LoggedMessage } from './read-ahead.ts';
 import { BATCH, BATCH_BYTES } from './relay.ts';
 
-const message = (id: number, bytes = 1): LoggedMessage => ({ shard: 0, id: String(id), topic: 't', key: 'k', payload: 'x'.repeat(bytes), committedAt: id });
+const message = (id: number, bytes = 1): LoggedMessage => ({ shard: 0, id: String(id), topic: 't', key: 'k', payload: 'x'.repeat(bytes), committedAt: id, readAt: id });
 const ids = (messages: readonly LoggedMessage[]) => messages.map(({ id }) => Number(id));
 
 describe('what was read ahead of the log', () => {

@@ -4,6 +4,8 @@ import type { Lsn } from './wal-protocol.ts';
 /** A message as it was committed, at `committedAt` (ms since 1970). Its id is its place in the log. */
 export interface LoggedMessage extends OutboxMessage {
   readonly committedAt: number;
+  /** When it was read from the log, in ms of the monotonic clock. */
+  readonly readAt: number;
 }
 
 /** What was read of the log, in commit order. `upTo`: where the log need not be read from any more once all this is published; absent within a long transaction. */

@@ -50,11 +50,14 @@ export class Reconciler<State, Command, Event extends { type: string }> {
     this.#options = { graceMs: 60_000, ...options };
   }
 
-  /** Writes down what a reader has said, `at` the time of its message (ISO 8601), in the transaction of its inbox row. */
+  /**
+   * Writes down what a reader has said, `at` the time of its message (ISO 8601), in the transaction of its inbox row. Nobody has said anything later than it is
+   * here: the clock of a reader that runs ahead would have events missed that it cannot have seen yet.
+   */
   async note(tx: Transaction, { consumer, current, seen }: Checkpoint, at: string): Promise<void> {
     await tx.query(
       `INSERT INTO checkpoint_readers (consumer, since, compared_to, current_at, behind_at)
-       VALUES ($1, $2, $2, CASE WHEN $3 THEN $2::timestamptz END, CASE WHEN NOT $3 THEN $2::timestamptz END)
+       SELECT $1, said.at, said.at, CASE WHEN $3 THEN said.at END, CASE WHEN NOT $3 THEN said.at END FROM (SELECT least($2::timestamptz, clock_timestamp()) AS at) AS said
        ON CONFLICT ON CONSTRAINT checkpoint_readers_pkey DO UPDATE
          SET current_at = greatest(checkpoint_readers.current_at, excluded.current_at), behind_at = greatest(checkpoint_readers.behind_at, excluded.behind_at)`,
       [consumer, at, current],

@@ -180,7 +180,7 @@ export class WalRelay extends Relay {
   async #measure(books: pg.Client): Promise<void> {
     this.metrics.unreachable(this.unreachableMs());
     const waiting = [...this.#inHand, ...(this.#log?.ahead.messages ?? [])];
-    const inHandMs = waiting[0] ? Date.now() - waiting[0].committedAt : 0;
+    const inHandMs = waiting[0] ? performance.now() - waiting[0].readAt : 0;
     const { rows } = await books.query<{ held: number; heldMs: number }>({
       name: 'held-measure',
       text: `SELECT count(*)::int AS held, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)) * 1000, 0)::float8 AS "heldMs" FROM (SELECT created_at FROM outbox_held LIMIT ${MOST_COUNTED}) AS some`,

@@ -154,7 +154,7 @@ export class WalStream {
     const line = content.indexOf('\n');
     const [topic, key] = addressOf(content.slice(0, line));
     if (topic === undefined || key === undefined) return this.#fail(new Error(`the message at ${lsnText(place)} of the log has our prefix, but was not left by our outbox`));
-    this.ahead.add({ shard: shardOf(key), id: String(place), topic, key, payload: content.slice(line + 1), committedAt: this.#committedAt ?? Date.now() });
+    this.ahead.add({ shard: shardOf(key), id: String(place), topic, key, payload: content.slice(line + 1), committedAt: this.#committedAt ?? Date.now(), readAt: performance.now() });
     if (this.ahead.isFull) this.#connection.stream.pause();
   }
 

@@ -25,7 +25,7 @@ export class KafkaSubscription implements Subscription {
   readonly #watch: GroupWatch;
   #consumer: Member | undefined;
   #stream: MessagesStream<Text, Text, Text, Text> | undefined;
-  #lastPoll = Date.now();
+  #lastPoll = performance.now();
   #closed: Promise<void> | undefined;
 
   constructor(kafka: KafkaBusOptions, options: SubscribeOptions) {
@@ -46,7 +46,7 @@ export class KafkaSubscription implements Subscription {
   }
 
   idleMs(): number {
-    return Date.now() - this.#lastPoll;
+    return performance.now() - this.#lastPoll;
   }
 
   get unread(): number {
@@ -82,7 +82,7 @@ export class KafkaSubscription implements Subscription {
     // The group could not be joined again: the stream would go on reading as if nothing had happened. Without a listener this ends the process.
     consumer.on('error', failed);
     // Who hears that nobody is there has asked, and asks again: a broker that is away makes nobody stuck.
-    consumer.on('client:broker:failed', () => (this.#lastPoll = Date.now()));
+    consumer.on('client:broker:failed', () => (this.#lastPoll = performance.now()));
     consumer.on('consumer:group:join', () => {
       this.#watch.startOver();
       this.#inHand.reassigned();
@@ -90,7 +90,7 @@ export class KafkaSubscription implements Subscription {
     });
     // Where there is nothing to fetch, no partition or no free hand, the group's coordinator is who answers.
     consumer.on('consumer:heartbeat:end', () => {
-      if (this.#stream?.isPaused() || !consumer.assignments?.some(({ partitions }) => partitions.length > 0)) this.#lastPoll = Date.now();
+      if (this.#stream?.isPaused() || !consumer.assignments?.some(({ partitions }) => partitions.length > 0)) this.#lastPoll = performance.now();
     });
     const options = {
       topics: [...topics],
@@ -144,8 +144,8 @@ export class KafkaSubscription implements Subscription {
     stream.on('error', (error) => this.#kafka.log.warn({ err: error, group }, 'kafka stream failed'));
     if (this.#closed || consumer !== this.#consumer) return void stream.close().catch(() => {});
     this.#stream = stream;
-    this.#lastPoll = Date.now();
-    stream.on('fetch', () => (this.#lastPoll = Date.now()));
+    this.#lastPoll = performance.now();
+    stream.on('fetch', () => (this.#lastPoll = performance.now()));
     stream.on('close', () => void this.#reopen(consumer));
     stream.on('data', (message) => this.#accept(message));
   }

@@ -26,7 +26,7 @@ export class KafkajsSubscription implements Subscription {
   readonly #topics: GroupWatch;
   #consumer: Consumer | undefined;
   #assigned: Readonly<Record<string, readonly number[]>> = {};
-  #lastPoll = Date.now();
+  #lastPoll = performance.now();
   #watch: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
 
@@ -48,7 +48,7 @@ export class KafkajsSubscription implements Subscription {
   }
 
   idleMs(): number {
-    return Date.now() - this.#lastPoll;
+    return performance.now() - this.#lastPoll;
   }
 
   get unread(): number {
@@ -82,7 +82,7 @@ export class KafkajsSubscription implements Subscription {
       this.#topics.joined();
     });
     consumer.on(CRASH, ({ payload }) => void this.#replace(consumer, payload.error));
-    for (const sign of [FETCH, HEARTBEAT]) consumer.on(sign, () => (this.#lastPoll = Date.now()));
+    for (const sign of [FETCH, HEARTBEAT]) consumer.on(sign, () => (this.#lastPoll = performance.now()));
     this.#watch ??= setInterval(() => {
       if (this.idleMs() > STALLED_AFTER_MS && this.#consumer) void this.#replace(this.#consumer, new Error('fetches nothing any more'));
     }, REOPEN_AFTER_MS).unref();
@@ -111,7 +111,7 @@ export class KafkajsSubscription implements Subscription {
     if (this.#closed || consumer !== this.#consumer) return;
     this.#log.warn({ err: error, group: this.#options.group }, 'kafka consumer failed; joining anew');
     this.#consumer = undefined;
-    this.#lastPoll = Date.now();
+    this.#lastPoll = performance.now();
     await atMost(LEAVE_DEADLINE_MS, consumer.disconnect());
     await sleep(REOPEN_AFTER_MS);
     if (!this.#closed) this.open();

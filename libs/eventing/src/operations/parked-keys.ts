@@ -70,12 +70,12 @@ const FLOWS = 'flows again';
 async function releaseKey(database: Database, { consumer, key, attempts }: ParkedKey, { skipDead, patience = 10_000 }: Release): Promise<string> {
   if (skipDead) await database.query('DELETE FROM parked_messages WHERE consumer = $1 AND key = $2 AND dead', [consumer, key]);
   await database.query(`UPDATE parked_keys SET kind = 'transient', next_attempt_at = now() WHERE consumer = $1 AND key = $2`, [consumer, key]);
-  for (const until = Date.now() + patience; ; await sleep(100)) {
+  for (const until = performance.now() + patience; ; await sleep(100)) {
     const [now] = await parkedKeys(database, { consumer, key });
     if (!now) return FLOWS;
     const tried = now.attempts > attempts;
     if (now.kind === 'poison' && tried) return `still poison: ${now.reason}`;
-    if (Date.now() < until) continue;
+    if (performance.now() < until) continue;
     return tried ? `still parked, and tried again by itself: ${now.reason}` : `asked for, but nobody has looked at it: does ${consumer.split('.')[0]} run?`;
   }
 }

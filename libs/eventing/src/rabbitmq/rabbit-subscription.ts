@@ -32,7 +32,7 @@ export class RabbitSubscription implements Subscription {
   readonly #unread = new Set<number>();
   readonly #closing = new AbortController();
   #waiting: { lane: Lane; message: ConsumeMessage }[] = [];
-  #lastAnswer = Date.now();
+  #lastAnswer = performance.now();
   #running: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -42,7 +42,7 @@ export class RabbitSubscription implements Subscription {
   }
 
   idleMs(): number {
-    return Date.now() - this.#lastAnswer;
+    return performance.now() - this.#lastAnswer;
   }
 
   /** Connects and reads, again and again: nobody waits for a broker that is away. */
@@ -109,7 +109,7 @@ export class RabbitSubscription implements Subscription {
     const { group } = this.#options;
     const consumersOf = async (queue: string) => (await control.checkQueue(queue)).consumerCount;
     const share = Math.ceil(LANES / Math.max(1, await consumersOf(membersOf(group))));
-    this.#lastAnswer = Date.now();
+    this.#lastAnswer = performance.now();
     const held = [...this.#lanes.values()];
     if (held.length > share) return this.#giveBack(held[Math.floor(Math.random() * held.length)]);
     for (let number = 0; number < LANES; number++) {
@@ -145,7 +145,7 @@ export class RabbitSubscription implements Subscription {
   }
 
   #accept(lane: Lane, message: ConsumeMessage): void {
-    this.#lastAnswer = Date.now();
+    this.#lastAnswer = performance.now();
     if (this.#inHand.size >= this.#options.maxInFlight) this.#waiting.push({ lane, message });
     else this.#hand(lane, message);
   }

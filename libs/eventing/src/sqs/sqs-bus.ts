@@ -67,11 +67,11 @@ export class SqsBus extends MessageBus {
 
   async #queuesOf(topic: string): Promise<readonly string[]> {
     const known = this.#queues.get(topic);
-    if (known && known.until > Date.now()) return known.urls;
+    if (known && known.until > performance.now()) return known.urls;
     const urls: string[] = [];
     for await (const { QueueUrls = [] } of paginateListQueues({ client: this.#client }, { QueueNamePrefix: queuesOf(topic) })) urls.push(...QueueUrls);
     if (urls.length === 0) throw new Error(`no group has a queue for ${topic}: make those first, or its messages would be lost`);
-    this.#queues.set(topic, { urls, until: Date.now() + LOOK_FOR_QUEUES_EVERY_MS });
+    this.#queues.set(topic, { urls, until: performance.now() + LOOK_FOR_QUEUES_EVERY_MS });
     return urls;
   }
 

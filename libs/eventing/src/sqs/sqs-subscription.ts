@@ -52,7 +52,7 @@ class QueueReader {
   readonly #inHand = new Map<Message, Promise<void>>();
   readonly #closing = new AbortController();
   #queue: string | undefined;
-  #lastAnswer = Date.now();
+  #lastAnswer = performance.now();
   #running: Promise<void> | undefined;
   #extending: NodeJS.Timeout | undefined;
 
@@ -61,7 +61,7 @@ class QueueReader {
   }
 
   idleMs(): number {
-    return Date.now() - this.#lastAnswer;
+    return performance.now() - this.#lastAnswer;
   }
 
   open(): void {
@@ -104,7 +104,7 @@ class QueueReader {
         MessageAttributeNames: ['All'],
       }),
     );
-    this.#lastAnswer = Date.now();
+    this.#lastAnswer = performance.now();
     for (const message of Messages) {
       // Closed while it was on its way: others may have it at once.
       if (this.#closing.signal.aborted) await this.#hideFor(queue, message, 0);
@@ -136,7 +136,7 @@ class QueueReader {
     for (let n = 0; n < entries.length; n += MOST_AT_ONCE) {
       try {
         await client.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: this.#queue, Entries: entries.slice(n, n + MOST_AT_ONCE) }));
-        this.#lastAnswer = Date.now();
+        this.#lastAnswer = performance.now();
       } catch (error) {
         log.warn({ err: error as Error, group }, 'what is in hand may come again: it could not be hidden any longer');
       }

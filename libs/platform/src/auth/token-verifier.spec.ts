@@ -57,11 +57,23 @@ describe('a valid access token', () => {
   it('is verified once: the same token again is remembered, and expires all the same', async () => {
     const verifier = new TokenVerifier(issuer, keysUrl);
     const raw = await token({ expires: '5m' });
+    vi.useFakeTimers({ toFake: ['Date', 'performance'], now: Date.now() });
     expect(await verifier.verify(raw)).toBe(await verifier.verify(raw));
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 329_000 });
+    vi.advanceTimersByTime(329_000);
     expect(await verifier.verify(raw)).toMatchObject({ subject: 'customer-1' });
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_000 });
+    vi.advanceTimersByTime(3_000);
     await expect(verifier.verify(raw)).rejects.toBeInstanceOf(InvalidToken);
+  });
+
+  it('is remembered no longer because a clock was set back', async () => {
+    const verifier = new TokenVerifier(issuer, keysUrl);
+    const raw = await token({ expires: '5m' });
+    vi.useFakeTimers({ toFake: ['Date', 'performance'], now: Date.now() });
+    await verifier.verify(raw);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    expect(verifier.known(raw)).toMatchObject({ subject: 'customer-1' });
+    vi.advanceTimersByTime(331_000);
+    expect(verifier.known(raw)).toBeUndefined();
   });
 
   it('may come from a machine, without roles', async () => {

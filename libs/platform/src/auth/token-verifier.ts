@@ -28,8 +28,8 @@ export class InvalidToken extends Error {
 
 interface Verified {
   readonly principal: Principal;
-  /** Milliseconds of the epoch. */
-  readonly expiresAt: number;
+  /** In ms of the monotonic clock, as the wall clock had it when the token was verified: one that is set back later makes no token live longer. */
+  readonly until: number;
 }
 
 /**
@@ -56,18 +56,19 @@ export class TokenVerifier {
   /** Whose a token is, where that has been verified already: cheap, and no promise. */
   known(token: string): Principal | undefined {
     const known = this.#known.get(hash('sha256', token, 'base64'));
-    return known && known.expiresAt > Date.now() ? known.principal : undefined;
+    return known && known.until > performance.now() ? known.principal : undefined;
   }
 
   /** Throws InvalidToken, or `unavailable` when the keys cannot be had: that is no fault of the token. */
   async verify(token: string): Promise<Principal> {
     const key = hash('sha256', token, 'base64');
     const known = this.#known.get(key);
-    if (known && known.expiresAt > Date.now()) return known.principal;
+    if (known && known.until > performance.now()) return known.principal;
     this.#known.delete(key);
     const payload = await this.#check(token);
     const principal = principalOf(payload, token);
-    this.#remember(key, { principal, expiresAt: ((payload.exp ?? 0) + this.#leeway) * 1000 });
+    const left = ((payload.exp ?? 0) + this.#leeway) * 1000 - Date.now();
+    this.#remember(key, { principal, until: performance.now() + left });
     return principal;
   }
 

@@ -73,6 +73,14 @@ describeWith('redis', 'a limiter that instances share', ({ url }) => {
     expect(seen).toEqual(Array.from({ length: 200 }, (_, n) => 9_999 - n));
   });
 
+  it('has nobody owe more than a whole quota, also after a failover to a Redis whose clock is an hour behind', async () => {
+    const [whose, quota] = [somebody(), { name: 'quick', limit: 10, seconds: 1 }];
+    const inAnHour = (Date.now() + 3_600_000) * 1_000;
+    await operator.set(`limits-${process.pid}:{limit}:quick:${whose}`, String(inAnHour), 'PX', 3_600_000);
+    expect(await allowed(limiters, whose, 1, quota)).toBe(0);
+    await expect.poll(() => allowed(limiters, whose, 1, quota), { timeout: 10_000 }).toBe(1);
+  });
+
   it('goes on when Redis has lost its scripts', async () => {
     await operator.script('FLUSH');
     expect(await allowed(limiters, somebody(), 30)).toBe(20);

@@ -10,7 +10,7 @@ import { keyOf, RateLimiter } from './rate-limiter.ts';
 /**
  * The same arithmetic as `judge`, where all instances meet: when all quotas take one request, each gives as many as are wanted of it, but no more than a
  * sixteenth of what is left, so that the last ones are counted one by one. Answers what was owed before, and what was given, of each key. Time is Redis's, so
- * that no two gateways disagree about it. The arguments are cost and credit of each key, in µs, and how many requests are wanted.
+ * that no two gateways disagree about it; where its clock was set back (a failover), nobody owes more than a whole quota. The arguments are cost and credit of each key, in µs, and how many requests are wanted.
  */
 const script = `
 local time = redis.call('TIME')
@@ -18,6 +18,10 @@ local now = time[1] * 1000000 + time[2]
 local found, taken = {}, true
 for i, free in ipairs(redis.call('MGET', unpack(KEYS))) do
   local debt, cost, credit = math.max((tonumber(free or 0)) - now, 0), tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1])
+  if debt > credit then
+    debt = credit
+    redis.call('SET', KEYS[i], string.format('%.0f', now + debt), 'PX', math.ceil(debt / 1000))
+  end
   found[2 * i - 1] = debt
   found[2 * i] = math.max(1, math.min(tonumber(ARGV[3 * i]), math.floor((credit - debt) / cost / 16)))
   if debt + cost > credit then taken = false end
