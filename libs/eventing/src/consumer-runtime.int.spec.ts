@@ -34,9 +34,9 @@ class Notes extends Consumer {
 
 const stops: (() => Promise<void>)[] = [];
 async function running(options: Partial<ConsumerRuntimeOptions> = {}) {
-  const [bus, consumer] = [new MemoryBus(), new Notes()];
+  const [bus, consumer] = [(options.bus as MemoryBus | undefined) ?? new MemoryBus(), new Notes()];
   const dead: Delivery[] = [];
-  await bus.subscribe({ group: 'morgue', topics: [deadLetterTopic('catalog.stock')], maxInFlight: 9, handle: async (delivery) => void dead.push(delivery) });
+  await bus.subscribe({ group: `morgue ${randomUUIDv7()}`, topics: [deadLetterTopic('catalog.stock')], maxInFlight: 9, handle: async (delivery) => void dead.push(delivery) });
   const runtime = new ConsumerRuntime({ consumer, bus, database, outbox: new PostgresOutbox(), log, attempts: 3, firstRetryMs: 2, unparkEveryMs: 50, ...options });
   await runtime.start();
   stops.push(() => runtime.stop());
@@ -183,6 +183,26 @@ describe('a key whose message fails again and again', () => {
 });
 
 describe('a poison message', () => {
+  it('leaves those before it, which are only delayed, what they are: they are tried again, and then its own turn comes', async () => {
+    const { say, consumer, dead } = await running({ attempts: 1 });
+    const key = randomUUIDv7();
+    const [delayed, behind] = [release(key), release(key)];
+    const poison = JSON.stringify({ ...(JSON.parse(release(key)) as object), specversion: '0.1' });
+    let away = true;
+    consumer.before = () => {
+      if (away) throw new Error('not now');
+    };
+    await say(delayed, poison, behind);
+    expect([dead.length, await parked()]).toEqual([1, [`transient ${key}`]]);
+    away = false;
+    await soon(async () => {
+      await impatient();
+      expect(await effects()).toEqual([idOf(delayed)]);
+      expect(await parked()).toEqual([`poison ${key}`]);
+    });
+    expect(dead).toHaveLength(1);
+  });
+
   const junk: [string, (key: string) => string | undefined][] = [
     ['is not JSON', () => '{"specversion":'],
     ['is not even text', (key) => release(key).replace('{', '{\0')],
@@ -341,5 +361,56 @@ describe('a flood of failures', () => {
     await say(other);
     expect(await effects()).toEqual([idOf(other)]);
     expect(runtime.counts).toMatchObject({ dead: 1, parked: 0, waiting: 10, handled: 1 });
+  });
+});
+
+describe('a consumer whose database does not answer', () => {
+  /** A database of its own that can be taken away and given back. */
+  const unsteady = () => {
+    const real = new Database(url, { size: 4, application: 'spec' });
+    const away = { now: false };
+    const refuse = <T>(work: () => Promise<T>) => (away.now ? Promise.reject(new Error('the database does not answer')) : work());
+    const theirs = {
+      query: (...args: Parameters<Database['query']>) => refuse(() => real.query(...args)),
+      transaction: (...args: Parameters<Database['transaction']>) => refuse(() => real.transaction(...args)),
+    } as unknown as Database;
+    stops.push(() => real.close());
+    return { theirs, away };
+  };
+
+  it('hands back what it holds, also what is in hand, and comes back when it can', async () => {
+    const [{ theirs, away }, away2] = [unsteady(), vi.fn()];
+    const bus = new MemoryBus();
+    const metrics = Object.assign(new Unmeasured(), { away: away2 });
+    const { runtime } = await running({ bus, database: theirs, leaveAfterMs: 300, metrics, levelsEveryMs: 50 });
+    const key = randomUUIDv7();
+    const [first, second] = [release(key), release(key)];
+    away.now = true;
+    const said = bus.publish([first, second].map((value) => ({ topic: 'catalog.commands', key, value })));
+    await soon(async () => expect(runtime.awayMs()).toBeGreaterThan(0));
+    await soon(async () => expect(away2).toHaveBeenCalledWith('catalog.stock', expect.any(Number)));
+    // Another instance of the group is given what this one gave back.
+    const other = await running({ bus });
+    await said;
+    expect(await effects()).toEqual([idOf(first), idOf(second)]);
+    expect(other.runtime.counts.handled).toBe(2);
+    away.now = false;
+    await soon(async () => expect(runtime.awayMs()).toBe(0));
+    await other.runtime.stop();
+    const third = release(key);
+    await bus.publish([{ topic: 'catalog.commands', key, value: third }]);
+    expect(runtime.counts.handled).toBe(1);
+  });
+
+  it('is no member before it answers for the first time', async () => {
+    const { theirs, away } = unsteady();
+    away.now = true;
+    const bus = new MemoryBus();
+    const subscribed = vi.spyOn(bus, 'subscribe');
+    const { runtime } = await running({ bus, database: theirs });
+    expect(subscribed.mock.calls.filter(([{ group }]) => group === 'catalog.stock')).toEqual([]);
+    away.now = false;
+    await soon(async () => expect(subscribed.mock.calls.filter(([{ group }]) => group === 'catalog.stock')).toHaveLength(1));
+    expect(runtime.awayMs()).toBe(0);
   });
 });

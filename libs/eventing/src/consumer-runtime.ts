@@ -39,6 +39,8 @@ export interface ConsumerRuntimeOptions {
   readonly checkpointEveryMs?: number;
   /** How often metrics are told levels, in ms. */
   readonly levelsEveryMs?: number;
+  /** How long the database may not answer, in ms, before this instance leaves its group, so that others get its partitions. */
+  readonly leaveAfterMs?: number;
   /** For tests and experiments: called between the effect and the acknowledgement. */
   readonly afterEffect?: (message: CloudEvent) => void | Promise<void>;
 }
@@ -58,26 +60,38 @@ const defaults = {
   unparkEveryMs: 1_000,
   levelsEveryMs: 5_000,
   checkpointEveryMs: 5_000,
+  leaveAfterMs: 5_000,
   metrics: new Unmeasured() as MessagingMetrics,
 };
 
+/** One membership of the group, from joining it to leaving it. */
+interface Membership {
+  /** The end of each key's queue. */
+  readonly tails: Map<string, Promise<void>>;
+  /** How to give back each message in hand. */
+  readonly inHand: Set<(why: Error) => void>;
+  left: boolean;
+}
+
 /**
  * Runs one consumer: parse by contract, inbox, handler, acknowledge. Messages of one key are handled in order, different keys side by side.
- * A message is acknowledged only when its effect, its parking or its dead letter is stored.
+ * A message is acknowledged only when its effect, its parking or its dead letter is stored. An instance that cannot reach its database is no
+ * member of the group: what it held, others handle, and it comes back when it can.
  */
 export class ConsumerRuntime {
   readonly #options: ConsumerRuntimeOptions & typeof defaults;
   readonly #parking: Parking;
   readonly #settling: Settling;
-  /** The end of each key's queue. */
-  readonly #tails = new Map<string, Promise<void>>();
   readonly #counts: Record<Outcome, number> = { handled: 0, duplicate: 0, skipped: 0, parked: 0, waiting: 0, dead: 0 };
   readonly #stopping = new AbortController();
   readonly #flood: Flood;
   readonly #checkpoints: Checkpoints | undefined;
   /** What is in hand, oldest first, by when it came. */
   readonly #inHand = new Set<{ readonly since: number }>();
+  #membership: Membership | undefined;
   #subscription: Subscription | undefined;
+  /** When the database last answered. */
+  #answeredAt = performance.now();
   #rounds: Promise<unknown> | undefined;
 
   constructor(options: ConsumerRuntimeOptions) {
@@ -103,15 +117,14 @@ export class ConsumerRuntime {
     return this.#subscription?.idleMs() ?? 0;
   }
 
+  /** For how long this instance has been no member of its group because its database does not answer, in ms; 0 when it is one. */
+  awayMs(): number {
+    return this.#membership || !this.#rounds ? 0 : performance.now() - this.#answeredAt;
+  }
+
+  /** Joins the group, unless the database does not answer: then as soon as it does. */
   async start(): Promise<void> {
-    const { consumer, bus, maxInFlight } = this.#options;
-    this.#subscription = await bus.subscribe({
-      group: consumer.name,
-      topics: consumers[consumer.name],
-      maxInFlight,
-      handle: (delivery) => this.#inKeyOrder(delivery),
-      onLost: (lost) => void this.#onLost(lost),
-    });
+    await this.#asked(() => this.#parking.count()).catch((error: unknown) => this.#options.log.warn({ err: error, consumer: this.name }, 'no database yet; the group is joined when there is'));
     this.#rounds = this.#startRounds();
   }
 
@@ -136,35 +149,74 @@ export class ConsumerRuntime {
     }
   }
 
-  #inKeyOrder(delivery: Delivery): Promise<void> {
+  /** Asks the database, which says whether this instance can be a member. */
+  async #asked<T>(question: () => Promise<T>): Promise<T> {
+    try {
+      const answer = await question();
+      this.#answeredAt = performance.now();
+      await this.#join();
+      return answer;
+    } catch (error) {
+      if (performance.now() - this.#answeredAt >= this.#options.leaveAfterMs) await this.#leave();
+      throw error;
+    }
+  }
+
+  async #join(): Promise<void> {
+    if (this.#membership || this.#stopping.signal.aborted) return;
+    const { consumer, bus, maxInFlight } = this.#options;
+    const membership: Membership = (this.#membership = { tails: new Map(), inHand: new Set(), left: false });
+    const handle = (delivery: Delivery) => this.#inKeyOrder(delivery, membership);
+    this.#subscription = await bus.subscribe({ group: consumer.name, topics: consumers[consumer.name], maxInFlight, handle, onLost: (lost) => void this.#onLost(lost) });
+  }
+
+  async #leave(): Promise<void> {
+    const [membership, subscription] = [this.#membership, this.#subscription];
+    if (!membership || !subscription) return;
+    const ms = Math.round(performance.now() - this.#answeredAt);
+    this.#options.log.error({ consumer: this.name, ms }, 'the database does not answer: partitions are handed back until it does');
+    [this.#membership, this.#subscription] = [undefined, undefined];
+    membership.left = true;
+    for (const giveBack of membership.inHand) giveBack(new Error('the group was left: not acknowledged, so the message comes again'));
+    await subscription.close();
+  }
+
+  /** What is in hand when the group is left comes again, here or elsewhere; what is still done with it here, the inbox keeps from being done twice. */
+  #inKeyOrder(delivery: Delivery, membership: Membership): Promise<void> {
+    const { tails, inHand } = membership;
     const key = delivery.key ?? delivery.id;
-    const before = this.#tails.get(key) ?? Promise.resolve();
-    const mine = before.then(() => this.#deliver(delivery));
+    const before = tails.get(key) ?? Promise.resolve();
+    const mine = before.then(() => this.#deliver(delivery, membership));
     const came = { since: performance.now() };
     this.#inHand.add(came);
-    this.#tails.set(key, mine);
-    return mine.finally(() => {
+    tails.set(key, mine);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    inHand.add(reject);
+    void mine.then(resolve, reject).finally(() => {
       this.#inHand.delete(came);
-      if (this.#tails.get(key) === mine) this.#tails.delete(key);
+      inHand.delete(reject);
+      if (tails.get(key) === mine) tails.delete(key);
     });
+    return promise;
   }
 
   /** Comes back only when the outcome is stored; a database or broker that is away is waited for, never skipped over. */
-  async #deliver(delivery: Delivery): Promise<void> {
+  async #deliver(delivery: Delivery, membership: Membership): Promise<void> {
     const { consumer, log, firstRetryMs } = this.#options;
     const { signal } = this.#stopping;
     const began = performance.now();
-    for (let attempt = 0; !signal.aborted; attempt++) {
+    for (let attempt = 0; !signal.aborted && !membership.left; attempt++) {
       try {
         await this.#whilePaused();
         this.#note(await this.#settling.settle(delivery), performance.now() - began);
+        this.#answeredAt = performance.now();
         return;
       } catch (error) {
         log.error({ err: error, consumer: consumer.name }, 'the outcome of a message could not be stored; trying again');
         await backoff(attempt, firstRetryMs, signal);
       }
     }
-    throw new Error('stopped before the outcome was stored: not acknowledged, so the message comes again');
+    throw new Error('stopped, or left the group, before the outcome was stored: not acknowledged, so the message comes again');
   }
 
   #note({ outcome, message }: Settled, durationMs: number): void {
@@ -197,9 +249,10 @@ export class ConsumerRuntime {
     return Promise.all([
       this.#every(checkpointEveryMs, 'the producer could not be told what has come', () => this.#tellProducer()),
       this.#every(unparkEveryMs, 'parked keys could not be looked at', async () => {
-        for (const key of await this.#parking.due()) await this.#settling.workOff(key);
+        for (const key of await this.#asked(() => this.#parking.due())) await this.#settling.workOff(key);
       }),
       this.#every(levelsEveryMs, 'parked keys could not be counted', async () => {
+        metrics.away(consumer.name, this.awayMs());
         metrics.unread(consumer.name, this.#subscription?.unread ?? 0);
         metrics.parkedKeys(consumer.name, await this.#parking.count());
       }),

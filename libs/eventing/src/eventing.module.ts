@@ -118,6 +118,7 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
       const runtime = new ConsumerRuntime({ consumer, bus: this.bus, database, outbox, metrics, log, afterEffect });
       this.#runtimes.push(runtime);
       this.health.live(`consumer ${consumer.name}`, this.#stuck.watch(runtime));
+      this.health.degraded(`partitions of ${consumer.name}`, () => handedBack(runtime.awayMs()));
     }
     await Promise.all(this.#runtimes.map((runtime) => runtime.start()));
   }
@@ -131,6 +132,8 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
 }
 
 const awayFor = (ms: number) => (ms === 0 ? undefined : `the broker has not answered for ${Math.round(ms / 1_000)} s: this instance publishes nothing`);
+
+const handedBack = (ms: number) => (ms === 0 ? undefined : `handed back: the database has not answered for ${Math.round(ms / 1_000)} s`);
 
 /** Asked for when they are needed: consumers are made after the module that runs them. */
 function ownConsumers(modules: ModuleRef, { consumers }: EventingOptions): OwnConsumers {

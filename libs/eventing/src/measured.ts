@@ -23,6 +23,7 @@ export class MeasuredMessaging extends MessagingMetrics {
   readonly #handling = histogram('messaging.process.duration', 'How long a message took at its consumer, by outcome');
   readonly #lag = histogram('messaging.consumer.lag', 'From the writing of a message to the end of its handling', lagBuckets);
   readonly #parked = gauge('messaging.consumer.parked_keys', '{key}', 'Keys that wait for a message that fails');
+  readonly #away = gauge('messaging.consumer.away', 's', 'For how long this instance has been no member of its group because its database does not answer');
   readonly #reemitted = counter('messaging.reconciler.reemitted', '{event}', 'Events that never came to a consumer and were sent again: stays 0');
   readonly #lost = counter('messaging.consumer.lost', '{message}', 'Messages that were gone from the topic before they were read: stays 0');
   readonly #unread = gauge('messaging.consumer.unread_partitions', '{partition}', 'Partitions with messages of which the consumer has acknowledged none');
@@ -60,6 +61,10 @@ export class MeasuredMessaging extends MessagingMetrics {
 
   override parkedKeys(consumer: ConsumerName, keys: number): void {
     this.#parked.record(keys, { consumer });
+  }
+
+  override away(consumer: ConsumerName, ms: number): void {
+    this.#away.record(ms / 1e3, { consumer });
   }
 
   override reemitted(consumer: string, events: number): void {

@@ -40,6 +40,8 @@ export abstract class MessagingMetrics {
   abstract handled(handling: Handling): void;
   /** A level: keys of this consumer whose messages wait, whichever of its instances parked them. */
   abstract parkedKeys(consumer: ConsumerName, keys: number): void;
+  /** A level: for how long this instance has been no member of its group because its database does not answer, in ms; 0 when it is one. */
+  abstract away(consumer: ConsumerName, ms: number): void;
   /** Events that never came to this consumer and were sent again by their producer: above zero, something lost them. */
   abstract reemitted(consumer: string, events: number): void;
   /** Messages that this consumer will never be given, because its topic does not have them any more: 1 where their number is unknown. */
@@ -61,6 +63,7 @@ export class Unmeasured extends MessagingMetrics {
   override unreachable(): void {}
   override handled(): void {}
   override parkedKeys(): void {}
+  override away(): void {}
   override reemitted(): void {}
   override lost(): void {}
   override unread(): void {}

@@ -37,14 +37,16 @@ export class Parking {
     this.#consumer = consumer;
   }
 
-  /** Parks a key, or adds a message to one that is parked. Taking the row's lock keeps a concurrent release from missing the message. */
+  /**
+   * Parks a key, or adds a message to one that is parked, which stays what it is: a poison message that comes behind others waits for its
+   * turn, and they are tried again meanwhile. Taking the row's lock keeps a concurrent release from missing the message.
+   */
   async park({ key, kind, reason, message }: Park): Promise<void> {
     await this.#database.query(
       `WITH parked AS (
          INSERT INTO parked_keys (consumer, key, kind, reason, next_attempt_at)
          VALUES ($1, $2, $3, $4, now() + $5 * interval '1 millisecond')
-         ON CONFLICT ON CONSTRAINT parked_keys_pkey DO UPDATE
-           SET kind = CASE WHEN excluded.kind = 'poison' THEN 'poison' ELSE parked_keys.kind END
+         ON CONFLICT ON CONSTRAINT parked_keys_pkey DO UPDATE SET kind = parked_keys.kind
          RETURNING consumer, key)
        INSERT INTO parked_messages (consumer, key, message_id, topic, payload, sequence, dead)
        SELECT consumer, key, $6, $7, $8, $9::int, $10 FROM parked WHERE $6::text IS NOT NULL
@@ -91,6 +93,11 @@ export class Parking {
   async count(): Promise<number> {
     const [row] = await this.#database.query<{ keys: number }>('SELECT count(*)::int AS keys FROM parked_keys WHERE consumer = $1', [this.#consumer], 'parked-count');
     return row?.keys ?? 0;
+  }
+
+  /** The turn of a poison message has come: its key waits for a person. */
+  async stop(key: string): Promise<void> {
+    await this.#database.query(`UPDATE parked_keys SET kind = 'poison' WHERE consumer = $1 AND key = $2`, [this.#consumer, key], 'parked-stop');
   }
 
   /** Why the key is still parked. */

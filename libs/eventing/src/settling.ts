@@ -171,7 +171,7 @@ export class Settling {
     const { key } = delivery;
     log.warn({ err: error, consumer: consumer.name, key }, 'parked key still fails');
     if (error instanceof Poison && !dead) await this.#bury(delivery, error);
-    else if (error instanceof Poison) await parking.park({ key, kind: 'poison', reason: error.message });
+    if (error instanceof Poison) await parking.stop(key);
     await parking.note(key, String(error));
   }
 }

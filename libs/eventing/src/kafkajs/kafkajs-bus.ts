@@ -55,8 +55,9 @@ export class KafkajsBus extends MessageBus {
   }
 
   override async destinationsOf(messages: readonly BusMessage[]): Promise<readonly string[]> {
-    const topics = [...new Set(messages.map(({ topic }) => topic))];
-    const counts = new Map(await Promise.all(topics.map(async (topic) => [topic, await this.#partitions(topic)] as const)));
+    const counts = new Map<string, PartitionMetadata[] | undefined>();
+    // One after the other: a question that fails takes its connection with it.
+    for (const topic of new Set(messages.map((message) => message.topic))) counts.set(topic, await this.#partitions(topic));
     return messages.map(({ topic, key }) => {
       const partitionMetadata = counts.get(topic);
       return partitionMetadata === undefined || key === undefined ? topic : `${topic}:${place({ topic, partitionMetadata, message: { key, value: null } })}`;
