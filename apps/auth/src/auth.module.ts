@@ -15,6 +15,8 @@ import { MailboxController } from './mailbox/mailbox.controller.ts';
 import { Mailboxes } from './mailbox/mailboxes.ts';
 import { MailRequestsController } from './mailbox/mail-requests.controller.ts';
 import { MailRequests } from './mailbox/mail-requests.ts';
+import { FactorController } from './factors/factor.controller.ts';
+import { Factors } from './factors/factors.ts';
 import { mount } from './oidc/mount.ts';
 import { Artifacts, PostgresArtifacts } from './oidc/artifact-store.ts';
 import { AuthOperationsController } from './oidc/auth-operations.controller.ts';
@@ -33,11 +35,12 @@ function openHost(...[config, database, artifacts, accounts, audit, logger]: [Au
 
 @Module({
   imports: [DatabaseModule.forRoot(AuthConfig)],
-  controllers: [AccountsController, SignInController, PasswordController, AccountController, MailboxController, MailRequestsController, AuthOperationsController],
+  controllers: [AccountsController, SignInController, PasswordController, AccountController, FactorController, MailboxController, MailRequestsController, AuthOperationsController],
   providers: [
     Accounts,
     Registrations,
     AccountSession,
+    Factors,
     SignInsOf,
     Mailboxes,
     MailRequests,

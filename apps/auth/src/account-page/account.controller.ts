@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Accounts } from '../accounts/accounts.ts';
 import { AuthConfig } from '../auth.config.ts';
+import { Factors } from '../factors/factors.ts';
 import { ProviderHost } from '../oidc/provider-host.ts';
 import { TooManyGuesses } from '../sign-in/guess-limits.ts';
 import { sendPage } from '../sign-in/send-page.ts';
@@ -27,6 +28,7 @@ export class AccountController {
     private readonly signInsOf: SignInsOf,
     private readonly signIns: SignIns,
     private readonly accounts: Accounts,
+    private readonly factors: Factors,
     private readonly host: ProviderHost,
     private readonly config: AuthConfig,
   ) {}
@@ -35,10 +37,10 @@ export class AccountController {
   async account(@Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     const here = await this.session.of(request, reply);
     if (!here) return this.session.signIn(reply);
-    const [signIns, consents] = await Promise.all([this.signInsOf.list(here.accountId), this.signInsOf.consents(here.accountId)]);
+    const [hasFactor, signIns, consents] = await Promise.all([this.factors.has(here.accountId), this.signInsOf.list(here.accountId), this.signInsOf.consents(here.accountId)]);
     const ids = new Set([...signIns.flatMap(({ clients }) => clients), ...consents.map(({ client }) => client)]);
     const names = Object.fromEntries(await Promise.all([...ids].map(async (id) => [id, (await this.host.provider.Client.find(id))?.clientName ?? id] as const)));
-    return sendPage(reply, accountPage({ token: here.token, issuer: this.config.ISSUER, here: here.session, signIns, consents, names }));
+    return sendPage(reply, accountPage({ token: here.token, issuer: this.config.ISSUER, here: here.session, hasFactor, signIns, consents, names }));
   }
 
   @Post('sign-in')

@@ -6,6 +6,10 @@ export interface FormState {
   readonly uid: string;
   /** Proves that the form was sent from our page. */
   readonly token: string;
+  /** What else the form carries, by name. */
+  readonly hidden?: Readonly<Record<string, string>>;
+  /** Where the form is sent, when not to where it was shown. */
+  readonly action?: string;
   /** Where a finished sign-in leads. */
   readonly redirectUri: string;
   readonly status?: number;
@@ -26,6 +30,7 @@ export interface Field {
 export const email: Field = { name: 'email', label: 'Email address', type: 'email', autocomplete: 'username' };
 export const password: Field = { name: 'password', label: 'Password', type: 'password', autocomplete: 'current-password' };
 export const newPassword: Field = { ...password, label: 'Password, of 12 characters or more', autocomplete: 'new-password' };
+export const codeField: Field = { name: 'code', label: 'Code', type: 'text', autocomplete: 'one-time-code' };
 export const fullName: Field = { name: 'name', label: 'Name', type: 'text', autocomplete: 'name' };
 
 export function signInPage(state: FormState): Page {
@@ -52,11 +57,12 @@ export function renderFailure(ctx: KoaContextWithOIDC, out: { error: string; err
   ctx.body = body;
 }
 
-/** The form has no action: it is sent to where it was shown. `title` is what its button says. */
+/** A form without an action is sent to where it was shown. `title` is what its button says. */
 export function formPage(title: string, state: Omit<FormState, 'uid'>, fields: Field[], elsewhere: Html, heading = title): Page {
   const failed = Boolean(state.problem) || Object.keys(state.wrong ?? {}).length > 0;
   const content = html`${state.problem ? html`<p role="alert">${state.problem}</p>` : undefined}
-<form method="post"><input type="hidden" name="token" value="${state.token}">
+<form method="post"${state.action === undefined ? undefined : html` action="${state.action}"`}><input type="hidden" name="token" value="${state.token}">
+${Object.entries(state.hidden ?? {}).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
 ${fields.map((field) => fieldHtml(field, state))}<button>${title}</button></form>
 ${elsewhere}`;
   return page({ status: state.status ?? 200, title: failed ? `Error: ${heading}` : heading, heading, leadsTo: state.redirectUri }, content);

@@ -9,10 +9,13 @@ import type { Identity } from '../accounts/accounts.ts';
 import { Registrations } from '../accounts/registrations.ts';
 import { Audit } from '../audit/audit.ts';
 import { AuthConfig } from '../auth.config.ts';
+import { Factors } from '../factors/factors.ts';
+import { factorPage } from '../factors/pages.ts';
 import { ourClients } from '../oidc/clients.ts';
 import { grantTo, missingScopes } from '../oidc/grants.ts';
 import { MailRequests } from '../mailbox/mail-requests.ts';
 import { ProviderHost } from '../oidc/provider-host.ts';
+import { Sealing } from '../oidc/sealing.ts';
 import { adviceIn, adviceOn } from './advice.ts';
 import { consentPage } from './consent-page.ts';
 import { formToken, isFormToken } from './form-token.ts';
@@ -24,7 +27,11 @@ import { ForgedForm, SignInFailures } from './sign-in.failures.ts';
 import { SignIns } from './sign-ins.ts';
 
 const field = z.string().max(1024).catch('');
-const form = z.object({ token: field, name: field, email: field, password: field, answer: field });
+const form = z.object({ token: field, name: field, email: field, password: field, answer: field, code: field, passed: field });
+
+/** Who passed the first step, which is good for five minutes and this sign-in. */
+const firstStep = z.object({ id: z.string(), credentialsVersion: z.int(), until: z.number() });
+const secondStepMs = 5 * 60_000;
 type Form = z.output<typeof form>;
 
 /** The pages a person sees on the way from an application to its tokens. The provider's cookie says which way that is. */
@@ -33,14 +40,19 @@ type Form = z.output<typeof form>;
 @Produces('text/html')
 @UseFilters(SignInFailures)
 export class SignInController {
+  private readonly sealing: Sealing;
+
   constructor(
     private readonly host: ProviderHost,
     private readonly registrations: Registrations,
     private readonly requests: MailRequests,
     private readonly signIns: SignIns,
     private readonly audit: Audit,
+    private readonly factors: Factors,
     private readonly config: AuthConfig,
-  ) {}
+  ) {
+    this.sealing = new Sealing(config.COOKIE_KEYS);
+  }
 
   @Get()
   async signInForm(@Param('uid') uid: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
@@ -58,8 +70,25 @@ export class SignInController {
     return this.submit({ state, body, request, reply, show: signInPage }, async ({ email, password }) => {
       const identity = await this.signIns.check(email, password, { request, reply, client: client.id });
       if (identity?.verified === false) await this.requests.request('verify-address', email);
-      return identity ? proved(identity) : { problem: 'This email address and password do not belong together.' };
+      if (!identity) return { problem: 'This email address and password do not belong together.' };
+      return (await this.factors.has(identity.id)) ? { askForCode: identity } : proved(identity);
     });
+  }
+
+  /** The second step, for who has a second factor: who passed the first travels sealed in the form, so nothing is stored in between. */
+  @Post('factor')
+  async secondStep(@Param('uid') uid: string, @Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+    const { state } = await this.open(uid, request, reply);
+    const { token, passed, code } = form.parse(body ?? {});
+    const first = firstStep.safeParse(JSON.parse(this.sealing.open(passed, `first step:${uid}`) ?? 'null'));
+    if (!isFormToken(token, uid, this.config.COOKIE_KEYS) || !first.success || first.data.until < Date.now()) throw new ForgedForm();
+    try {
+      if (await this.factors.check(first.data.id, code, request.ip)) return await this.finish(request, reply, proved(first.data, ['pwd', 'otp', 'mfa']));
+      return sendPage(reply, factorPage({ ...state, hidden: { passed }, status: 422, problem: 'This code is not right, or was used already.' }));
+    } catch (error) {
+      if (!(error instanceof TooManyGuesses)) throw error;
+      return sendPage(reply, factorPage({ ...state, hidden: { passed }, status: 429, problem: error.message }));
+    }
   }
 
   @Get('registration')
@@ -106,13 +135,19 @@ export class SignInController {
   }
 
   /** Reads a form and does `act`, which says who is signed in, or what to show above the form. */
-  private async submit(sent: Submission, act: (values: Form) => Promise<InteractionResults | Partial<FormState>>): Promise<unknown> {
+  private async submit(sent: Submission, act: (values: Form) => Promise<InteractionResults | { askForCode: Identity } | Partial<FormState>>): Promise<unknown> {
     const { state, body, request, reply, show } = sent;
     const values = form.parse(body ?? {});
     if (!isFormToken(values.token, state.uid, this.config.COOKIE_KEYS)) throw new ForgedForm();
     const outcome = await act(values).catch(refusal);
     if ('login' in outcome) return this.finish(request, reply, outcome);
+    if ('askForCode' in outcome) return sendPage(reply, this.codePage(state, outcome.askForCode as Identity));
     return sendPage(reply, show({ status: 422, ...state, ...outcome, values: { name: values.name, email: values.email } }));
+  }
+
+  private codePage(state: FormState, { id, credentialsVersion }: Identity): Page {
+    const passed = this.sealing.seal(JSON.stringify({ id, credentialsVersion, until: Date.now() + secondStepMs }), `first step:${state.uid}`);
+    return factorPage({ ...state, action: `/oidc/interaction/${state.uid}/factor`, hidden: { passed } });
   }
 
   private async finish(request: FastifyRequest, reply: FastifyReply, result: InteractionResults) {
@@ -132,8 +167,8 @@ interface Submission {
 const firstVersion = 1;
 
 /** Who has signed in, and by which credentials: when these have changed meanwhile, the sign-in cannot be finished. */
-function proved({ id, credentialsVersion }: Pick<Identity, 'id' | 'credentialsVersion'>): InteractionResults {
-  return { login: { accountId: id, amr: ['pwd'], remember: false, credentialsVersion } };
+function proved({ id, credentialsVersion }: Pick<Identity, 'id' | 'credentialsVersion'>, amr = ['pwd']): InteractionResults {
+  return { login: { accountId: id, amr, remember: false, credentialsVersion } };
 }
 
 const statuses: Partial<Record<DomainErrorKind, number>> = { unavailable: 503, forbidden: 403 };

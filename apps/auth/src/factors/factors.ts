@@ -1,0 +1,78 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '@shop/platform';
+import { Audit } from '../audit/audit.ts';
+import { AuthConfig } from '../auth.config.ts';
+import { Sealing } from '../oidc/sealing.ts';
+import { GuessLimits } from '../sign-in/guess-limits.ts';
+import { newRecoveryCodes, recoveryHash, stepOf } from './totp.ts';
+
+/** Second factors: codes of an authenticator app, and recovery codes for who has lost it. */
+@Injectable()
+export class Factors {
+  private readonly sealing: Sealing;
+
+  constructor(
+    private readonly database: Database,
+    private readonly limits: GuessLimits,
+    private readonly audit: Audit,
+    config: AuthConfig,
+  ) {
+    this.sealing = new Sealing(config.COOKIE_KEYS);
+  }
+
+  async has(account: string): Promise<boolean> {
+    return (await this.database.query('SELECT 1 FROM totp_factors WHERE account = $1', [account], 'factor-has')).length > 0;
+  }
+
+  /** Keeps the secret once a code shows that the app has it. Answers recovery codes, shown once; undefined when the code is not the secret's. */
+  async add(account: string, { secret, code, address }: { secret: string; code: string; address: string }): Promise<string[] | undefined> {
+    const step = stepOf(secret, code);
+    if (step === undefined) return undefined;
+    const codes = newRecoveryCodes();
+    const added = await this.database.transaction(async (tx) => {
+      const rows = await tx.query('INSERT INTO totp_factors (account, sealed_secret, last_step) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING 1', [account, this.sealing.seal(secret, purpose(account)), step]);
+      if (rows.length === 0) return false;
+      await tx.query('INSERT INTO recovery_codes (account, hash) SELECT $1, unnest($2::text[])', [account, codes.map(recoveryHash)]);
+      await this.audit.note('factor-added', { account, address, details: { kind: 'totp' } }, tx);
+      return true;
+    });
+    return added ? codes : undefined;
+  }
+
+  /** Whether a code is right: one of the app, or a recovery code, which is then used up. Counts guesses; throws TooManyGuesses. */
+  async check(account: string, code: string, address: string): Promise<boolean> {
+    const right = await this.limits.take({ email: `second factor of ${account}`, address, device: undefined });
+    if (!(await this.isCode(account, code)) && !(await this.isRecoveryCode(account, code, address))) {
+      await this.audit.note('factor-failed', { account, address });
+      return false;
+    }
+    await right();
+    return true;
+  }
+
+  async remove(account: string, address: string): Promise<void> {
+    await this.database.transaction(async (tx) => {
+      await tx.query('DELETE FROM totp_factors WHERE account = $1', [account]);
+      await this.audit.note('factor-removed', { account, address, details: { kind: 'totp' } }, tx);
+    });
+  }
+
+  /** Of any number of parallel uses of one code exactly one gets through the update. */
+  private async isCode(account: string, code: string): Promise<boolean> {
+    const [row] = await this.database.query<{ sealed: string }>('SELECT sealed_secret AS sealed FROM totp_factors WHERE account = $1', [account], 'factor-secret');
+    const secret = row && this.sealing.open(row.sealed, purpose(account));
+    const step = secret === undefined ? undefined : stepOf(secret, code.replaceAll(' ', ''));
+    if (secret === undefined || step === undefined) return false;
+    // Sealed anew under the first key, so that an old one can be dropped once everybody has come by.
+    const used = await this.database.query('UPDATE totp_factors SET last_step = $2, sealed_secret = $3 WHERE account = $1 AND last_step < $2 RETURNING 1', [account, step, this.sealing.seal(secret, purpose(account))], 'factor-step');
+    return used.length > 0;
+  }
+
+  private async isRecoveryCode(account: string, code: string, address: string): Promise<boolean> {
+    const used = await this.database.query('DELETE FROM recovery_codes WHERE account = $1 AND hash = $2 RETURNING 1', [account, recoveryHash(code)], 'recovery-code');
+    if (used.length > 0) await this.audit.note('recovery-code-used', { account, address });
+    return used.length > 0;
+  }
+}
+
+const purpose = (account: string) => `totp:${account}`;
