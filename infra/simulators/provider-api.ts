@@ -14,7 +14,7 @@ const authorisationRequest = z.strictObject({
 });
 const idempotencyKey = z.string().min(8).max(255);
 const byId = z.object({ id: z.string() });
-const ledgerQuery = z.strictObject({ reference: z.string().optional() });
+const ledgerQuery = z.strictObject({ reference: z.string().optional(), after: z.coerce.number().int().min(0).default(0), limit: z.coerce.number().int().min(1).optional() });
 
 /** The provider's own way to say no; its shape is not the shop's. */
 export class Refusal extends Error {
@@ -46,7 +46,13 @@ export class MerchantApi {
     for (const entry of ['capture', 'void'] as const) {
       app.post(`/v1/authorisations/:id/${entry}`, guarded, this.#money(entry, (request, key) => this.#settle(entry, request, key)));
     }
-    app.get('/v1/ledger', guarded, this.#fated('ledger', (request) => (reply) => reply.send({ rows: this.ledger.rows(ledgerQuery.parse(request.query).reference) })));
+    app.get('/v1/ledger', guarded, this.#fated('ledger', (request) => (reply) => reply.send({ rows: this.#page(ledgerQuery.parse(request.query)) })));
+  }
+
+  /** Oldest first, behind a row's number, so many at most. */
+  #page({ reference, after, limit }: z.output<typeof ledgerQuery>): readonly LedgerRow[] {
+    const rows = this.ledger.rows(reference).filter(({ number }) => number > after);
+    return limit === undefined ? rows : rows.slice(0, limit);
   }
 
   #money(endpoint: Endpoint, work: (request: FastifyRequest, key: string) => LedgerRow) {

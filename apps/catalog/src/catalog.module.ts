@@ -16,6 +16,7 @@ import { ProductOperationsController } from './products/product-operations.contr
 import { ProductsController } from './products/products.controller.ts';
 import { ProductQueries } from './products/products.queries.ts';
 import { ProductStore } from './products/product-store.ts';
+import { RestingStock } from './stock/resting-stock.ts';
 import { Stock } from './stock/stock.ts';
 import { StockConsumer } from './stock/stock.consumer.ts';
 
@@ -27,6 +28,6 @@ import { StockConsumer } from './stock/stock.consumer.ts';
     EventingModule.forRoot(CatalogConfig, { consumers: [StockConsumer, ProductCacheConsumer, ProductCopiesConsumer], produces: true }),
   ],
   controllers: [ManyProductsController, ProductsController, ProductAdministrationController, ProductOperationsController],
-  providers: [ProductCache, ProductCacheConsumer, ProductQueries, ManyProducts, ProductStore, ProductAdministration, ProductAnnouncement, ProductsSummary, ProductCopiesConsumer, KeyPurge, DemoSeed, Stock, StockConsumer],
+  providers: [ProductCache, ProductCacheConsumer, ProductQueries, ManyProducts, ProductStore, ProductAdministration, ProductAnnouncement, ProductsSummary, ProductCopiesConsumer, KeyPurge, DemoSeed, Stock, StockConsumer, RestingStock],
 })
 export class CatalogModule {}

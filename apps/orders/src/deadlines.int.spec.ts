@@ -4,6 +4,7 @@ import { AwaitedAnswers, EventStore, MemoryBus, PostgresOutbox, type End } from 
 import { Database, Health, NothingOn, type Logger } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { Books } from './books.ts';
 import { Deadlines } from './deadlines.ts';
 import { OrderReads } from './order-reads.ts';
 import { Orders } from './orders.ts';
@@ -184,9 +185,34 @@ describe('an order', () => {
   });
 });
 
-/** The saga's consumer hears an answer. */
-async function heard(type: string, orderId: string): Promise<void> {
-  const consumer = new SagaConsumer(orders, answers);
+describe('what rests in another book is told again: the order', () => {
+  it.each([
+    ['confirmed', 'catalog.stock-reserved.v1', 'commit-stock'],
+    ['confirmed', 'payments.payment-authorised.v1', 'capture-payment'],
+    ['cancelled', 'catalog.stock-reserved.v1', 'release-stock'],
+    ['cancelled', 'payments.payment-authorised.v1', 'void-payment'],
+  ] as const)('%s, by %s, asks for what was lost (%s), once', async (status, type, step) => {
+    const id = await order(status);
+    await database.query('DELETE FROM deadlines WHERE stream = $1', [id]);
+    await heard(type, id);
+    await heard(type, id);
+    expect([await commands(id), await awaited(id)]).toEqual([[step], [step]]);
+    expect(errors).toEqual(['the order has ended, and another book has not heard of it: asked for again']);
+  });
+
+  it('asks for nothing while it is under way, or awaits the step anyway, or hears an outcome for the first time', async () => {
+    const [reserved, confirmed, late] = [await order('reserved'), await order('confirmed'), await order('cancelled')];
+    await database.query('DELETE FROM deadlines WHERE stream = $1', [late]);
+    await heard('catalog.stock-reserved.v1', reserved);
+    await heard('catalog.stock-reserved.v1', confirmed);
+    await heard('catalog.stock-reserved.v1', late, '1');
+    expect([await commands(reserved), await commands(confirmed), await commands(late), errors]).toEqual([[], [], [], []]);
+  });
+});
+
+/** The saga's consumer hears an answer; without a sequence, it is told again. */
+async function heard(type: string, orderId: string, sequence?: string): Promise<void> {
+  const consumer = new SagaConsumer(orders, answers, new Books(store, answers, outbox, database, new SagaMetrics(), log));
   const handler = consumer.handlers.find(({ contract }) => contract.type === type);
-  await handler?.handle({ data: { orderId } } as unknown as CloudEvent, {} as never);
+  await handler?.handle({ data: { orderId, paymentId: 'auth' }, sequence } as unknown as CloudEvent, { inbox: inbox() } as never);
 }

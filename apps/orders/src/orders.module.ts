@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AwaitedAnswers, EventingModule } from '@shop/eventing';
 import { Database, DatabaseModule, FlagsModule } from '@shop/platform';
+import { Books } from './books.ts';
 import { OrdersConfig } from './config.ts';
 import { Deadlines } from './deadlines.ts';
 import { orderUpcasters } from './domain/upcasters.ts';
@@ -39,6 +40,7 @@ import { SagaMetrics } from './saga-metrics.ts';
     Prices,
     { provide: AwaitedAnswers, inject: [Database], useFactory: (database: Database) => new AwaitedAnswers(database) },
     SagaMetrics,
+    Books,
     Deadlines,
     Reconciliation,
     SagaConsumer,

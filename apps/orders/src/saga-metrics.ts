@@ -8,6 +8,7 @@ import type { SagaStep } from './domain/saga.ts';
 export class SagaMetrics {
   readonly #unanswered = meter().createGauge('shop.saga.unanswered', { unit: '{order}', description: 'Orders that have waited for the answer to a step for more than a minute' });
   readonly #askedAgain = meter().createCounter('shop.saga.asked_again', { unit: '{step}', description: 'Steps that were asked for once more, because no answer came' });
+  readonly #differences = meter().createCounter('shop.books.differences', { unit: '{order}', description: 'Orders of which two books say different things' });
   readonly #told = new Set<string>();
 
   /** A level: steps that are answered by now are told as 0. */
@@ -17,6 +18,10 @@ export class SagaMetrics {
       this.#told.add(step);
       this.#unanswered.record(streams, { step });
     }
+  }
+
+  bookDiffers(book: 'reservations' | 'payments'): void {
+    this.#differences.add(1, { book });
   }
 
   askedAgain(steps: readonly SagaStep[]): void {

@@ -1,11 +1,11 @@
 import { DomainError, type Money } from '@shop/kernel';
 import type { Authorisation, Standing } from './domain/payment.ts';
-import { PaymentProvider } from './payment-provider.ts';
+import { PaymentProvider, type LedgerPage } from './payment-provider.ts';
 
 /** A provider in memory that keeps the port's promises; `declines` lists tokens it refuses. */
 export class FakePaymentProvider extends PaymentProvider {
   /** Every movement of money, once. */
-  readonly ledger: { entry: 'authorisation' | 'decline' | 'capture' | 'void'; orderId: string }[] = [];
+  readonly rows: { entry: 'authorisation' | 'decline' | 'capture' | 'void'; orderId: string }[] = [];
   readonly declines = new Set<string>();
   /** What the next calls meet: an outage before anything is done, or an answer that is lost after it was. */
   weather: 'fine' | 'away' | 'answers-lost' = 'fine';
@@ -22,7 +22,7 @@ export class FakePaymentProvider extends PaymentProvider {
       const declined = this.declines.has(paymentToken);
       const answer: Authorisation = declined ? { status: 'declined', reason: 'card-declined' } : { status: 'authorised', paymentId: `fake_${orderId}` };
       this.#authorisations.set(orderId, { ...answer, amount, currency });
-      this.ledger.push({ entry: declined ? 'decline' : 'authorisation', orderId });
+      this.rows.push({ entry: declined ? 'decline' : 'authorisation', orderId });
       return answer;
     });
   }
@@ -45,6 +45,13 @@ export class FakePaymentProvider extends PaymentProvider {
     return { status, paymentId: found.paymentId, amount: found.amount, currency: found.currency };
   }
 
+  override async ledger(after: number): Promise<LedgerPage> {
+    if (this.ledgerAway) throw away();
+    const statuses = { authorisation: 'authorised', decline: 'declined', capture: 'captured', void: 'voided' } as const;
+    const entries = this.rows.slice(after, after + 3).map(({ entry, orderId }) => ({ orderId, status: statuses[entry] }));
+    return entries.length > 0 ? { entries, last: after + entries.length } : { entries };
+  }
+
   #settle(entry: 'capture' | 'void', orderId: string, paymentId: string): void {
     const held = this.#authorisations.get(orderId);
     const before = this.#settled.get(orderId);
@@ -53,7 +60,7 @@ export class FakePaymentProvider extends PaymentProvider {
       throw new DomainError('conflict', 'provider-refused', 'Nothing is held under this name.');
     }
     this.#settled.set(orderId, entry);
-    this.ledger.push({ entry, orderId });
+    this.rows.push({ entry, orderId });
   }
 
   async #answer<T>(work: () => T): Promise<T> {

@@ -4,7 +4,7 @@ import { TaskCancelledError } from 'cockatiel';
 import { Pool } from 'undici';
 import { z } from 'zod';
 import type { Authorisation, Standing } from './domain/payment.ts';
-import { PaymentProvider } from './payment-provider.ts';
+import { PaymentProvider, type LedgerPage } from './payment-provider.ts';
 
 const authorisation = z.discriminatedUnion('status', [
   z.object({ status: z.literal('authorised'), id: z.string().min(1) }),
@@ -14,6 +14,8 @@ const settled = z.object({ id: z.string() });
 const ledger = z.object({
   rows: z.array(
     z.object({
+      number: z.int(),
+      reference: z.string(),
       entry: z.enum(['authorisation', 'decline', 'capture', 'void']),
       authorisationId: z.string().min(1),
       amount: z.int(),
@@ -22,7 +24,9 @@ const ledger = z.object({
     }),
   ),
 });
-const standings = { authorisation: 'authorised', capture: 'captured', void: 'voided' } as const;
+const standings = { authorisation: 'authorised', capture: 'captured', void: 'voided', decline: 'declined' } as const;
+/** The shop's own references; a merchant's account may have others. */
+const isOrder = (reference: string) => z.uuid().safeParse(reference).success;
 
 export interface HttpPaymentProviderOptions {
   readonly url: string;
@@ -85,6 +89,13 @@ export class HttpPaymentProvider extends PaymentProvider {
     if (!last) return { status: 'none' };
     const { entry, authorisationId: paymentId, amount, currency, reason = 'declined' } = last;
     return entry === 'decline' ? { status: 'declined', reason } : { status: standings[entry], paymentId, amount, currency };
+  }
+
+  override async ledger(after: number): Promise<LedgerPage> {
+    const { rows } = await this.#ask(this.#looks, { method: 'GET', path: '/v1/ledger', query: { after: String(after), limit: '500' } }, ledger);
+    const entries = rows.filter(({ reference }) => isOrder(reference)).map(({ reference, entry }) => ({ orderId: reference, status: standings[entry] }));
+    const last = rows.at(-1)?.number;
+    return { entries, ...(last !== undefined && { last }) };
   }
 
   close(): Promise<void> {

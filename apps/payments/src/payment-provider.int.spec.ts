@@ -70,7 +70,7 @@ const adapters: [string, () => Promise<Adapter>][] = [
     async () => {
       const provider = new FakePaymentProvider();
       provider.declines.add('tok_declined');
-      const entries = (orderId: string) => provider.ledger.filter((row) => row.orderId === orderId).map((row) => row.entry);
+      const entries = (orderId: string) => provider.rows.filter((row) => row.orderId === orderId).map((row) => row.entry);
       return { provider, good: 'tok_good', bad: 'tok_declined', weather: async (kind) => (provider.weather = kind), entries: async (id) => entries(id) };
     },
   ],
@@ -123,6 +123,20 @@ describe.each(adapters)('every payment provider (%s)', (_name, open) => {
     await adapter.provider.capture(orderId, paymentId);
     await adapter.provider.capture(orderId, paymentId);
     expect(await adapter.entries(orderId)).toEqual(['authorisation', 'capture']);
+  });
+
+  it('shows its ledger page by page, oldest first, and nothing behind its last row', async () => {
+    const paymentId = await held();
+    await adapter.provider.capture(orderId, paymentId);
+    const read: { orderId: string; status: string }[] = [];
+    let last: number | undefined = 0;
+    for (let page = await adapter.provider.ledger(0); page.last !== undefined; page = await adapter.provider.ledger(page.last)) {
+      expect(page.last).toBeGreaterThan(last ?? 0);
+      read.push(...page.entries);
+      last = page.last;
+    }
+    expect(read.filter((row) => row.orderId === orderId)).toEqual([{ orderId, status: 'authorised' }, { orderId, status: 'captured' }]);
+    expect(await adapter.provider.ledger(last ?? 0)).toEqual({ entries: [] });
   });
 
   it('lets go of the money once, and then refuses to take it', async () => {

@@ -84,7 +84,7 @@ export async function paymentsFixture() {
   }
   const tick = (by = payments) => new Reconciliation(by, database, { PROVIDER_SETTLES_WITHIN_MS } as PaymentsConfig, log, new Health()).tick();
   const open = () => database.query('SELECT move, unwanted FROM open_outcomes WHERE order_id = $1', [order.id]);
-  const moves = () => provider.ledger.filter((row) => row.orderId === order.id).map((row) => row.entry);
+  const moves = () => provider.rows.filter((row) => row.orderId === order.id).map((row) => row.entry);
   async function announced(): Promise<string[]> {
     const rows = await database.query<{ payload: string }>('SELECT payload FROM outbox WHERE key = $1 ORDER BY id', [order.id]);
     return rows.map(({ payload }) => {

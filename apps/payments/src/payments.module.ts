@@ -7,7 +7,9 @@ import { PaymentProvider } from './payment-provider.ts';
 import { PaymentOperationsController } from './payment-operations.controller.ts';
 import { Payments } from './payments.ts';
 import { PaymentsConsumer } from './payments.consumer.ts';
+import { LedgerComparison } from './ledger-comparison.ts';
 import { Reconciliation } from './reconciliation.ts';
+import { RestingPayments } from './resting-payments.ts';
 
 @Module({
   imports: [DatabaseModule.forRoot(PaymentsConfig), EventingModule.forRoot(PaymentsConfig, { consumers: [PaymentsConsumer], produces: true })],
@@ -16,6 +18,8 @@ import { Reconciliation } from './reconciliation.ts';
     Payments,
     PaymentsConsumer,
     Reconciliation,
+    RestingPayments,
+    LedgerComparison,
     {
       provide: PaymentProvider,
       inject: [PaymentsConfig, Logger],

@@ -92,6 +92,17 @@ export class AwaitedAnswers {
     return rows.length > 0;
   }
 
+  /** Awaits a step of a stream that awaited nothing any more; false where it awaits something. */
+  async askedAnew(tx: Transaction, { stream, version, step }: { stream: string; version: number; step: string }): Promise<boolean> {
+    const rows = await tx.query(
+      `INSERT INTO deadlines (stream, version, due_at, awaited, since) VALUES ($1, $2, clock_timestamp() + $4 * interval '1 millisecond', ARRAY[$3::text], clock_timestamp())
+       ON CONFLICT ON CONSTRAINT deadlines_pkey DO NOTHING RETURNING 1`,
+      [stream, version, step, LEAST_AHEAD_MS],
+      'deadline-anew',
+    );
+    return rows.length > 0;
+  }
+
   /**
    * Which of these streams have something in the outbox that is not published yet: nobody can have answered it, so their time begins now. Where the log is the
    * outbox, all of them do while its reader is behind.

@@ -35,5 +35,6 @@ export { idOf } from './read-message.ts';
 export { Reconciler, type Missing, type ReconcilerOptions } from './reconciler.ts';
 export { QueueRelay, SHARD_LOCK } from './queue-relay.ts';
 export { Relay, type RelayOptions } from './relay.ts';
+export { Resting, type Book, type RestingOptions } from './resting.ts';
 export type { Outcome } from './settling.ts';
 export { WalRelay, type WalRelayOptions } from './wal-relay.ts';

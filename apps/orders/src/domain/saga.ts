@@ -37,6 +37,12 @@ export function steps(event: OrderEvent): readonly SagaStep[] {
 /** The steps whose answers an order waits for. */
 export const awaits = ({ status }: Order): readonly SagaStep[] => asked[status];
 
+/** The last step that an ended order owes a book in which it has not ended; nothing while it is under way. */
+export function lastStep({ status }: Order, book: 'reservations' | 'payments'): SagaStep | undefined {
+  if (status !== 'confirmed' && status !== 'cancelled') return undefined;
+  return asked[status].find((step) => step.endsWith(book === 'reservations' ? '-stock' : '-payment'));
+}
+
 /** How long an order waits for an outcome before it gives up, in ms; nothing once it has ended: what is left to be done then is never given up. */
 export function patience(state: Order): number | undefined {
   switch (state.status) {
