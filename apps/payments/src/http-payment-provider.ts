@@ -1,3 +1,4 @@
+import { id } from '@shop/contracts';
 import { DomainError, type Money } from '@shop/kernel';
 import { calling, currentTraceparent, endedAfter, NotCalled, ResilientCalls, type CallPolicy } from '@shop/platform';
 import { TaskCancelledError } from 'cockatiel';
@@ -26,7 +27,7 @@ const ledger = z.object({
 });
 const standings = { authorisation: 'authorised', capture: 'captured', void: 'voided', decline: 'declined' } as const;
 /** The shop's own references; a merchant's account may have others. */
-const isOrder = (reference: string) => z.uuid().safeParse(reference).success;
+const isOrder = (reference: string) => id.safeParse(reference).success;
 
 export interface HttpPaymentProviderOptions {
   readonly url: string;

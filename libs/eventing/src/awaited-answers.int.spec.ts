@@ -123,11 +123,13 @@ describe('looking through deadlines', () => {
 
 describe('a deadline', () => {
   it('counts from the publication of what was asked: while the outbox holds it, nobody can have answered', async () => {
-    const [held, gone] = [await waiting({ since: -300 }), await waiting({ since: -300 })];
-    await database.query(`INSERT INTO outbox (shard, topic, key, payload) VALUES (0, 'catalog.commands', $1, '{}')`, [held]);
-    expect(await new AwaitedAnswers(database).unpublished([held, gone])).toEqual(new Set([held]));
-    expect([await ageOf(held), await ageOf(gone)]).toMatchObject([{ waited: 0, ahead: 30 }, { waited: 300 }]);
+    const [queued, held, gone] = [await waiting({ since: -300 }), await waiting({ since: -300 }), await waiting({ since: -300 })];
+    await database.query(`INSERT INTO outbox (shard, topic, key, payload) VALUES (0, 'catalog.commands', $1, '{}')`, [queued]);
+    await database.query(`INSERT INTO outbox_held (shard, id, topic, key, payload, created_at, behind) VALUES (0, 1, 'catalog.commands', $1, '{}', now(), 'catalog.commands:3')`, [held]);
+    expect(await new AwaitedAnswers(database).unpublished([queued, held, gone])).toEqual(new Set([queued, held]));
+    expect([await ageOf(queued), await ageOf(held), await ageOf(gone)]).toMatchObject([{ waited: 0, ahead: 30 }, { waited: 0 }, { waited: 300 }]);
     await database.query('DELETE FROM outbox');
+    await database.query('DELETE FROM outbox_held');
   });
 
   it('does not count the time in which the bus answered nobody, once, whichever instance notices', async () => {

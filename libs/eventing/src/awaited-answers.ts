@@ -104,13 +104,15 @@ export class AwaitedAnswers {
   }
 
   /**
-   * Which of these streams have something in the outbox that is not published yet: nobody can have answered it, so their time begins now. Where the log is the
+   * Which of these streams have something in the outbox, or held because its destination does not take it, that is not published yet: nobody can have answered it, so their time begins now. Where the log is the
    * outbox, all of them do while its reader is behind.
    */
   async unpublished(streams: readonly string[]): Promise<ReadonlySet<string>> {
     const rows = await this.#database.query<{ stream: string }>(
       `WITH waiting AS (
-         SELECT DISTINCT key::uuid AS stream FROM outbox WHERE key = ANY ($1::text[])
+         SELECT key::uuid AS stream FROM outbox WHERE key = ANY ($1::text[])
+         UNION
+         SELECT key::uuid FROM outbox_held WHERE key = ANY ($1::text[])
          UNION
          SELECT unnest($1::uuid[]) FROM outbox_slot o LEFT JOIN pg_replication_slots s ON s.slot_name = o.slot AND s.database = current_database()
          WHERE NOT coalesce(s.active, false) OR pg_current_wal_lsn() - s.confirmed_flush_lsn > $3)
