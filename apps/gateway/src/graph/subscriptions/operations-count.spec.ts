@@ -69,9 +69,9 @@ describe('an operation over a socket', () => {
     const work = setInterval(() => {
       for (const until = performance.now() + 120; performance.now() < until; );
     }, 0);
-    await expect.poll(() => ask(), { timeout: 30_000 }).toEqual({ code: 'overloaded', status: 503, retryAfter: 1 });
+    await expect.poll(() => ask(), { timeout: 15_000 }).toEqual({ code: 'overloaded', status: 503, retryAfter: 1 });
     clearInterval(work);
-    await expect.poll(() => ask(), { timeout: 30_000 }).toBe('done');
+    await expect.poll(() => ask(), { timeout: 15_000 }).toBe('done');
   });
 });
 
