@@ -1,6 +1,7 @@
 import { DomainError } from '@shop/kernel';
 import { runningShop } from '../running.ts';
 import { Obstacle } from '../state.ts';
+import { forgetAgreed, showAgreement } from './agreement.ts';
 import { parse, type Command, type Surroundings } from './arguments.ts';
 import { listDeadLetters, replayDeadLetters, showDeadLetter } from './dead-letters.ts';
 import { showHistory } from './history.ts';
@@ -22,6 +23,10 @@ const usage = `npm run events -- <command>     for whoever operates the shop tha
       one of them, whole
   dead-letters replay [--consumer c] [--key k] [--reason text] [--rate 10] [--yes]
       says what it would send again to the topics they came from; with --yes it does, so many a second at most
+  agreement show
+      what all instances of each service must agree on: outbox driver, shards, bus and its client, partitions, topics of messages
+  agreement forget <service>
+      lets the next start say it anew, on purpose: when no instance runs and nothing waits
   outbox status
       for each service: messages that wait to be published, how long, by shard, or the slot of the log;
       who publishes them; what is held because its destination does not take it; what the broker refused
@@ -49,6 +54,8 @@ const commands: Record<string, Command> = {
   'dead-letters list': listDeadLetters,
   'dead-letters show': showDeadLetter,
   'dead-letters replay': replayDeadLetters,
+  'agreement show': showAgreement,
+  'agreement forget': forgetAgreed,
   'outbox status': showOutbox,
   'outbox put-back': putBackRejected,
   'outcomes list': listOutcomes,

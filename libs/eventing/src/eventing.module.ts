@@ -2,6 +2,7 @@ import { Module, type DynamicModule, type InjectionToken, type OnApplicationBoot
 import { ModuleRef } from '@nestjs/core';
 import type { Upcasters } from '@shop/kernel';
 import { Database, Health, Logger, type TelemetrySettings } from '@shop/platform';
+import { Agreement, termsOf } from './agreement.ts';
 import { MessageBus } from './bus.ts';
 import type { Consumer } from './consumer.ts';
 import { ConsumerRuntime } from './consumer-runtime.ts';
@@ -70,8 +71,8 @@ export class EventingModule {
         {
           provide: Messaging,
           inject: [ModuleRef, MessageBus, Relay, Health, config],
-          useFactory: (modules: ModuleRef, bus: MessageBus, relay: Relay, health: Health, { FAIL_POINTS_DIR }: EventingConfig) =>
-            new Messaging(modules, bus, relay, health, options, FAIL_POINTS_DIR),
+          useFactory: (modules: ModuleRef, bus: MessageBus, relay: Relay, health: Health, settings: EventingConfig) =>
+            new Messaging(modules, bus, relay, health, options, settings),
         },
       ],
       exports: [MessageBus, Outbox, EventStore, MessagingMetrics, Background],
@@ -84,6 +85,7 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #runtimes: ConsumerRuntime[] = [];
   readonly #staleAfterMs: number;
   readonly #stuck: StuckConsumers;
+  #agreement: Agreement | undefined;
 
   constructor(
     private readonly modules: ModuleRef,
@@ -91,7 +93,7 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly relay: Relay,
     private readonly health: Health,
     private readonly options: EventingOptions,
-    private readonly failPoints: string | undefined,
+    private readonly settings: EventingConfig,
   ) {
     this.#staleAfterMs = options.staleAfterMs ?? STALE_AFTER_MS;
     this.#stuck = new StuckConsumers(bus, this.#staleAfterMs);
@@ -100,6 +102,9 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
   async onApplicationBootstrap(): Promise<void> {
     const find = <T>(type: Type<T> | (abstract new () => T)) => this.modules.get<T>(type as Type<T>, { strict: false });
     const [database, outbox, metrics, log] = [find(Database), this.modules.get(Outbox), this.modules.get(MessagingMetrics), find(Logger)];
+    this.#agreement = new Agreement(database, termsOf(this.settings, this.options.produces));
+    await this.#agreement.start();
+    this.health.ready('agreement', () => this.#agreement?.difference);
     if (this.options.produces) {
       this.relay.start();
       await this.relay.ready().catch(async (error: unknown) => {
@@ -114,7 +119,7 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
     }
     for (const type of this.options.consumers) {
       const consumer = find(type);
-      const afterEffect = () => failPoint(this.failPoints, `${consumer.name}-handled`);
+      const afterEffect = () => failPoint(this.settings.FAIL_POINTS_DIR, `${consumer.name}-handled`);
       const runtime = new ConsumerRuntime({ consumer, bus: this.bus, database, outbox, metrics, log, afterEffect });
       this.#runtimes.push(runtime);
       this.health.live(`consumer ${consumer.name}`, this.#stuck.watch(runtime));
@@ -125,6 +130,7 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     this.#stuck.stop();
+    this.#agreement?.stop();
     await Promise.all(this.#runtimes.map((runtime) => runtime.stop()));
     await this.relay.stop();
     if (this.bus !== inProcess) await this.bus.close();

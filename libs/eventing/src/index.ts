@@ -21,6 +21,7 @@ export { DeadLetterTopics } from './operations/dead-letter-topics.ts';
 export { consumerAt, deadLetterAt, deadLetters, planOf, replay, type DeadLetter } from './operations/dead-letters.ts';
 export { outboxStatus, summary } from './operations/outbox-status.ts';
 export { parkedKeys, release, type Filter } from './operations/parked-keys.ts';
+export { forgetAgreement } from './operations/forget-agreement.ts';
 export { putBack } from './operations/put-back.ts';
 export { readTopic } from './kafka/read-topic.ts';
 export { inboxKeptDays, replayWindowDays } from './inbox.ts';

@@ -15,4 +15,5 @@ export const messagingPatches: readonly Patch[] = [
   { name: 'a relay that cannot reach the broker keeps what it owns', ...relay, find: 'await this.proveNowAndThen(0);\n      this.options', replace: 'this.options' },
   { name: 'a poison message makes poison of those before it', ...consumer, file: 'libs/eventing/src/parking.ts', find: 'DO UPDATE SET kind = parked_keys.kind', replace: "DO UPDATE SET kind = CASE WHEN excluded.kind = 'poison' THEN 'poison' ELSE parked_keys.kind END" },
   { name: 'a consumer keeps its partitions while its database does not answer', ...consumer, find: '>= this.#options.leaveAfterMs) await this.#leave();', replace: '>= this.#options.leaveAfterMs) void 0;' },
+  { name: 'an instance of another driver or client starts beside the others', invariant: 'I2', file: 'libs/eventing/src/agreement.ts', caughtBy: 'libs/eventing/src/agreement.int.spec.ts', find: 'if (found.length > 0) throw new Error(sentenceOf(found));', replace: '' },
 ];
