@@ -7,6 +7,7 @@ import { listDeadLetters, replayDeadLetters, showDeadLetter } from './dead-lette
 import { showHistory } from './history.ts';
 import { putBackRejected, showOutbox } from './outbox.ts';
 import { announce } from './announce.ts';
+import { listMails, resendMails } from './mails.ts';
 import { askOutcomes, listOutcomes } from './outcomes.ts';
 import { listParked, releaseParked } from './parked.ts';
 import { checkProjection, rebuildProjection } from './projections.ts';
@@ -32,6 +33,10 @@ const usage = `npm run events -- <command>     for whoever operates the shop tha
       who publishes them; what is held because its destination does not take it; what the broker refused
   outbox put-back <service> [--key k] [--topic t]
       has the relay publish what the broker refused, in the order of each key, once its cause is gone
+  mails list [--key order] [--reason text]
+      mails that did not arrive: given up, or still tried
+  mails resend [--key order] [--reason text] [--yes]
+      says how many it would send again now; with --yes it does
   outcomes list [--key order]
       payments that the provider has not answered for, and when its ledger is looked at next
   outcomes ask [--key order]
@@ -58,6 +63,8 @@ const commands: Record<string, Command> = {
   'agreement forget': forgetAgreed,
   'outbox status': showOutbox,
   'outbox put-back': putBackRejected,
+  'mails list': listMails,
+  'mails resend': resendMails,
   'outcomes list': listOutcomes,
   'outcomes ask': askOutcomes,
   announce,

@@ -13,6 +13,8 @@ export interface Claimed {
   readonly traceparent: string | undefined;
   /** Which attempt this is, from 1. */
   readonly attempt: number;
+  /** Whether an earlier attempt said that it failed. */
+  readonly failedBefore: boolean;
 }
 
 interface Row {
@@ -56,7 +58,7 @@ export class Messages {
        WHERE id IN (
          SELECT id FROM messages WHERE status = 'queued' AND next_attempt_at <= clock_timestamp()
          ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-       RETURNING id, event_id AS "eventId", account_id AS "accountId", document, traceparent, attempts AS attempt`,
+       RETURNING id, event_id AS "eventId", account_id AS "accountId", document, traceparent, attempts AS attempt, failure IS NOT NULL AS "failedBefore"`,
       [limit, leaseMs],
       'message-claim',
     );

@@ -236,6 +236,22 @@ export const patches: readonly Patch[] = [
     replace: 'if (standing) return',
   },
   {
+    name: 'a night without a mail server costs mails',
+    invariant: 'I6',
+    file: 'apps/notifications/src/domain/attempts.ts',
+    caughtBy: 'apps/notifications/src/domain/message.spec.ts',
+    find: 'export const MAX_ATTEMPTS = 530;',
+    replace: 'export const MAX_ATTEMPTS = 20;',
+  },
+  {
+    name: 'a mail that is sent again waits for its next attempt',
+    invariant: 'I6',
+    file: 'apps/notifications/src/undelivered.ts',
+    caughtBy: 'apps/notifications/src/undelivered.int.spec.ts',
+    find: "SET status = 'queued', attempts = 0, next_attempt_at = clock_timestamp()",
+    replace: "SET status = 'queued', attempts = 0",
+  },
+  {
     name: 'a broker that is away makes every consumer count as stuck',
     invariant: 'I8',
     file: 'libs/eventing/src/stuck-consumers.ts',

@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { Database, Health, type Logger } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { MAX_ATTEMPTS } from '../domain/attempts.ts';
+import { MAX_ATTEMPTS, MAX_WITHOUT_A_WORD } from '../domain/attempts.ts';
 import { Messages, type Claimed } from '../messages.ts';
 import { Addresses, Unverified, type Address } from './addresses.ts';
 import { Delivery } from './delivery.ts';
@@ -168,7 +168,7 @@ describe('the sender', () => {
     await queue();
     await queue();
     const [last, killer] = await messages.claim(2, 0);
-    await database.query('UPDATE messages SET attempts = CASE id WHEN $1 THEN $3::int - 1 ELSE $3::int END WHERE id IN ($1, $2)', [last?.id, killer?.id, MAX_ATTEMPTS]);
+    await database.query('UPDATE messages SET attempts = CASE id WHEN $1 THEN $3::int - 1 ELSE $4::int END, failure = CASE id WHEN $1 THEN $5 END WHERE id IN ($1, $2)', [last?.id, killer?.id, MAX_ATTEMPTS, MAX_WITHOUT_A_WORD, 'ECONNECTION']);
     newSender().onApplicationBootstrap();
     await eventually(async () => (await rows()).map((row) => row.failure).sort()).toEqual(['ECONNECTION', 'given-up']);
     expect((await rows()).map((row) => row.status)).toEqual(['failed', 'failed']);

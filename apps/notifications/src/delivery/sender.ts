@@ -1,6 +1,6 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { Health, Logger, UpstreamProblem, withTraceparent } from '@shop/platform';
-import { MAX_ATTEMPTS, waitAfter } from '../domain/attempts.ts';
+import { Health, Logger, meter, UpstreamProblem, withTraceparent } from '@shop/platform';
+import { MAX_ATTEMPTS, MAX_WITHOUT_A_WORD, waitAfter } from '../domain/attempts.ts';
 import { Messages, type Claimed } from '../messages.ts';
 import { Delivery } from './delivery.ts';
 import { Unverified } from './addresses.ts';
@@ -22,6 +22,7 @@ const STALE_AFTER_MS = 60_000;
  */
 @Injectable()
 export class Sender implements OnApplicationBootstrap, OnApplicationShutdown {
+  readonly #givenUp = meter().createCounter('shop.mails.given_up', { unit: '{mail}', description: 'Mails that will not be tried again, and why' });
   readonly #inHand = new Set<Promise<void>>();
   #nudge = Promise.withResolvers<void>();
   #lastPoll = performance.now();
@@ -97,8 +98,7 @@ export class Sender implements OnApplicationBootstrap, OnApplicationShutdown {
   async deliver(message: Claimed): Promise<void> {
     await withTraceparent(message.traceparent, 'send mail', async () => {
       try {
-        // Claimed more often than it failed: it has killed its sender.
-        if (message.attempt > MAX_ATTEMPTS) throw new Undeliverable('given-up');
+        if (message.attempt > (message.failedBefore ? MAX_ATTEMPTS : MAX_WITHOUT_A_WORD)) throw new Undeliverable('given-up');
         await within(DEADLINE_MS, this.delivery.send(message));
         await this.messages.sent(message);
         this.log.info({ message: message.id, order: message.document.orderId, kind: message.document.kind, attempt: message.attempt }, 'mail sent');
@@ -116,6 +116,7 @@ export class Sender implements OnApplicationBootstrap, OnApplicationShutdown {
     const about = { message: message.id, order: message.document.orderId, attempt: message.attempt, failure };
     if (wait === undefined) {
       await this.messages.giveUp(message, failure);
+      this.#givenUp.add(1, { failure });
       this.log.error(about, 'mail given up');
     } else {
       await this.messages.retry(message, failure, wait);

@@ -1,5 +1,9 @@
-/** Attempts in all; with the waits below the last one comes after about two and a half hours. */
-export const MAX_ATTEMPTS = 20;
+/**
+ * Attempts in all; with the waits below the last one comes after about four days, as RFC 5321 (§4.5.4.1) asks for: a mail server that is away for a night costs no mail.
+ */
+export const MAX_ATTEMPTS = 530;
+/** Attempts none of which lived to say how it went: the mail kills its sender. */
+export const MAX_WITHOUT_A_WORD = 20;
 
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 15 * 60_000;

@@ -50,5 +50,10 @@ describe('waiting after a failed attempt', () => {
       }),
     ));
 
+  it('lasts four days at least, as RFC 5321 asks for: a mail server that is away for a night costs no mail', () => {
+    const all = Array.from({ length: MAX_ATTEMPTS - 1 }, (_, n) => waitAfter(n + 1, 0.5) ?? 0);
+    expect(all.reduce((sum, wait) => sum + wait, 0)).toBeGreaterThan(4 * 86_400_000);
+  });
+
   it('gives up after the last', () => expect(waitAfter(MAX_ATTEMPTS, 0.5)).toBeUndefined());
 });
