@@ -15,7 +15,7 @@ export { Overload } from './http/overload.ts';
 export { overloaded, turnAway, unknownPath } from './http/request-hooks.ts';
 export { requestOf } from './http/request-of.ts';
 export { targetOf, wholeOf, type RequestTarget } from './http/request-target.ts';
-export { addFormParser, isEncodedUtf8, malformedForm } from './http/text-bodies.ts';
+export { addFormParser, addTextParser, isEncodedUtf8, malformedForm } from './http/text-bodies.ts';
 export { validationFailed } from './http/validation.pipe.ts';
 export { Cache, type Reading, type Wanted } from './cache/cache.ts';
 export { CacheMetrics, MeasuredCache, type CacheOutcome } from './cache/cache-metrics.ts';

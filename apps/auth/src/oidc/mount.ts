@@ -1,4 +1,4 @@
-import { addFormParser, targetOf, wholeOf } from '@shop/platform';
+import { addFormParser, addTextParser, malformedForm, targetOf, wholeOf } from '@shop/platform';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { keepExchanges } from './exchange.ts';
 import type { ProviderHost } from './provider-host.ts';
@@ -41,7 +41,7 @@ export async function mount(server: FastifyInstance, provider: ProviderHost, iss
  */
 async function takePosted(corner: FastifyInstance, authorization: string): Promise<void> {
   corner.removeAllContentTypeParsers();
-  corner.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   // Not as an object: a parameter that is there twice has to be refused.
+  addTextParser(corner, 'application/x-www-form-urlencoded', malformedForm, (text) => text);
   corner.post(new URL(authorization).pathname, (request, reply) => reply.redirect(`${authorization}?${new URLSearchParams(String(request.body ?? ''))}`, 303));
 }

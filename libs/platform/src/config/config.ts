@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { unfitForProduction } from './production.ts';
 import { incomplete, serverSettings, type ServerSettings } from './settings.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -34,8 +35,10 @@ function read(schema: z.ZodObject, env: Environment): object {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
   const result = schema.safeParse(given);
   const faults = result.success
-    ? incomplete(result.data)
+    ? [...incomplete(result.data), ...(env['NODE_ENV'] === 'production' ? unfitForProduction(readBy(schema, given)) : [])]
     : result.error.issues.map(({ path: [key = ''], message }) => (String(key) in given ? `${String(key)}: ${message}` : `${String(key)} is missing`));
   if (!result.success || faults.length > 0) throw new ConfigError(faults.join('; '));
   return result.data;
 }
+
+const readBy = (schema: z.ZodObject, given: object) => Object.fromEntries(Object.entries(given).filter(([key]) => key in schema.shape));

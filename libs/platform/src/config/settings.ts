@@ -46,6 +46,8 @@ export const serverSettings = {
   HOST: z.string().default('127.0.0.1'),
   /** Which of several instances of a service this is: a number, or what its pod is called; shown in each log line. */
   INSTANCE: z.string().regex(/^[\w.-]{1,63}$/, 'must be a number or a name').default('1'),
+  /** With `production` what is only for trying out is refused (production.ts). */
+  NODE_ENV: z.string().default('development'),
   LOG_LEVEL: oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent').default('info'),
   /** Who issues access tokens, as the world knows it: `iss` of every token. */
   ISSUER: httpUrl,
