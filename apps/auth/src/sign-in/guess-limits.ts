@@ -78,13 +78,14 @@ export class GuessLimits {
     return createHmac('sha256', key).update(`device:${accountKey(email)}:${credentialsVersion}:${nonce}`).digest('base64url');
   }
 
+  /** Compared with the clock, not with now(): of two at once, the one that began first and waited for the other's row would find its time in the future. */
   private async charge(account: string, source: string): Promise<void> {
     const taken = await this.database.query(
       `INSERT INTO sign_in_attempts AS a (account, source, failures, next_at, last_at) VALUES ($1, $2, 1, now(), now())
        ON CONFLICT (account, source) DO UPDATE SET last_at = now(),
          failures = CASE WHEN a.last_at < now() - interval '1 day' THEN 1 ELSE a.failures + 1 END,
          next_at = now() + make_interval(secs => CASE WHEN a.failures + 1 < ${free} OR a.last_at < now() - interval '1 day' THEN 0 ELSE least(power(2, least(a.failures + 1 - ${free}, 20)), ${longestWait}) END)
-       WHERE a.next_at <= now() RETURNING 1`,
+       WHERE a.next_at <= clock_timestamp() RETURNING 1`,
       [account, source],
       'guess-charge',
     );
