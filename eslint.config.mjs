@@ -123,6 +123,7 @@ export default tseslint.config(
   { files: ['{apps,libs}/**/*.ts'], rules: { 'no-console': 'error' } },
   { files: ['{apps,libs}/**/*.ts'], ignores: [...specs, 'libs/contracts/src/api/primitives.ts'], rules: { 'one-form/id': 'error' } },
   { files: ['{apps,libs}/**/*.ts'], ignores: [...specs, ...wallClocks], rules: { 'one-form/clock': 'error' } },
+  { files: ['{apps,libs,infra}/**/*.ts'], ignores: [...specs, 'libs/kernel/src/currencies.ts'], rules: { 'one-form/money': 'error' } },
   {
     files: ['{apps,libs}/**/*.ts'],
     ignores: [...specs, ...pure, 'libs/platform/src/http/request-target.ts'],

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OrderHistory, OrderView, ProductPage } from '@shop/contracts';
+import { moneyText } from '@shop/kernel';
 import type { BusEnvironment } from './bus.ts';
 import { signIn } from './login.ts';
 import { observe } from './observer.ts';
@@ -123,7 +124,7 @@ class Story {
     const order = JSON.parse(text) as OrderView;
     if (this.orderId !== '' && order.id !== this.orderId) throw new Obstacle(`The same Idempotency-Key made a second order, ${order.id}.`);
     const again = response.headers.has('idempotency-replayed') ? ', the first answer again: nothing was ordered twice' : '';
-    this.line('gateway', `${response.status} ${order.status}`, `POST /v1/orders · ${money(order.total, order.currency)} · Idempotency-Key ${key}${again}`);
+    this.line('gateway', `${response.status} ${order.status}`, `POST /v1/orders · ${moneyText({ amount: order.total, currency: order.currency })} · Idempotency-Key ${key}${again}`);
     this.orderId = order.id;
     for (const message of this.early.splice(0)) this.heard(message);
     return true;
@@ -226,8 +227,6 @@ async function asked(url: string, init: RequestInit): Promise<Response> {
 
 /** `orders.order-placed.v1` → `order-placed`. */
 const what = (type: string) => type.split('.')[1] ?? type;
-
-const money = (amount: number, currency: string) => `${(amount / 100).toFixed(2)} ${currency}`;
 
 /** Where to look, and what to try next. */
 export function whatNext(shop: ShopAddress): string[] {

@@ -46,6 +46,8 @@ const dependencies: Seed[] = [
   { at: 'apps/auth/src/i.ts', code: "import { z } from 'zod';\nexport const used = z.uuid();\n", refused: 'An id has several spellings' },
   { at: 'apps/auth/src/j.ts', code: 'export const used = () => Date.now();\n', refused: 'The wall clock steps' },
   { at: 'apps/auth/src/k.ts', code: 'export const used = () => new Date();\n', refused: 'The wall clock steps' },
+  { at: 'apps/auth/src/l.ts', code: 'export const used = (amount: number) => (amount / 100).toFixed(2);\n', refused: 'How many digits a currency has' },
+  { at: 'apps/auth/src/m.ts', code: "export const used = new Intl.NumberFormat('en', { style: 'currency', currency: 'EUR' });\n", refused: 'How many digits a currency has' },
   { at: 'apps/auth/src/f.ts', code: 'export default class {}\n', refused: 'Named exports only' },
   { at: 'apps/auth/src/g.ts', code: 'export async function pay() {}\nexport const go = () => { pay(); };\n', refused: 'Promises must be awaited' },
 ];

@@ -16,7 +16,7 @@ export const oneForm = {
       "NewExpression[callee.name='Date'][arguments.length=0]",
     ),
     money: refuses(
-      'How many digits a currency has says ISO 4217: write and read amounts by `moneyText` and `moneyOf` of @shop/kernel.',
+      'How many digits a currency has says ISO 4217: write amounts by `moneyText` and its neighbours in @shop/kernel.',
       "CallExpression[callee.property.name='toFixed'][arguments.0.value=2]",
       "Property[key.name='style'][value.value='currency']",
       "MemberExpression[property.name=/^(minimum|maximum)FractionDigits$/]",

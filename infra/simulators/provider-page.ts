@@ -1,3 +1,4 @@
+import { moneyText } from '@shop/kernel';
 import type { Knobs } from './provider-knobs.ts';
 import type { LedgerRow } from './provider-ledger.ts';
 
@@ -16,7 +17,7 @@ export function ledgerPage(rows: readonly LedgerRow[], knobs: Knobs): string {
         String(row.number),
         row.at,
         row.entry,
-        `${row.amount} ${row.currency} (minor units)`,
+        moneyText(row),
         `•••• ${row.lastFour}`,
         row.reason ?? '',
         row.reference,

@@ -1,3 +1,4 @@
+export * from './currencies.ts';
 export * from './decider.ts';
 export * from './domain-error.ts';
 export * from './money.ts';

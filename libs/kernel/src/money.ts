@@ -1,6 +1,6 @@
 import { DomainError } from './domain-error.ts';
 
-/** An amount in integer minor units (cents) of an ISO 4217 currency. */
+/** An amount in integer minor units (cents, where the currency has them: currencies.ts) of an ISO 4217 currency. */
 export interface Money {
   readonly amount: number;
   readonly currency: string;

@@ -72,4 +72,12 @@ export const storePatches: readonly Patch[] = [
     replace: '$2::timestamptz',
     caughtBy: 'apps/orders/src/reconciliation.int.spec.ts',
   },
+  {
+    name: 'a forint has no cents, as Intl has it',
+    invariant: 'I5',
+    file: 'libs/kernel/src/currencies.ts',
+    find: 'const digits = minorUnits.get(money.currency) ?? 0;',
+    replace: "const digits = new Intl.NumberFormat('en', { style: 'currency', currency: money.currency }).resolvedOptions().maximumFractionDigits ?? 2;",
+    caughtBy: 'apps/notifications/src/domain/message.spec.ts',
+  },
 ];

@@ -21,6 +21,11 @@ describe('the mail about an order', () => {
     expect(compose(cancelled, 'Ada').text).toContain('because your card was declined.');
   });
 
+  it.each([['HUF', '1,234.56'], ['IDR', '1,234.56'], ['COP', '1,234.56'], ['IQD', '123.456'], ['CLP', '123,456']])('names a total in %s with the digits of ISO 4217, whatever Intl would show', (currency, shown) => {
+    const { text, html } = compose({ ...confirmed, payload: { total: 123_456, currency } }, 'Ada');
+    for (const said of [text, html]) expect(said).toMatch(new RegExp(`(?<![\\d,.])${shown.replaceAll('.', '\\.')}(?![\\d.])`));
+  });
+
   it('knows that a yen has no cents', () => {
     expect(compose({ ...confirmed, payload: { total: 500, currency: 'JPY' } }, 'Ada').text).toContain('¥500');
   });

@@ -1,4 +1,5 @@
 import type { CancellationReason } from '@shop/contracts';
+import { moneyInEnglish } from '@shop/kernel';
 import { escape } from './html.ts';
 
 /** What a message says, as it is kept. Amounts in minor units. */
@@ -33,7 +34,7 @@ export function compose(message: Message, recipient: string): Mail {
   const { total, currency } = message.payload;
   const facts = [
     ['Order', message.orderId],
-    ['Total', price(total, currency)],
+    ['Total', moneyInEnglish({ amount: total, currency })],
     ['Customer', recipient],
   ] as const;
   const text = ['Hello,', sentence, facts.map(([name, value]) => `${name}: ${value}`).join('\n'), ending].join('\n\n');
@@ -60,10 +61,4 @@ function words(message: Message): { subject: string; sentence: string; ending: s
         ending: 'No money was taken.',
       };
   }
-}
-
-/** An amount in minor units as people write it; how many minor units make one is the currency's. */
-function price(minorUnits: number, currency: string): string {
-  const format = new Intl.NumberFormat('en', { style: 'currency', currency });
-  return format.format(minorUnits / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
 }
