@@ -8,8 +8,11 @@ const asvsFile = 'docs/security/asvs.csv';
 /** How many requirements of levels 1 and 2 each chapter of ASVS 5.0.0 has. */
 const chapters: Readonly<Record<string, number>> = { 1: 27, 2: 11, 3: 19, 4: 10, 5: 9, 6: 35, 7: 18, 8: 7, 9: 7, 10: 29, 11: 14, 12: 9, 13: 13, 14: 9, 15: 13, 16: 16, 17: 7 };
 
-/** `partly` and `open` are told as they are: this is a list of what is there, and no certificate. */
-const standings = ['met', 'partly', 'open', 'n/a'];
+/**
+ * `met` is what a test shows: made false, it turns red (practices/faults/mutants/asvs.ts does so). `by reading` is what only somebody who reads the code or
+ * the page can say. `partly` and `open` are told as they are: this is a list of what is there, and no certificate.
+ */
+const standings = ['met', 'by reading', 'partly', 'open', 'n/a'];
 
 export interface Requirement {
   readonly requirement: string;
@@ -44,9 +47,26 @@ function requirementFaults(root: string, { requirement, standing, how, evidence 
   return [
     ...(standings.includes(standing) ? [] : [`${requirement} stands as "${standing}", which is none of ${standings.join(', ')}`]),
     ...(how === '' ? [`${requirement} does not say how, or why not`] : []),
-    ...(evidence.length > 0 || !['met', 'partly'].includes(standing) ? [] : [`${requirement} is ${standing}, and nothing shows it`]),
+    ...(evidence.length > 0 || !['met', 'by reading', 'partly'].includes(standing) ? [] : [`${requirement} is ${standing}, and nothing shows it`]),
+    ...(standing !== 'met' || evidence.length === 0 || files.length < evidence.length ? [] : [`${requirement} is met, and names no test: it stands by reading`]),
     ...files.filter((file) => !existsSync(join(root, file))).map((file) => `${requirement} names what is not there: ${file}`),
   ];
+}
+
+/** The page that counts them, by chapter. */
+export function asvsPage(list: readonly Requirement[]): string {
+  const row = (name: string, those: readonly Requirement[]) => `| ${[name, ...standings.map((one) => those.filter(({ standing }) => standing === one).length)].join(' | ')} |`;
+  return [
+    '# OWASP ASVS 5.0, levels 1 and 2',
+    'Counted from [asvs.csv](asvs.csv), which says of each requirement how it stands and what shows it. *Met* is what a named test shows; what only reading the code or a page can',
+    'say is counted apart. [asvs.ts](../../practices/faults/mutants/asvs.ts) makes claims false one by one, at night and by name (`npm run fault mutants -- --only "ASVS 3.4"`), and the named test has to turn red.',
+    '',
+    `| chapter | ${standings.join(' | ')} |`,
+    `|---|${standings.map(() => '---:').join('|')}|`,
+    ...Object.keys(chapters).map((chapter) => row(`V${chapter}`, list.filter(({ requirement }) => requirement.startsWith(`${chapter}.`)))),
+    row('all', list),
+    '',
+  ].join('\n');
 }
 
 /** The test that a piece of evidence names, if it is one. */

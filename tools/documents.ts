@@ -6,6 +6,7 @@ import { graphLimits, graphSchema } from '@shop/infra/graph-schema';
 import { gatewayOpenApi } from '@shop/infra/open-api';
 import { topicManifest } from '@shop/infra/topics';
 import { apiTop10 } from './api-top-10.ts';
+import { asvsPage, requirements } from './asvs.ts';
 import { benchmarksPage } from './benchmarks-page.ts';
 import { brokersPage } from './brokers-page.ts';
 import { risksPage } from './named-tests.ts';
@@ -18,7 +19,7 @@ const asyncApiFile = 'libs/contracts/generated/asyncapi.json';
 const graphFile = 'apps/gateway/generated/schema.graphql';
 /** The gateway's description of one version of its API. */
 const apiFile = (version: number) => `apps/gateway/generated/openapi.v${version}.json`;
-const pages = ['docs/topology.md', 'docs/benchmarks.md', 'docs/brokers.md', 'docs/objectives.md', 'docs/security/api-top-10.md', 'k8s/components/kafka/topics.yaml'];
+const pages = ['docs/topology.md', 'docs/benchmarks.md', 'docs/brokers.md', 'docs/objectives.md', 'docs/security/api-top-10.md', 'docs/security/asvs.md', 'k8s/components/kafka/topics.yaml'];
 const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', ...pages, 'infra/observability/{rules.yml,dashboards/*.json}'];
 /** A page that people write, but for what stands between its marks. */
 const graphPage = 'docs/graphql.md';
@@ -40,6 +41,7 @@ export async function documents(root: string): Promise<Documents> {
     ['k8s/components/kafka/topics.yaml', topicManifest()],
     ['docs/brokers.md', '<!-- Made by "npm run generate": edit libs/eventing/src/bus-traits.ts instead. -->\n' + brokersPage()],
     ['docs/security/api-top-10.md', '<!-- Made by "npm run generate": edit tools/api-top-10.ts instead. -->\n' + risksPage(apiTop10)],
+    ['docs/security/asvs.md', '<!-- Made by "npm run generate": edit docs/security/asvs.csv instead. -->\n' + asvsPage(read(root, 'docs/security/asvs.csv') === undefined ? [] : requirements(root))],
     ...objectiveDocuments(),
   ]);
 }

@@ -201,6 +201,20 @@ describe('the log of security events', () => {
     }
   });
 
+  it('has every sign-in, each failed one and each sign-out: when, from where and by which program', async () => {
+    const { browser, password, email, idToken, id } = await somebody();
+    await signIn(shop, { email, password: 'not-their-password-1' });
+    await signIn(shop, { email, password });
+    await browser.open(oauth.buildEndSessionUrl(shop, { id_token_hint: idToken, post_logout_redirect_uri: signedOutUri, state: 's1' }));
+    await browser.send({ logout: 'yes' });
+    const noted = await identity.database.query<{ event: string; complete: boolean }>(
+      `SELECT event, address IS NOT NULL AND client IS NOT NULL AND at > now() - interval '5 minutes' AS complete FROM security_events WHERE account = $1 ORDER BY id`,
+      [id],
+    );
+    const wanted = ['registered', 'sign-in-failed', 'signed-in', 'signed-out'];
+    expect(noted.filter(({ event }) => wanted.includes(event))).toEqual(wanted.map((event) => ({ event, complete: true })));
+  });
+
   it('is read by an operator, and holds nothing that opens a door', async () => {
     const { access, refresh: token, password, email, id } = await somebody();
     await signIn(shop, { email: 'my-password-typed-here', password });

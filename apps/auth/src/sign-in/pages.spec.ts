@@ -31,5 +31,6 @@ describe('the sign-in pages', () => {
         `form-action 'self' http://127.0.0.1:4711; base-uri 'none'; frame-ancestors 'none'`,
     );
     expect(failurePage(400, 'No', 'x').headers['content-security-policy']).toContain(`form-action 'none'`);
+    expect(headers['referrer-policy']).toBe('same-origin');
   });
 });

@@ -13,7 +13,8 @@ const refusals: Record<string, [number, string]> = {
 /** What guards an answer that no hook passes: nothing in it is ever run, framed or kept. */
 export const bareHeaders = {
   'x-content-type-options': 'nosniff',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+  'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
 } as const;
 

@@ -17,6 +17,9 @@ afterAll(async () => {
 
 const headersOf = (response: Response, ...names: string[]) => names.map((name) => response.headers.get(name));
 
+/** A policy, by the name of each directive. */
+const directives = (policy: string | null) => Object.fromEntries((policy ?? '').split(/; */).map((each) => [each.split(' ')[0] ?? '', each.split(' ').slice(1).join(' ')]));
+
 describe('every answer to a stranger', () => {
   const json = { 'content-type': 'application/json' };
   const ask = (path: string, init: RequestInit = {}) => fetch(closed.url + path, init);
@@ -37,7 +40,11 @@ describe('every answer to a stranger', () => {
     const answer = await get();
     expect(answer.status).toBe(status);
     expect(headersOf(answer, 'x-content-type-options', 'cache-control')).toEqual(['nosniff', 'no-store']);
-    expect(answer.headers.get('content-security-policy')).toMatch(/default-src '(self|none)'.*frame-ancestors '(self|none)'/);
+    expect(answer.headers.get('content-type')).toMatch(/^application\/(problem\+)?json(;|$)/);
+    const policy = directives(answer.headers.get('content-security-policy'));
+    for (const name of ['default-src', 'frame-ancestors']) expect(["'self'", "'none'"]).toContain(policy[name]);
+    for (const [name, least] of [['script-src', "'self'"], ['object-src', "'none'"], ['base-uri', "'self'"]] as const) expect([least, "'none'"]).toContain(policy[name] ?? policy['default-src']);
+    expect(answer.headers.get('referrer-policy')).toBe('no-referrer');
     expect(headersOf(answer, 'x-powered-by', 'server')).toEqual([null, null]);
   });
 
