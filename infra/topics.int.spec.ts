@@ -12,8 +12,8 @@ describeWith('kafka', 'the topics of a shop', ({ brokers }) => {
     const first = await createTopics(brokers, prefix);
     expect(first.altered).toEqual([`${prefix}catalog.products`]);
     expect(first.made).toHaveLength(wantedTopics.length - 1);
-    // A broker lists a topic a moment after it was made.
-    await vi.waitFor(async () => expect(await createTopics(brokers, prefix)).toEqual({ made: [], altered: [] }), { timeout: 20_000, interval: 200 });
+    // A broker tells of a topic, and of its settings, a moment after they were made.
+    await vi.waitFor(async () => expect(await createTopics(brokers, prefix)).toEqual({ made: [], altered: [] }), { timeout: 20_000, interval: 500 });
     const [told] = await admin.describeConfigs({ resources: [{ resourceType: 2, resourceName: `${prefix}catalog.products`, configurationKeys: ['cleanup.policy'] }] });
     expect(told?.configs[0]?.value).toBe('compact');
     // More partitions would move keys: that is not a start's to do.

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Admin, ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from '@platformatic/kafka';
 import { consumers, deadLetterConfig, deadLetterPartitions, deadLetterTopic, topicConfig, topics, type TopicContract } from '@shop/contracts';
 import { givenSecurity } from './kafka-security.ts';
@@ -15,6 +16,8 @@ export const wantedTopics: readonly WantedTopic[] = [
   ...Object.keys(consumers).map((consumer) => ({ name: deadLetterTopic(consumer), partitions: deadLetterPartitions, config: deadLetterConfig })),
 ];
 
+const ATTEMPTS = 20;
+
 /**
  * Makes the topics that are not there yet, and gives those that are there the settings of the contracts: so a topic of state that was made before it was
  * compacted is compacted from the next start on. Partitions stay as they are: more of them move keys, which only `npm run events -- topics partitions` does.
@@ -24,9 +27,16 @@ export async function createTopics(brokers: string, prefix = ''): Promise<{ made
   const admin = new Admin({ ...givenSecurity(), clientId: 'launcher', bootstrapBrokers: brokers.split(','), retries: 5, retryDelay: 200, timeout: 10_000 });
   const wanted = wantedTopics.map((topic) => ({ ...topic, name: prefix + topic.name }));
   try {
-    // Somebody else may be making them at the same moment: then what is missing is another list.
-    const made = await createMissing(admin, wanted).catch(() => createMissing(admin, wanted));
-    return { made, altered: await alter(admin, wanted.filter(({ name }) => !made.includes(name))) };
+    // Somebody else may be making them at the same moment, and a broker lists a topic a moment after it was made: then what is missing is another list.
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const made = await createMissing(admin, wanted);
+        return { made, altered: await alter(admin, wanted.filter(({ name }) => !made.includes(name))) };
+      } catch (error) {
+        if (attempt === ATTEMPTS) throw error;
+        await sleep(250);
+      }
+    }
   } finally {
     await admin.close();
   }

@@ -9,6 +9,7 @@ import { putBackRejected, showOutbox } from './outbox.ts';
 import { announce } from './announce.ts';
 import { listMails, resendMails } from './mails.ts';
 import { askOutcomes, listOutcomes } from './outcomes.ts';
+import { changePartitions } from './topics.ts';
 import { listParked, releaseParked } from './parked.ts';
 import { checkProjection, rebuildProjection } from './projections.ts';
 
@@ -43,6 +44,9 @@ const usage = `npm run events -- <command>     for whoever operates the shop tha
       has payments look now, and waits for what comes of it
   announce products
       leaves every product in catalog's outbox again as it is, also while products change: for a copy that lacks some
+  topics partitions <topic> <n>
+      gives a topic that many partitions, more than it has, without loss of order: pauses the relays that publish to it, waits until its
+      consumers have read everything, adds partitions, and lets go on
   projection check orders
       whether the list of orders is what the orders' events make it, each at a recorded version: both hashes
   projection rebuild orders
@@ -68,6 +72,7 @@ const commands: Record<string, Command> = {
   'outcomes list': listOutcomes,
   'outcomes ask': askOutcomes,
   announce,
+  'topics partitions': changePartitions,
   'projection check': checkProjection,
   'projection rebuild': rebuildProjection,
   history: showHistory,

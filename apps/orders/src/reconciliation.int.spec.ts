@@ -126,6 +126,23 @@ describe('an event that is lost on its way', () => {
   });
 });
 
+describe('what readers have said', () => {
+  it('is forgotten once it has been compared, also beside a reader that never speaks again', async () => {
+    const [spoken, retired] = [randomUUIDv7(), randomUUIDv7()];
+    await database.query(`INSERT INTO checkpoint_readers (consumer, since, compared_to) VALUES ('spec.retired', now() - interval '9 days', now() - interval '9 days') ON CONFLICT DO NOTHING`);
+    await database.query(
+      `INSERT INTO checkpoints (consumer, stream, versions, noted_at)
+       VALUES ('orders.list', $1, '{[1,2)}', now() - interval '1 hour'), ('spec.retired', $2, '{[1,2)}', now() - interval '1 hour')`,
+      [spoken, retired],
+    );
+    await database.query(`UPDATE checkpoint_readers SET compared_to = greatest(compared_to, now()) WHERE consumer = 'orders.list'`);
+    await reconciler.reconcile();
+    const left = await database.query<{ stream: string }>('SELECT stream FROM checkpoints WHERE stream = ANY ($1)', [[spoken, retired]]);
+    expect(left.map(({ stream }) => stream)).toEqual([retired]);
+    await database.query(`DELETE FROM checkpoint_readers WHERE consumer = 'spec.retired'`);
+  });
+});
+
 describe('what only seems to be missing', () => {
   const say = (current: boolean) => {
     const { payload } = seal(event(ordersCheckpoint, { key: 'orders.other', data: { consumer: 'orders.other', current, seen: [] } }));

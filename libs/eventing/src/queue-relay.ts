@@ -4,6 +4,7 @@ import { SHARDS } from './outgoing.ts';
 import type { DestinationsDown } from './destinations-down.ts';
 import { holdFrom, rejectFrom } from './held-messages.ts';
 import { BATCH, BATCH_BYTES, Relay, SILENT_MS, type OutboxMessage } from './relay.ts';
+import { RelayPause } from './relay-pause.ts';
 import { Settled } from './settled.ts';
 
 /** Advisory lock classes of the relay; the second key is the shard, or the member. */
@@ -39,6 +40,8 @@ export class QueueRelay extends Relay {
   /** Which shard's messages go first into a batch; another one each time, so that none waits behind another's large messages. */
   #turn = 0;
   #measuredAt = -Infinity;
+  /** Nobody publishes now. */
+  #paused = false;
 
   /** Shards this instance owns now. */
   get owned(): ReadonlySet<number> {
@@ -90,7 +93,7 @@ export class QueueRelay extends Relay {
   }
 
   async #publishUntilStopped(client: pg.Client): Promise<void> {
-    const down = this.hold(client);
+    const [down, pause] = [this.hold(client), new RelayPause(client)];
     let [balancedAt, idle] = [-Infinity, FASTEST_POLL_MS];
     let published: readonly OutboxMessage[] = [];
     while (!this.stopping.aborted) {
@@ -98,12 +101,13 @@ export class QueueRelay extends Relay {
         await this.#delete(client, published);
         published = [];
         await this.#rebalance(client, down);
+        this.#paused = await pause.look();
         balancedAt = performance.now();
       }
       await this.#measureNowAndThen(client);
       this.#awake = false;
-      const more = down.size > 0 && (await down.tend([...this.#owned]));
-      const rows = this.#owned.size > 0 ? await this.#next(client, published) : [];
+      const more = !this.#paused && down.size > 0 && (await down.tend([...this.#owned]));
+      const rows = this.#owned.size > 0 && !this.#paused ? await this.#next(client, published) : [];
       this.heard();
       if (rows.length > 0) await this.#carry(client, rows);
       published = rows;

@@ -156,13 +156,13 @@ export class Reconciler<State, Command, Event extends { type: string }> {
     return said.filter(({ sequence }) => sequence === version).map((fact) => ({ ...fact, again }));
   }
 
-  /** Forgets what readers have said of a time that all of them have been compared for. */
+  /** Forgets what a reader has said of a time that it has been compared for: one that never speaks again keeps nothing of the others. */
   async #purge(tx: Transaction): Promise<void> {
     await tx.query(
       `DELETE FROM checkpoints WHERE (consumer, stream) IN (
-         SELECT consumer, stream FROM checkpoints
-         WHERE noted_at < (SELECT min(compared_to) FROM checkpoint_readers) - $1 * interval '1 millisecond' ORDER BY noted_at LIMIT ${PURGED_AT_ONCE}
-         FOR UPDATE SKIP LOCKED)`,
+         SELECT c.consumer, c.stream FROM checkpoint_readers r JOIN checkpoints c ON c.consumer = r.consumer
+         WHERE c.noted_at < r.compared_to - $1 * interval '1 millisecond' ORDER BY c.noted_at LIMIT ${PURGED_AT_ONCE}
+         FOR UPDATE OF c SKIP LOCKED)`,
       [2 * CLOCKS_DIFFER_MS],
       'checkpoint-purge',
     );

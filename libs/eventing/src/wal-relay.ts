@@ -2,6 +2,7 @@ import { connectToPrimary } from '@shop/platform';
 import type pg from 'pg';
 import { SHARDS } from './outgoing.ts';
 import type { LoggedMessage } from './read-ahead.ts';
+import { RelayPause } from './relay-pause.ts';
 import { Relay, SILENT_MS, type RelayOptions } from './relay.ts';
 import { lsnText, type Lsn } from './wal-protocol.ts';
 import { lookAtSlot, SlotLost, type Slot } from './wal-slot.ts';
@@ -142,12 +143,13 @@ export class WalRelay extends Relay {
   }
 
   async #publishUntilStopped(books: pg.Client, log: WalStream, position: Lsn): Promise<void> {
-    const down = this.hold(books);
+    const [down, pause] = [this.hold(books), new RelayPause(books)];
     let [confirmed, lookedAt] = [position, -Infinity];
     while (!this.stopping.aborted) {
       if (performance.now() - lookedAt >= LOOK_AGAIN_EVERY_MS) {
         await this.proveNowAndThen();
         await down.look(ALL_SHARDS);
+        while ((await pause.look()) && !this.stopping.aborted) await this.pause(LOOK_EVERY_MS);
         lookedAt = performance.now();
       }
       if (down.size > 0) await down.tend(ALL_SHARDS);

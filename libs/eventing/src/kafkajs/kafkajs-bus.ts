@@ -122,6 +122,8 @@ export class KafkajsBus extends MessageBus {
   async #connect(): Promise<Retirable<Producer>> {
     const producer = this.#kafka.producer({
       idempotent: true,
+      // As the other client: after that long, keys go where more partitions put them (docs/adr/0042).
+      metadataMaxAge: 5_000,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
       createPartitioner: Partitioners.DefaultPartitioner,
