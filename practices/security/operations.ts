@@ -93,6 +93,7 @@ const discovery = (): Request => ({ path: '/oidc/.well-known/openid-configuratio
 const formOf = (path: string): Request => ({ path, headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: 'token=forged' });
 const interaction = `/oidc/interaction/${nobody}`;
 const pages: Record<string, Operation> = {
+  'POST /oidc/auth': { rule: 'public', done: 303, ask: () => formOf('/oidc/auth') },
   'GET /oidc/interaction/:uid': { rule: 'public', done: 400, ask: () => ({ path: interaction }) },
   'POST /oidc/interaction/:uid': { rule: 'public', done: 400, ask: () => formOf(interaction) },
   'POST /oidc/interaction/:uid/factor': { rule: 'public', done: 400, ask: () => formOf(`${interaction}/factor`) },
