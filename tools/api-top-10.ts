@@ -30,7 +30,7 @@ export const apiTop10: readonly Risk[] = [
       ['apps/auth/src/auth.int.spec.ts', 'takes a code once; used again, it ends the sign-in it began'],
       ['apps/auth/src/auth.int.spec.ts', 'says the same to a wrong password and to an unknown address'],
       ['apps/auth/src/accounts/passwords.spec.ts', 'of nobody match nothing, and finding that out costs as much'],
-      ['apps/auth/src/sign-in/guess-limits.int.spec.ts', 'from a hundred addresses are fifty at once, and one every 72 seconds: a hundred an hour'],
+      ['apps/auth/src/sign-in/guess-limits.int.spec.ts', 'are a hundred in an hour at most, seventy from everywhere and thirty by known browsers, however many addresses and cookies there are'],
       ['apps/auth/src/identity.int.spec.ts', 'is changed under constant requests, at two instances, and not one token is refused'],
       ['libs/platform/src/auth/token-verifier.spec.ts', 'a token is refused'],
     ],
