@@ -90,7 +90,7 @@ export const faultStage: Stage = {
   args: ['--import', './tools/ts.mjs', 'practices/faults/cli.ts', 'check'],
   reports: `${reports}/fault.json`,
   env: { TEST_REPORT: `${reports}/fault.json` },
-  minutesAtMost: process.env['CI_LEVEL'] === 'nightly' ? 90 : 8,
+  minutesAtMost: process.env['CI_LEVEL'] === 'nightly' ? 120 : 10,
 };
 
 /** What `npm run check` runs before the tests. */

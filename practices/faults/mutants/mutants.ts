@@ -3,7 +3,7 @@ import { startServers, type Servers } from '@shop/infra/servers';
 import { ids, load } from '../../lab/catalogue.ts';
 import { runExperiment } from '../../lab/run.ts';
 import { asvsPatches } from './asvs.ts';
-import { patches, type Patch } from './patches.ts';
+import { needsServers, onEachPush, patches, type Patch } from './patches.ts';
 import { Scratch } from './scratch.ts';
 
 const state = fileURLToPath(new URL('../../../.state-tests/mutants', import.meta.url));
@@ -21,20 +21,22 @@ export interface Judged {
 interface Options {
   /** Only one-line patches; naive variants are what `npm run practice check` shows the harm of. */
   readonly patchesOnly: boolean;
+  /** Only the patches of {@link onEachPush}. */
+  readonly quick?: boolean;
   /** Part of the names of the patches that are tried; all unless said. */
   readonly only?: string | undefined;
   readonly say: (line: string) => void;
 }
 
 /** Breaks the product on purpose, in a copy, in one way after another, and tells which were noticed. */
-export async function judgeMutants({ patchesOnly, only = '', say }: Options): Promise<Judged[]> {
+export async function judgeMutants({ patchesOnly, quick = false, only = '', say }: Options): Promise<Judged[]> {
   const servers = await startServers({ state, need: ['postgres', 'kafka', 'redis'], mode: 'testcontainers', say });
   const copies = await Promise.all(Array.from({ length: COPIES }, () => Scratch.make()));
   try {
     const env = environmentOf(servers);
     // Claims of the ASVS are tried by name and at night: each of their tests is one of others' too.
     const all = patchesOnly && only === '' ? patches : [...patches, ...asvsPatches];
-    const wanted = all.filter(({ invariant, name }) => `${invariant} ${name}`.includes(only));
+    const wanted = (quick ? onEachPush(patches) : all).filter(({ invariant, name }) => `${invariant} ${name}`.includes(only));
     const sound = await soundness(wanted, copies, env);
     if (sound.length > 0) return sound;
     say('every spec is green without a mutant');
@@ -58,8 +60,7 @@ export async function judgeMutants({ patchesOnly, only = '', say }: Options): Pr
 /** A spec that is red anyway catches nothing: empty when all are green. */
 async function soundness(wanted: readonly Patch[], copies: readonly Scratch[], env: Record<string, string>): Promise<Judged[]> {
   const files = [...new Set(wanted.map(({ caughtBy }) => caughtBy))];
-  const isInt = (file: string) => file.endsWith('.int.spec.ts');
-  const kinds = [files.filter(isInt), files.filter((file) => !isInt(file))].filter((some) => some.length > 0);
+  const kinds = [files.filter(needsServers), files.filter((file) => !needsServers(file))].filter((some) => some.length > 0);
   const runs = await Promise.all(kinds.map((some, index) => copies[index % COPIES]!.specs(some, env)));
   return runs.flatMap(({ red, trouble, green }) =>
     red.length === 0 && trouble === undefined && green > 0 ? [] : [{ name: 'without any mutant', caught: false, by: `red already: ${red[0] ?? trouble ?? 'nothing ran'}` }],

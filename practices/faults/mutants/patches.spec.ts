@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { invariants } from '../../checker/check.ts';
 import { asvsPatches } from './asvs.ts';
-import { patches } from './patches.ts';
+import { needsServers, onEachPush, patches } from './patches.ts';
 
 const at = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 
@@ -15,4 +15,11 @@ describe('the mutants', () => {
   });
 
   it('break every invariant', () => expect(patches.map(({ invariant }) => invariant)).toEqual(expect.arrayContaining(Object.keys(invariants))));
+
+  it('that are tried on each push break every invariant, and are those without a server and a few of the others', () => {
+    const tried = onEachPush(patches);
+    expect(tried.map(({ invariant }) => invariant)).toEqual(expect.arrayContaining(Object.keys(invariants)));
+    expect(patches.filter((patch) => !needsServers(patch.caughtBy) && !tried.includes(patch))).toEqual([]);
+    expect(tried.length).toBeLessThan(patches.length);
+  });
 });

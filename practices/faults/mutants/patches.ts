@@ -351,3 +351,17 @@ export const patches: readonly Patch[] = [
   ...edgePatches,
   ...topicPatches,
 ];
+
+/** The patches that a push pays for: those with a spec that needs no server, and one of the others for each invariant. */
+export function onEachPush(all: readonly Patch[]): Patch[] {
+  const covered = new Set<string>();
+  return all.filter(({ invariant, caughtBy }) => {
+    if (!needsServers(caughtBy)) return true;
+    const first = !covered.has(invariant);
+    covered.add(invariant);
+    return first;
+  });
+}
+
+/** Whether the spec of a patch starts servers. */
+export const needsServers = (file: string) => file.endsWith('.int.spec.ts');

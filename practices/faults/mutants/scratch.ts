@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const PATIENCE_MS = 180_000;
+/** What each further file of the same run may add. */
+const PATIENCE_A_FILE_MS = 15_000;
 /** What is broken may never end: a hook that waits for it is not waited for. */
 const HOOK_MS = 30_000;
 /** What is not needed to run a spec, or is shared. */
@@ -53,7 +55,7 @@ export class Scratch {
     const project = files.every((file) => file.endsWith('.int.spec.ts')) ? 'int' : 'unit';
     const args = ['node_modules/vitest/vitest.mjs', 'run', '--project', project, '--bail', '1', '--hookTimeout', `${HOOK_MS}`, '--reporter', 'json', '--outputFile', report, ...files];
     const child = spawn(process.execPath, args, { cwd: this.folder, env: { ...process.env, ...env }, stdio: 'ignore', detached: true });
-    const late = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), PATIENCE_MS);
+    const late = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), PATIENCE_MS + (files.length - 1) * PATIENCE_A_FILE_MS);
     await once(child, 'exit');
     clearTimeout(late);
     return readReport(report);
