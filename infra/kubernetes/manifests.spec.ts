@@ -138,6 +138,12 @@ describe.each(['staging', 'prod'] as const)('the overlay %s, with everything', (
     expect([...new Set(carried)].sort()).toEqual([...new Set(open)].sort());
   });
 
+  it('promises where TLS ends that browsers need no other way (HSTS)', () => {
+    const promise = { 'strict-transport-security': 'max-age=63072000; includeSubDomains' };
+    expect(overlay.get('Gateway', 'edge')).toMatchObject({ spec: { servers: [{ port: { protocol: 'HTTPS' } }, { tls: { httpsRedirect: true } }] } });
+    expect(overlay.get('VirtualService', 'gateway')).toMatchObject({ spec: { gateways: ['mesh', 'edge'], http: [{ headers: { response: { set: promise } } }] } });
+  });
+
   it('has a rollout’s weights in a route and two subsets of its own', () => {
     for (const { metadata, spec } of overlay.all<Manifest & { spec: { strategy: object } }>('Rollout')) {
       expect(spec.strategy).toMatchObject({ canary: { trafficRouting: { istio: { virtualService: { name: metadata.name, routes: ['all'] } } } } });
