@@ -46,6 +46,7 @@ const messaging: Record<string, Operation> = {
   'GET /operations/dead-letters/:at': { rule: 'operator', done: 404, ask: () => ({ path: '/operations/dead-letters/nobody.dead-letters:0:0' }) },
   'POST /operations/dead-letters/replay': { rule: 'operator', done: 503, ask: () => ({ path: '/operations/dead-letters/replay', body: {} }) },
   'GET /operations/outbox': { rule: 'operator' },
+  'POST /operations/outbox/put-back': { rule: 'operator', done: 404, ask: () => ({ path: '/operations/outbox/put-back', body: {} }) },
   'GET /operations/actions': { rule: 'operator' },
 };
 
