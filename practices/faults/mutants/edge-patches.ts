@@ -99,7 +99,7 @@ export const edgePatches: readonly Patch[] = [
     invariant,
     file: 'libs/platform/src/http/hosts.ts',
     caughtBy: 'libs/platform/src/http/hosts.spec.ts',
-    find: "if (this.#names.has(name) || loopback.test(name) ||",
+    find: "if (this.#names.has(name) || isLoopback(name) ||",
     replace: 'if (true ||',
   },
   {

@@ -4,7 +4,8 @@ import { targetOf } from './request-target.ts';
 
 /** A name or an address, and the port behind it (RFC 3986 §3.2.2); no credentials. */
 const authorities = /^(\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]+?)\.?(?::\d*)?$/i;
-const loopback = /^(?:localhost|.+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+const loopbackAddress = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+const isLoopback = (name: string): boolean => loopbackAddress.test(name) || name.endsWith('.localhost');
 
 /**
  * Who a public service is: the names by which it may be asked. Whoever asks for another was led here by somebody else's name (DNS rebinding: a page of theirs
@@ -26,7 +27,7 @@ export class Hosts {
     if (asked === undefined || this.#names.has(asked)) return undefined;
     const name = authorities.exec(asked)?.[1]?.toLowerCase();
     if (name === undefined) return new HttpProblem(400, 'host-malformed', 'The Host is a name and a port.');
-    if (this.#names.has(name) || loopback.test(name) || route?.startsWith('/health/')) return undefined;
+    if (this.#names.has(name) || isLoopback(name) || route?.startsWith('/health/')) return undefined;
     return new HttpProblem(421, 'misdirected-request', 'There is nobody of this name here.');
   }
 }

@@ -41,9 +41,15 @@ export function isEncodedUtf8(text: string): boolean {
   }
 }
 
+/** The charset parameter of a media type without its quotes; undefined where there is none. */
+function charsetOf(contentType: string): string | undefined {
+  const parameters = contentType.split(';').slice(1).map((parameter) => parameter.split('='));
+  return parameters.find(([name]) => name?.trim().toLowerCase() === 'charset')?.[1]?.replaceAll('"', '').trim();
+}
+
 /** 415 for a body in another charset than UTF-8, or compressed: it would be read as something else than it is. */
 export function encodingRefusal(contentType: string | undefined, contentEncoding: string | undefined): HttpProblem | undefined {
-  const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(contentType ?? '')?.[1];
+  const charset = charsetOf(contentType ?? '');
   if (charset !== undefined && !/^utf-?8$/i.test(charset)) return new HttpProblem(415, 'unsupported-media-type', 'Send UTF-8.');
   if (contentEncoding === undefined || contentEncoding === '' || contentEncoding.toLowerCase() === 'identity') return undefined;
   return new HttpProblem(415, 'unsupported-media-type', 'Send it without Content-Encoding.', { headers: { 'accept-encoding': 'identity' } });
