@@ -8,7 +8,7 @@ export { problemOf, whyOf, type ProblemAnswer } from './http/problem-of.ts';
 export { asksForSocket } from './http/server.ts';
 export { isPreferred, Produces } from './http/accept.guard.ts';
 export { Cursors } from './http/cursors.ts';
-export { entityTag, isNamed } from './http/entity-tags.ts';
+export { entityTag, isNamed, LONGEST_TAG_LIST } from './http/entity-tags.ts';
 export { mergePatch } from './http/media-types.ts';
 export { checkedKey, IdempotencyKey, IfMatch } from './http/request-headers.ts';
 export { Overload } from './http/overload.ts';

@@ -1,5 +1,6 @@
 import { Reflector } from '@nestjs/core';
 import { idempotencyKey, type ProblemCode } from '@shop/contracts';
+import { LONGEST_TAG_LIST } from '@shop/platform';
 import { z } from 'zod';
 
 /** What the published description of an operation says beyond its route and its input schemas, which are read from the code. */
@@ -45,12 +46,12 @@ export const takenHeaders = {
   },
   'If-Match': {
     required: false,
-    schema: z.string().regex(/^(\*|"[1-9]\d{0,8}(-[\w-]+)?")$/),
+    schema: z.string().regex(/^(\*|"[1-9]\d{0,8}(-[\w-]+)?")$/).max(LONGEST_TAG_LIST),
     description: 'The ETag that you have seen: if the resource has changed since, nothing happens (412).',
   },
   'If-None-Match': {
     required: false,
-    schema: z.string(),
+    schema: z.string().max(LONGEST_TAG_LIST),
     description: 'ETags that you have: if one of them is still right, the answer is 304 and has no body.',
   },
 } as const;

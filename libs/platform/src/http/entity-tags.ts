@@ -14,6 +14,9 @@ interface EntityTag {
   readonly weak: boolean;
 }
 
+/** How long the value of If-Match or If-None-Match may be, in characters: room for some fifty tags. */
+export const LONGEST_TAG_LIST = 2_048;
+
 /** The tags of a list (RFC 9110 §8.8.3 and §5.6.1: empty members count for nothing); undefined where it is none. */
 export function tagsIn(header: string): EntityTag[] | undefined {
   const member = /[\s,]*(W\/)?"([^"]*)"\s*(?=,|$)/y;

@@ -76,6 +76,7 @@ const refusals: [what: string, bytes: string | Buffer, Refusal][] = [
   ['two keys of one attempt', json('{}', ['Idempotency-Key: key-00000001', 'Idempotency-Key: key-00000002']), { status: 400, code: 'header-repeated' }],
   ['a body whose media type is empty', request('POST /things', ['Content-Type:'], '{}'), { status: 415, code: 'unsupported-media-type' }],
   ['two lengths', request('POST /things', ['Content-Type: application/json', 'Content-Length: 3', 'Transfer-Encoding: chunked']), { status: 400, code: 'malformed-request' }],
+  ['a list of tags that is longer than anybody has tags', request('GET /things', [`If-None-Match: "${'0'.repeat(2_047)}"`]), { status: 400, code: 'validation-failed' }],
   ['a header that is none', request('GET /things', ['no header']), { status: 400, code: 'malformed-request' }],
   ['another protocol', 'EHLO shop\r\n\r\n', { status: 400, code: 'malformed-request' }],
 ];

@@ -1,7 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { idempotencyKey } from '@shop/contracts';
 import type { FastifyRequest } from 'fastify';
-import { tagsIn } from './entity-tags.ts';
+import { LONGEST_TAG_LIST, tagsIn } from './entity-tags.ts';
 import { HttpProblem } from './http-problem.ts';
 import { validationFailed } from './validation.pipe.ts';
 
@@ -39,3 +40,9 @@ export const IfMatch = createParamDecorator((need: 'required' | undefined, execu
   if (versions.length === 0) throw validationFailed([{ message: 'Send the ETag of the resource as you read it, for example "3".' }], '/headers/if-match');
   return versions;
 });
+
+/** 400 for a list of entity tags that is longer than any client of ours has use for; undefined for every other request. */
+export function tagListRefusal(headers: IncomingHttpHeaders): HttpProblem | undefined {
+  const long = (['if-match', 'if-none-match'] as const).find((name) => (headers[name]?.length ?? 0) > LONGEST_TAG_LIST);
+  return long && validationFailed([{ message: `Send ${LONGEST_TAG_LIST} characters at most.` }], `/headers/${long}`);
+}

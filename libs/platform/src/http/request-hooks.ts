@@ -12,6 +12,7 @@ import { KnownPaths } from './known-paths.ts';
 import { malformation } from './malformation.ts';
 import { languageRefusal } from './media-types.ts';
 import { typeOf } from './problem-of.ts';
+import { tagListRefusal } from './request-headers.ts';
 import { targetOf, type RequestTarget } from './request-target.ts';
 import { secureHeaders } from './secure-headers.ts';
 import { encodingRefusal } from './text-bodies.ts';
@@ -72,7 +73,7 @@ export function addRequestHooks(fastify: FastifyInstance, options: HookOptions):
     if (target.route === undefined) return done(refusal(target, paths));
     if (budget <= 0) return done(new HttpProblem(503, 'deadline-exceeded', 'The caller has no time left to wait.'));
     const { 'content-type': type, 'content-encoding': encoding } = request.headers;
-    done(languageRefusal(request.method, type) ?? encodingRefusal(type, encoding));
+    done(languageRefusal(request.method, type) ?? encodingRefusal(type, encoding) ?? tagListRefusal(request.headers));
   });
   // Not before: the events of reading a body run in the socket's context, so the request's would be lost there.
   fastify.addHook('preValidation', (request, _reply, done) => context.with(contextOf(request), done));
