@@ -117,7 +117,7 @@ function matches({ apiVersion, kind, metadata }: Manifest, target: NonNullable<P
   const [label, value] = target.labelSelector?.split('=') ?? [];
   return (
     (target.group === undefined || target.group === group) &&
-    (target.kind === undefined || target.kind === kind) &&
+    (target.kind === undefined || new RegExp(`^(${target.kind})$`).test(kind)) &&
     (target.name === undefined || new RegExp(`^(${target.name})$`).test(metadata.name)) &&
     (label === undefined || metadata.labels?.[label] === value)
   );
