@@ -160,6 +160,21 @@ describe('an order', () => {
     expect(await stateOf(id)).toBe('timed-out');
   });
 
+  it('is not judged before the time of an outage has been given back to it, however that fails at first', async () => {
+    const id = await order('placed');
+    await wait(id, 400);
+    await database.query(`UPDATE answers_possible SET until = clock_timestamp() - interval '390 seconds'`);
+    const failing = new (class extends AwaitedAnswers {
+      failures = 0;
+      override possible(): Promise<number> {
+        return this.failures++ === 0 ? Promise.reject(new Error('deadlock detected')) : super.possible();
+      }
+    })(database);
+    const instance = new Deadlines(store, orders, database, failing, bus, outbox, new SagaMetrics(), log, new Health());
+    for (let looks = 0; looks < 3; looks++) await instance.tick();
+    expect([failing.failures, await stateOf(id)]).toEqual([2, 'placed']);
+  });
+
   it('is not given up before everything on the topics is read: its answer may be there', { timeout: 30_000 }, async () => {
     const id = await order('placed');
     await wait(id, 121);

@@ -58,20 +58,20 @@ export class Deadlines extends Recurring {
     await forgetKeys(this.database);
   }
 
+  /** No deadline is judged from here until the bus has answered and the time of an outage is given back to every deadline. */
   private async lookAtBus(): Promise<void> {
-    const answered = await this.bus.end(GROUP, consumers[GROUP]).then(
-      () => true,
-      (error: unknown) => {
-        if (this.busAnswers) this.log.warn({ err: error }, 'the bus does not answer: meanwhile no deadline passes');
-        return false;
-      },
-    );
+    const answeredBefore = this.busAnswers;
+    this.busAnswers = false;
+    const trouble = await this.bus.end(GROUP, consumers[GROUP]).then(() => undefined, (error: unknown) => ({ err: error }));
+    if (trouble === undefined) {
+      const lostMs = await this.answers.possible();
+      if (lostMs > 0) this.log.warn({ lostMs }, 'no answer could come for a while: deadlines moved by as much');
+      this.busAnswers = true;
+    } else if (answeredBefore) {
+      this.log.warn(trouble, 'the bus does not answer: meanwhile no deadline passes');
+    }
     this.busLookedAt = performance.now();
-    this.busAnswers = answered;
-    if (!answered) return;
-    const lostMs = await this.answers.possible();
-    if (lostMs > 0) this.log.warn({ lostMs }, 'no answer could come for a while: deadlines moved by as much');
-    this.metrics.unanswered(await this.answers.unanswered(MISSING_AFTER_MS));
+    if (this.busAnswers) this.metrics.unanswered(await this.answers.unanswered(MISSING_AFTER_MS));
   }
 
   private async lookAtAnswers(stopping: AbortSignal): Promise<void> {
@@ -107,7 +107,7 @@ export class Deadlines extends Recurring {
     if (silent.length === 0) return;
     const asked: { order: string; steps: readonly SagaStep[]; asked: number }[] = [];
     await this.database.transaction(async (tx) => {
-      for (const { overdue, state, remedy: what } of silent) {
+      for (const { overdue, state, remedy: what } of inLockOrder(silent)) {
         if (what.type !== 'ask-again' || !(await this.answers.askedAgain(tx, overdue, what.lookInMs))) continue;
         await this.outbox.add(tx, askAgain(what.steps, state));
         asked.push({ order: overdue.stream, steps: what.steps, asked: overdue.asked });
@@ -146,3 +146,6 @@ export class Deadlines extends Recurring {
     }
   }
 }
+
+/** Rows of deadlines are locked by stream everywhere, so that no two transactions wait for each other. */
+const inLockOrder = (late: readonly Late[]) => late.toSorted((one, other) => (one.overdue.stream < other.overdue.stream ? -1 : 1));

@@ -33,7 +33,9 @@ export class LedgerComparison extends Recurring {
          SELECT key FROM resting WHERE book = $1 AND next_at <= now() ORDER BY next_at LIMIT ${LOOKED_AT_ONCE} FOR UPDATE SKIP LOCKED) RETURNING key AS order`,
       [BOOK, TOLD_EVERY_S],
     );
-    for (const { order } of differing) await this.lookClosely(order);
+    for (const { order } of differing) {
+      await this.lookClosely(order).catch((error: unknown) => this.log.error({ err: error, order }, 'an order could not be compared with the ledger'));
+    }
   }
 
   /** Notes whose rows of the next page are not what we have; false where there is no other page yet. */

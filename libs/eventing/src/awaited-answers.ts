@@ -133,8 +133,10 @@ export class AwaitedAnswers {
       `WITH before AS MATERIALIZED (SELECT until, clock_timestamp() AS now FROM answers_possible FOR UPDATE),
             gap AS (SELECT now - until AS lost, now FROM before WHERE now - until > $1 * interval '1 millisecond'),
             noted AS (UPDATE answers_possible SET until = before.now FROM before),
+            locked AS MATERIALIZED (SELECT stream FROM deadlines WHERE EXISTS (SELECT FROM gap) ORDER BY stream FOR UPDATE),
             moved AS (
-              UPDATE deadlines SET since = least(since + lost, now), due_at = due_at + least(lost, greatest(now - since, interval '0')) FROM gap)
+              UPDATE deadlines SET since = least(since + lost, now), due_at = due_at + least(lost, greatest(now - since, interval '0'))
+              FROM locked, gap WHERE deadlines.stream = locked.stream)
        SELECT coalesce((SELECT extract(epoch FROM lost) * 1000 FROM gap), 0)::float8 AS "lostMs"`,
       [OUTAGE_AFTER_MS],
       'answers-possible',

@@ -147,6 +147,14 @@ export const patches: readonly Patch[] = [
     replace: 'FROM whole WHERE $20::float8 IS NOT NULL AND whole.appended > 999',
   },
   {
+    name: 'a deadline is judged before the time of an outage is given back to it',
+    invariant: 'I6',
+    file: 'apps/orders/src/deadlines.ts',
+    caughtBy: 'apps/orders/src/deadlines.int.spec.ts',
+    find: '    this.busAnswers = false;\n    const trouble',
+    replace: '    const trouble',
+  },
+  {
     name: 'a deadline counts the time in which the bus was away',
     invariant: 'I6',
     ...awaited,
