@@ -89,6 +89,14 @@ export const identityPatches: readonly Patch[] = [
     replace: "env['NODE_ENV'] === 'prod'",
   },
   {
+    name: 'a mailed link outlives the password that it was to replace',
+    invariant: 'security',
+    caughtBy: 'apps/auth/src/oidc/end-sign-ins.int.spec.ts',
+    file: 'apps/auth/src/oidc/end-sign-ins.ts',
+    find: "AND kind = 'reset-password' AND used_at IS NULL`",
+    replace: "AND kind = 'reset' AND used_at IS NULL`",
+  },
+  {
     name: 'sign-out by an ID token ends nothing',
     invariant: 'security',
     caughtBy: 'apps/auth/src/oidc/sign-out.int.spec.ts',

@@ -32,6 +32,7 @@ const memories: readonly [string, (ida: Somebody) => Promise<() => Promise<boole
     return browser.html.includes('Sign out?');
   }],
   ['the cookie of a known browser', knownBrowser],
+  ['a mailed link that sets another password', mailedLink],
 ];
 
 describe.each(causes)('%s', (_cause, end) => {
@@ -63,6 +64,19 @@ describe('what is written while sign-ins end', () => {
     await Promise.all(refreshing);
     const outcomes = await Promise.all([...last.values()].map((token) => worked(() => oauth.refreshTokenGrant(shop, token))()));
     expect(outcomes).toEqual(families.map(() => false));
+  });
+});
+
+describe('a change of the password', () => {
+  it('that was begun with a password which is no longer right changes nothing', async () => {
+    const { email, password } = await newcomer(identity, shop);
+    const change = async (to: string) => {
+      const { browser } = await atTheDoor(identity, shop);
+      await browser.open(new URL('/oidc/password', identity.issuer));
+      return () => browser.send({ email, password, next: to });
+    };
+    const [one, other] = await Promise.all([change('an owner chose this one'), change('a thief chose this one')]);
+    expect((await Promise.all([one(), other()])).toSorted()).toEqual([200, 422]);
   });
 });
 
@@ -111,4 +125,13 @@ async function knownBrowser({ email, browser }: Somebody) {
     expect(await guess()).toBe(429);
     return (await guess(browser)) === 422;
   };
+}
+
+/** Who has read the mailbox has the link, too. */
+async function mailedLink({ email }: Somebody) {
+  const { browser } = await atTheDoor(identity, shop);
+  await browser.open(new URL(`${identity.issuer}/recovery`));
+  await browser.send({ email });
+  const mail = (await identity.mailRequests()).find((request) => request.email === email && request.kind === 'reset-password');
+  return async () => (await browser.open(new URL(mail!.link))) === 200;
 }
