@@ -89,6 +89,14 @@ export const identityPatches: readonly Patch[] = [
     replace: "env['NODE_ENV'] === 'prod'",
   },
   {
+    name: 'a password that is no longer right sets another',
+    invariant: 'security',
+    caughtBy: 'apps/auth/src/oidc/end-sign-ins.int.spec.ts',
+    file: 'apps/auth/src/oidc/end-sign-ins.ts',
+    find: 'WHERE id = $1 AND credentials_version = $2 FOR UPDATE',
+    replace: 'WHERE id = $1 AND credentials_version <= $2 + 9 FOR UPDATE',
+  },
+  {
     name: 'a mailed link outlives the password that it was to replace',
     invariant: 'security',
     caughtBy: 'apps/auth/src/oidc/end-sign-ins.int.spec.ts',

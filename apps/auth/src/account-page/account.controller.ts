@@ -79,12 +79,11 @@ export class AccountController {
     const refused = (status: number, problem: string) => sendPage(reply, deletionPage({ token, redirectUri: this.config.ISSUER, status, problem }));
     try {
       const login = await this.signIns.check((await this.accounts.recipient(accountId)).email, password, { request, reply });
-      if (login?.id !== accountId) return refused(422, 'This is not your password.');
+      if (login?.id !== accountId || !(await this.accounts.remove(login, request.ip))) return refused(422, 'This is not your password.');
     } catch (error) {
       if (error instanceof TooManyGuesses) return refused(429, error.message);
       throw error;
     }
-    await this.accounts.remove(accountId, request.ip);
     return sendPage(reply, deletedPage());
   }
 

@@ -6,7 +6,7 @@ import { DomainError } from '@shop/kernel';
 import { Database, failsLikeDatabase, PreconditionFailed, type Transaction } from '@shop/platform';
 import { Audit } from '../audit/audit.ts';
 import { PrismaClient } from '../generated/prisma/client.ts';
-import { endSignIns } from '../oidc/end-sign-ins.ts';
+import { endSignIns, stillStands } from '../oidc/end-sign-ins.ts';
 import { isName } from './names.ts';
 import { Passwords } from './passwords.ts';
 import { weaknessOf, type PasswordOwner } from './weak-passwords.ts';
@@ -84,13 +84,13 @@ export class Accounts {
 
   /**
    * Sets another password and ends everything that was signed in with the old one; answers the credentials' new version. `proof` is part of the
-   * transaction: where it throws nothing is changed. Throws `invalid` `weak-password`.
+   * transaction: where it throws or does not hold, nothing is changed, and for the latter the answer is undefined. Throws `invalid` `weak-password`.
    */
-  async changePassword(id: string, password: string, address: string, proof: (tx: Transaction) => Promise<void> = () => Promise.resolve()): Promise<number> {
+  async changePassword(id: string, password: string, address: string, proof: (tx: Transaction) => Promise<boolean>): Promise<number | undefined> {
     refuseWeak(password, await this.recipient(id));
     const hash = await this.passwords.hash(password);
     return this.database.transaction(async (tx) => {
-      await proof(tx);
+      if (!(await proof(tx))) return undefined;
       await tx.query('UPDATE accounts SET password_hash = $2 WHERE id = $1', [id, hash]);
       const version = await endSignIns(tx, id);
       await this.audit.note('password-changed', { account: id, address }, tx);
@@ -146,12 +146,14 @@ export class Accounts {
     });
   }
 
-  /** Deletes what is known of somebody and ends all they are signed in to. Other services keep an id that leads nowhere. */
-  async remove(id: string, address: string): Promise<void> {
-    await this.database.transaction(async (tx) => {
+  /** Deletes what is known of somebody and ends all they are signed in to. Other services keep an id that leads nowhere. False where another password was set meanwhile. */
+  async remove({ id, credentialsVersion }: Identity, address: string): Promise<boolean> {
+    return this.database.transaction(async (tx) => {
+      if (!(await stillStands(tx, { id, credentialsVersion }))) return false;
       await endSignIns(tx, id);
       await tx.query('DELETE FROM accounts WHERE id = $1', [id]);
       await this.audit.note('account-deleted', { account: id, address }, tx);
+      return true;
     });
   }
 

@@ -57,13 +57,14 @@ export class FactorController {
     const refused = (why: { status: number; problem: string }) =>
       secret === undefined ? sendPage(reply, removeFactorPage({ ...this.state(here), ...why })) : this.offer(reply, here, { email, secret, ...why });
     try {
-      if ((await this.signIns.check(email, password, { request, reply }))?.id !== here.accountId) return await refused(wrong);
+      const login = await this.signIns.check(email, password, { request, reply });
+      if (login?.id !== here.accountId) return await refused(wrong);
       if (secret !== undefined && verified) {
-        const codes = await this.factors.add(here.accountId, { secret, code, address: request.ip });
+        const codes = await this.factors.add(login, { secret, code, address: request.ip });
         return codes ? sendPage(reply, recoveryCodesPage(codes)) : await refused(wrong);
       }
       if (!(await this.factors.check(here.accountId, code, request.ip))) return await refused(wrong);
-      await this.factors.remove(here.accountId, request.ip);
+      if (!(await this.factors.remove(login, request.ip))) return await refused(wrong);
       return reply.redirect(`${this.config.ISSUER}/account`, 303);
     } catch (error) {
       if (error instanceof TooManyGuesses) return refused({ status: 429, problem: error.message });

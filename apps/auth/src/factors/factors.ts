@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '@shop/platform';
+import type { Identity } from '../accounts/accounts.ts';
 import { Audit } from '../audit/audit.ts';
 import { AuthConfig } from '../auth.config.ts';
+import { stillStands } from '../oidc/end-sign-ins.ts';
 import { Sealing } from '../oidc/sealing.ts';
 import { GuessLimits } from '../sign-in/guess-limits.ts';
 import { newRecoveryCodes, recoveryHash, stepOf } from './totp.ts';
@@ -24,12 +26,13 @@ export class Factors {
     return (await this.database.query('SELECT 1 FROM totp_factors WHERE account = $1', [account], 'factor-has')).length > 0;
   }
 
-  /** Keeps the secret once a code shows that the app has it. Answers recovery codes, shown once; undefined when the code is not the secret's. */
-  async add(account: string, { secret, code, address }: { secret: string; code: string; address: string }): Promise<string[] | undefined> {
+  /** Keeps the secret once a code shows that the app has it. Answers recovery codes, shown once; undefined when the code is not the secret's, or another password was set meanwhile. */
+  async add({ id: account, credentialsVersion }: Identity, { secret, code, address }: { secret: string; code: string; address: string }): Promise<string[] | undefined> {
     const step = stepOf(secret, code);
     if (step === undefined) return undefined;
     const codes = newRecoveryCodes();
     const added = await this.database.transaction(async (tx) => {
+      if (!(await stillStands(tx, { id: account, credentialsVersion }))) return false;
       const rows = await tx.query('INSERT INTO totp_factors (account, sealed_secret, last_step) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING 1', [account, this.sealing.seal(secret, purpose(account)), step]);
       if (rows.length === 0) return false;
       await tx.query('INSERT INTO recovery_codes (account, hash) SELECT $1, unnest($2::text[])', [account, codes.map(recoveryHash)]);
@@ -50,10 +53,13 @@ export class Factors {
     return true;
   }
 
-  async remove(account: string, address: string): Promise<void> {
-    await this.database.transaction(async (tx) => {
+  /** Takes the factor away; false where another password was set meanwhile. */
+  async remove({ id: account, credentialsVersion }: Identity, address: string): Promise<boolean> {
+    return this.database.transaction(async (tx) => {
+      if (!(await stillStands(tx, { id: account, credentialsVersion }))) return false;
       await tx.query('DELETE FROM totp_factors WHERE account = $1', [account]);
       await this.audit.note('factor-removed', { account, address, details: { kind: 'totp' } }, tx);
+      return true;
     });
   }
 

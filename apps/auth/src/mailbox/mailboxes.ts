@@ -28,6 +28,7 @@ export class Mailboxes {
     await this.accounts.changePassword(owner.accountId, password, address, async (tx) => {
       await this.prove(tx, owner, address);
       if (name !== undefined) await this.accounts.rename(tx, owner.accountId, name);
+      return true;
     });
   }
 

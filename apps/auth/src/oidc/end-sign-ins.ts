@@ -14,6 +14,15 @@ export async function endSignIns(tx: Transaction, accountId: string): Promise<nu
 }
 
 /**
+ * Whether what somebody proved with a password still stands, and keeps it so until the transaction ends: false where another password was set
+ * meanwhile. Belongs before whatever the password was asked for.
+ */
+export async function stillStands(tx: Transaction, { id, credentialsVersion }: { id: string; credentialsVersion: number }): Promise<boolean> {
+  const rows = await tx.query('SELECT 1 FROM accounts WHERE id = $1 AND credentials_version = $2 FOR UPDATE', [id, credentialsVersion], 'proof-stands');
+  return rows.length > 0;
+}
+
+/**
  * Ends a browser's session and every family of refresh tokens that began in it; the programs that had them. Grants go, too: without its grant no token is
  * refreshed any more, also none that is written while this commits.
  */

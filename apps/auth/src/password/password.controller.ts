@@ -6,6 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Accounts } from '../accounts/accounts.ts';
 import { AuthConfig } from '../auth.config.ts';
+import { stillStands } from '../oidc/end-sign-ins.ts';
 import { adviceIn } from '../sign-in/advice.ts';
 import { cookieOf, setCookie } from '../sign-in/cookies.ts';
 import { formToken, isFormToken } from '../sign-in/form-token.ts';
@@ -52,8 +53,9 @@ export class PasswordController {
     if (next === password) return refused(422, { wrong: { next: 'Choose another password than the one you have.' } });
     try {
       const identity = await this.signIns.check(email, password, { request, reply });
-      if (!identity) return refused(422, { problem: 'This email address and password do not belong together.' });
-      this.signIns.remember(email, await this.accounts.changePassword(identity.id, next, request.ip), reply);
+      const version = identity && (await this.accounts.changePassword(identity.id, next, request.ip, (tx) => stillStands(tx, identity)));
+      if (version === undefined) return refused(422, { problem: 'This email address and password do not belong together.' });
+      this.signIns.remember(email, version, reply);
       return sendPage(reply, passwordChangedPage());
     } catch (error) {
       if (error instanceof TooManyGuesses) return refused(429, { problem: error.message });
