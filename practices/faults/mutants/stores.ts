@@ -46,7 +46,7 @@ export const storePatches: readonly Patch[] = [
     file: 'libs/platform/src/data/primary.ts',
     find: 'new Primary(url, { writable: true })',
     replace: 'new Primary(url)',
-    caughtBy: 'libs/eventing/src/queue-relay.int.spec.ts',
+    caughtBy: 'libs/eventing/src/wal-relay.int.spec.ts',
   },
   {
     name: 'an id stays as its caller spelled it',
