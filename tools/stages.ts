@@ -25,7 +25,7 @@ const vitest = (project: string, name = project, env = {}): Pick<Stage, 'args' |
 /** What `npm test` runs, in this order. */
 export const testStages: Stage[] = [
   { name: 'unit', what: 'pure specs, cached by nx', args: nx('run-many', '-t', 'test'), reports: `${reports}/@shop/*.json`, minutesAtMost: 5 },
-  { name: 'int', what: 'specs with real servers', ...vitest('int'), minutesAtMost: 10 },
+  { name: 'int', what: 'specs with real servers', ...vitest('int'), minutesAtMost: 15 },
   { name: 'e2e', what: 'the whole shop, two instances of each service', ...vitest('e2e'), minutesAtMost: 10 },
 ];
 
@@ -60,7 +60,7 @@ export const practiceStage: Stage = {
   args: ['--import', './tools/ts.mjs', 'practices/cli.ts', 'check'],
   reports: `${reports}/practice.json`,
   env: { TEST_REPORT: `${reports}/practice.json` },
-  minutesAtMost: 5,
+  minutesAtMost: 10,
 };
 
 /** What strangers try: tokens that nobody may take, every operation as everybody. */
@@ -90,7 +90,7 @@ export const faultStage: Stage = {
   args: ['--import', './tools/ts.mjs', 'practices/faults/cli.ts', 'check'],
   reports: `${reports}/fault.json`,
   env: { TEST_REPORT: `${reports}/fault.json` },
-  minutesAtMost: process.env['CI_LEVEL'] === 'nightly' ? 120 : 10,
+  minutesAtMost: process.env['CI_LEVEL'] === 'nightly' ? 120 : 15,
 };
 
 /** What `npm run check` runs before the tests. */
