@@ -115,7 +115,7 @@ describeWith(e2eBroker, 'the saga', () => {
       await soon(async () => expect(await openOutcome(id)).toHaveLength(1));
       await deadlinePasses(id);
       expect(await alice.until(id, 'cancelled')).toMatchObject({ cancellation: 'timed-out', version: 3 });
-      await soon(async () => expect(await openOutcome(id)).not.toEqual([{ move: 'authorise', unwanted: false }]));
+      await soon(async () => expect(await openOutcome(id)).toEqual([{ move: 'authorise', unwanted: true }]));
       await shop.turnKnobs({});
       await allIsGivenBack(id, []);
     });

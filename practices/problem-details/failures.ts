@@ -25,7 +25,7 @@ export interface Tokens {
 }
 
 const request = (start: string, headers: readonly string[] = [], body = '') =>
-  [`${start} HTTP/1.1`, 'Host: shop', 'Connection: close', ...headers, ...(body ? [`Content-Length: ${Buffer.byteLength(body)}`] : []), '', body].join('\r\n');
+  [`${start} HTTP/1.1`, 'Host: localhost', 'Connection: close', ...headers, ...(body ? [`Content-Length: ${Buffer.byteLength(body)}`] : []), '', body].join('\r\n');
 const json = (start: string, body: string, headers: readonly string[] = []) => request(start, ['Content-Type: application/json', ...headers], body);
 const order = (productId: string, quantity: unknown = 1) => json('POST /orders', JSON.stringify({ lines: [{ productId, quantity }] }));
 const bearing = (token: string) => request('DELETE /prices', [`Authorization: Bearer ${token}`]);
