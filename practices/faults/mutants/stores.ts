@@ -80,4 +80,28 @@ export const storePatches: readonly Patch[] = [
     replace: "const digits = new Intl.NumberFormat('en', { style: 'currency', currency: money.currency }).resolvedOptions().maximumFractionDigits ?? 2;",
     caughtBy: 'apps/notifications/src/domain/message.spec.ts',
   },
+  {
+    name: 'a database that is away makes a process count as stuck',
+    invariant: 'I8',
+    file: 'libs/platform/src/service/recurring.ts',
+    caughtBy: 'libs/platform/src/service/recurring.spec.ts',
+    find: '    } finally {\n      this.#lastEnded = performance.now();\n    }',
+    replace: '    }',
+  },
+  {
+    name: 'what an invalidation has outdated is read from the cache',
+    invariant: 'I8',
+    file: 'libs/platform/src/cache/cache.ts',
+    caughtBy: 'libs/platform/src/cache/cache.spec.ts',
+    find: 'if (!kept?.current) return undefined;',
+    replace: 'if (!kept) return undefined;',
+  },
+  {
+    name: 'a transaction keeps its connection',
+    invariant: 'I11',
+    file: 'libs/platform/src/data/database.ts',
+    caughtBy: 'libs/platform/src/data/database.int.spec.ts',
+    find: '      client.release(broken);',
+    replace: '      if (broken) client.release(broken);',
+  },
 ];
