@@ -20,7 +20,7 @@ npm run fault <id> … [-- --quick]     lets it happen to a whole shop under loa
     --outbox wal  with the outbox in the write-ahead log (docs/adr/0015) in the place of its table; kept as results/<id>-wal.json
 npm run fault mutants [-- --patches]  breaks the product on purpose, in a copy, in one way after another: each has to be noticed by a spec, and
                                       each naive variant of practices/ by the checker; --patches leaves the variants to "npm run practice check",
-                                      --only <text> tries the patches with that in their names
+                                      --only <text> tries the patches with that in their name, file or spec
 npm run fault check                   what CI runs: the patches whose specs need no server, one of the others for each invariant, and F18 with
                                       three seeds; at night (CI_LEVEL=nightly) everything`;
 
@@ -93,7 +93,7 @@ const obstacleOf = (fault: Fault) => kafkaObstacle() ?? fault.obstacle?.();
 
 async function mutants(patchesOnly: boolean, only?: string): Promise<number> {
   const judged = await judgeMutants({ patchesOnly, only, say });
-  if (judged.length === 0) throw new Obstacle(`No patch has "${only}" in its name.`);
+  if (judged.length === 0) throw new Obstacle(`No patch has "${only}" in its name, its file or its spec.`);
   const missed = judged.filter(({ caught }) => !caught);
   for (const { name, by } of missed) print(`MISSED  ${name}: ${by}`);
   print(`\n  ${judged.length - missed.length} of ${judged.length} mutants caught`);

@@ -23,7 +23,7 @@ interface Options {
   readonly patchesOnly: boolean;
   /** Only the patches of {@link onEachPush}. */
   readonly quick?: boolean;
-  /** Part of the names of the patches that are tried; all unless said. */
+  /** Part of the name, the file or the spec of the patches that are tried; all unless said. */
   readonly only?: string | undefined;
   readonly say: (line: string) => void;
 }
@@ -36,7 +36,7 @@ export async function judgeMutants({ patchesOnly, quick = false, only = '', say 
     const env = environmentOf(servers);
     // Claims of the ASVS are tried by name and at night: each of their tests is one of others' too.
     const all = patchesOnly && only === '' ? patches : [...patches, ...asvsPatches];
-    const wanted = (quick ? onEachPush(patches) : all).filter(({ invariant, name }) => `${invariant} ${name}`.includes(only));
+    const wanted = (quick ? onEachPush(patches) : all).filter(({ invariant, name, file, caughtBy }) => `${invariant} ${name} ${file} ${caughtBy}`.includes(only));
     const sound = await soundness(wanted, copies, env);
     if (sound.length > 0) return sound;
     say('every spec is green without a mutant');
