@@ -58,7 +58,7 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
       // For people who try it out; a deployment executes what is listed.
       GRAPH_OPERATIONS: 'any',
     }),
-    auth: () => ({ ...data('auth'), TRUST_PROXY: '127.0.0.1', COOKIE_KEYS: secret('cookies'), NOTIFICATIONS_CLIENT_SECRET: secret('notifications client'), OPERATOR_CLIENT_SECRET: secret('operator client'), SEED_DEMO: 'true' }),
+    auth: () => ({ ...data('auth'), TRUST_PROXY: '127.0.0.1', COOKIE_KEYS: secret('cookies'), FACTOR_KEYS: secret('factors'), NOTIFICATIONS_CLIENT_SECRET: secret('notifications client'), OPERATOR_CLIENT_SECRET: secret('operator client'), SEED_DEMO: 'true' }),
     catalog: () => ({ ...data('catalog'), ...outbox('catalog'), ...bus, ...cache, SEED_DEMO: 'true' }),
     orders: () => ({ ...data('orders'), ...outbox('orders'), ...bus, FLAGS_FILE: flagsFile }),
     payments: () => ({ ...data('payments'), ...outbox('payments'), ...bus, PROVIDER_URL: urlOf(topology.outside.provider), PROVIDER_KEY: secret('provider key') }),

@@ -15,6 +15,7 @@ const service = await runService(auth, {
   JWKS_URL: `${issuer}/jwks`,
   DATABASE_URL: (await freshDatabase('auth')).url,
   COOKIE_KEYS: 'a-key-for-cookies',
+  FACTOR_KEYS: 'a-key-for-factors',
   NOTIFICATIONS_CLIENT_SECRET: 'secret-of-notifications',
   SEED_DEMO: '1',
 });

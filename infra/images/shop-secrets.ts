@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { migrationSets } from '../databases.ts';
@@ -15,6 +15,7 @@ export function secretVariables(seed: string): Record<string, string> {
     POSTGRES_PASSWORD: secret('postgres'),
     ...(Object.fromEntries(databases) as Record<string, string>),
     COOKIE_KEYS: secret('cookies'),
+    FACTOR_KEYS: secret('factors'),
     NOTIFICATIONS_CLIENT_SECRET: secret('notifications client'),
     OPERATOR_CLIENT_SECRET: secret('operator client'),
     PROVIDER_KEY: secret('provider key'),
@@ -26,14 +27,30 @@ export const newSeed = () => randomBytes(32).toString('hex');
 /** What Compose reads by itself. */
 export const secretsFile = fileURLToPath(new URL('../../.env', import.meta.url));
 
-/** Written once and kept: the volume of Postgres keeps the password that it was made with. Returns whether it was written now. */
-export function makeSecrets(file = secretsFile): boolean {
-  if (existsSync(file)) return false;
+/**
+ * Written once and kept: the volume of Postgres keeps the password that it was made with. A file of an earlier release gets the secrets that came since, made of
+ * its own seed. Says which.
+ */
+export function makeSecrets(file = secretsFile): 'made' | 'completed' | 'kept' {
+  if (existsSync(file)) return completeSecrets(file);
   const head = '# Made by "npm run images secrets" for compose.yaml. Git ignores it; remove it together with the volumes: docker compose down --volumes';
-  const lines = Object.entries({ COMPOSE_PROFILES: 'core', ...secretVariables(newSeed()) }).map(([name, value]) => `${name}=${value}`);
+  const lines = linesOf({ COMPOSE_PROFILES: 'core', ...secretVariables(newSeed()) });
   writeFileSync(file, `${[head, ...lines].join('\n')}\n`, { mode: 0o600, flag: 'wx' });
-  return true;
+  return 'made';
 }
+
+function completeSecrets(file: string): 'completed' | 'kept' {
+  const text = readFileSync(file, 'utf8');
+  const there = parseEnv(text);
+  const seed = there['SECRETS_SEED'];
+  if (seed === undefined) return 'kept';
+  const missing = Object.fromEntries(Object.entries(secretVariables(seed)).filter(([name]) => there[name] === undefined));
+  if (Object.keys(missing).length === 0) return 'kept';
+  appendFileSync(file, `${text.endsWith('\n') ? '' : '\n'}${linesOf(missing).join('\n')}\n`);
+  return 'completed';
+}
+
+const linesOf = (variables: Record<string, string>) => Object.entries(variables).map(([name, value]) => `${name}=${value}`);
 
 /** What Compose would read, the environment first. */
 export function shopVariables(file = secretsFile): Record<string, string | undefined> {

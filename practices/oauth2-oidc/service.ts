@@ -16,6 +16,7 @@ const running = await runService(store === undefined ? auth : authKeeping(store)
   JWKS_URL: `${issuer}/jwks`,
   DATABASE_URL: databaseUrl,
   COOKIE_KEYS: 'a-cookie-key-of-this-experiment',
+  FACTOR_KEYS: 'a-factor-key-of-this-experiment',
   NOTIFICATIONS_CLIENT_SECRET: 'a-secret-of-this-experiment',
 });
 

@@ -25,6 +25,12 @@ The images of the shop, and the shop of compose.yaml. The engine: of a kit (KIT_
   check             builds them, looks into each, and lives one life of the whole shop: up, healthy, an order, a drained stop, down, nothing left
 `;
 
+const saidOf = {
+  made: 'Made .env with secrets for compose.yaml; Git ignores it. Next: docker compose up --build --wait',
+  completed: '.env was there already and is kept; the secrets that this release wants, too, were added.',
+  kept: '.env is there already, and is kept: Postgres has its passwords.',
+};
+
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
 async function main([verb, ...names]: string[]): Promise<number> {
@@ -32,7 +38,7 @@ async function main([verb, ...names]: string[]): Promise<number> {
   if (verb === 'check' && names.length === 0) return check();
   if (verb === 'sbom' && names.length === 1) return writeBills(names[0]!);
   if (verb === 'secrets') {
-    say(makeSecrets() ? 'Made .env with secrets for compose.yaml; Git ignores it. Next: docker compose up --build --wait' : '.env is there already, and is kept: Postgres has its passwords.');
+    say(saidOf[makeSecrets()]);
     return 0;
   }
   if (verb === 'order') return (await tellStory(shopOfCompose(), say)) ? 0 : 1;

@@ -9,6 +9,11 @@ export class AuthConfig extends Config(
     ...databaseSettings,
     /** Signs the browser's cookies; a comma list, the first signs and all verify, so that keys can be changed one after another. */
     COOKIE_KEYS: z.string().transform((list) => list.split(',')).pipe(z.array(secret).min(1)),
+    /**
+     * Seal the secrets of authenticator apps; a comma list, the newest first. The newest seals, all open; what an older one sealed is sealed again within a
+     * minute of the start, and then the older one can go. Never the keys of cookies: those are dropped minutes after they are replaced.
+     */
+    FACTOR_KEYS: z.string().transform((list) => list.split(',')).pipe(z.array(secret).min(1)),
     /** With it notifications asks for a token of its own (client credentials). */
     NOTIFICATIONS_CLIENT_SECRET: secret,
     /** With it an operator asks for a token; absent: nobody gets one for `operations`. */

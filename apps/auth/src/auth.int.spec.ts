@@ -31,6 +31,7 @@ const environment = (port: number) => ({
   JWKS_URL: `http://127.0.0.1:${ports[0]}/oidc/jwks`,
   DATABASE_URL: databaseUrl,
   COOKIE_KEYS: 'a-cookie-key-of-this-year,a-cookie-key-of-last-year',
+  FACTOR_KEYS: 'a-factor-key-of-this-year',
   NOTIFICATIONS_CLIENT_SECRET: clientSecret,
   OPERATOR_CLIENT_SECRET: operatorSecret,
   SEED_DEMO: '1',

@@ -17,6 +17,7 @@ import { MailRequestsController } from './mailbox/mail-requests.controller.ts';
 import { MailRequests } from './mailbox/mail-requests.ts';
 import { FactorController } from './factors/factor.controller.ts';
 import { Factors } from './factors/factors.ts';
+import { KeptSecrets } from './factors/kept-secrets.ts';
 import { mount } from './oidc/mount.ts';
 import { Artifacts, PostgresArtifacts } from './oidc/artifact-store.ts';
 import { AuthOperationsController } from './oidc/auth-operations.controller.ts';
@@ -41,6 +42,7 @@ function openHost(...[config, database, artifacts, accounts, audit, logger]: [Au
     Registrations,
     AccountSession,
     Factors,
+    KeptSecrets,
     SignInsOf,
     Mailboxes,
     MailRequests,

@@ -35,6 +35,7 @@ export async function startIdentity(settings: Record<string, string> = {}): Prom
     DATABASE_URL: url,
     TRUST_PROXY: '127.0.0.1',
     COOKIE_KEYS: 'a-cookie-key-of-this-year',
+    FACTOR_KEYS: 'a-factor-key-of-this-year',
     NOTIFICATIONS_CLIENT_SECRET: secret,
     OPERATOR_CLIENT_SECRET: secret,
     SEED_DEMO: '1',

@@ -8,6 +8,22 @@ const guesses = { invariant: 'security', caughtBy: 'apps/auth/src/sign-in/guess-
 /** Who may go on as whom: apps/auth. */
 export const identityPatches: readonly Patch[] = [
   {
+    name: 'second factors stay under the key that is about to be dropped',
+    invariant: 'security',
+    caughtBy: 'apps/auth/src/factors/kept-secrets.int.spec.ts',
+    file: 'apps/auth/src/factors/kept-secrets.ts',
+    find: "split_part(sealed, '.', 1) <> $2",
+    replace: 'sealed = $2',
+  },
+  {
+    name: 'what a key sealed for one use opens for another',
+    invariant: 'security',
+    caughtBy: 'apps/auth/src/oidc/sealing.spec.ts',
+    file: 'apps/auth/src/oidc/sealing.ts',
+    find: "hkdfSync('sha256', key, '', use, 32)",
+    replace: "hkdfSync('sha256', key, '', 'sealed cookies', 32)",
+  },
+  {
     name: 'a sign-in is finished with a password that was changed meanwhile',
     ...endSignIns,
     file: 'apps/auth/src/oidc/artifact-store.ts',

@@ -2,25 +2,20 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '@shop/platform';
 import type { Identity } from '../accounts/accounts.ts';
 import { Audit } from '../audit/audit.ts';
-import { AuthConfig } from '../auth.config.ts';
 import { stillStands } from '../oidc/end-sign-ins.ts';
-import { Sealing } from '../oidc/sealing.ts';
 import { GuessLimits } from '../sign-in/guess-limits.ts';
+import { KeptSecrets, type SealedSecret } from './kept-secrets.ts';
 import { newRecoveryCodes, recoveryHash, stepOf } from './totp.ts';
 
 /** Second factors: codes of an authenticator app, and recovery codes for who has lost it. */
 @Injectable()
 export class Factors {
-  private readonly sealing: Sealing;
-
   constructor(
     private readonly database: Database,
+    private readonly secrets: KeptSecrets,
     private readonly limits: GuessLimits,
     private readonly audit: Audit,
-    config: AuthConfig,
-  ) {
-    this.sealing = new Sealing(config.COOKIE_KEYS);
-  }
+  ) {}
 
   async has(account: string): Promise<boolean> {
     return (await this.database.query('SELECT 1 FROM totp_factors WHERE account = $1', [account], 'factor-has')).length > 0;
@@ -33,7 +28,8 @@ export class Factors {
     const codes = newRecoveryCodes();
     const added = await this.database.transaction(async (tx) => {
       if (!(await stillStands(tx, { id: account, credentialsVersion }))) return false;
-      const rows = await tx.query('INSERT INTO totp_factors (account, sealed_secret, last_step) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING 1', [account, this.sealing.seal(secret, purpose(account)), step]);
+      const { sealed, old } = this.secrets.seal(account, secret);
+      const rows = await tx.query('INSERT INTO totp_factors (account, sealed, sealed_secret, last_step) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING 1', [account, sealed, old, step]);
       if (rows.length === 0) return false;
       await tx.query('INSERT INTO recovery_codes (account, hash) SELECT $1, unnest($2::text[])', [account, codes.map(recoveryHash)]);
       await this.audit.note('factor-added', { account, address, details: { kind: 'totp' } }, tx);
@@ -65,12 +61,11 @@ export class Factors {
 
   /** Of any number of parallel uses of one code exactly one gets through the update. */
   private async isCode(account: string, code: string): Promise<boolean> {
-    const [row] = await this.database.query<{ sealed: string }>('SELECT sealed_secret AS sealed FROM totp_factors WHERE account = $1', [account], 'factor-secret');
-    const secret = row && this.sealing.open(row.sealed, purpose(account));
+    const [row] = await this.database.query<SealedSecret & Record<string, unknown>>('SELECT sealed, sealed_secret AS old FROM totp_factors WHERE account = $1', [account], 'factor-secret');
+    const secret = row && this.secrets.open(account, row);
     const step = secret === undefined ? undefined : stepOf(secret, code.replaceAll(' ', ''));
-    if (secret === undefined || step === undefined) return false;
-    // Sealed anew under the first key, so that an old one can be dropped once everybody has come by.
-    const used = await this.database.query('UPDATE totp_factors SET last_step = $2, sealed_secret = $3 WHERE account = $1 AND last_step < $2 RETURNING 1', [account, step, this.sealing.seal(secret, purpose(account))], 'factor-step');
+    if (step === undefined) return false;
+    const used = await this.database.query('UPDATE totp_factors SET last_step = $2 WHERE account = $1 AND last_step < $2 RETURNING 1', [account, step], 'factor-step');
     return used.length > 0;
   }
 
@@ -80,5 +75,3 @@ export class Factors {
     return used.length > 0;
   }
 }
-
-const purpose = (account: string) => `totp:${account}`;

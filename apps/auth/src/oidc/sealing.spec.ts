@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Sealing } from './sealing.ts';
+import { SealedStore, Sealing } from './sealing.ts';
 
 const [older, newer] = ['a-key-of-last-year', 'a-key-of-this-year'];
 const sealing = new Sealing([newer]);
@@ -32,5 +32,30 @@ describe('what is sealed', () => {
     const sealed = new Sealing([older]).seal('text', 'p');
     expect(new Sealing([newer, older]).open(sealed, 'p')).toBe('text');
     expect(sealing.open(sealed, 'p')).toBeUndefined();
+  });
+});
+
+describe('what is sealed and kept', () => {
+  const kept = new SealedStore([newer, older], 'second factors');
+
+  it('says which key sealed it and tells nothing of the key', () => {
+    const sealed = kept.seal('text', 'p');
+    expect(sealed).toMatch(/^[\w-]{8}\.[\w-]+$/);
+    expect([sealed.startsWith(`${kept.newestId}.`), new SealedStore([older], 'second factors').newestId === kept.newestId]).toEqual([true, false]);
+    expect(kept.open(sealed, 'p')).toBe('text');
+    expect(kept.open(sealed, 'another')).toBeUndefined();
+  });
+
+  it('opens for one use of a key only, whatever else the same key seals', () => {
+    const [, text = ''] = kept.seal('text', 'p').split('.');
+    expect(new Sealing([newer]).open(text, 'p')).toBeUndefined();
+    expect(kept.open(`${kept.newestId}.${new Sealing([newer]).seal('text', 'p')}`, 'p')).toBeUndefined();
+  });
+
+  it('opens while its key is in the list, and not under the id of another key', () => {
+    const old = new SealedStore([older], 'second factors').seal('text', 'p');
+    expect([kept.open(old, 'p'), new SealedStore([newer], 'second factors').open(old, 'p')]).toEqual(['text', undefined]);
+    expect(kept.open(`${kept.newestId}.${old.split('.')[1]}`, 'p')).toBeUndefined();
+    for (const text of ['', '.', 'x', `${kept.newestId}.`, old.slice(0, -4)]) expect(kept.open(text, 'p')).toBeUndefined();
   });
 });

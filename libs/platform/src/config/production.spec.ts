@@ -6,7 +6,7 @@ import { guessingBits } from './production.ts';
 import { databaseSettings } from './settings.ts';
 
 const secret = z.string().min(16);
-class ShopConfig extends Config(z.object({ ...databaseSettings, COOKIE_KEYS: secret, OPERATOR_CLIENT_SECRET: secret.optional(), SEED_DEMO: z.stringbool().default(false) })) {}
+class ShopConfig extends Config(z.object({ ...databaseSettings, COOKIE_KEYS: secret, FACTOR_KEYS: secret, OPERATOR_CLIENT_SECRET: secret.optional(), SEED_DEMO: z.stringbool().default(false) })) {}
 
 const random = (n: number) => createHash('sha256').update(`secret ${n}`).digest();
 const fit = {
@@ -14,6 +14,7 @@ const fit = {
   JWKS_URL: 'http://auth:3001/oidc/jwks',
   DATABASE_URL: `postgres://auth:${random(1).toString('base64url')}@db-1:5432,db-2:5432/auth`,
   COOKIE_KEYS: `${random(2).toString('base64url')},${random(3).toString('base64url')}`,
+  FACTOR_KEYS: random(4).toString('base64url'),
   NODE_ENV: 'production',
 };
 
@@ -38,6 +39,7 @@ describe('production', () => {
     ['an issuer over plain HTTP', 'ISSUER', 'http://127.0.0.1:3000/oidc'],
     ['a secret that somebody thought of', 'OPERATOR_CLIENT_SECRET', 'secret-of-the-operator'],
     ['one weak key among several', 'COOKIE_KEYS', `${random(2).toString('base64url')},a-cookie-key-of-this-year`],
+    ['a key of cookies that seals second factors, too', 'FACTOR_KEYS', `${random(4).toString('base64url')},${random(3).toString('base64url')}`],
     ['a password in an address', 'DATABASE_URL', 'postgres://auth:changemechangeme1@db:5432/auth'],
   ])('refuses %s, which is fine elsewhere, and does not show it', (_what, key, value) => {
     expect(faultsOf({ [key]: value })).toMatch(new RegExp(`^${key}: `));

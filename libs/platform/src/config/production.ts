@@ -6,7 +6,7 @@ const passwordInUrl = /^[a-z][a-z+.-]*:\/\/[^/@]*?:([^/@]*)@/i;
 
 /**
  * Why an environment is for trying out and not for real people; each line names a key, and no value. What is merely convenient (demo accounts whose password
- * is in the README, tokens over plain HTTP, a secret that somebody thought of) is refused, not warned of: nobody reads a warning.
+ * is in the README, tokens over plain HTTP, a secret that somebody thought of, or that two settings share) is refused, not warned of: nobody reads a warning.
  */
 export function unfitForProduction(given: Readonly<Record<string, unknown>>): string[] {
   const faults: string[] = [];
@@ -15,7 +15,13 @@ export function unfitForProduction(given: Readonly<Record<string, unknown>>): st
   for (const [key, value] of Object.entries(given)) {
     if (secretsIn(key, String(value)).some((secret) => guessingBits(secret) < leastBits)) faults.push(`${key}: too easy to guess for production; "openssl rand -base64 32" makes one`);
   }
-  return faults;
+  return [...faults, ...sharedSecrets(given)];
+}
+
+/** A secret that stands in two settings: whoever drops it, or loses it, in one of them does so in both. */
+function sharedSecrets(given: Readonly<Record<string, unknown>>): string[] {
+  const settings = Object.entries(given).filter(([key]) => secretName.test(key)).map(([key, value]) => [key, secretsIn(key, String(value))] as const);
+  return settings.flatMap(([key, secrets], index) => settings.slice(0, index).filter(([, others]) => others.some((other) => secrets.includes(other))).map(([other]) => `${key}: has a secret that ${other} has, too; each needs its own`));
 }
 
 function secretsIn(key: string, value: string): string[] {
