@@ -9,7 +9,7 @@ const asvsFile = 'docs/security/asvs.csv';
 const chapters: Readonly<Record<string, number>> = { 1: 27, 2: 11, 3: 19, 4: 10, 5: 9, 6: 35, 7: 18, 8: 7, 9: 7, 10: 29, 11: 14, 12: 9, 13: 13, 14: 9, 15: 13, 16: 16, 17: 7 };
 
 /**
- * `met` is what a test shows: made false, it turns red (practices/faults/mutants/asvs.ts does so). `by reading` is what only somebody who reads the code or
+ * `met` is what a test shows, and a mutant has shown the test: what is claimed, made false, turns it red (practices/faults/mutants/asvs.ts). `by reading` is what only somebody who reads the code or
  * the page can say. `partly` and `open` are told as they are: this is a list of what is there, and no certificate.
  */
 const standings = ['met', 'by reading', 'partly', 'open', 'n/a'];
@@ -53,13 +53,34 @@ function requirementFaults(root: string, { requirement, standing, how, evidence 
   ];
 }
 
+/** What is claimed of requirements, made false, and the test that has to turn red: an entry of practices/faults/mutants/asvs.ts. */
+export interface Broken {
+  readonly name: string;
+  readonly requirements: readonly string[];
+  readonly caughtBy: string;
+  readonly test: string;
+}
+
+/** What is met and was never broken, and what is broken and not said to be met by that test, each as a sentence. */
+export function unbroken(list: readonly Requirement[], broken: readonly Broken[]): string[] {
+  const met = new Map(list.filter(({ standing }) => standing === 'met').map((one) => [one.requirement, one]));
+  const named = new Set(broken.flatMap(({ requirements }) => requirements));
+  return [
+    ...[...met.keys()].filter((number) => !named.has(number)).map((number) => `${number} is met, and no mutant makes it false: it stands by reading`),
+    ...broken.flatMap(({ name, requirements, caughtBy, test }) =>
+      requirements.filter((number) => !met.get(number)?.evidence.includes(`${caughtBy} > ${test}`)).map((number) => `${number} is not met by the test of the mutant "${name}": ${caughtBy} > ${test}`),
+    ),
+  ];
+}
+
 /** The page that counts them, by chapter. */
 export function asvsPage(list: readonly Requirement[]): string {
   const row = (name: string, those: readonly Requirement[]) => `| ${[name, ...standings.map((one) => those.filter(({ standing }) => standing === one).length)].join(' | ')} |`;
   return [
     '# OWASP ASVS 5.0, levels 1 and 2',
-    'Counted from [asvs.csv](asvs.csv), which says of each requirement how it stands and what shows it. *Met* is what a named test shows; what only reading the code or a page can',
-    'say is counted apart. [asvs.ts](../../practices/faults/mutants/asvs.ts) makes claims false one by one, at night and by name (`npm run fault mutants -- --only "ASVS 3.4"`), and the named test has to turn red.',
+    'Counted from [asvs.csv](asvs.csv), which says of each requirement how it stands and what shows it. *Met* is what a named test shows, of which a mutant has shown that it',
+    'notices: [asvs.ts](../../practices/faults/mutants/asvs.ts) makes each claim false in one place, at night and by name (`npm run fault mutants -- --only "ASVS 3.4"`), and the',
+    'named test has to turn red. CI refuses a row that is met and has no mutant, or one that no longer fits the code. What only reading the code or a page can say is counted apart.',
     '',
     `| chapter | ${standings.join(' | ')} |`,
     `|---|${standings.map(() => '---:').join('|')}|`,

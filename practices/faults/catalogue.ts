@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { burst } from './burst.ts';
+import { clocksStepped } from './clock-steps.ts';
 import { clocksOff } from './clocks.ts';
 import { databaseUnwell } from './database-line.ts';
 import { brokersDiskFull, diskFull } from './disks.ts';
@@ -30,6 +31,7 @@ export const faults: readonly Fault[] = [
   brokersDiskFull,
   redisAway,
   clocksOff,
+  clocksStepped,
   poison,
   deliveredAgain,
   burst,

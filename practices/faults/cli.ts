@@ -20,7 +20,8 @@ npm run fault <id> … [-- --quick]     lets it happen to a whole shop under loa
     --outbox wal  with the outbox in the write-ahead log (docs/adr/0015) in the place of its table; kept as results/<id>-wal.json
 npm run fault mutants [-- --patches]  breaks the product on purpose, in a copy, in one way after another: each has to be noticed by a spec, and
                                       each naive variant of practices/ by the checker; --patches leaves the variants to "npm run practice check",
-                                      --only <text> tries the patches with that in their name, file or spec
+                                      --only <text> tries the patches with that in their name, file or spec ("ASVS": the claims of docs/security/asvs.csv),
+                                      --pure those whose spec needs no server
 npm run fault check                   what CI runs: the patches whose specs need no server, one of the others for each invariant, and F18 with
                                       three seeds; at night (CI_LEVEL=nightly) everything`;
 
@@ -30,12 +31,12 @@ process.removeAllListeners('warning');
 const say = (line: string) => console.log(`  ${line}`);
 
 async function main(): Promise<number> {
-  const options = { quick: { type: 'boolean', default: false }, help: { type: 'boolean', default: false }, patches: { type: 'boolean', default: false }, only: { type: 'string' }, seed: { type: 'string' }, seeds: { type: 'string' }, outbox: { type: 'string' } } as const;
+  const options = { quick: { type: 'boolean', default: false }, help: { type: 'boolean', default: false }, patches: { type: 'boolean', default: false }, pure: { type: 'boolean', default: false }, only: { type: 'string' }, seed: { type: 'string' }, seeds: { type: 'string' }, outbox: { type: 'string' } } as const;
   const { values, positionals } = parseArgs({ allowPositionals: true, options });
   const [what] = positionals;
   if (values.help) return print(usage);
   if (what === undefined) return list();
-  if (what === 'mutants') return mutants(values.patches || values.only !== undefined, values.only);
+  if (what === 'mutants') return mutants({ patchesOnly: values.patches || values.pure || values.only !== undefined, pure: values.pure, only: values.only });
   if (what === 'check') return check();
   const wanted = positionals.map((name) => faults.find(({ id }) => id.toLowerCase() === name.toLowerCase()) ?? unknown(name));
   const outbox = driver(values.outbox);
@@ -91,9 +92,9 @@ function number(name: string, text: string | undefined, otherwise: number): numb
 /** Faults kill servers, so they have to be natively started ones, Docker or not. */
 const obstacleOf = (fault: Fault) => kafkaObstacle() ?? fault.obstacle?.();
 
-async function mutants(patchesOnly: boolean, only?: string): Promise<number> {
-  const judged = await judgeMutants({ patchesOnly, only, say });
-  if (judged.length === 0) throw new Obstacle(`No patch has "${only}" in its name, its file or its spec.`);
+async function mutants(which: { patchesOnly: boolean; pure: boolean; only: string | undefined }): Promise<number> {
+  const judged = await judgeMutants({ ...which, say });
+  if (judged.length === 0) throw new Obstacle(`No patch has "${which.only}" in its name, its file or its spec.`);
   const missed = judged.filter(({ caught }) => !caught);
   for (const { name, by } of missed) print(`MISSED  ${name}: ${by}`);
   print(`\n  ${judged.length - missed.length} of ${judged.length} mutants caught`);

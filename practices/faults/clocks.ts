@@ -1,8 +1,8 @@
-import { globSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceName } from '@shop/infra/environment';
 import { register } from '@shop/infra/login';
 import type { Fault, Seen } from './fault.ts';
+import { clockObstacle, fakeClock } from './fake-clock.ts';
 import type { Site } from './site.ts';
 
 const OFF_S = 300;
@@ -11,17 +11,17 @@ const LEEWAY_S = 30;
 /** Not the first instances, whose clocks are right; nor auth, which is where the time of a token comes from. */
 const services = ['gateway', 'orders', 'catalog', 'payments', 'notifications'] as const satisfies readonly ServiceName[];
 
-const library = globSync('/usr/lib/*/faketime/libfaketimeMT.so.1')[0];
-
 export const clocksOff: Fault = {
   id: 'F11',
   title: 'the clocks of second instances are five minutes ahead, then five behind',
   // An event bears the time of the instance that recorded it.
   bounds: { stalenessMs: 2 * OFF_S * 1_000 + 60_000 },
-  obstacle: () => (library === undefined ? 'Clocks are bent by libfaketime: install it (apt-get install libfaketime).' : undefined),
+  obstacle: clockObstacle,
   async strike({ site, quick, say }) {
     const broken: string[] = [];
     let asked = 0;
+    const clock = await fakeClock(site.servers.state);
+    const bent = (seconds: number) => ({ ...clock, FAKETIME: `${seconds > 0 ? '+' : ''}${seconds}` });
     for (const offset of [OFF_S, -OFF_S]) {
       const name = offset > 0 ? 'ahead' : 'behind';
       const restartOne = (service: ServiceName, index: number) => site.shop.restart(service, 2, bent(index % 2 === 0 ? offset : -offset));
@@ -44,9 +44,6 @@ export const clocksOff: Fault = {
     return { figures: { 'answered 401': refused, 'orders given up': given }, broken: given > 0 ? [`${given} orders were given up, none of which had to wait`] : [] };
   },
 };
-
-/** The wall clock only: what waits for so many milliseconds waits for so many. */
-const bent = (seconds: number) => ({ LD_PRELOAD: library ?? '', FAKETIME: `${seconds > 0 ? '+' : ''}${seconds}`, FAKETIME_DONT_FAKE_MONOTONIC: '1', DONT_FAKE_MONOTONIC: '1' });
 
 /**
  * A token shown to either gateway while it is young, and when it is older than the leeway: only a clock that is ahead may refuse it, and only then.

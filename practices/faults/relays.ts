@@ -10,6 +10,7 @@ export type Producer = (typeof producers)[number];
 
 /** Advisory lock class of relays that own a shard, and how many shards there are. */
 const [SHARD_LOCK, SHARDS] = [0x0b0c, 16];
+const OF_SHARDS = `locktype = 'advisory' AND classid = ${SHARD_LOCK} AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 /** How long others may take to own what somebody left. */
 const OWNED_WITHIN_MS = 60_000;
 /** Steps in which a slot follows a log that holds nothing for it. */
@@ -31,6 +32,8 @@ export abstract class Relays {
   abstract published(): Promise<void>;
   /** An instance that owns some or all of it. */
   abstract ownerOf(producer: Producer): Promise<number>;
+  /** Who holds which part of it, to be compared with what is said later. */
+  abstract holders(producer: Producer): Promise<string>;
   abstract close(): Promise<void>;
   protected abstract isOwned(producer: Producer): Promise<boolean>;
   protected abstract isAnothers(producer: Producer, instance: number): Promise<boolean>;
@@ -56,6 +59,11 @@ class OfShards extends Relays {
     return 1;
   }
 
+  override async holders(producer: Producer): Promise<string> {
+    const [row] = await this.stores.sql<{ held: string }>(producer, `SELECT coalesce(string_agg(objid || ' by ' || pid, ', ' ORDER BY objid, pid), '') AS held FROM pg_locks WHERE ${OF_SHARDS}`);
+    return row?.held ?? '';
+  }
+
   protected override async isOwned(producer: Producer): Promise<boolean> {
     return (await this.owners(producer)).shards === SHARDS;
   }
@@ -68,8 +76,7 @@ class OfShards extends Relays {
   private async owners(producer: Producer): Promise<{ shards: number; relays: number }> {
     const [row] = await this.stores.sql<{ shards: number; relays: number }>(
       producer,
-      `SELECT count(*)::int AS shards, count(DISTINCT pid)::int AS relays FROM pg_locks
-       WHERE locktype = 'advisory' AND classid = ${SHARD_LOCK} AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      `SELECT count(*)::int AS shards, count(DISTINCT pid)::int AS relays FROM pg_locks WHERE ${OF_SHARDS}`,
     );
     return row ?? { shards: 0, relays: 0 };
   }
@@ -110,6 +117,10 @@ class OfSlots extends Relays {
     let found: number | undefined;
     await until(`nobody reads the slot of ${producer}`, async () => (found = await this.reader(producer)) !== undefined);
     return found ?? 1;
+  }
+
+  override async holders(producer: Producer): Promise<string> {
+    return `slot by ${await this.reader(producer)}`;
   }
 
   protected override async isOwned(producer: Producer): Promise<boolean> {

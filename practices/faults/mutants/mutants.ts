@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { startServers, type Servers } from '@shop/infra/servers';
 import { ids, load } from '../../lab/catalogue.ts';
 import { runExperiment } from '../../lab/run.ts';
-import { asvsPatches } from './asvs.ts';
+import { asvsClaims } from './asvs.ts';
 import { needsServers, onEachPush, patches, type Patch } from './patches.ts';
 import { Scratch } from './scratch.ts';
 
@@ -23,20 +23,22 @@ interface Options {
   readonly patchesOnly: boolean;
   /** Only the patches of {@link onEachPush}. */
   readonly quick?: boolean;
+  /** Only those whose spec needs no server. */
+  readonly pure?: boolean;
   /** Part of the name, the file or the spec of the patches that are tried; all unless said. */
   readonly only?: string | undefined;
   readonly say: (line: string) => void;
 }
 
 /** Breaks the product on purpose, in a copy, in one way after another, and tells which were noticed. */
-export async function judgeMutants({ patchesOnly, quick = false, only = '', say }: Options): Promise<Judged[]> {
-  const servers = await startServers({ state, need: ['postgres', 'kafka', 'redis'], mode: 'testcontainers', say });
+export async function judgeMutants({ patchesOnly, quick = false, pure = false, only = '', say }: Options): Promise<Judged[]> {
+  // Claims of the ASVS are tried by name and at night: each of their tests is one of others' too.
+  const all = patchesOnly && only === '' ? patches : [...patches, ...asvsClaims];
+  const wanted = (quick ? onEachPush(patches) : all).filter(({ invariant, name, file, caughtBy }) => `${invariant} ${name} ${file} ${caughtBy}`.includes(only) && !(pure && needsServers(caughtBy)));
+  const servers = await startServers({ state, need: !patchesOnly || wanted.some(({ caughtBy }) => needsServers(caughtBy)) ? ['postgres', 'kafka', 'redis'] : [], mode: 'testcontainers', say });
   const copies = await Promise.all(Array.from({ length: COPIES }, () => Scratch.make()));
   try {
     const env = environmentOf(servers);
-    // Claims of the ASVS are tried by name and at night: each of their tests is one of others' too.
-    const all = patchesOnly && only === '' ? patches : [...patches, ...asvsPatches];
-    const wanted = (quick ? onEachPush(patches) : all).filter(({ invariant, name, file, caughtBy }) => `${invariant} ${name} ${file} ${caughtBy}`.includes(only));
     const sound = await soundness(wanted, copies, env);
     if (sound.length > 0) return sound;
     say('every spec is green without a mutant');
@@ -70,11 +72,18 @@ async function soundness(wanted: readonly Patch[], copies: readonly Scratch[], e
 async function judgePatch(copy: Scratch, patch: Patch, env: Record<string, string>): Promise<Judged> {
   const name = `${patch.invariant} ${patch.name}`;
   try {
-    const { red, trouble } = await copy.patched(patch, () => copy.specs([patch.caughtBy], env));
-    return { name, caught: red.length > 0, by: red[0] ?? trouble ?? `${patch.caughtBy} stays green` };
+    const { red, trouble } = await copy.patched(patch, () => copy.specs([patch.caughtBy], env, patch.test !== undefined));
+    const by = patch.test === undefined ? red[0] : red.find((sentence) => isTitled(sentence, patch.test!));
+    return { name, caught: by !== undefined, by: by ?? trouble ?? (red[0] === undefined ? `${patch.caughtBy} stays green` : `"${patch.test}" stays green, and this turns red: ${red[0]}`) };
   } catch (error) {
     return { name, caught: false, by: (error as Error).message };
   }
+}
+
+/** Whether a sentence is that of a test with this title, in which `%s`, `%j` and the like stand for anything. */
+function isTitled(sentence: string, title: string): boolean {
+  let from = 0;
+  return title.split(/%[a-z]/).every((piece) => (from = sentence.indexOf(piece, from) + piece.length) >= piece.length);
 }
 
 /** The naive variants beside each experiment: the checker of practices/ has to count harm. */

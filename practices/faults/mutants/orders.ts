@@ -27,7 +27,7 @@ export const orderPatches: readonly Patch[] = [
     file: 'apps/orders/src/deadlines.ts',
     caughtBy: 'apps/orders/src/deadlines.int.spec.ts',
     find: '    this.busAnswers = false;\n    const trouble',
-    replace: '    const trouble',
+    replace: '    this.busAnswers = true;\n    this.busLookedAt = performance.now();\n    const trouble',
   },
   {
     name: 'an order is given up before its answer on the topic is read',

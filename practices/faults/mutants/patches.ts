@@ -21,6 +21,8 @@ export interface Patch {
   readonly find: string;
   readonly replace: string;
   readonly caughtBy: string;
+  /** The title, or a part of it, of the test in that spec that has to turn red; any of them unless said. */
+  readonly test?: string;
 }
 
 /** At least one for each invariant; each room of the code has its own list. */

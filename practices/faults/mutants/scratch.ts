@@ -48,13 +48,13 @@ export class Scratch {
     }
   }
 
-  /** Runs spec files of one kind as `npm test` does, until the first sentence that turns red. */
-  async specs(files: readonly string[], env: Record<string, string>): Promise<Run> {
+  /** Runs spec files of one kind as `npm test` does, until the first sentence that turns red; to their end where that is `whole`. */
+  async specs(files: readonly string[], env: Record<string, string>, whole = false): Promise<Run> {
     const report = join(this.folder, 'report.json');
     rmSync(report, { force: true });
     const project = files.every((file) => file.endsWith('.int.spec.ts')) ? 'int' : 'unit';
     // Not for pure specs: when the very first of a file's tests fails, vitest ends before it has noted which.
-    const bail = project === 'int' ? ['--bail', '1'] : [];
+    const bail = project === 'int' && !whole ? ['--bail', '1'] : [];
     const args = ['node_modules/vitest/vitest.mjs', 'run', '--project', project, ...bail, '--hookTimeout', `${HOOK_MS}`, '--reporter', 'json', '--outputFile', report, ...files];
     const child = spawn(process.execPath, args, { cwd: this.folder, env: { ...process.env, ...env }, stdio: 'ignore', detached: true });
     const late = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), PATIENCE_MS + (files.length - 1) * PATIENCE_A_FILE_MS);

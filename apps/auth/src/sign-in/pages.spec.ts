@@ -21,6 +21,9 @@ describe('the sign-in pages', () => {
     expect(body).toContain('aria-invalid="true" aria-describedby="email-wrong"');
     expect(body).toContain('id="email-wrong">No address.<');
     expect(body).toContain('<title>Error: Create an account</title>');
+    // A password manager knows what to put where.
+    expect(body).toContain('type="password" autocomplete="new-password"');
+    expect(signInPage(state).body).toContain('type="password" autocomplete="current-password"');
   });
 
   it('allow their own style and nothing else, and forms to lead to us and to the application', () => {
