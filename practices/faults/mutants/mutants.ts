@@ -21,6 +21,8 @@ export interface Judged {
 interface Options {
   /** Only one-line patches; naive variants are what `npm run practice check` shows the harm of. */
   readonly patchesOnly: boolean;
+  /** Whether every spec was seen green just before, so that none is run without a mutant. */
+  readonly seenGreen?: boolean;
   /** Only the patches of {@link onEachPush}. */
   readonly quick?: boolean;
   /** Only those whose spec needs no server. */
@@ -31,22 +33,20 @@ interface Options {
 }
 
 /** Breaks the product on purpose, in a copy, in one way after another, and tells which were noticed. */
-export async function judgeMutants({ patchesOnly, quick = false, pure = false, only = '', say }: Options): Promise<Judged[]> {
+export async function judgeMutants({ patchesOnly, quick = false, seenGreen = false, pure = false, only = '', say }: Options): Promise<Judged[]> {
   // Claims of the ASVS are tried by name and at night: each of their tests is one of others' too.
   const all = patchesOnly && only === '' ? patches : [...patches, ...asvsClaims];
   const wanted = (quick ? onEachPush(patches) : all).filter(({ invariant, name, file, caughtBy }) => `${invariant} ${name} ${file} ${caughtBy}`.includes(only) && !(pure && needsServers(caughtBy)));
   const servers = await startServers({ state, need: !patchesOnly || wanted.some(({ caughtBy }) => needsServers(caughtBy)) ? ['postgres', 'kafka', 'redis'] : [], mode: 'testcontainers', say });
-  const copies = await Promise.all(Array.from({ length: COPIES }, () => Scratch.make()));
+  const copies = await Promise.all(Array.from({ length: COPIES }, () => Scratch.make(environmentOf(servers))));
   try {
-    const env = environmentOf(servers);
-    const sound = await soundness(wanted, copies, env);
-    if (sound.length > 0) return sound;
-    say('every spec is green without a mutant');
+    const red = seenGreen ? [] : await redAlready(wanted, copies);
+    if (red.length > 0) return red;
     const waiting = wanted.values();
     const judged: Judged[] = [];
     const work = async (copy: Scratch) => {
       for (const patch of waiting) {
-        const one = await judgePatch(copy, patch, env);
+        const one = await judgePatch(copy, patch);
         say(`${one.caught ? 'caught' : 'MISSED'}  ${one.name}: ${one.by}`);
         judged.push(one);
       }
@@ -60,19 +60,19 @@ export async function judgeMutants({ patchesOnly, quick = false, pure = false, o
 }
 
 /** A spec that is red anyway catches nothing: empty when all are green. */
-async function soundness(wanted: readonly Patch[], copies: readonly Scratch[], env: Record<string, string>): Promise<Judged[]> {
+async function redAlready(wanted: readonly Patch[], copies: readonly Scratch[]): Promise<Judged[]> {
   const files = [...new Set(wanted.map(({ caughtBy }) => caughtBy))];
   const kinds = [files.filter(needsServers), files.filter((file) => !needsServers(file))].filter((some) => some.length > 0);
-  const runs = await Promise.all(kinds.map((some, index) => copies[index % COPIES]!.specs(some, env)));
+  const runs = await Promise.all(kinds.map((some, index) => copies[index % COPIES]!.specs(some)));
   return runs.flatMap(({ red, trouble, green }) =>
     red.length === 0 && trouble === undefined && green > 0 ? [] : [{ name: 'without any mutant', caught: false, by: `red already: ${red[0] ?? trouble ?? 'nothing ran'}` }],
   );
 }
 
-async function judgePatch(copy: Scratch, patch: Patch, env: Record<string, string>): Promise<Judged> {
+async function judgePatch(copy: Scratch, patch: Patch): Promise<Judged> {
   const name = `${patch.invariant} ${patch.name}`;
   try {
-    const { red, trouble } = await copy.patched(patch, () => copy.specs([patch.caughtBy], env, patch.test !== undefined));
+    const { red, trouble } = await copy.patched(patch, () => copy.specs([patch.caughtBy], patch.test !== undefined));
     const by = patch.test === undefined ? red[0] : red.find((sentence) => isTitled(sentence, patch.test!));
     return { name, caught: by !== undefined, by: by ?? trouble ?? (red[0] === undefined ? `${patch.caughtBy} stays green` : `"${patch.test}" stays green, and this turns red: ${red[0]}`) };
   } catch (error) {

@@ -1,37 +1,37 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Run, Wish } from './spec-runner.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const PATIENCE_MS = 180_000;
 /** What each further file of the same run may add. */
 const PATIENCE_A_FILE_MS = 15_000;
-/** What is broken may never end: a hook that waits for it is not waited for. */
-const HOOK_MS = 30_000;
 /** What is not needed to run a spec, or is shared. */
 const leftOut = /^(node_modules|dist|coverage|\.git|\.nx|\.cache|\.state.*)$/;
 
-/** What a spec file came to: the sentences that turned red, or why it could not be run. */
-export interface Run {
-  readonly red: readonly string[];
-  readonly green: number;
-  readonly trouble?: string;
-}
-
 /** A copy of the tree that may be broken; the installed packages are shared by link. */
 export class Scratch {
-  private constructor(readonly folder: string) {}
+  #runner: ChildProcess | undefined;
+  /** Files that are others than when the runner last read them. */
+  readonly #changed = new Set<string>();
 
-  static async make(): Promise<Scratch> {
+  private constructor(
+    readonly folder: string,
+    private readonly env: Readonly<Record<string, string>>,
+  ) {}
+
+  /** `env`: what specs find in their environment, beside what is in ours. */
+  static async make(env: Readonly<Record<string, string>> = {}): Promise<Scratch> {
     const folder = mkdtempSync(join(tmpdir(), 'mutants-'));
     // Whoever makes load meanwhile goes on.
     await cp(root, folder, { recursive: true, filter: (path) => !leftOut.test(basename(path)) });
     linkPackages(folder);
-    return new Scratch(folder);
+    return new Scratch(folder, env);
   }
 
   /** Applies a patch for as long as `work` takes. Throws when it does not fit exactly once. */
@@ -41,48 +41,64 @@ export class Scratch {
     const places = text.split(find).length - 1;
     if (places !== 1) throw new Error(`stale: what it replaces in ${file} is there ${places} times`);
     writeFileSync(path, text.replace(find, () => replace));
+    this.#changed.add(file);
     try {
       return await work();
     } finally {
       writeFileSync(path, text);
+      this.#changed.add(file);
     }
   }
 
-  /** Runs spec files of one kind as `npm test` does, until the first sentence that turns red; to their end where that is `whole`. */
-  async specs(files: readonly string[], env: Record<string, string>, whole = false): Promise<Run> {
-    const report = join(this.folder, 'report.json');
-    rmSync(report, { force: true });
-    const project = files.every((file) => file.endsWith('.int.spec.ts')) ? 'int' : 'unit';
-    // Not for pure specs: when the very first of a file's tests fails, vitest ends before it has noted which.
-    const bail = project === 'int' && !whole ? ['--bail', '1'] : [];
-    const args = ['node_modules/vitest/vitest.mjs', 'run', '--project', project, ...bail, '--hookTimeout', `${HOOK_MS}`, '--reporter', 'json', '--outputFile', report, ...files];
-    const child = spawn(process.execPath, args, { cwd: this.folder, env: { ...process.env, ...env }, stdio: 'ignore', detached: true });
-    const late = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), PATIENCE_MS + (files.length - 1) * PATIENCE_A_FILE_MS);
-    await once(child, 'exit');
+  /** Runs spec files as `npm test` does: when they need servers until the first sentence that turns red, or to their end where that is `whole`. */
+  async specs(files: readonly string[], whole = false): Promise<Run> {
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    this.#runner ??= await this.#start();
+    const runner = this.#runner;
+    const answer = first(runner);
+    runner.send({ files, changed, untilRed: !whole && files.every((file) => file.endsWith('.int.spec.ts')) } satisfies Wish);
+    const late = setTimeout(() => this.#stop(), PATIENCE_MS + (files.length - 1) * PATIENCE_A_FILE_MS);
+    const run = (await answer) as Run | undefined;
     clearTimeout(late);
-    return readReport(report);
+    if (run === undefined) this.#stop();
+    return run ?? { red: [], green: 0, trouble: `no end within ${PATIENCE_MS / 1_000} s, or Vitest ended` };
   }
 
   remove(): void {
+    this.#stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
-}
 
-interface Report {
-  testResults: { status: string; message?: string; assertionResults: { status: string; fullName: string }[] }[];
-}
-
-function readReport(file: string): Run {
-  let report: Report;
-  try {
-    report = JSON.parse(readFileSync(file, 'utf8')) as Report;
-  } catch {
-    return { red: [], green: 0, trouble: `no end within ${PATIENCE_MS / 1_000} s, or no start` };
+  async #start(): Promise<ChildProcess> {
+    const child = spawn(process.execPath, ['practices/faults/mutants/spec-runner.ts'], { cwd: this.folder, env: { ...process.env, ...this.env }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'], detached: true });
+    if ((await first(child)) !== 'ready') throw new Error('Vitest did not start in the copy of the tree.');
+    return child;
   }
-  const tests = report.testResults.flatMap(({ assertionResults }) => assertionResults);
-  const red = tests.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName);
-  const broken = report.testResults.find(({ status, assertionResults }) => status === 'failed' && !assertionResults.some((test) => test.status === 'failed'));
-  return { red, green: tests.filter(({ status }) => status === 'passed').length, ...(broken && { trouble: broken.message ?? 'a file does not load' }) };
+
+  /** With what it started: Vitest runs specs in processes of their own. */
+  #stop(): void {
+    const pid = this.#runner?.exitCode === null ? this.#runner.pid : undefined;
+    this.#runner = undefined;
+    try {
+      if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+}
+
+/** The next message of a process, or nothing when it ends without. */
+async function first(child: ChildProcess): Promise<unknown> {
+  const heard = new AbortController();
+  const message = once(child, 'message', heard).then(([one]) => one as unknown);
+  const end = once(child, 'exit', heard).then(() => undefined);
+  try {
+    return await Promise.race([message, end]);
+  } finally {
+    heard.abort();
+    await Promise.allSettled([message, end]);
+  }
 }
 
 /** The installed packages by link, except ours, which have to be those of the copy. */
