@@ -5,6 +5,7 @@ import { burst } from './burst.ts';
 import { clocksStepped } from './clock-steps.ts';
 import { clocksOff } from './clocks.ts';
 import { databaseUnwell } from './database-line.ts';
+import { destinationIll } from './destination.ts';
 import { brokersDiskFull, diskFull } from './disks.ts';
 import type { Fault } from './fault.ts';
 import { consumerKilled, everythingKilled, ordersKilled, relayKilled } from './kills.ts';
@@ -39,6 +40,7 @@ export const faults: readonly Fault[] = [
   providerSilent,
   retryStorm,
   everythingKilled,
+  destinationIll,
   messagesLost,
 ];
 

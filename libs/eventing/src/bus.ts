@@ -60,6 +60,17 @@ export interface End {
   isReached(): Promise<boolean>;
 }
 
+/** How messages travel that must not be held up by others, or hold up others. */
+export interface PublishOptions {
+  /**
+   * Messages of one lane share connections with each other alone; without a name, with all others that have none. For what may go to a destination that does not
+   * answer: a broker answers nothing more on a connection on which it owes an answer.
+   */
+  readonly lane?: string;
+  /** Aborted when nobody waits for the answer any more. The messages may still arrive; what is published from then on goes by other connections. */
+  readonly givenUp?: AbortSignal;
+}
+
 /** How long a broker may take to prove that it is there. */
 export const PROOF_DEADLINE_MS = 3_000;
 
@@ -76,9 +87,13 @@ export abstract class MessageBus {
   /**
    * Publishes in the given order and resolves when every message is stored for good. Rejects when one is not: any of them may or may
    * not be on the bus then, so the caller publishes the batch again. Rejects with Unpublishable for a message that will never do.
+   * A bus that gives each request a way of its own has no use for the options.
    */
-  abstract publish(messages: readonly BusMessage[]): Promise<void>;
-  /** Resolves when the broker has answered this very process; rejects, within seconds, when it does not. Costs one request. */
+  abstract publish(messages: readonly BusMessage[], options?: PublishOptions): Promise<void>;
+  /**
+   * Resolves when the broker has answered this very process; rejects, within seconds, when it does not. Costs one request, by a connection that no message
+   * travels on: a destination that does not answer is not a broker that is away.
+   */
   abstract prove(): Promise<void>;
   /**
    * Where each message goes, as finely as the bus can fail in parts: its topic, and its partition or lane where that is known. Asked for only

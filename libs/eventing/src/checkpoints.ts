@@ -48,7 +48,8 @@ export class Checkpoints {
       return { topic, key, value: payload };
     });
     try {
-      await this.#bus.publish(messages);
+      // A topic of checkpoints that does not answer must not hold up the outbox.
+      await this.#bus.publish(messages, { lane: 'checkpoints' });
     } catch (error) {
       for (const [stream, versions] of seen) this.#seen.set(stream, new Set([...versions, ...(this.#seen.get(stream) ?? [])]));
       this.#behind ||= behind;

@@ -8,6 +8,9 @@ import type { OutboxMessage, RelayLog } from './relay.ts';
 /** How soon a destination that did not take messages is tried again: doubled with each failure up to the last. */
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 10_000;
+/** How long an attempt may go unanswered before it is given up, with its connection: doubled with each failure, too, because one that is merely slow must get there. */
+const FIRST_PATIENCE_MS = 2_000;
+const LAST_PATIENCE_MS = 30_000;
 
 /** One destination that messages are held for. */
 interface Down {
@@ -89,8 +92,8 @@ export class DestinationsDown {
       return this.#options.log.info({ destination }, 'a destination takes messages again, and has all that were held for it');
     }
     const attempt: Down['attempt'] = (down.attempt = { messages });
-    // However long it takes: one attempt at a time. The bus has deadlines of its own.
-    void within(Infinity, publishApart(this.#options.bus, messages, Infinity)).then((outcome) => {
+    const patienceMs = Math.min(LAST_PATIENCE_MS, FIRST_PATIENCE_MS * 2 ** down.failures);
+    void within(Infinity, publishApart(this.#options.bus, messages, patienceMs)).then((outcome) => {
       attempt.outcome = outcome;
       this.#options.onAnswer();
     });

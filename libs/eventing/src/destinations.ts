@@ -1,4 +1,4 @@
-import { Unpublishable, type MessageBus } from './bus.ts';
+import { Unpublishable, type MessageBus, type PublishOptions } from './bus.ts';
 import type { OutboxMessage } from './relay.ts';
 
 /** A message that the broker will never take, and why. */
@@ -28,9 +28,12 @@ interface Addressed<M extends OutboxMessage> {
   readonly destination: string;
 }
 
+/** So many destinations are tried at once, at most: each has connections of its own. */
+const SIDE_BY_SIDE = 16;
+
 /**
- * Publishes each destination's messages by themselves, side by side, in the order of each key: a key goes on only when the broker has its
- * earlier messages. A destination that fails, or says nothing for `patienceMs`, holds back its keys and no others.
+ * Publishes each destination's messages by themselves, side by side and by connections of their own, in the order of each key: a key goes on only when the
+ * broker has its earlier messages. A destination that fails, or says nothing for `patienceMs`, holds back its keys and no others.
  */
 export async function publishApart<M extends OutboxMessage>(bus: MessageBus, messages: readonly M[], patienceMs: number): Promise<Outcome<M>> {
   const outcome = { refused: [] as Refused<M>[], held: [] as Held<M>[], failed: new Map<string, Error>(), took: new Set<string>() };
@@ -38,7 +41,7 @@ export async function publishApart<M extends OutboxMessage>(bus: MessageBus, mes
   for (let left = await addressed(bus, messages); left.length > 0; ) {
     const { round, rest } = nextRound(left);
     const groups = [...Map.groupBy(round, ({ destination }) => destination)];
-    const results = await Promise.all(groups.map(([, group]) => within(patienceMs, publishGroup(bus, group.map(({ message }) => message)))));
+    const results = await sideBySide(groups, ([destination, group]) => publishWithin(patienceMs, bus, group.map(({ message }) => message), destination));
     for (const [n, result] of results.entries()) {
       const [destination, group] = groups[n] as (typeof groups)[number];
       if (result instanceof Error) {
@@ -93,10 +96,28 @@ function nextRound<M extends OutboxMessage>(all: readonly Addressed<M>[]): { rou
   return { round, rest };
 }
 
+/** All of them, a bounded number at a time; results in their order. */
+async function sideBySide<T, R>(all: readonly T[], work: (one: T) => Promise<R>): Promise<R[]> {
+  const [results, waiting]: [R[], IterableIterator<[number, T]>] = [[], all.entries()];
+  const worker = async () => {
+    for (const [n, one] of waiting) results[n] = await work(one);
+  };
+  await Promise.all(Array.from({ length: Math.min(SIDE_BY_SIDE, all.length) }, worker));
+  return results;
+}
+
+/** Gives a destination's messages up when they are not answered in time: nothing that is published later may wait behind them. */
+async function publishWithin<M extends OutboxMessage>(ms: number, bus: MessageBus, messages: readonly M[], lane: string): Promise<Refused<M>[] | Error> {
+  const giveUp = new AbortController();
+  const result = await within(ms, publishGroup(bus, messages, { lane, givenUp: giveUp.signal }));
+  if (result instanceof Silent) giveUp.abort();
+  return result;
+}
+
 /** Finds what the broker will never take by halving, in order. */
-export async function publishGroup<M extends OutboxMessage>(bus: MessageBus, messages: readonly M[]): Promise<Refused<M>[]> {
+async function publishGroup<M extends OutboxMessage>(bus: MessageBus, messages: readonly M[], options: PublishOptions): Promise<Refused<M>[]> {
   try {
-    await bus.publish(messages.map(asSent));
+    await bus.publish(messages.map(asSent), options);
     return [];
   } catch (error) {
     const [message] = messages;
@@ -104,11 +125,11 @@ export async function publishGroup<M extends OutboxMessage>(bus: MessageBus, mes
     // The reason only: an error may hold the whole batch, and there may be many.
     if (messages.length === 1) return [{ message, reason: error.message }];
     const middle = Math.ceil(messages.length / 2);
-    return [...(await publishGroup(bus, messages.slice(0, middle))), ...(await publishGroup(bus, messages.slice(middle)))];
+    return [...(await publishGroup(bus, messages.slice(0, middle), options)), ...(await publishGroup(bus, messages.slice(middle), options))];
   }
 }
 
-const asSent = ({ topic, key, payload }: OutboxMessage) => ({ topic, key, value: payload });
+export const asSent = ({ topic, key, payload }: OutboxMessage) => ({ topic, key, value: payload });
 
 /** What `work` came to, its failure, or that it took longer than `ms`; it goes on then, and nobody waits for it. */
 export async function within<T>(ms: number, work: Promise<T>): Promise<T | Error> {

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { SHARDS } from './outgoing.ts';
 import type { DestinationsDown } from './destinations-down.ts';
 import { holdFrom, rejectFrom } from './held-messages.ts';
+import type { Waiting } from './metrics.ts';
 import { BATCH, BATCH_BYTES, Relay, SILENT_MS, type OutboxMessage } from './relay.ts';
 import { RelayPause } from './relay-pause.ts';
 import { Settled } from './settled.ts';
@@ -16,7 +17,6 @@ const FASTEST_POLL_MS = 50;
 const SLOWEST_POLL_MS = 200;
 const REBALANCE_EVERY_MS = 1_000;
 const PROVE_AGAIN_MS = 500;
-const MEASURE_EVERY_MS = 5_000;
 /** Beyond it a queue is long, and counting it would only make it longer. */
 const MOST_COUNTED = 100_000;
 
@@ -39,7 +39,6 @@ export class QueueRelay extends Relay {
   #awake = false;
   /** Which shard's messages go first into a batch; another one each time, so that none waits behind another's large messages. */
   #turn = 0;
-  #measuredAt = -Infinity;
   /** Nobody publishes now. */
   #paused = false;
 
@@ -104,7 +103,6 @@ export class QueueRelay extends Relay {
         this.#paused = await pause.look();
         balancedAt = performance.now();
       }
-      await this.#measureNowAndThen(client);
       this.#awake = false;
       const more = !this.#paused && down.size > 0 && (await down.tend([...this.#owned]));
       const rows = this.#owned.size > 0 && !this.#paused ? await this.#next(client, published) : [];
@@ -118,13 +116,11 @@ export class QueueRelay extends Relay {
     await this.#delete(client, published);
   }
 
-  /** What waits is measured all the same: it waits because of this. */
   async #untilProven(client: pg.Client): Promise<void> {
     this.heard();
     while (!this.stopping.aborted && !(await this.proven())) {
       await client.query('SELECT 1');
       this.heard();
-      await this.#measureNowAndThen(client);
       await this.pause(PROVE_AGAIN_MS);
     }
   }
@@ -210,10 +206,8 @@ export class QueueRelay extends Relay {
   }
 
   /** Of every shard, whoever owns it, or nobody; and what is held: an owner that stands still would not tell, and no owner cannot. */
-  async #measureNowAndThen(client: pg.Client): Promise<void> {
-    if (!this.measured || performance.now() - this.#measuredAt < MEASURE_EVERY_MS) return;
-    this.#measuredAt = performance.now();
-    const { rows } = await client.query<{ messages: number; oldestMs: number; held: number }>({
+  protected override async waiting(client: pg.Client): Promise<Waiting> {
+    const { rows } = await client.query<Waiting>({
       name: 'outbox-measure',
       text: `WITH queued AS MATERIALIZED (
                SELECT created_at FROM generate_series(0, ${SHARDS - 1}) AS each(shard)
@@ -222,8 +216,7 @@ export class QueueRelay extends Relay {
              SELECT ((SELECT count(*) FROM queued) + (SELECT count(*) FROM held))::int AS messages, (SELECT count(*) FROM held)::int AS held,
                     coalesce(extract(epoch FROM clock_timestamp() - least((SELECT min(created_at) FROM queued), (SELECT min(created_at) FROM held))) * 1000, 0)::float8 AS "oldestMs"`,
     });
-    if (rows[0]) this.metrics.waiting(rows[0]);
-    this.metrics.unreachable(this.unreachableMs());
+    return rows[0] ?? { messages: 0, held: 0, oldestMs: 0 };
   }
 }
 

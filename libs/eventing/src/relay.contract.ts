@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { BusMessage } from './bus.ts';
+import { MessagingMetrics, Unmeasured, type Waiting } from './metrics.ts';
 import { event } from './outgoing.ts';
 import type { PostgresOutbox } from './outbox.ts';
 import { Broker, wayTo, type Way } from './relay.fixture.ts';
@@ -161,7 +162,7 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
     });
 
     it('keeps what it owns while the broker is slow, so that it does not publish again and again', async () => {
-      broker.answers = () => sleep(7_000);
+      [broker.answers, broker.proves] = [() => sleep(7_000), () => sleep(600)];
       await relay();
       await write(key, 1);
       await arrived(key, 1);
@@ -169,6 +170,18 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
       await write(key, 2);
       await arrived(key, 2);
       expect(broker.sequence(key)).toEqual([1, 2]);
+    });
+
+    it('tells how long the oldest message has waited, also while it is stuck', async () => {
+      const [told, metrics] = [[] as Waiting[], new Unmeasured()];
+      const measured = new Proxy(metrics, { getPrototypeOf: () => MessagingMetrics.prototype, get: (of, name: keyof Unmeasured) => (name === 'waiting' ? (waiting: Waiting) => told.push(waiting) : of[name]) });
+      const stuck = Promise.withResolvers<void>();
+      await relay({ metrics: measured, measureEveryMs: 100, afterPublish: () => stuck.promise });
+      await write(key, 1);
+      await arrived(key, 1);
+      await vi.waitFor(() => expect(told.at(-1)?.oldestMs).toBeGreaterThan(1_500), { timeout: 5_000 });
+      stuck.resolve();
+      await vi.waitFor(() => expect(told.at(-1)).toEqual({ messages: 0, held: 0, oldestMs: 0 }), { timeout: 10_000 });
     });
 
     it('repeats a batch, and loses nothing, when it dies between the acknowledgement and the note of it', async () => {

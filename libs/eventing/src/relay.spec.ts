@@ -10,6 +10,10 @@ class OneBatch extends Relay {
   outcome: unknown;
   owned = false;
 
+  protected override waiting() {
+    return Promise.resolve({ messages: 0, held: 0, oldestMs: 0 });
+  }
+
   protected override async session(): Promise<void> {
     if (!(await this.proven())) return this.pause(10);
     this.owned = true;
@@ -56,6 +60,25 @@ describe('a relay', () => {
     broker.down = true;
     await vi.waitFor(() => expect([relay.owned, relay.unreachableMs() > 0]).toEqual([false, true]), { timeout: 2_000 });
     expect(relay.outcome).toBeUndefined();
+  });
+
+  it('waits longer for a broker that is slow to say that it is there: it is slow with everything', async () => {
+    const broker = new Broker();
+    broker.proves = () => sleep(60);
+    broker.answers = () => sleep(250);
+    const relay = start(broker);
+    await vi.waitFor(() => expect(relay.outcome).toEqual({ refused: [], held: [] }), { timeout: 2_000 });
+    expect(broker.batches).toHaveLength(1);
+  });
+
+  it('gives up what is not answered, and each destination by a way of its own', async () => {
+    const broker = new Broker();
+    broker.ignores = ({ topic }) => topic === 'ill';
+    const publish = vi.spyOn(broker.bus, 'publish');
+    const relay = start(broker);
+    await vi.waitFor(() => expect(relay.outcome).toBeDefined(), { timeout: 2_000 });
+    const options = publish.mock.calls.map(([, each]) => [each?.lane, each?.givenUp?.aborted]);
+    expect(options).toEqual([[undefined, true], ['ill', true], ['well', false]]);
   });
 
   it('holds back one destination that is silent where the broker is there', async () => {

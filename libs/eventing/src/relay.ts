@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { Unpublishable, type MessageBus } from './bus.ts';
-import { publishApart, Silent, within, type Outcome, type Refused } from './destinations.ts';
+import { asSent, publishApart, Silent, within, type Outcome, type Refused } from './destinations.ts';
 import { DestinationsDown } from './destinations-down.ts';
 import { HeldMessages } from './held-messages.ts';
-import { Unmeasured, type MessagingMetrics } from './metrics.ts';
+import { Unmeasured, type MessagingMetrics, type Waiting } from './metrics.ts';
+import { OutboxLevel } from './outbox-level.ts';
 import { MAX_PAYLOAD_BYTES, type OutboxRow } from './outgoing.ts';
 import { tellOfPublishing } from './publishing-span.ts';
 
@@ -19,8 +20,10 @@ export const HEARTBEAT_MS = 1_000;
 const STOP_DEADLINE_MS = 5_000;
 const PAUSE_AFTER_FAILURE_MS = 500;
 /** How long a batch may go unanswered before its destinations are asked one by one, and how long each of these then may. */
-const PATIENCE_MS = 8_000;
-const PATIENCE_APART_MS = 2_000;
+const PATIENCE_MS = 2_000;
+const PATIENCE_APART_MS = 1_000;
+/** A broker that takes longer than this part of the patience to say that it is there is slow with everything, and is given so many times the patience. */
+const [PROMPT, SLOW] = [1 / 4, 3];
 /** A relay that has published nothing for so long asks whether it could. */
 const PROVE_EVERY_MS = 5_000;
 /** The same failure is logged so often at most. */
@@ -42,6 +45,8 @@ export interface RelayOptions {
   readonly afterPublish?: (messages: number) => void | Promise<void>;
   /** How long a batch may go unanswered, in ms, before its destinations are told apart. */
   readonly patienceMs?: number;
+  /** How often what waits is measured, in ms, if anybody measures. */
+  readonly measureEveryMs?: number;
 }
 
 /** A message on its way from the database to the bus. `id` is unique within its shard and grows in commit order within a key. */
@@ -63,8 +68,8 @@ export interface OutboxMessage extends OutboxRow {
 export abstract class Relay {
   protected readonly options: RelayOptions;
   protected readonly metrics: MessagingMetrics;
-  /** Whether anybody measures: a level costs a query. */
-  protected readonly measured: boolean;
+  /** Absent when nobody measures: a level costs a query. */
+  readonly #level: OutboxLevel | undefined;
   readonly #stopping = new AbortController();
   #lastPoll = performance.now();
   #running: Promise<void> | undefined;
@@ -77,7 +82,8 @@ export abstract class Relay {
   constructor(options: RelayOptions) {
     this.options = options;
     this.metrics = options.metrics ?? new Unmeasured();
-    this.measured = !(this.metrics instanceof Unmeasured);
+    const { connectionString, measureEveryMs: everyMs } = options;
+    if (!(this.metrics instanceof Unmeasured)) this.#level = new OutboxLevel({ connectionString, everyMs, look: (client) => this.#measure(client) });
   }
 
   /** Why nothing may be written to the outbox, for people to read; undefined when all is well. A broker that is away is no trouble. */
@@ -100,6 +106,7 @@ export abstract class Relay {
 
   start(): void {
     this.#running ??= this.#run();
+    this.#level?.start();
   }
 
   /** Resolves when messages may be left in the outbox; rejects when they may not, and why. */
@@ -115,11 +122,19 @@ export abstract class Relay {
     this.#stopBy = performance.now() + STOP_DEADLINE_MS;
     this.#stopping.abort();
     this.wake();
-    await this.#running;
+    await Promise.all([this.#running, this.#level?.stop()]);
   }
 
   /** One connection's life: takes what is free, publishes until it is told to stop, and throws when something fails. */
   protected abstract session(): Promise<void>;
+
+  /** What waits to be published, whoever owns it, or nobody. */
+  protected abstract waiting(client: pg.Client): Promise<Waiting>;
+
+  async #measure(client: pg.Client): Promise<void> {
+    this.metrics.unreachable(this.unreachableMs());
+    this.metrics.waiting(await this.waiting(client));
+  }
 
   protected get stopping(): AbortSignal {
     return this.#stopping.signal;
@@ -207,15 +222,30 @@ export abstract class Relay {
   /** All at once, as long as all goes well; then each destination by itself, if the broker is there at all. */
   async #publish<M extends OutboxMessage>(messages: readonly M[]): Promise<Pick<Outcome<M>, 'refused' | 'held' | 'failed'>> {
     const { bus, patienceMs = PATIENCE_MS } = this.options;
-    const failure = await within(patienceMs, bus.publish(messages.map(({ topic, key, payload }) => ({ topic, key, value: payload }))));
+    const giveUp = new AbortController();
+    const publishing = bus.publish(messages.map(asSent), { givenUp: giveUp.signal });
+    let failure = await within(patienceMs, publishing);
+    if (failure instanceof Error && !(failure instanceof Unpublishable)) {
+      const promptly = await this.#provesPromptly(patienceMs).catch((away: unknown) => {
+        giveUp.abort();
+        throw away;
+      });
+      if (failure instanceof Silent) failure = await within(promptly ? 0 : patienceMs * SLOW, publishing);
+    }
     if (!(failure instanceof Error)) return { refused: [], held: [], failed: new Map() };
+    if (failure instanceof Silent) giveUp.abort();
     if (!(failure instanceof Unpublishable)) {
-      this.metrics.publishFailed();
-      this.#provenAt = -Infinity;
-      await this.proveNowAndThen(0);
       this.options.log.warn({ err: failure }, failure instanceof Silent ? 'a batch was not answered; asking its destinations one by one' : 'a batch was not taken; asking its destinations one by one');
     }
     return publishApart(bus, messages, Math.min(patienceMs, PATIENCE_APART_MS));
+  }
+
+  /** Whether the broker is as quick as ever to say that it is there; throws when it does not say so. */
+  async #provesPromptly(patienceMs: number): Promise<boolean> {
+    this.metrics.publishFailed();
+    const asked = performance.now();
+    await this.proveNowAndThen(0);
+    return performance.now() - asked <= patienceMs * PROMPT;
   }
 
   #published(messages: readonly OutboxMessage[], durationMs: number): void {

@@ -158,7 +158,7 @@ export class Settling {
           'dead-letter-at': new Date().toISOString(),
         },
       },
-    ]);
+    ], { lane: 'dead letters' });
     if (delivery.key !== undefined) {
       await parking.park({ key: delivery.key, kind: 'poison', reason: poison.message, message: { ...waiting(delivery), dead: true } });
     }

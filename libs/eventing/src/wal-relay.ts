@@ -2,6 +2,7 @@ import { connectToPrimary } from '@shop/platform';
 import type pg from 'pg';
 import { SHARDS } from './outgoing.ts';
 import type { LoggedMessage } from './read-ahead.ts';
+import type { Waiting } from './metrics.ts';
 import { RelayPause } from './relay-pause.ts';
 import { Relay, SILENT_MS, type RelayOptions } from './relay.ts';
 import { lsnText, type Lsn } from './wal-protocol.ts';
@@ -18,7 +19,6 @@ export interface WalRelayOptions extends RelayOptions {
 
 /** How often one who waits looks whether the slot is free. */
 const LOOK_EVERY_MS = 250;
-const MEASURE_EVERY_MS = 5_000;
 /** Beyond it much is held, and counting it would only take longer. */
 const MOST_COUNTED = 100_000;
 /** How often the reader looks whether anything was put back, and whether it could still publish. */
@@ -88,14 +88,12 @@ export class WalRelay extends Relay {
   /** On one connection the log is read, on the other it is written down how far: the first can do nothing else meanwhile. */
   async #read(): Promise<void> {
     const books = await this.#connect();
-    const measuring = this.measured ? setInterval(() => void this.#measure(books).catch(() => {}), MEASURE_EVERY_MS) : undefined;
     try {
       this.#log = await WalStream.open({ replicationUrl: this.#replicationUrl, stopping: this.stopping, onHeard: () => this.heard() });
       const slot = await this.#own(books, this.#log);
       this.#owns = slot !== undefined;
       if (slot) await this.#publishUntilStopped(books, this.#log, slot.position);
     } finally {
-      clearInterval(measuring);
       [this.#owns, this.#inHand] = [false, []];
       await this.#log?.close();
       this.#log = undefined;
@@ -179,17 +177,16 @@ export class WalRelay extends Relay {
   }
 
   /** One who waits knows only for how long the slot has stood still while the log grew. */
-  async #measure(books: pg.Client): Promise<void> {
-    this.metrics.unreachable(this.unreachableMs());
+  protected override async waiting(client: pg.Client): Promise<Waiting> {
     const waiting = [...this.#inHand, ...(this.#log?.ahead.messages ?? [])];
     const inHandMs = waiting[0] ? performance.now() - waiting[0].readAt : 0;
-    const { rows } = await books.query<{ held: number; heldMs: number }>({
+    const { rows } = await client.query<{ held: number; heldMs: number }>({
       name: 'held-measure',
       text: `SELECT count(*)::int AS held, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)) * 1000, 0)::float8 AS "heldMs" FROM (SELECT created_at FROM outbox_held LIMIT ${MOST_COUNTED}) AS some`,
     });
     const { held = 0, heldMs = 0 } = rows[0] ?? {};
     const oldestMs = Math.max(inHandMs, heldMs, this.#owns ? 0 : this.#watch.stillMs(performance.now()));
-    this.metrics.waiting({ messages: waiting.length + held, held, oldestMs });
+    return { messages: waiting.length + held, held, oldestMs };
   }
 }
 

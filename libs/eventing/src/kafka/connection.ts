@@ -9,18 +9,22 @@ export interface KafkaBusOptions {
   readonly log: Log;
   /** How long the broker may take to acknowledge a commit, in ms, before the member that asked is replaced by a new one. */
   readonly commitDeadlineMs?: number;
+  /** How long a client waits for the answer to a request, in ms, before it gives up the connection; ten seconds unless said. */
+  readonly requestTimeoutMs?: number;
 }
+
+export const REQUEST_TIMEOUT_MS = 10_000;
 
 /**
  * What every client of the broker is told. An answer that never comes is asked for again after ten seconds, not the client's thirty: after a
  * kill, the partitions of a group wait for the slowest of its members. It must be longer than a rebalance may take.
  */
-export const connection = ({ brokers, clientId, security = {} }: KafkaBusOptions) => ({
+export const connection = ({ brokers, clientId, security = {}, requestTimeoutMs = REQUEST_TIMEOUT_MS }: KafkaBusOptions) => ({
   ...secured(security),
   clientId,
   bootstrapBrokers: [...brokers],
   connectTimeout: 5_000,
-  requestTimeout: 10_000,
+  requestTimeout: requestTimeoutMs,
 });
 
 /** As @platformatic/kafka takes it: a certificate is compared with the name that the broker was called by. */
@@ -41,31 +45,4 @@ export async function answered<T>(ms: number, what: string, work: Promise<T>): P
   const timer = setTimeout(() => late.reject(new Error(`Kafka has not answered ${what} for ${ms} ms`)), ms);
   work.catch(() => {}); // it may fail when nobody waits for it any more
   return Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
-}
-
-/** A producer that may be given up while others still wait for what they gave it. */
-export class Retirable<P> {
-  #underWay = 0;
-  #retired = false;
-
-  constructor(
-    readonly producer: P,
-    private readonly close: (producer: P) => Promise<unknown>,
-  ) {}
-
-  async use<T>(work: (producer: P) => Promise<T>): Promise<T> {
-    this.#underWay++;
-    try {
-      return await work(this.producer);
-    } finally {
-      this.#underWay--;
-      if (this.#retired) this.retire();
-    }
-  }
-
-  /** Closes it when everything that it was given is answered: what goes elsewhere may be well. */
-  retire(): void {
-    this.#retired = true;
-    if (this.#underWay === 0) void this.close(this.producer).catch(() => {});
-  }
 }

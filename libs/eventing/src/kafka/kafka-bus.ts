@@ -1,9 +1,10 @@
-import { compatibilityPartitioner, murmur2, Producer, stringSerializers } from '@platformatic/kafka';
+import { Admin, compatibilityPartitioner, murmur2, Producer, stringSerializers } from '@platformatic/kafka';
 import { atMost } from '../at-most.ts';
-import { MessageBus, PROOF_DEADLINE_MS, Unpublishable, type BusMessage, type End, type SubscribeOptions, type Subscription } from '../bus.ts';
-import { answered, connection, partitionOf, Retirable, type KafkaBusOptions } from './connection.ts';
+import { MessageBus, PROOF_DEADLINE_MS, Unpublishable, type BusMessage, type End, type PublishOptions, type SubscribeOptions, type Subscription } from '../bus.ts';
+import { answered, connection, partitionOf, type KafkaBusOptions } from './connection.ts';
 import { KafkaEnds } from './kafka-ends.ts';
 import { KafkaSubscription } from './kafka-subscription.ts';
+import { Producers } from './producers.ts';
 
 /** Broker answers that no repetition changes: the record itself is at fault. */
 const REFUSALS = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TOPIC_EXCEPTION']);
@@ -20,15 +21,17 @@ export class KafkaBus extends MessageBus {
   readonly #options: KafkaBusOptions;
   readonly #subscriptions = new Set<KafkaSubscription>();
   readonly #ends: KafkaEnds;
-  #producer: Retirable<TextProducer> | undefined;
+  readonly #producers: Producers<TextProducer>;
+  #asker: Admin | undefined;
 
   constructor(options: KafkaBusOptions) {
     super();
     this.#options = options;
     this.#ends = new KafkaEnds(options);
+    this.#producers = new Producers(() => producer(options), (one) => one.close());
   }
 
-  override async publish(messages: readonly BusMessage[]): Promise<void> {
+  override async publish(messages: readonly BusMessage[], options: PublishOptions = {}): Promise<void> {
     if (messages.length === 0) return;
     const given = messages.map(({ topic, key, value, headers }) => ({
       topic,
@@ -36,11 +39,23 @@ export class KafkaBus extends MessageBus {
       ...(key === undefined ? {} : { key }),
       headers: { 'content-type': 'application/cloudevents+json', ...headers },
     }));
-    await this.#use((producer) => answered(PUBLISH_DEADLINE_MS, 'a batch', producer.send({ messages: given })));
+    await this.#producers.use(options, async (one) => {
+      await answered(PUBLISH_DEADLINE_MS, 'a batch', one.send({ messages: given })).catch((error: unknown) => {
+        const refusal = refusalOf(error);
+        throw refusal ? new Unpublishable(refusal, { cause: error }) : error;
+      });
+    });
   }
 
   override async prove(): Promise<void> {
-    await this.#use((producer) => answered(PROOF_DEADLINE_MS, 'who is there', producer.metadata({ topics: [], forceUpdate: true, retries: 0 })));
+    const asker = this.#askerNow();
+    try {
+      await answered(PROOF_DEADLINE_MS, 'who is there', asker.metadata({ topics: [], forceUpdate: true, retries: 0 }));
+    } catch (error) {
+      if (this.#asker === asker) this.#asker = undefined;
+      void asker.close().catch(() => {});
+      throw error;
+    }
   }
 
   override async destinationsOf(messages: readonly BusMessage[]): Promise<readonly string[]> {
@@ -54,41 +69,14 @@ export class KafkaBus extends MessageBus {
 
   /** Undefined where the topic is not known, or one of its partitions has no leader: then the client can write to none of them. */
   async #partitions(topic: string): Promise<number | undefined> {
-    const asked = this.#producing().producer.metadata({ topics: [topic], retries: 0 });
+    const asked = this.#askerNow().metadata({ topics: [topic], retries: 0 });
     const metadata = await answered(PROOF_DEADLINE_MS, `for ${topic}`, asked).catch(() => undefined);
     return metadata?.topics.get(topic)?.partitionsCount;
   }
 
-  async #use<T>(work: (producer: TextProducer) => Promise<T>): Promise<T> {
-    const producing = this.#producing();
-    try {
-      return await producing.use(work);
-    } catch (error) {
-      const refusal = refusalOf(error);
-      if (refusal) throw new Unpublishable(refusal, { cause: error });
-      // A producer whose sequence numbers are in doubt begins anew: at worst the batch is on the topic twice.
-      if (this.#producer === producing) this.#producer = undefined;
-      producing.retire();
-      throw error;
-    }
-  }
-
-  #producing(): Retirable<TextProducer> {
-    return (this.#producer ??= new Retirable(
-      new Producer({
-        ...connection(this.#options),
-        serializers: stringSerializers,
-        // The client's default reads a hash as unsigned, which no other client of Kafka does.
-        partitioner: compatibilityPartitioner,
-        idempotent: true,
-        acks: -1,
-        autocreateTopics: false,
-        retries: 5,
-        retryDelay: 200,
-        timeout: PUBLISH_DEADLINE_MS,
-      }),
-      (producer) => producer.close(),
-    ));
+  /** Asks by connections that no message travels on: the client gives up a connection, with all that is under way on it, when one answer on it is late. */
+  #askerNow(): Admin {
+    return (this.#asker ??= new Admin({ ...connection({ ...this.#options, requestTimeoutMs: PROOF_DEADLINE_MS }), retries: 0 }));
   }
 
   override async subscribe(options: SubscribeOptions): Promise<Subscription> {
@@ -104,9 +92,23 @@ export class KafkaBus extends MessageBus {
 
   override async close(): Promise<void> {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
-    await Promise.all([atMost(CLOSE_DEADLINE_MS, this.#producer?.producer.close()), this.#ends.close()]);
+    await Promise.all([this.#producers.close(), this.#ends.close(), atMost(CLOSE_DEADLINE_MS, this.#asker?.close())]);
   }
 }
+
+const producer = (options: KafkaBusOptions): TextProducer =>
+  new Producer({
+    ...connection(options),
+    serializers: stringSerializers,
+    // The client's default reads a hash as unsigned, which no other client of Kafka does.
+    partitioner: compatibilityPartitioner,
+    idempotent: true,
+    acks: -1,
+    autocreateTopics: false,
+    retries: 5,
+    retryDelay: 200,
+    timeout: PUBLISH_DEADLINE_MS,
+  });
 
 function refusalOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;

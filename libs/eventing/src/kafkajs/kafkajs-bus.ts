@@ -1,7 +1,8 @@
 import { Kafka, logLevel, Partitioners, type Admin, type PartitionMetadata, type Producer } from 'kafkajs';
 import { atMost } from '../at-most.ts';
-import { MessageBus, PROOF_DEADLINE_MS, Unpublishable, type BusMessage, type End, type SubscribeOptions, type Subscription } from '../bus.ts';
-import { answered, Retirable, type KafkaBusOptions } from '../kafka/connection.ts';
+import { MessageBus, PROOF_DEADLINE_MS, Unpublishable, type BusMessage, type End, type PublishOptions, type SubscribeOptions, type Subscription } from '../bus.ts';
+import { answered, REQUEST_TIMEOUT_MS, type KafkaBusOptions } from '../kafka/connection.ts';
+import { Producers } from '../kafka/producers.ts';
 import { brokersOf } from './connection.ts';
 import { KafkajsSubscription } from './kafkajs-subscription.ts';
 
@@ -19,7 +20,7 @@ export class KafkajsBus extends MessageBus {
   readonly #options: KafkaBusOptions;
   readonly #kafka: Kafka;
   readonly #subscriptions = new Set<KafkajsSubscription>();
-  #producer: Promise<Retirable<Producer>> | undefined;
+  readonly #producers: Producers<Connecting>;
   #admin: Promise<Admin> | undefined;
 
   constructor(options: KafkaBusOptions) {
@@ -29,25 +30,25 @@ export class KafkajsBus extends MessageBus {
       clientId: options.clientId,
       ...brokersOf(options),
       connectionTimeout: 5_000,
-      requestTimeout: 10_000,
+      requestTimeout: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
       retry: { initialRetryTime: 200, maxRetryTime: 1_000, retries: 5 },
       logLevel: logLevel.NOTHING,
     });
+    this.#producers = new Producers(() => this.#connect(), ({ producer }) => producer.disconnect());
   }
 
-  override async publish(messages: readonly BusMessage[]): Promise<void> {
+  override async publish(messages: readonly BusMessage[], options: PublishOptions = {}): Promise<void> {
     if (messages.length === 0) return;
-    const producing = (this.#producer ??= this.#connect());
-    try {
-      await (await producing).use((producer) => answered(PUBLISH_DEADLINE_MS, 'a batch', producer.sendBatch({ acks: -1, topicMessages: byTopic(messages) })));
-    } catch (error) {
-      const refusal = refusalOf(error);
-      if (refusal) throw new Unpublishable(refusal, { cause: error });
-      // A producer whose sequence numbers are in doubt begins anew: at worst the batch is on the topic twice.
-      if (this.#producer === producing) this.#producer = undefined;
-      producing.then((retirable) => retirable.retire(), () => {});
-      throw error;
-    }
+    const send = async ({ producer, connected }: Connecting) => {
+      await connected;
+      await producer.sendBatch({ acks: -1, topicMessages: byTopic(messages) });
+    };
+    await this.#producers.use(options, async (one) => {
+      await answered(PUBLISH_DEADLINE_MS, 'a batch', send(one)).catch((error: unknown) => {
+        const refusal = refusalOf(error);
+        throw refusal ? new Unpublishable(refusal, { cause: error }) : error;
+      });
+    });
   }
 
   override async prove(): Promise<void> {
@@ -90,7 +91,7 @@ export class KafkajsBus extends MessageBus {
 
   override async close(): Promise<void> {
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
-    await atMost(CLOSE_DEADLINE_MS, Promise.all([this.#producer?.then(({ producer }) => producer.disconnect()), this.#dropAdmin()]));
+    await atMost(CLOSE_DEADLINE_MS, Promise.all([this.#producers.close(), this.#dropAdmin()]));
   }
 
   /** A broker that has not answered in time counts as away; the next question goes by a new connection. */
@@ -119,7 +120,7 @@ export class KafkajsBus extends MessageBus {
     await (await admin?.catch(() => undefined))?.disconnect().catch(() => {});
   }
 
-  async #connect(): Promise<Retirable<Producer>> {
+  #connect(): Connecting {
     const producer = this.#kafka.producer({
       idempotent: true,
       // As the other client: after that long, keys go where more partitions put them (docs/adr/0042).
@@ -128,9 +129,15 @@ export class KafkajsBus extends MessageBus {
       allowAutoTopicCreation: false,
       createPartitioner: Partitioners.DefaultPartitioner,
     });
-    await producer.connect();
-    return new Retirable(producer, () => producer.disconnect());
+    const connected = producer.connect();
+    connected.catch(() => {}); // whoever publishes hears of it
+    return { producer, connected };
   }
+}
+
+interface Connecting {
+  readonly producer: Producer;
+  readonly connected: Promise<void>;
 }
 
 const place = Partitioners.DefaultPartitioner();
