@@ -178,9 +178,11 @@ describe('auth, twice behind one address', () => {
   it('gives cookies that only we can make, that scripts cannot read, and that no other site makes a browser send', async () => {
     const { headers } = await balanced(oauth.buildAuthorizationUrl(shopCli, { redirect_uri: redirectUri, code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' }));
     const cookies = headers.getSetCookie();
-    const [sealed, others] = [cookies.filter((line) => line.startsWith('shop_')), cookies.filter((line) => !line.startsWith('shop_'))];
+    const isOurs = (line: string) => line.startsWith('__Secure-shop_');
+    const [sealed, others] = [cookies.filter(isOurs), cookies.filter((line) => !isOurs(line))];
     const [named, signed] = [others.filter((line) => !line.includes('.sig=')), others.filter((line) => line.includes('.sig='))];
     expect([sealed.length, named.length, signed.length]).toEqual([1, 2, 2]);
+    for (const cookie of cookies) expect(cookie).toMatch(/^__Secure-/);
     for (const cookie of cookies) for (const attribute of ['SameSite=Lax', 'Secure', 'HttpOnly']) expect(cookie.toLowerCase()).toContain(`; ${attribute.toLowerCase()}`);
   });
 

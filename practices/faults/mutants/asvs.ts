@@ -110,6 +110,7 @@ const atTheEdge: readonly Claim[] = [
     replace: 'if (Date.now() === 0) throw refusal(',
   }),
   claim('3.2.1', 'what an answer is may be guessed', { file: hooks, ...answers, find: "    reply.header('x-content-type-options', 'nosniff');\n", replace: '' }),
+  claim('3.3.1', 'a page without TLS sets a cookie in our place', { file: `${auth}/sign-in/cookies.ts`, ...cookies, find: '(secure ? `__Secure-${name}` : name)', replace: '(secure ? name : name)' }),
   claim('3.3.2', 'other sites make a browser send its cookies', { file: openId, ...cookies, find: "short: { httpOnly: true, sameSite: 'lax' }", replace: "short: { httpOnly: true, sameSite: 'none' }" }),
   claim('3.3.4', 'scripts read cookies', { file: openId, ...cookies, find: "short: { httpOnly: true, sameSite: 'lax' }", replace: "short: { httpOnly: false, sameSite: 'lax' }" }),
   claim('3.4.1', 'browsers may come without TLS', {

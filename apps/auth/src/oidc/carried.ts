@@ -35,12 +35,13 @@ export function carriedByBrowser(model: string, store: Adapter, { sealing, issue
   const kind = carried[model];
   if (!kind) return store;
   const { pathname, protocol } = new URL(issuer);
+  const secure = protocol === 'https:';
   const purpose = (id: string) => `${model}:${id}`;
   /** Without an age it is taken back. */
-  const set = ({ reply }: Exchange, id: string, value: string, maxAge = 0) => setCookie(reply, kind.cookie, value, { path: pathname + kind.path(id), maxAge, secure: protocol === 'https:' });
+  const set = ({ reply }: Exchange, id: string, value: string, maxAge = 0) => setCookie(reply, kind.cookie, value, { path: pathname + kind.path(id), maxAge, secure });
   const opened = (id: string) => {
     const exchange = currentExchange();
-    const sealed = exchange && cookieOf(exchange.request, kind.cookie);
+    const sealed = exchange && cookieOf(exchange.request, kind.cookie, secure);
     return sealed === undefined ? undefined : sealing.open(sealed, purpose(id));
   };
   const forget = (id: string) => {

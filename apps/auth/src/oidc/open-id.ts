@@ -6,6 +6,7 @@ import { errors, interactionPolicy, Provider, type Configuration, type KoaContex
 import type { Accounts, Identity } from '../accounts/accounts.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { AuthConfig } from '../auth.config.ts';
+import { cookieName } from '../sign-in/cookies.ts';
 import { renderFailure } from '../sign-in/pages.ts';
 import { signedOutPage, signOutPage } from '../sign-in/sign-out-pages.ts';
 import type { Artifacts } from './artifact-store.ts';
@@ -56,7 +57,7 @@ export function openIdProvider({ config, database, artifacts, accounts, audit, l
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
     clientBasedCORS: () => false,
     enabledJWA: { idTokenSigningAlgValues: [signingAlgorithm] },
-    cookies: { keys: config.COOKIE_KEYS, long: { httpOnly: true, sameSite: 'lax' }, short: { httpOnly: true, sameSite: 'lax' } },
+    cookies: { names: cookieNames(config.ISSUER.startsWith('https:')), keys: config.COOKIE_KEYS, long: { httpOnly: true, sameSite: 'lax' }, short: { httpOnly: true, sameSite: 'lax' } },
     ttl: lifetimes,
     responseTypes: ['code'],
     scopes: ['openid', 'offline_access', ...Object.values(resources).flatMap((resource) => resource.scopes)],
@@ -99,6 +100,9 @@ function logFailures(provider: Provider, logger: Logger): void {
   // Koa's own event, for an answer that broke off; without a listener it is printed.
   (provider as EventEmitter).on('error', (error) => logger.error({ err: error }, 'an answer of oidc-provider broke off'));
 }
+
+/** The library's own names, as cookies are called here. */
+const cookieNames = (secure: boolean) => ({ session: cookieName('_session', secure), interaction: cookieName('_interaction', secure), resume: cookieName('_interaction_resume', secure) });
 
 function askToSignOut(ctx: KoaContextWithOIDC, form: string): void {
   refuseOthersHint(ctx);

@@ -39,14 +39,14 @@ export class PasswordController {
   @Get()
   form(@Res() reply: FastifyReply) {
     const nonce = crypto.randomUUID();
-    setCookie(reply, formCookie, nonce, { path: '/oidc/password', secure: this.config.ISSUER.startsWith('https:') });
+    setCookie(reply, formCookie, nonce, { path: '/oidc/password', secure: this.secure });
     return sendPage(reply, passwordPage(this.state(nonce)));
   }
 
   @Post()
   async change(@Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     const { token, email, password, next } = form.parse(body ?? {});
-    const nonce = cookieOf(request, formCookie);
+    const nonce = cookieOf(request, formCookie, this.secure);
     if (nonce === undefined || !isFormToken(token, nonce, this.config.COOKIE_KEYS)) throw new ForgedForm();
     const refused = (status: number, wrong: Partial<FormState>) => sendPage(reply, passwordPage({ ...this.state(nonce), status, ...wrong, values: { email } }));
     if (!registerAccount.shape.password.safeParse(next).success) return refused(422, { wrong: { next: 'Choose a password of 12 to 128 characters.' } });
@@ -63,6 +63,10 @@ export class PasswordController {
       if (error instanceof DomainError && error.kind === 'unavailable') return refused(503, { problem: error.message });
       throw error;
     }
+  }
+
+  private get secure(): boolean {
+    return this.config.ISSUER.startsWith('https:');
   }
 
   private state(nonce: string) {

@@ -24,7 +24,7 @@ export class SignIns {
   async check(email: string, password: string, { request, reply, client }: { request: FastifyRequest; reply: FastifyReply; client?: string | undefined }): Promise<Login | undefined> {
     const around = { client, address: request.ip };
     const account = await this.accounts.withAddress(email);
-    const device = this.limits.deviceOf(cookieOf(request, deviceCookie), email, account?.credentialsVersion);
+    const device = this.limits.deviceOf(cookieOf(request, deviceCookie, this.secure), email, account?.credentialsVersion);
     const right = await this.limits.take({ email, address: request.ip, device }).catch(async (error: unknown) => {
       if (error instanceof TooManyGuesses) await this.audit.note('sign-in-refused', { ...around, account: account?.id, details: { device: device !== undefined } });
       throw error;
@@ -45,6 +45,10 @@ export class SignIns {
 
   /** From now on, and under this version of its credentials, this browser is known as one that has signed in to the account. */
   remember(email: string, credentialsVersion: number, reply: FastifyReply): void {
-    setCookie(reply, deviceCookie, this.limits.deviceCookie(email, credentialsVersion), { path: '/oidc', maxAge: halfYear, secure: this.config.ISSUER.startsWith('https:') });
+    setCookie(reply, deviceCookie, this.limits.deviceCookie(email, credentialsVersion), { path: '/oidc', maxAge: halfYear, secure: this.secure });
+  }
+
+  private get secure(): boolean {
+    return this.config.ISSUER.startsWith('https:');
   }
 }

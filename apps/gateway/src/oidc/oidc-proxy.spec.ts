@@ -140,7 +140,7 @@ describe('/oidc', () => {
     for (const host of ['localhost:8443', 'shop.example', '[::1]:3000']) {
       const { statusCode, headers } = await askAs(host, path, { method });
       expect([statusCode, headers['location']]).toEqual([307, `https://127.0.0.1:8443${path}`]);
-      expect(headers['set-cookie']).toBe('shop_moved=1; Path=/oidc; Max-Age=5; HttpOnly; SameSite=Lax');
+      expect(headers['set-cookie']).toBe('__Secure-shop_moved=1; Path=/oidc; Max-Age=5; HttpOnly; SameSite=Lax; Secure');
     }
     expect(auth.seen).toEqual([]);
     for (const host of ['127.0.0.1:8443', '127.0.0.1:3000', '127.0.0.1']) expect((await askAs(host, path, { method })).statusCode).toBe(200);

@@ -33,6 +33,8 @@ const plainEndpoint = /^\/oidc\/[a-z.-]+(?:\/|$)/;
 /** Endpoints that no cookie is for: a program may ask them by any name of ours. */
 const forPrograms = /^\/oidc\/(?:\.well-known\/|jwks$|token(?:\/|$))/;
 const movedCookie = 'shop_moved=1';
+/** By which browsers take a cookie over TLS only. */
+const securePrefix = '__Secure-';
 
 /**
  * Passes /oidc/* through to auth as it is: forms, cookies and redirects belong to the OpenID Connect library there. Bodies are passed on byte by byte;
@@ -92,7 +94,8 @@ export class OidcProxy implements OnModuleInit, OnApplicationShutdown {
 
   /** The cookie comes back only where it was not the browser that named another host, but a proxy before us: not round and round. */
   private toIssuer(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    return reply.header('set-cookie', `${movedCookie}; Path=/oidc; Max-Age=5; HttpOnly; SameSite=Lax`).redirect(new URL(wholeOf(targetOf(request)), this.issuer).href, 307);
+    const [prefix, secure] = this.issuer.protocol === 'https:' ? [securePrefix, '; Secure'] : ['', ''];
+    return reply.header('set-cookie', `${prefix}${movedCookie}; Path=/oidc; Max-Age=5; HttpOnly; SameSite=Lax${secure}`).redirect(new URL(wholeOf(targetOf(request)), this.issuer).href, 307);
   }
 
   private ask(request: FastifyRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
