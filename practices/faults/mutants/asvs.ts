@@ -393,6 +393,7 @@ const inside: readonly Claim[] = [
     find: "this.audit.note('sign-in-failed',",
     replace: "this.audit.note('consented',",
   }),
+  claim('16.3.4', 'a bug is nowhere to be read', { file: `${http}/problem.filter.ts`, ...at(`${http}/problem.filter.spec.ts`, 'a bug is logged, with its stack'), find: "if (problem.code === 'internal-error') this.logger.error(", replace: "if (problem.code === 'bug') this.logger.error(" }),
   claim('16.5.2', 'what is behind the gateway takes it along', {
     file: 'apps/gateway/src/responses/response-cache.ts',
     ...at('apps/gateway/src/responses/response-cache.spec.ts', 'is still shown, with its age, while catalog is away'),
