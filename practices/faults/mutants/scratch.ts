@@ -5,6 +5,7 @@ import { cp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { placesOf } from './place.ts';
 import type { Run, Wish } from './spec-runner.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -38,9 +39,9 @@ export class Scratch {
   async patched<T>({ file, find, replace }: { file: string; find: string; replace: string }, work: () => Promise<T>): Promise<T> {
     const path = join(this.folder, file);
     const text = readFileSync(path, 'utf8');
-    const places = text.split(find).length - 1;
-    if (places !== 1) throw new Error(`stale: what it replaces in ${file} is there ${places} times`);
-    writeFileSync(path, text.replace(find, () => replace));
+    const [place, ...more] = placesOf(find, text);
+    if (!place || more.length > 0) throw new Error(`stale: what it replaces in ${file} is there ${place ? 1 + more.length : 0} times`);
+    writeFileSync(path, text.slice(0, place.index) + replace + text.slice(place.index + place[0].length));
     this.#changed.add(file);
     try {
       return await work();
