@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { BusEnvironment } from './bus.ts';
 import { freePorts } from './ports.ts';
 import type { DatabaseName, DatabaseUrls } from './databases.ts';
+import { adminTotpOf } from './secrets.ts';
 import { ownEnvironment } from './shell-environment.mjs';
 
 export { ownEnvironment } from './shell-environment.mjs';
@@ -58,7 +59,7 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
       // For people who try it out; a deployment executes what is listed.
       GRAPH_OPERATIONS: 'any',
     }),
-    auth: () => ({ ...data('auth'), TRUST_PROXY: '127.0.0.1', COOKIE_KEYS: secret('cookies'), FACTOR_KEYS: secret('factors'), NOTIFICATIONS_CLIENT_SECRET: secret('notifications client'), OPERATOR_CLIENT_SECRET: secret('operator client'), SEED_DEMO: 'true' }),
+    auth: () => ({ ...data('auth'), TRUST_PROXY: '127.0.0.1', COOKIE_KEYS: secret('cookies'), FACTOR_KEYS: secret('factors'), NOTIFICATIONS_CLIENT_SECRET: secret('notifications client'), OPERATOR_CLIENT_SECRET: secret('operator client'), SEED_DEMO: 'true', DEMO_ADMIN_TOTP_SECRET: adminTotpOf(secret) }),
     catalog: () => ({ ...data('catalog'), ...outbox('catalog'), ...bus, ...cache, SEED_DEMO: 'true' }),
     orders: () => ({ ...data('orders'), ...outbox('orders'), ...bus, FLAGS_FILE: flagsFile }),
     payments: () => ({ ...data('payments'), ...outbox('payments'), ...bus, PROVIDER_URL: urlOf(topology.outside.provider), PROVIDER_KEY: secret('provider key') }),

@@ -2,11 +2,13 @@ import { auth } from '@shop/auth';
 import { runService } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
 import { afterAll, describe, expect, it, vi } from 'vitest';
+import { adminTotpOf } from './secrets.ts';
 import { loginCommand, refresh, register, signIn } from './login.ts';
 import { freePorts } from './ports.ts';
 
 const [port] = await freePorts([0]);
 const issuer = `http://127.0.0.1:${port}/oidc`;
+const totp = adminTotpOf(() => 'a-secret-of-this-spec-that-is-32-bytes-long');
 const demo = { email: 'demo@example.com', password: 'demo-password-1' };
 const service = await runService(auth, {
   PORT: String(port),
@@ -18,6 +20,7 @@ const service = await runService(auth, {
   FACTOR_KEYS: 'a-key-for-factors',
   NOTIFICATIONS_CLIENT_SECRET: 'secret-of-notifications',
   SEED_DEMO: '1',
+  DEMO_ADMIN_TOTP_SECRET: totp,
 });
 afterAll(() => service.close());
 
@@ -68,11 +71,17 @@ describe('npm run login', () => {
   it('signs in as whom it is told, and lets them do what their role may and no more', async () => {
     const scopes = 'orders:read orders:write products:write accounts:write';
     const tokens: string[] = [];
-    for (const who of ['customer', 'support', 'admin']) tokens.push((await writtenBy(() => loginCommand(['--issuer', issuer, '--as', who]))).out);
+    for (const who of ['customer', 'support', 'admin']) tokens.push((await writtenBy(() => loginCommand(['--issuer', issuer, '--as', who, '--totp', totp]))).out);
     const said = tokens.map((token) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { roles: string[]; scope: string });
     expect(said.map(({ roles }) => roles)).toEqual([['customer'], ['customer', 'support'], ['customer', 'admin']]);
     expect(said.map(({ scope }) => scope === scopes)).toEqual([false, false, true]);
     await expect(loginCommand(['--issuer', issuer, '--as', 'root'])).rejects.toThrow('There is no demo account "root": customer, support, admin.');
+  });
+
+  it('takes the next code where one was used already, and says what is missing where no key is known', async () => {
+    await writtenBy(() => loginCommand(['--issuer', issuer, '--as', 'admin', '--totp', totp]));
+    await expect(loginCommand(['--issuer', issuer, '--as', 'admin'])).rejects.toThrow('--totp');
+    await expect(loginCommand(['--issuer', issuer, '--as', 'admin', '--password', 'wrong', '--totp', totp])).rejects.toThrow('do not belong together');
   });
 
   it('explains itself', async () => {

@@ -1,4 +1,6 @@
 import { parseArgs } from 'node:util';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Secret, TOTP } from 'otpauth';
 import * as oauth from 'openid-client';
 import { CookieJar } from 'tough-cookie';
 import { addressOf, runningShop } from './running.ts';
@@ -23,9 +25,21 @@ const administration = 'products:write accounts:write';
 /** The accounts that a shop with SEED_DEMO begins with. */
 const demo = { customer: 'demo@example.com', support: 'support@example.com', admin: 'admin@example.com' };
 
-/** Signs in as a browser would: discovery, code + PKCE, the form, the redirects. Throws an Obstacle that repeats what the page says. */
-export function signIn({ issuer, email, password }: { issuer: string; email: string; password: string }): Promise<SignedIn> {
-  return throughTheForm(issuer, '', { email, password });
+/** Who signs in, and where. */
+export interface Credentials {
+  readonly issuer: string;
+  readonly email: string;
+  readonly password: string;
+  /** The key of an authenticator app (base32), for an account whose sign-in takes a code. */
+  readonly totp?: string | undefined;
+}
+
+/**
+ * Signs in as a browser would: discovery, code + PKCE, the form, the code of the app, the redirects. An admin without a second factor goes on as a customer.
+ * Throws an Obstacle that repeats what the page says.
+ */
+export function signIn({ issuer, email, password, totp }: Credentials): Promise<SignedIn> {
+  return throughTheForm(issuer, '', { email, password }, totp);
 }
 
 /** Creates an account on the page a customer would use, and is signed in by it. */
@@ -44,7 +58,7 @@ export async function refresh(issuer: string, refreshToken: string): Promise<Omi
   return tokens(await oauth.refreshTokenGrant(await client(issuer), refreshToken));
 }
 
-async function throughTheForm(issuer: string, page: string, fields: Record<string, string>): Promise<SignedIn> {
+async function throughTheForm(issuer: string, page: string, fields: Record<string, string>, totp?: string): Promise<SignedIn> {
   const config = await client(issuer);
   const browser = new Browser();
   const verifier = oauth.randomPKCECodeVerifier();
@@ -58,10 +72,33 @@ async function throughTheForm(issuer: string, page: string, fields: Record<strin
   });
   const form = await browser.open(start);
   if (form.left) throw new Obstacle(`The sign-in page never came: ${form.url.searchParams.get('error_description') ?? form.url}`);
-  const answer = await browser.submit(new URL(form.url.href + page), fields);
+  const answer = await secondStep(browser, await browser.submit(new URL(form.url.href + page), fields), totp);
   if (!answer.left) throw new Obstacle(said(answer.html) ?? `The sign-in stopped at ${answer.url.pathname} (${answer.status}).`);
   const granted = await oauth.authorizationCodeGrant(config, answer.url, { pkceCodeVerifier: verifier, expectedState: state });
   return { ...tokens(granted), subject: granted.claims()!.sub };
+}
+
+/** What follows a right password: nothing, a code, or the advice to add a factor, past which one goes on as a customer. */
+async function secondStep(browser: Browser, answer: Visit, totp: string | undefined): Promise<Visit> {
+  if (answer.left || !answer.html.includes('name="passed"')) return answer;
+  if (!answer.html.includes('name="code"')) return browser.send(answer, {});
+  if (totp === undefined) throw new Obstacle('This account signs in with a second factor: say the key of its authenticator app by --totp.');
+  let refused: Visit = answer;
+  for await (const code of codesOf(totp)) {
+    refused = await browser.send(refused, { code });
+    if (refused.left || refused.status !== 422) break;
+  }
+  return refused;
+}
+
+const stepMs = 30_000;
+
+/** What an app shows, has shown and shows next, which is all that is taken. A code is taken once, so when others have used up all of them one more comes with the next step. */
+async function* codesOf(key: string): AsyncGenerator<string> {
+  const totp = new TOTP({ secret: Secret.fromBase32(key) });
+  for (const step of [-1, 0, 1]) yield totp.generate({ timestamp: Date.now() + step * stepMs });
+  await sleep(stepMs - (Date.now() % stepMs));
+  yield totp.generate({ timestamp: Date.now() + stepMs });
 }
 
 function tokens(granted: oauth.TokenEndpointResponse): Omit<SignedIn, 'subject'> {
@@ -108,13 +145,25 @@ class Browser {
     throw new Obstacle(`More than ten redirects from ${url.origin}.`);
   }
 
-  /** Opens the page of a form and sends it filled in, with the hidden token it came with. */
+  /** Opens the page of a form and sends it filled in. */
   async submit(page: URL, fields: Record<string, string>): Promise<Visit> {
-    const form = await this.open(page);
-    const token = form.left ? undefined : /name="token" value="([^"]+)"/.exec(form.html)?.[1];
-    if (!token) throw new Obstacle(`There is no form at ${page.pathname}.`);
-    return this.open(page, { method: 'POST', body: new URLSearchParams({ ...fields, token }) });
+    return this.send(await this.open(page), fields);
   }
+
+  /** Sends the form of a page filled in, with what is hidden in it, to where it says. */
+  send(page: Visit, fields: Record<string, string>): Promise<Visit> {
+    const { html } = page.left ? { html: '' } : page;
+    const hidden = Object.fromEntries([...html.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)].map((match) => [match[1]!, match[2]!]));
+    if (!hidden['token']) throw new Obstacle(`There is no form at ${page.url.pathname}.`);
+    const action = /<form[^>]* action="([^"]+)"/.exec(html)?.[1] ?? page.url.href;
+    return this.open(new URL(action, page.url), { method: 'POST', body: new URLSearchParams({ ...hidden, ...fields }) });
+  }
+}
+
+/** Roles that the account has and this token has not, for want of a second factor. */
+function withheldIn(token: string): readonly string[] {
+  const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { withheld_roles?: readonly string[] };
+  return claims.withheld_roles ?? [];
 }
 
 /** What the page says went wrong, as text. */
@@ -123,12 +172,13 @@ function said(html: string): string | undefined {
   return reasons.length > 0 ? reasons.join(' ').replaceAll('&#39;', "'") : undefined;
 }
 
-const usage = `npm run login -- [--as admin|support] [--email <address>] [--password <password>] [--issuer <url>] | --operator
+const usage = `npm run login -- [--as admin|support] [--email <address>] [--password <password>] [--totp <key>] [--issuer <url>] | --operator
 
 Signs in at the running shop and prints the access token, alone, on stdout: TOKEN=$(npm run -s login)
 
   --as                 another demo account: support reads every customer's orders, admin runs the shop too
   --email, --password  somebody else than the demo customer
+  --totp               the key of their authenticator app (base32), where the sign-in takes a code; of the demo admin here it is known
   --issuer             another shop: the address of its gateway with /oidc
   --operator           as the operator of the shop that runs here, for /operations of its services
 `;
@@ -136,7 +186,7 @@ Signs in at the running shop and prints the access token, alone, on stdout: TOKE
 /** `npm run login`: the token alone on stdout, everything else on stderr. Returns the exit code. */
 export async function loginCommand(args: string[]): Promise<number> {
   const text = { type: 'string' } as const;
-  const { values } = parseArgs({ args, options: { as: text, email: text, password: text, issuer: text, operator: { type: 'boolean' }, help: { type: 'boolean' } } });
+  const { values } = parseArgs({ args, options: { as: text, email: text, password: text, totp: text, issuer: text, operator: { type: 'boolean' }, help: { type: 'boolean' } } });
   if (values.help) {
     process.stderr.write(usage);
     return 0;
@@ -148,9 +198,12 @@ export async function loginCommand(args: string[]): Promise<number> {
   }
   const who = values.as ?? 'customer';
   if (!(who in demo)) throw new Obstacle(`There is no demo account "${who}": ${Object.keys(demo).join(', ')}.`);
-  const { email = demo[who as keyof typeof demo], password = 'demo-password-1', issuer = addressOf(runningShop()).issuer } = values;
-  const { accessToken, expiresIn, subject } = await signIn({ issuer, email, password });
+  const here = values.issuer === undefined ? runningShop() : undefined;
+  const { email = demo[who as keyof typeof demo], password = 'demo-password-1', issuer = here && addressOf(here).issuer, totp = email === demo.admin ? here?.adminTotp : undefined } = values;
+  const { accessToken, expiresIn, subject } = await signIn({ issuer: issuer ?? '', email, password, totp });
   process.stderr.write(`Signed in as ${subject}; the token is good for ${expiresIn} s.\n`);
+  const withheld = withheldIn(accessToken);
+  if (withheld.length > 0) process.stderr.write(`It has not the role ${withheld.join(' and ')}: that takes a second factor, which is added at ${issuer}/account/second-factor.\n`);
   process.stdout.write(`${accessToken}\n`);
   return 0;
 }

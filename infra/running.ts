@@ -18,6 +18,8 @@ export interface RunningShop {
   providerKey: string;
   /** Of the client `operator`. */
   operatorSecret: string;
+  /** The key of the demo admin's authenticator app, base32. */
+  adminTotp: string;
   databases: Record<DatabaseName, DatabaseUrls>;
 }
 
@@ -25,8 +27,8 @@ const fileIn = (folder: string) => join(folder, 'shop.json');
 
 /** Written when the shop is up. It holds secrets, so only its owner may read it. */
 export function announce(folder: string, shop: RunningShop): void {
-  const { urls, bus, brokers, traces, providerKey, operatorSecret, databases } = shop;
-  writeFileSync(fileIn(folder), JSON.stringify({ urls, bus, brokers, traces, providerKey, operatorSecret, databases }), { mode: 0o600 });
+  const { urls, bus, brokers, traces, providerKey, operatorSecret, adminTotp, databases } = shop;
+  writeFileSync(fileIn(folder), JSON.stringify({ urls, bus, brokers, traces, providerKey, operatorSecret, adminTotp, databases }), { mode: 0o600 });
 }
 
 export function unannounce(folder: string): void {

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { prepareBus, type BusEnvironment } from './bus.ts';
 import { provision, type DatabaseName, type DatabaseUrls } from './databases.ts';
 import { choosePorts, environmentOf, inherited, serviceNames, urlOf, type OutsideName, type ServiceName, type Topology } from './environment.ts';
+import { adminTotpOf } from './secrets.ts';
 import type { Servers, StartingServers } from './servers/index.ts';
 import { isReady, Supervised } from './supervisor.ts';
 
@@ -129,6 +130,11 @@ export class Shop {
   /** With it the client `operator` asks auth for a token. */
   get operatorSecret(): string {
     return this.topology.secret('operator client');
+  }
+
+  /** The key of the demo admin's authenticator app. */
+  get adminTotp(): string {
+    return adminTotpOf(this.topology.secret);
   }
 
   get processes(): { service: MemberName; instance: number; pid: number | undefined; restarts: number }[] {

@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { migrationSets } from '../databases.ts';
-import { secretsOf } from '../secrets.ts';
+import { adminTotpOf, secretsOf } from '../secrets.ts';
 import { Obstacle } from '../state.ts';
 
 /** What compose.yaml wants to be told, all of it from one seed: `setup` makes the same passwords of it for the roles that it makes. */
@@ -18,6 +18,7 @@ export function secretVariables(seed: string): Record<string, string> {
     FACTOR_KEYS: secret('factors'),
     NOTIFICATIONS_CLIENT_SECRET: secret('notifications client'),
     OPERATOR_CLIENT_SECRET: secret('operator client'),
+    DEMO_ADMIN_TOTP_SECRET: adminTotpOf(secret),
     PROVIDER_KEY: secret('provider key'),
   };
 }

@@ -79,7 +79,7 @@ interface Attack {
 
 async function attacked(shop: Shop, { version, who, effort, seed, site, occasion: { say } }: Attack): Promise<Outcome> {
   const { url } = shop.services.gateway;
-  const { accessToken } = await signIn({ issuer: shop.issuer, email: identities[who], password });
+  const { accessToken } = await signIn({ issuer: shop.issuer, email: identities[who], password, ...(who === 'admin' && { totp: shop.adminTotp }) });
   const folder = mkdtempSync(join(tmpdir(), 'fuzz-'));
   const report = join(folder, 'report.json');
   writeFileSync(join(folder, 'schemathesis.toml'), settings);

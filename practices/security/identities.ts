@@ -5,7 +5,7 @@ import { signed } from './forge.ts';
 import type { Shop } from './shop.ts';
 
 /** Everybody as whom each operation is tried, in this order: who may do it comes after those who may not. */
-export const identities = ['anonymous', 'expired', 'wrong audience', 'service', 'operator', 'other customer', 'support', 'admin', 'owner'] as const;
+export const identities = ['anonymous', 'expired', 'wrong audience', 'service', 'operator', 'other customer', 'support', 'admin by password alone', 'admin', 'owner'] as const;
 export type Identity = (typeof identities)[number];
 
 /** A token each, but for who has none; and the accounts of the two customers. */
@@ -18,8 +18,11 @@ export interface People {
 export async function everybody(shop: Shop): Promise<People> {
   const { issuer } = shop;
   const customer = (name: string) => register({ issuer, name, email: `${name}@example.com`, password: 'correct horse battery' });
-  const demo = (name: string) => signIn({ issuer, email: `${name}@example.com`, password: 'demo-password-1' });
-  const [owner, other, support, admin] = [await customer('olive'), await customer('oscar'), await demo('support'), await demo('admin')];
+  const demo = (name: string, totp?: string) => signIn({ issuer, email: `${name}@example.com`, password: 'demo-password-1', totp });
+  const [owner, other, support, admin] = [await customer('olive'), await customer('oscar'), await demo('support'), await demo('admin', shop.adminTotp)];
+  const { subject } = await customer('alan');
+  await shop.sql('auth', `UPDATE accounts SET roles = '{customer,admin}' WHERE id = $1`, [subject]);
+  const withoutFactor = await signIn({ issuer, email: 'alan@example.com', password: 'correct horse battery' });
   const [row] = await shop.sql<{ jwk: JWK }>('auth', 'SELECT jwk FROM signing_keys ORDER BY signs_from LIMIT 1');
   const key = await importJWK(row!.jwk, 'ES256');
   const claims = JSON.parse(Buffer.from(owner.accessToken.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>;
@@ -35,6 +38,7 @@ export async function everybody(shop: Shop): Promise<People> {
       operator: await operatorToken(issuer, shop.operatorSecret),
       'other customer': other.accessToken,
       support: support.accessToken,
+      'admin by password alone': withoutFactor.accessToken,
       admin: admin.accessToken,
       owner: owner.accessToken,
     },

@@ -98,6 +98,7 @@ const pages: Record<string, Operation> = {
   'GET /oidc/interaction/:uid': { rule: 'public', done: 400, ask: () => ({ path: interaction }) },
   'POST /oidc/interaction/:uid': { rule: 'public', done: 400, ask: () => formOf(interaction) },
   'POST /oidc/interaction/:uid/factor': { rule: 'public', done: 400, ask: () => formOf(`${interaction}/factor`) },
+  'POST /oidc/interaction/:uid/without-factor': { rule: 'public', done: 400, ask: () => formOf(`${interaction}/without-factor`) },
   'GET /oidc/interaction/:uid/registration': { rule: 'public', done: 400, ask: () => ({ path: `${interaction}/registration` }) },
   'POST /oidc/interaction/:uid/registration': { rule: 'public', done: 400, ask: () => formOf(`${interaction}/registration`) },
   'GET /oidc/account': { rule: 'public', done: 303 },

@@ -9,7 +9,7 @@ const untold: readonly Identity[] = ['anonymous', 'expired', 'wrong audience'];
 /** Nobody comes in without a token; with one, who is named may, and the others get `otherwise`. */
 const only = (allowed: readonly Identity[], otherwise: (identity: Identity) => Cell): Row =>
   row((identity) => (untold.includes(identity) ? 401 : allowed.includes(identity) ? 'done' : otherwise(identity)));
-const people: readonly Identity[] = ['owner', 'other customer', 'support', 'admin'];
+const people: readonly Identity[] = ['owner', 'other customer', 'support', 'admin by password alone', 'admin'];
 /** A token for one service is none at another; at auth itself it lacks the scope. */
 const machine = (at: string) => (identity: Identity): Cell => (identity === 'service' && at !== 'auth' ? 401 : 403);
 

@@ -3,6 +3,7 @@ import { catalog } from '@shop/catalog';
 import { gateway } from '@shop/gateway';
 import { provision, type DatabaseUrls } from '@shop/infra/databases';
 import { choosePorts, environmentOf, serviceNames, urlOf, type ServiceName } from '@shop/infra/environment';
+import { adminTotpOf } from '@shop/infra/secrets';
 import { startServers, type Servers } from '@shop/infra/servers';
 import type { State } from '@shop/infra/state';
 import { notifications } from '@shop/notifications';
@@ -24,6 +25,8 @@ export interface Shop {
   readonly issuer: string;
   readonly state: State;
   readonly operatorSecret: string;
+  /** The key of the demo admin's authenticator app. */
+  readonly adminTotp: string;
   /** Of the client `notifications`. */
   readonly serviceSecret: string;
   /** Rows of a service's database, as whoever owns it sees them. */
@@ -57,6 +60,7 @@ async function startAll(servers: Servers): Promise<Shop> {
     state: servers.state,
     issuer: `${urlOf(places.ports.gateway[0] ?? 0)}/oidc`,
     operatorSecret: secret('operator client'),
+    adminTotp: adminTotpOf(secret),
     serviceSecret: secret('notifications client'),
     sql: (service, text, values) => rows(databases[service], text, values),
     async close() {

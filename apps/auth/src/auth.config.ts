@@ -24,5 +24,7 @@ export class AuthConfig extends Config(
     SIGNING_KEY_DAYS: z.coerce.number().min(1).max(366).default(30),
     /** Creates the demo accounts of the README, and a program of somebody else's; never set where real people sign in. */
     SEED_DEMO: z.stringbool().default(false),
+    /** The key of the demo admin's authenticator app, 160 bits in base32. Without it the demo admin has no second factor, and acts as a customer. */
+    DEMO_ADMIN_TOTP_SECRET: z.string().regex(/^[A-Z2-7]{32}$/).optional(),
   }),
 ) {}

@@ -3,7 +3,10 @@ import { once } from 'node:events';
 import type { MailRequest } from '@shop/contracts';
 import { Database, runService, type RunningService } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
+import { Secret, TOTP } from 'otpauth';
 import * as oauth from 'openid-client';
+import { afterAll } from 'vitest';
+import { newSecret } from './factors/totp.ts';
 import { auth } from './service.ts';
 import { Visitor } from './visitor.fixture.ts';
 
@@ -11,6 +14,7 @@ export const redirectUri = 'http://127.0.0.1:47112/callback';
 const tracked = 'http://127.0.0.1:47112/tracked';
 const signedOut = 'http://127.0.0.1:47112/signed-out';
 const secret = 'secret-of-this-spec';
+const adminTotp = newSecret();
 
 /** Two instances of auth in this process, the first of which is the address the world knows; and the programs that use it. */
 export interface Identity {
@@ -23,6 +27,13 @@ export interface Identity {
   /** What auth wants to be mailed, as notifications fetches it. */
   mailRequests(): Promise<MailRequest[]>;
   close(): Promise<void>;
+}
+
+/** The same for one spec file, with the shop's own program; it ends when the file does. */
+export async function identityOfThisFile(settings?: Record<string, string>): Promise<{ identity: Identity; shop: oauth.Configuration }> {
+  const identity = await startIdentity(settings);
+  afterAll(() => identity.close());
+  return { identity, shop: await identity.client('shop-cli') };
 }
 
 export async function startIdentity(settings: Record<string, string> = {}): Promise<Identity> {
@@ -39,6 +50,7 @@ export async function startIdentity(settings: Record<string, string> = {}): Prom
     NOTIFICATIONS_CLIENT_SECRET: secret,
     OPERATOR_CLIENT_SECRET: secret,
     SEED_DEMO: '1',
+    DEMO_ADMIN_TOTP_SECRET: adminTotp,
     ...settings,
   };
   const instances = [await runService(auth, { ...environment, PORT: new URL(issuer).port }), await runService(auth, { ...environment, PORT: '0' })];
@@ -76,15 +88,35 @@ export async function atTheDoor({ issuer }: Identity, client: oauth.Configuratio
 
 let people = 0;
 
-/** A new customer, signed in with a browser of their own. */
-export async function newcomer(identity: Identity, client: oauth.Configuration) {
-  const account = { name: 'Ida', email: `ida-${(people += 1)}@example.com`, password: 'correct horse battery' };
+/** Somebody who has no account yet. */
+export const stranger = () => ({ name: 'Ida', email: `ida-${(people += 1)}@example.com`, password: 'correct horse battery' });
+
+/** The answer to a registration, in a browser of its own, and what it takes to redeem the code. */
+export async function registered(identity: Identity, client: oauth.Configuration, account = stranger()) {
   const { browser, redeem } = await atTheDoor(identity, client);
   const page = new URL(`${browser.at.href}/registration`);
   await browser.open(page);
-  await browser.send(account, page);
+  const status = await browser.send(account, page);
+  return { ...account, browser, redeem, status };
+}
+
+/** A new customer, signed in with a browser of their own. */
+export async function newcomer(identity: Identity, client: oauth.Configuration) {
+  const { status: _, redeem, ...account } = await registered(identity, client);
   const tokens = await redeem();
-  return { ...account, browser, id: tokens.claims()!.sub, access: tokens.access_token, idToken: tokens.id_token!, refresh: tokens.refresh_token! };
+  return { ...account, id: tokens.claims()!.sub, access: tokens.access_token, idToken: tokens.id_token!, refresh: tokens.refresh_token! };
+}
+
+/** What an authenticator app shows so many steps from now. */
+export const codeOf = (secret: string, steps = 0) => new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: Date.now() + steps * 30_000 });
+
+/** The demo admin, signed in with password and code. No code of before counts as used, so that a spec need not wait for the next one. */
+export async function signInAsAdmin(identity: Identity, client: oauth.Configuration, options?: Parameters<typeof atTheDoor>[2]) {
+  await identity.database.query('UPDATE totp_factors SET last_step = 0');
+  const { browser, redeem } = await atTheDoor(identity, client, options);
+  await browser.send({ email: 'admin@example.com', password: 'demo-password-1' });
+  const status = await browser.send({ code: codeOf(adminTotp) });
+  return { browser, redeem, status };
 }
 
 export const trackedUri = tracked;

@@ -3,16 +3,10 @@ import { TokenVerifier } from '@shop/platform';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import * as oauth from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { atTheDoor, newcomer, signedOutUri, startIdentity, trackedUri, type Identity } from './identity.fixture.ts';
+import { atTheDoor, identityOfThisFile, newcomer, signedOutUri, signInAsAdmin, startIdentity, trackedUri, type Identity } from './identity.fixture.ts';
 
 const demo = { email: 'demo@example.com', password: 'demo-password-1' };
-let identity: Identity;
-let shop: oauth.Configuration;
-beforeAll(async () => {
-  identity = await startIdentity();
-  shop = await identity.client('shop-cli');
-});
-afterAll(() => identity?.close());
+const { identity, shop } = await identityOfThisFile();
 
 const somebody = () => newcomer(identity, shop);
 async function signIn(client: oauth.Configuration, who: { email: string; password: string }, options: Parameters<typeof atTheDoor>[2] = {}) {
@@ -127,8 +121,7 @@ describe('a sign-in that goes on', () => {
 describe('a program of somebody else', () => {
   const consent = async () => {
     const tracker = await identity.client('parcel-tracker');
-    const admin = { email: 'admin@example.com', password: 'demo-password-1' };
-    const { browser, redeem } = await signIn(tracker, admin, { redirect: trackedUri, prompt: 'consent', scope: 'openid offline_access orders:read' });
+    const { browser, redeem } = await signInAsAdmin(identity, tracker, { redirect: trackedUri, prompt: 'consent', scope: 'openid offline_access orders:read' });
     return { browser, redeem, tracker };
   };
 
@@ -153,7 +146,7 @@ describe('a program of somebody else', () => {
 });
 
 describe('roles', () => {
-  const asAdmin = async () => (await (await signIn(shop, { email: 'admin@example.com', password: 'demo-password-1' }, { scope: 'openid accounts:write' })).redeem());
+  const asAdmin = async () => (await signInAsAdmin(identity, shop, { scope: 'openid accounts:write' })).redeem();
 
   it('are given by an admin who has seen the last version, and hold from the next token on', async () => {
     const { id, access, refresh: token } = await somebody();

@@ -1,38 +1,21 @@
 import * as oauth from 'openid-client';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { atTheDoor, startIdentity, type Identity } from './identity.fixture.ts';
+import { describe, expect, it } from 'vitest';
+import { atTheDoor, identityOfThisFile, registered, stranger } from './identity.fixture.ts';
 
-let identity: Identity;
-let shop: oauth.Configuration;
-beforeAll(async () => {
-  identity = await startIdentity();
-  shop = await identity.client('shop-cli');
-});
-afterAll(() => identity?.close());
+const { identity, shop } = await identityOfThisFile();
 
-let people = 0;
-/** Somebody who has no account yet. */
-const stranger = () => ({ name: 'Ida', email: `ida-${(people += 1)}@example.com`, password: 'correct horse battery' });
-
-/** A new customer, with the browser in which they registered. */
-async function registered(account = stranger()) {
-  const { browser, redeem } = await atTheDoor(identity, shop);
-  const page = new URL(`${browser.at.href}/registration`);
-  await browser.open(page);
-  const status = await browser.send(account, page);
-  return { ...account, browser, redeem, status };
-}
+const register = (account = stranger()) => registered(identity, shop, account);
 
 const post = (path: string, body: object) =>
   fetch(new URL(path, identity.issuer), { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
 
 describe('a password that guessers try first', () => {
   it('is refused at registration, by page and by API, and when a password is changed', async () => {
-    const { browser, status } = await registered({ ...stranger(), password: 'password1234' });
+    const { browser, status } = await register({ ...stranger(), password: 'password1234' });
     expect([status, browser.html]).toEqual([422, expect.stringContaining('id="password-wrong">Too many people use it')]);
     const answer = await post('/accounts', { ...stranger(), password: 'password1234' });
     expect([answer.status, await answer.json()]).toMatchObject([422, { code: 'weak-password', errors: [{ pointer: '/password' }] }]);
-    const ida = await registered();
+    const ida = await register();
     await ida.browser.open(new URL('/oidc/password', identity.issuer));
     expect(await ida.browser.send({ email: ida.email, password: ida.password, next: `${ida.email}1` })).toBe(422);
     expect(ida.browser.html).toContain('id="next-wrong">It is made of your address');
@@ -57,7 +40,7 @@ const askForLink = async (email: string) => {
 
 describe('a name', () => {
   it('has no room for a link or a sentence, by page and by API', async () => {
-    const { browser, status } = await registered({ ...stranger(), name: 'Pay at evil.example' });
+    const { browser, status } = await register({ ...stranger(), name: 'Pay at evil.example' });
     expect([status, browser.html]).toEqual([422, expect.stringContaining('id="name-wrong"')]);
     const answer = await post('/accounts', { ...stranger(), name: 'Call 0800 1234' });
     expect([answer.status, await answer.json()]).toMatchObject([422, { code: 'not-a-name', errors: [{ pointer: '/name' }] }]);
@@ -66,7 +49,7 @@ describe('a name', () => {
 
 describe('an address', () => {
   it('is proven by a link and the password together, once, and is written to only then', async () => {
-    const ida = await registered();
+    const ida = await register();
     expect([ida.status, await verified(ida.email)]).toEqual([303, false]);
     const [link, ...others] = await linksTo(ida.email, 'verify-address');
     expect(others).toEqual([]);
@@ -82,7 +65,7 @@ describe('an address', () => {
   });
 
   it('is not proven by a link that is too old, was made up, or is for something else', async () => {
-    const ida = await registered();
+    const ida = await register();
     const [link] = await linksTo(ida.email, 'verify-address');
     const [id = '', proof = ''] = link!.pathname.split('/').at(-1)!.split('.');
     const paths = [`verification/${id}.${proof.replace(/^./, (first) => (first === 'A' ? 'B' : 'A'))}`, `verification/${crypto.randomUUID()}.${proof}`, `recovery/${id}.${proof}`, `verification/x`];
@@ -92,7 +75,7 @@ describe('an address', () => {
   });
 
   it('is sent another link at a later sign-in, and not many', async () => {
-    const ida = await registered();
+    const ida = await register();
     await linksTo(ida.email, 'verify-address');
     await signIn(ida);
     expect(await linksTo(ida.email, 'verify-address')).toEqual([]);
@@ -105,7 +88,7 @@ describe('an address', () => {
     const operator = await oauth.clientCredentialsGrant(await identity.operator(), { scope: 'operations' });
     const ask = (headers: Record<string, string>) => fetch(new URL('/mail-requests/claims', identity.issuer), { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: '{"limit":1}' });
     expect([(await ask({})).status, (await ask({ authorization: `Bearer ${operator.access_token}` })).status]).toEqual([401, 403]);
-    const ida = await registered();
+    const ida = await register();
     const [link] = await linksTo(ida.email, 'verify-address');
     const proof = link!.pathname.split('.').at(-1)!;
     expect(JSON.stringify(await identity.database.query('SELECT * FROM mail_requests'))).not.toContain(proof);
@@ -114,7 +97,7 @@ describe('an address', () => {
 
 describe('a forgotten password', () => {
   it('is set anew by whoever has the mailbox, and every sign-in ends', async () => {
-    const ida = await registered();
+    const ida = await register();
     const tokens = await ida.redeem();
     await identity.database.query('UPDATE accounts SET verified_at = now() WHERE email = $1', [ida.email]);
     await askForLink(ida.email);
@@ -128,7 +111,7 @@ describe('a forgotten password', () => {
   });
 
   it('is asked for in one way and answered in one way, whoever has an account; and mailed seldom', async () => {
-    const ida = await registered();
+    const ida = await register();
     const [known, again, unknown] = [await askForLink(ida.email), await askForLink(ida.email), await askForLink('nobody-at-all@example.com')];
     expect([again, unknown]).toEqual([known, known]);
     expect(known[0]).toBe(200);
@@ -138,7 +121,7 @@ describe('a forgotten password', () => {
   });
 
   it('ends a squatter: the owner sets password and name, and what the squatter has ends', async () => {
-    const squatter = await registered({ ...stranger(), name: 'Your Bank' });
+    const squatter = await register({ ...stranger(), name: 'Your Bank' });
     const tokens = await squatter.redeem();
     await askForLink(squatter.email);
     const [link] = await linksTo(squatter.email, 'reset-password');

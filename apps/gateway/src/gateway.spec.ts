@@ -224,6 +224,13 @@ describe('running the shop', () => {
     expect(services.catalog.seen).toEqual([]);
   });
 
+  it('is for admins who signed in with a second factor: without, the answer says what is missing', async () => {
+    const authorization = `Bearer ${await tokens.token('orders:write', ['customer'], '5m', { withheld_roles: ['admin'] })}`;
+    const answer = await post('/v1/products', lamp, { authorization, 'idempotency-key': 'attempt-0001' });
+    expect([answer.status, await answer.json(), answer.headers.get('www-authenticate')]).toEqual([403, expect.objectContaining({ code: 'second-factor-required' }), expect.stringContaining('insufficient_user_authentication')]);
+    expect(services.catalog.seen).toEqual([]);
+  });
+
   it('adds a product: its place and its tag come back', async () => {
     services.catalog.says(201, record, { location: `/v1/products/${id}`, etag: '"1-x"' });
     const answer = await post('/v1/products', lamp, { ...(await admin()), 'idempotency-key': 'attempt-0002' });

@@ -61,8 +61,8 @@ export async function fakeIssuer(issuer: string) {
     jwksUrl: keys.url,
     stop: () => keys.stop(),
     /** `lasts`: as jose says it, `5m`. */
-    token: (scope: string, roles: readonly string[] = ['customer'], lasts = '5m') =>
-      new SignJWT({ client_id: 'shop-cli', scope, roles })
+    token: (scope: string, roles: readonly string[] = ['customer'], lasts = '5m', more: Record<string, unknown> = {}) =>
+      new SignJWT({ client_id: 'shop-cli', scope, roles, ...more })
         .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'spec' })
         .setIssuer(issuer)
         .setAudience('shop')

@@ -8,6 +8,30 @@ const guesses = { invariant: 'security', caughtBy: 'apps/auth/src/sign-in/guess-
 /** Who may go on as whom: apps/auth. */
 export const identityPatches: readonly Patch[] = [
   {
+    name: 'an admin acts with a password alone',
+    invariant: 'security',
+    caughtBy: 'apps/auth/src/oidc/powers.spec.ts',
+    file: 'apps/auth/src/oidc/powers.ts',
+    find: "amr?.includes('mfa') ? []",
+    replace: "amr?.includes('pwd') ? []",
+  },
+  {
+    name: 'a refreshed token keeps the scopes of a role that was taken away',
+    invariant: 'security',
+    caughtBy: 'apps/auth/src/factors/factors.int.spec.ts',
+    file: 'apps/auth/src/oidc/open-id.ts',
+    find: "ctx.oidc.route === 'token' ? powersIn(ctx)?.beyond(scopes) : undefined",
+    replace: "ctx.oidc.route === 'nowhere' ? powersIn(ctx)?.beyond(scopes) : undefined",
+  },
+  {
+    name: 'a missing second factor is told as a missing scope',
+    invariant: 'security',
+    caughtBy: 'apps/gateway/src/gateway.spec.ts',
+    file: 'libs/platform/src/auth/access.guard.ts',
+    find: '    assertFactors(request.principal, roles);\n',
+    replace: '',
+  },
+  {
     name: 'second factors stay under the key that is about to be dropped',
     invariant: 'security',
     caughtBy: 'apps/auth/src/factors/kept-secrets.int.spec.ts',

@@ -1,27 +1,11 @@
 import * as oauth from 'openid-client';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { atTheDoor, startIdentity, trackedUri, type Identity } from '../identity.fixture.ts';
+import { describe, expect, it } from 'vitest';
+import { atTheDoor, identityOfThisFile, newcomer, signInAsAdmin, trackedUri } from '../identity.fixture.ts';
 import { Visitor } from '../visitor.fixture.ts';
 
-let identity: Identity;
-let shop: oauth.Configuration;
-beforeAll(async () => {
-  identity = await startIdentity();
-  shop = await identity.client('shop-cli');
-});
-afterAll(() => identity?.close());
+const { identity, shop } = await identityOfThisFile();
 
-let people = 0;
-/** A new customer, signed in with a browser of their own. */
-async function somebody() {
-  const account = { name: 'Ida', email: `ida-${(people += 1)}@example.com`, password: 'correct horse battery' };
-  const { browser, redeem } = await atTheDoor(identity, shop);
-  const page = new URL(`${browser.at.href}/registration`);
-  await browser.open(page);
-  await browser.send(account, page);
-  const tokens = await redeem();
-  return { ...account, browser, id: tokens.claims()!.sub, access: tokens.access_token, refresh: tokens.refresh_token! };
-}
+const somebody = () => newcomer(identity, shop);
 async function signIn(who: { email: string; password: string }, options: Parameters<typeof atTheDoor>[2] = {}, client = shop) {
   const { browser, redeem } = await atTheDoor(identity, client, options);
   return { status: await browser.send({ email: who.email, password: who.password }), browser, redeem };
@@ -112,7 +96,7 @@ describe('an account', () => {
 
   it('is disabled by an admin, at once and for every way in, and enabled again', async () => {
     const ida = await somebody();
-    const admin = await (await signIn({ email: 'admin@example.com', password: 'demo-password-1' }, { scope: 'openid accounts:write' })).redeem();
+    const admin = await (await signInAsAdmin(identity, shop, { scope: 'openid accounts:write' })).redeem();
     const path = new URL(`/accounts/${ida.id}/standing`, identity.issuer);
     const put = (disabled: boolean, match: string, to = path, token = admin.access_token) =>
       fetch(to, { method: 'PUT', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'if-match': match }, body: JSON.stringify({ disabled }) });

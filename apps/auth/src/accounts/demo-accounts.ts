@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Role } from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
 import { AuthConfig } from '../auth.config.ts';
+import { Factors } from '../factors/factors.ts';
 import { Accounts } from './accounts.ts';
 
 /** The customer of the README, the story and the tests, and who serves her. */
@@ -17,6 +18,7 @@ export class DemoAccounts implements OnApplicationBootstrap {
   constructor(
     private readonly config: AuthConfig,
     private readonly accounts: Accounts,
+    private readonly factors: Factors,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -24,6 +26,8 @@ export class DemoAccounts implements OnApplicationBootstrap {
     for (const { roles, ...account } of demoAccounts) {
       if (!(await this.accounts.has(account.email))) await this.accounts.register(account, { roles, verified: true }).catch(unlessTaken);
     }
+    const admin = await this.accounts.withAddress('admin@example.com');
+    if (admin && this.config.DEMO_ADMIN_TOTP_SECRET !== undefined) await this.factors.seed(admin.id, this.config.DEMO_ADMIN_TOTP_SECRET);
   }
 }
 

@@ -1,39 +1,25 @@
-import { Secret, TOTP } from 'otpauth';
+import { decodeJwt } from 'jose';
 import * as oauth from 'openid-client';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { atTheDoor, startIdentity, type Identity } from '../identity.fixture.ts';
+import { describe, expect, it } from 'vitest';
+import { atTheDoor, codeOf, identityOfThisFile, newcomer, signInAsAdmin } from '../identity.fixture.ts';
 import type { Visitor } from '../visitor.fixture.ts';
 
-let identity: Identity;
-let shop: oauth.Configuration;
-beforeAll(async () => {
-  identity = await startIdentity();
-  shop = await identity.client('shop-cli');
-});
-afterAll(() => identity?.close());
+const { identity, shop } = await identityOfThisFile();
 
 const page = () => new URL(`${identity.issuer}/account/second-factor`);
-/** What an app shows so many steps from now: the next one is taken already, also when the step changes on the way. */
-const codeOf = (secret: string, steps = 1) => new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: Date.now() + steps * 30_000 });
+/** What an app shows next: the code that it shows now is taken already, also when the step changes on the way. */
+const nextCode = (secret: string) => codeOf(secret, 1);
 const events = async (account: string) => (await identity.database.query<{ event: string }>('SELECT event FROM security_events WHERE account = $1 ORDER BY id', [account])).map(({ event }) => event);
 const secretOn = ({ html }: Visitor) => /<strong>([A-Z2-7 ]+)<\/strong>/.exec(html)![1]!.replaceAll(' ', '');
 
-let people = 0;
-async function registered() {
-  const account = { name: 'Ida', email: `ida-${(people += 1)}@example.com`, password: 'correct horse battery' };
-  const { browser, redeem } = await atTheDoor(identity, shop);
-  const registration = new URL(`${browser.at.href}/registration`);
-  await browser.open(registration);
-  await browser.send(account, registration);
-  return { ...account, browser, id: (await redeem()).claims()!.sub };
-}
+const somebody = () => newcomer(identity, shop);
 /** Somebody whose sign-in takes a code; the step of the clock that it was added with is used up. */
 async function withFactor() {
-  const ida = await registered();
+  const ida = await somebody();
   await identity.database.query('UPDATE accounts SET verified_at = now() WHERE id = $1', [ida.id]);
   await ida.browser.open(page());
   const secret = secretOn(ida.browser);
-  expect(await ida.browser.send({ password: ida.password, code: codeOf(secret, 0) })).toBe(200);
+  expect(await ida.browser.send({ password: ida.password, code: codeOf(secret) })).toBe(200);
   return { ...ida, secret, recovery: [...ida.browser.html.matchAll(/<code>([a-z2-7-]+)<\/code>/g)].map((match) => match[1]!) };
 }
 /** At the page that asks for the code. */
@@ -51,14 +37,14 @@ describe('a second factor', () => {
     expect([status, browser.html]).toEqual([200, expect.stringContaining('<h1>Your code</h1>')]);
     expect(await browser.send({ code: '000000' })).toBe(422);
     expect(await browser.send({ code: codeOf(ida.secret, 5) })).toBe(422);
-    expect(await browser.send({ code: codeOf(ida.secret) })).toBe(303);
+    expect(await browser.send({ code: nextCode(ida.secret) })).toBe(303);
     expect((await redeem()).access_token).toBeDefined();
     expect(await events(ida.id)).toEqual(expect.arrayContaining(['factor-added', 'factor-failed']));
   });
 
   it('takes each code once, of however many that come at once', async () => {
     const ida = await withFactor();
-    const code = codeOf(ida.secret);
+    const code = nextCode(ida.secret);
     const steps = await Promise.all(Array.from({ length: 4 }, () => firstStep(ida)));
     const statuses = await Promise.all(steps.map(({ browser }) => browser.send({ code })));
     expect(statuses.filter((status) => status === 303)).toHaveLength(1);
@@ -74,19 +60,19 @@ describe('a second factor', () => {
   });
 
   it('is not got past with the first step of another sign-in, of a forged one, or by guessing', async () => {
-    const [ida, other] = [await withFactor(), await registered()];
+    const [ida, other] = [await withFactor(), await somebody()];
     const { browser } = await firstStep(ida);
     const { browser: elsewhere } = await firstStep(ida);
     const passedOf = (html: string) => /name="passed" value="([^"]+)"/.exec(html)![1]!;
-    expect(await browser.twin().send({ passed: passedOf(elsewhere.html), code: codeOf(ida.secret) })).toBe(403);
-    expect(await browser.twin().send({ passed: other.id, code: codeOf(ida.secret) })).toBe(403);
+    expect(await browser.twin().send({ passed: passedOf(elsewhere.html), code: nextCode(ida.secret) })).toBe(403);
+    expect(await browser.twin().send({ passed: other.id, code: nextCode(ida.secret) })).toBe(403);
     const guesses: number[] = [];
     for (let n = 0; n < 12; n++) guesses.push(await browser.twin().send({ code: String(n).padStart(6, '0') }));
     expect([guesses.slice(0, 10).every((status) => status === 422), guesses.at(-1)]).toEqual([true, 429]);
   });
 
   it('is no squatter’s: an address that nobody has proven gets none', async () => {
-    const ida = await registered();
+    const ida = await somebody();
     expect(await ida.browser.open(page())).toBe(409);
   });
 
@@ -105,9 +91,9 @@ describe('a second factor', () => {
   it('is removed with password and code only', async () => {
     const ida = await withFactor();
     await ida.browser.open(page());
-    expect(await ida.browser.send({ password: 'wrong', code: codeOf(ida.secret) })).toBe(422);
+    expect(await ida.browser.send({ password: 'wrong', code: nextCode(ida.secret) })).toBe(422);
     expect(await ida.browser.send({ password: ida.password, code: '123456' })).toBe(422);
-    await ida.browser.send({ password: ida.password, code: codeOf(ida.secret) });
+    await ida.browser.send({ password: ida.password, code: nextCode(ida.secret) });
     expect([(await firstStep(ida)).status, (await events(ida.id)).at(-2)]).toEqual([303, 'factor-removed']);
   });
 
@@ -115,5 +101,61 @@ describe('a second factor', () => {
     const ida = await withFactor();
     const kept = JSON.stringify([await identity.database.query('SELECT * FROM totp_factors'), await identity.database.query('SELECT * FROM recovery_codes'), await identity.database.query('SELECT * FROM security_events')]);
     for (const secret of [ida.secret, ...ida.recovery, ...ida.recovery.map((code) => code.replaceAll('-', ''))]) expect(kept).not.toContain(secret);
+  });
+});
+
+describe('an admin', () => {
+  const scope = 'openid offline_access orders:read accounts:write';
+  const api = (path: string, token: string) => fetch(new URL(path, identity.issuer), { headers: { authorization: `Bearer ${token}` } });
+  const told = (token: string) => {
+    const { roles, withheld_roles: withheld, scope: scopes } = decodeJwt(token);
+    return { roles, withheld, scopes };
+  };
+  const promoted = async (who: { id: string }) => void (await identity.database.query(`UPDATE accounts SET roles = '{customer,admin}' WHERE id = $1`, [who.id]));
+  const password = 'demo-password-1';
+
+  it('with password and code has the role and its scopes, for as long as the role is theirs', async () => {
+    const { redeem } = await signInAsAdmin(identity, shop, { scope });
+    const { access_token, refresh_token } = await redeem();
+    expect(told(access_token)).toEqual({ roles: ['customer', 'admin'], withheld: undefined, scopes: 'orders:read accounts:write' });
+    const ida = await somebody();
+    expect((await api(`/accounts/${ida.id}/roles`, access_token)).status).toBe(200);
+    await identity.database.query(`UPDATE accounts SET roles = '{customer}' WHERE email = 'admin@example.com'`);
+    const again = await oauth.refreshTokenGrant(shop, refresh_token!).finally(() => identity.database.query(`UPDATE accounts SET roles = '{customer,admin}' WHERE email = 'admin@example.com'`));
+    expect(told(again.access_token)).toEqual({ roles: ['customer'], withheld: undefined, scopes: 'orders:read' });
+  });
+
+  it('with a password alone is told to add a factor, acts as a customer, and is refused with what is missing', async () => {
+    const ida = await somebody();
+    await promoted(ida);
+    const { browser, redeem } = await atTheDoor(identity, shop, { scope });
+    expect(await browser.send({ email: ida.email, password: ida.password })).toBe(200);
+    expect(browser.html).toContain('<h1>Add a second factor to act as admin</h1>');
+    expect(await browser.twin().send({ passed: 'forged' })).toBe(403);
+    expect(await browser.send({})).toBe(303);
+    const { access_token, refresh_token } = await redeem();
+    expect(told(access_token)).toEqual({ roles: ['customer'], withheld: ['admin'], scopes: 'orders:read' });
+    const answer = await api(`/accounts/${ida.id}/roles`, access_token);
+    expect([answer.status, await answer.json(), answer.headers.get('www-authenticate')]).toMatchObject([403, { code: 'second-factor-required' }, expect.stringContaining('insufficient_user_authentication')]);
+    // Also a sign-in that was there before, and goes on.
+    expect(told((await oauth.refreshTokenGrant(shop, refresh_token!)).access_token)).toMatchObject({ roles: ['customer'], withheld: ['admin'] });
+    expect(told((await oauth.refreshTokenGrant(shop, ida.refresh)).access_token)).toMatchObject({ roles: ['customer'], withheld: ['admin'] });
+  });
+
+  it('reaches the page where a factor is added with a password alone', async () => {
+    const ida = await somebody();
+    await promoted(ida);
+    const { browser } = await atTheDoor(identity, shop);
+    await browser.open(new URL(`${identity.issuer}/account`));
+    await browser.send({ email: ida.email, password: ida.password });
+    expect([browser.at.pathname, browser.html]).toEqual(['/oidc/account', expect.stringContaining('Add a second factor')]);
+  });
+
+  it('who has a factor does not get past it as one who has none', async () => {
+    const { browser } = await firstStep({ email: 'admin@example.com', password });
+    const factorUrl = new URL(`${/action="([^"]+)"/.exec(browser.html)![1]!}`, identity.issuer);
+    expect(browser.html).toContain('<h1>Your code</h1>');
+    const hidden = Object.fromEntries([...browser.html.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)].map((match) => [match[1]!, match[2]!]));
+    expect(await browser.open(new URL(factorUrl.href.replace(/factor$/, 'without-factor')), { method: 'POST', body: new URLSearchParams(hidden) })).toBe(403);
   });
 });

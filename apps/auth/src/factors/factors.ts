@@ -38,6 +38,12 @@ export class Factors {
     return added ? codes : undefined;
   }
 
+  /** Gives an account an app's secret where it has none. */
+  async seed(account: string, secret: string): Promise<void> {
+    const { sealed, old } = this.secrets.seal(account, secret);
+    await this.database.query('INSERT INTO totp_factors (account, sealed, sealed_secret, last_step) VALUES ($1, $2, $3, 0) ON CONFLICT DO NOTHING', [account, sealed, old], 'factor-seed');
+  }
+
   /** Whether a code is right: one of the app, or a recovery code, which is then used up. Counts guesses; throws TooManyGuesses. */
   async check(account: string, code: string, address: string): Promise<boolean> {
     const right = await this.limits.take({ email: `second factor of ${account}`, address, device: undefined });

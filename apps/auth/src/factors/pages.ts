@@ -8,6 +8,13 @@ export function factorPage(state: FormState): Page {
   return formPage('Go on', state, [codeField], html`<p>You have lost the app? Enter one of your recovery codes instead.</p>`, 'Your code');
 }
 
+/** For an admin who has none: what they may do until then, and where it is added. */
+export function factorAdvicePage(state: FormState): Page {
+  const help = html`<p role="status">You are an admin of this shop, and an admin signs in with a second factor. Until you have one, you may do here what a customer may.</p>
+<p><a href="/oidc/account/second-factor">Add a second factor</a>, then sign in again.</p>`;
+  return formPage('Go on as a customer', state, [], help, 'Add a second factor to act as admin');
+}
+
 export function addFactorPage(state: State, { secret, uri }: { secret: string; uri: string }): Page {
   const help = html`<h2>What to do</h2><p>Enter this key into an authenticator app, or <a href="${uri}">open it there</a>, and type the code that it shows.</p>
 <p><strong>${secret.replace(/(.{4})(?=.)/g, '$1 ')}</strong></p><p><a href="/oidc/account">Back to your account</a></p>`;

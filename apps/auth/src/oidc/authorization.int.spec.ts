@@ -1,15 +1,9 @@
 import * as oauth from 'openid-client';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { newcomer, redirectUri, startIdentity, type Identity } from '../identity.fixture.ts';
+import { describe, expect, it } from 'vitest';
+import { identityOfThisFile, newcomer, redirectUri } from '../identity.fixture.ts';
 import { Visitor } from '../visitor.fixture.ts';
 
-let identity: Identity;
-let shop: oauth.Configuration;
-beforeAll(async () => {
-  identity = await startIdentity();
-  shop = await identity.client('shop-cli');
-});
-afterAll(() => identity?.close());
+const { identity, shop } = await identityOfThisFile();
 
 const newBrowser = () => new Visitor((url, init) => fetch(url, { ...init, redirect: 'manual' }), new URL(identity.issuer), [redirectUri]);
 const notes = async (event: string) => (await identity.database.query<{ account: string | null; client: string; details: object; address: string | null }>('SELECT account, client, details, address FROM security_events WHERE event = $1 ORDER BY id', [event]));

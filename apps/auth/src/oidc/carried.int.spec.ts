@@ -1,15 +1,9 @@
 import * as oauth from 'openid-client';
 import { CookieJar } from 'tough-cookie';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { atTheDoor, newcomer, redirectUri, startIdentity, type Identity } from '../identity.fixture.ts';
+import { describe, expect, it } from 'vitest';
+import { atTheDoor, identityOfThisFile, newcomer, redirectUri } from '../identity.fixture.ts';
 
-let identity: Identity;
-let shop: oauth.Configuration;
-beforeAll(async () => {
-  identity = await startIdentity();
-  shop = await identity.client('shop-cli');
-});
-afterAll(() => identity?.close());
+const { identity, shop } = await identityOfThisFile();
 
 const rows = async () => (await identity.database.query<{ model: string }>('SELECT model FROM oidc_artifacts ORDER BY model')).map(({ model }) => model);
 

@@ -1,15 +1,9 @@
 import * as oauth from 'openid-client';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { atTheDoor, newcomer, startIdentity, trackedUri, type Identity } from '../identity.fixture.ts';
+import { describe, expect, it } from 'vitest';
+import { atTheDoor, identityOfThisFile, newcomer, trackedUri } from '../identity.fixture.ts';
 import { endSignIns } from './end-sign-ins.ts';
 
-let identity: Identity;
-let shop: oauth.Configuration;
-beforeAll(async () => {
-  identity = await startIdentity();
-  shop = await identity.client('shop-cli');
-});
-afterAll(() => identity?.close());
+const { identity, shop } = await identityOfThisFile();
 
 type Somebody = Awaited<ReturnType<typeof newcomer>>;
 const next = 'another long password';

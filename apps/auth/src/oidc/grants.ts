@@ -1,6 +1,7 @@
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import type { Accounts } from '../accounts/accounts.ts';
-import { ourClients, scopesOfRoles } from './clients.ts';
+import { ourClients } from './clients.ts';
+import { powersOf } from './powers.ts';
 
 /** The one resource that people let programs use. */
 export const shop = 'urn:shop';
@@ -20,8 +21,8 @@ export function grantTo(provider: Provider, { client, account, scopes }: { clien
 }
 
 /**
- * Nobody is asked whether the shop may use the shop: whoever has just signed in grants our own programs what they ask for, as far as their role
- * goes. One sign-in, one grant, one family of refresh tokens. Other programs have the grant that was given on the consent page.
+ * Nobody is asked whether the shop may use the shop: whoever has just signed in grants our own programs what they ask for, as far as their roles and the
+ * factors of this sign-in go. One sign-in, one grant, one family of refresh tokens. Other programs have the grant that was given on the consent page.
  */
 export async function existingGrant({ oidc }: KoaContextWithOIDC, accounts: Accounts) {
   const { client, result, session, provider } = oidc;
@@ -34,8 +35,8 @@ export async function existingGrant({ oidc }: KoaContextWithOIDC, accounts: Acco
   const accountId = String(result.login.accountId);
   const roles = (await accounts.identity(accountId))?.roles ?? [];
   const asked = String(oidc.params?.['scope'] ?? '').split(' ');
-  const beyond = asked.filter((scope) => scopesOfRoles[scope] !== undefined && !roles.includes(scopesOfRoles[scope])).join(' ');
-  const granted = asked.filter((scope) => !beyond.split(' ').includes(scope)).join(' ');
+  const rejected = powersOf({ client: client.clientId, roles, amr: result.login.amr }).beyond(asked);
+  const [granted, beyond] = [asked.filter((scope) => !rejected.includes(scope)).join(' '), rejected.join(' ')];
   const grant = new provider.Grant({ clientId: client.clientId, accountId });
   grant.addOIDCScope(granted);
   grant.addResourceScope(shop, granted);

@@ -14,6 +14,7 @@ import { auditProvider, noteReuse } from './audited-provider.ts';
 import { carriedByBrowser } from './carried.ts';
 import { clients, ourClients, resources } from './clients.ts';
 import { existingGrant, shop } from './grants.ts';
+import { powersOf, type Powers } from './powers.ts';
 import { Sealing } from './sealing.ts';
 import { endOnSignOut, refuseOthersHint } from './sign-out.ts';
 import { signingAlgorithm } from './signing-keys.ts';
@@ -65,8 +66,7 @@ export function openIdProvider({ config, database, artifacts, accounts, audit, l
     interactions: { policy: firstPartyPolicy(), url: (_ctx, { uid }) => `${config.ISSUER}/interaction/${uid}` },
     loadExistingGrant: (ctx) => existingGrant(ctx, accounts),
     findAccount: (_ctx, id) => account(accounts, id),
-    // Somebody else's program acts for a customer, never for those who run the shop.
-    extraTokenClaims: (ctx, token) => ({ roles: ourClients.has(token.clientId ?? '') ? ((ctx.oidc.entities.Account as ShopAccount | undefined)?.roles ?? []) : [] }),
+    extraTokenClaims: (ctx) => claimsOf(powersIn(ctx)),
     // Our own clients may all be refreshed; of others offline_access is asked, and the person is told so.
     issueRefreshToken: (_ctx, client, code) => client.grantTypeAllowed('refresh_token') && (ourClients.has(client.clientId) || code.scopes.has('offline_access')),
     expiresWithSession: () => false,
@@ -119,12 +119,12 @@ function features(): Configuration['features'] {
       enabled: true,
       defaultResource: () => shop,
       useGrantedResource: () => true,
-      getResourceServerInfo: (_ctx, indicator, client) => {
+      getResourceServerInfo: (ctx, indicator, client) => {
         const resource = resources[indicator];
         // What is for one service alone is for services: no person lets a program use it.
         if (!resource || (indicator !== shop && client.grantTypeAllowed('authorization_code'))) throw new errors.InvalidTarget();
         return {
-          scope: resource.scopes.join(' '),
+          scope: scopesWithin(ctx, resource.scopes).join(' '),
           audience: resource.audience,
           accessTokenTTL: lifetimes.AccessToken,
           accessTokenFormat: 'jwt',
@@ -174,6 +174,20 @@ async function refuseHintOfOthers({ params, session, client, provider, route, pr
   const { payload } = await provider.IdToken.validate(hint, client);
   if (payload['sub'] !== session.accountId) throw new errors.LoginRequired('id_token_hint is of somebody else');
 }
+
+/** What the sign-in may do that a token is being made of; undefined where none is, and where a program acts for itself. */
+function powersIn({ oidc: { entities, client } }: KoaContextWithOIDC): Powers | undefined {
+  const account = entities.Account as ShopAccount | undefined;
+  return account && client && powersOf({ client: client.clientId, roles: account.roles, amr: (entities.RefreshToken ?? entities.AuthorizationCode)?.amr });
+}
+
+/** Looked at with each token, so that one of a refresh has no scope of a role that was taken away, or that was given before a second factor was asked for. */
+function scopesWithin(ctx: KoaContextWithOIDC, scopes: readonly string[]): readonly string[] {
+  const beyond = ctx.oidc.route === 'token' ? powersIn(ctx)?.beyond(scopes) : undefined;
+  return beyond === undefined ? scopes : scopes.filter((scope) => !beyond.includes(scope));
+}
+
+const claimsOf = (powers: Powers | undefined) => ({ roles: powers?.roles ?? [], ...(powers && powers.withheld.length > 0 && { withheld_roles: powers.withheld }) });
 
 type ShopAccount = Awaited<ReturnType<typeof account>> & Pick<Identity, 'roles'>;
 

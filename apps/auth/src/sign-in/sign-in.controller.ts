@@ -10,8 +10,9 @@ import { Registrations } from '../accounts/registrations.ts';
 import { Audit } from '../audit/audit.ts';
 import { AuthConfig } from '../auth.config.ts';
 import { Factors } from '../factors/factors.ts';
-import { factorPage } from '../factors/pages.ts';
-import { ourClients } from '../oidc/clients.ts';
+import { factorAdvicePage, factorPage } from '../factors/pages.ts';
+import { accountClient, ourClients } from '../oidc/clients.ts';
+import { powersOf } from '../oidc/powers.ts';
 import { grantTo, missingScopes } from '../oidc/grants.ts';
 import { MailRequests } from '../mailbox/mail-requests.ts';
 import { ProviderHost } from '../oidc/provider-host.ts';
@@ -32,6 +33,8 @@ const form = z.object({ token: field, name: field, email: field, password: field
 /** Who passed the first step, which is good for five minutes and this sign-in. */
 const firstStep = z.object({ id: z.string(), credentialsVersion: z.int(), until: z.number() });
 const secondStepMs = 5 * 60_000;
+/** What the page after the first step is for: neither opens what the other sealed. */
+type NextStep = 'first step' | 'no factor';
 type Form = z.output<typeof form>;
 
 /** The pages a person sees on the way from an application to its tokens. The provider's cookie says which way that is. */
@@ -71,7 +74,9 @@ export class SignInController {
       const identity = await this.signIns.check(email, password, { request, reply, client: client.id });
       if (identity?.verified === false) await this.requests.request('verify-address', email);
       if (!identity) return { problem: 'This email address and password do not belong together.' };
-      return (await this.factors.has(identity.id)) ? { askForCode: identity } : proved(identity);
+      if (await this.factors.has(identity.id)) return { show: this.codePage(state, identity) };
+      const { withheld } = powersOf({ client: client.id, roles: identity.roles, amr: ['pwd'] });
+      return withheld.length > 0 && client.id !== accountClient ? { show: this.advicePage(state, identity) } : proved(identity);
     });
   }
 
@@ -79,16 +84,25 @@ export class SignInController {
   @Post('factor')
   async secondStep(@Param('uid') uid: string, @Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     const { state } = await this.open(uid, request, reply);
-    const { token, passed, code } = form.parse(body ?? {});
-    const first = firstStep.safeParse(JSON.parse(this.sealing.open(passed, `first step:${uid}`) ?? 'null'));
-    if (!isFormToken(token, uid, this.config.COOKIE_KEYS) || !first.success || first.data.until < Date.now()) throw new ForgedForm();
+    const { passed, code } = form.parse(body ?? {});
+    const first = this.passedFirst(uid, body, 'first step');
     try {
-      if (await this.factors.check(first.data.id, code, request.ip)) return await this.finish(request, reply, proved(first.data, ['pwd', 'otp', 'mfa']));
+      if (await this.factors.check(first.id, code, request.ip)) return await this.finish(request, reply, proved(first, ['pwd', 'otp', 'mfa']));
       return sendPage(reply, factorPage({ ...state, hidden: { passed }, status: 422, problem: 'This code is not right, or was used already.' }));
     } catch (error) {
       if (!(error instanceof TooManyGuesses)) throw error;
       return sendPage(reply, factorPage({ ...state, hidden: { passed }, status: 429, problem: error.message }));
     }
+  }
+
+  /** For an admin without a second factor, who goes on as a customer. */
+  @Post('without-factor')
+  async goOn(@Param('uid') uid: string, @Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+    await this.open(uid, request, reply);
+    const first = this.passedFirst(uid, body, 'no factor');
+    // Added meanwhile: then it is asked for.
+    if (await this.factors.has(first.id)) throw new ForgedForm();
+    return this.finish(request, reply, proved(first));
   }
 
   @Get('registration')
@@ -135,19 +149,34 @@ export class SignInController {
   }
 
   /** Reads a form and does `act`, which says who is signed in, or what to show above the form. */
-  private async submit(sent: Submission, act: (values: Form) => Promise<InteractionResults | { askForCode: Identity } | Partial<FormState>>): Promise<unknown> {
+  private async submit(sent: Submission, act: (values: Form) => Promise<InteractionResults | { show: Page } | Partial<FormState>>): Promise<unknown> {
     const { state, body, request, reply, show } = sent;
     const values = form.parse(body ?? {});
     if (!isFormToken(values.token, state.uid, this.config.COOKIE_KEYS)) throw new ForgedForm();
     const outcome = await act(values).catch(refusal);
     if ('login' in outcome) return this.finish(request, reply, outcome);
-    if ('askForCode' in outcome) return sendPage(reply, this.codePage(state, outcome.askForCode as Identity));
+    if ('show' in outcome) return sendPage(reply, outcome.show as Page);
     return sendPage(reply, show({ status: 422, ...state, ...outcome, values: { name: values.name, email: values.email } }));
   }
 
-  private codePage(state: FormState, { id, credentialsVersion }: Identity): Page {
-    const passed = this.sealing.seal(JSON.stringify({ id, credentialsVersion, until: Date.now() + secondStepMs }), `first step:${state.uid}`);
-    return factorPage({ ...state, action: `/oidc/interaction/${state.uid}/factor`, hidden: { passed } });
+  private codePage(state: FormState, identity: Identity): Page {
+    return factorPage({ ...state, action: `/oidc/interaction/${state.uid}/factor`, hidden: { passed: this.sealPassed(state.uid, identity, 'first step') } });
+  }
+
+  private advicePage(state: FormState, identity: Identity): Page {
+    return factorAdvicePage({ ...state, action: `/oidc/interaction/${state.uid}/without-factor`, hidden: { passed: this.sealPassed(state.uid, identity, 'no factor') } });
+  }
+
+  private sealPassed(uid: string, { id, credentialsVersion }: Identity, next: NextStep): string {
+    return this.sealing.seal(JSON.stringify({ id, credentialsVersion, until: Date.now() + secondStepMs }), `${next}:${uid}`);
+  }
+
+  /** Who passed the first step of this sign-in, for this next step. Throws ForgedForm. */
+  private passedFirst(uid: string, body: unknown, next: NextStep): z.output<typeof firstStep> {
+    const { token, passed } = form.parse(body ?? {});
+    const first = firstStep.safeParse(JSON.parse(this.sealing.open(passed, `${next}:${uid}`) ?? 'null'));
+    if (!isFormToken(token, uid, this.config.COOKIE_KEYS) || !first.success || first.data.until < Date.now()) throw new ForgedForm();
+    return first.data;
   }
 
   private async finish(request: FastifyRequest, reply: FastifyReply, result: InteractionResults) {

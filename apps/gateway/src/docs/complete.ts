@@ -65,7 +65,7 @@ function codesOf({ notes, scopes, roles }: Published, { hasBody, hasParameters }
     [hasBody, 'malformed-json', 'json-too-deep', 'body-too-large', 'unsupported-media-type'],
     [scopes !== undefined, 'token-missing', 'token-invalid'],
     [(scopes ?? []).length > 0, 'insufficient-scope'],
-    [roles.length > 0, 'role-missing'],
+    [roles.length > 0, 'role-missing', 'second-factor-required'],
     [true, 'not-acceptable', 'rate-limited', 'overloaded', 'unavailable', 'deadline-exceeded'],
     [takes.includes('Idempotency-Key'), 'request-in-progress', 'idempotency-key-reused'],
     [takes.includes('If-Match'), 'precondition-failed'],

@@ -10,6 +10,7 @@ export const problems = {
   'token-invalid': [401, 'The access token is not valid.'],
   'insufficient-scope': [403, 'This needs another scope.'],
   'role-missing': [403, 'This is for the role admin.'],
+  'second-factor-required': [403, 'Sign in with a second factor to do this. Add one on the page of your account, if you have none.'],
   'account-not-found': [404, 'There is no such account.'],
   'order-not-found': [404, 'There is no such order.'],
   'product-not-found': [404, 'There is no such product.'],

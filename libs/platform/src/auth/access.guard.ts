@@ -18,9 +18,11 @@ export class AccessGuard implements CanActivate {
     if (this.reflector.getAllAndOverride<boolean | undefined>(publicKey, where)) return true;
     const request = requestOf(execution);
     request.principal = await this.#authenticate(request.headers.authorization);
+    const roles = this.reflector.getAllAndOverride<string[] | undefined>(rolesKey, where) ?? [];
+    assertFactors(request.principal, roles);
     const needed = this.reflector.getAllAndOverride<string[] | undefined>(scopesKey, where) ?? [];
     assertScopes(request.principal, needed);
-    assertRole(request.principal, this.reflector.getAllAndOverride<string[] | undefined>(rolesKey, where) ?? []);
+    assertRole(request.principal, roles);
     return true;
   }
 
@@ -35,6 +37,13 @@ export class AccessGuard implements CanActivate {
       throw error;
     }
   }
+}
+
+/** Before scopes, which such a sign-in lacks, too: what to do about it is what helps. */
+function assertFactors({ roles, withheld }: Principal, allowed: readonly string[]): void {
+  if (allowed.some((role) => roles.has(role)) || !allowed.some((role) => withheld?.has(role))) return;
+  const headers = { 'www-authenticate': 'Bearer error="insufficient_user_authentication", error_description="a second factor is required"' };
+  throw new HttpProblem(403, 'second-factor-required', 'Sign in with a second factor to do this. Add one on the page of your account, if you have none.', { headers });
 }
 
 function assertScopes({ scopes }: Principal, needed: readonly string[]): void {

@@ -15,6 +15,8 @@ export interface Principal {
   readonly clientId: string;
   readonly scopes: ReadonlySet<string>;
   readonly roles: ReadonlySet<string>;
+  /** Roles of the person that this token does not have, because the sign-in was made without a second factor. */
+  readonly withheld?: ReadonlySet<string>;
   /** The raw access token, to pass on to the next service, which verifies it again. */
   readonly token: string;
 }

@@ -100,12 +100,15 @@ export class TokenVerifier {
   }
 }
 
-function principalOf({ sub = '', client_id: clientId, scope, roles }: JWTPayload, token: string): Principal {
+const words = (claim: unknown): Set<string> => new Set(Array.isArray(claim) ? claim.filter((word) => typeof word === 'string') : []);
+
+function principalOf({ sub = '', client_id: clientId, scope, roles, withheld_roles: withheld }: JWTPayload, token: string): Principal {
   return {
     subject: sub,
     clientId: String(clientId),
     scopes: new Set(typeof scope === 'string' ? scope.split(' ').filter(Boolean) : []),
-    roles: new Set(Array.isArray(roles) ? roles.filter((role) => typeof role === 'string') : []),
+    roles: words(roles),
+    ...(withheld !== undefined && { withheld: words(withheld) }),
     token,
   };
 }
