@@ -8,5 +8,8 @@ export function kafkaSettings(env: NodeJS.ProcessEnv = process.env): Record<stri
   return Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, env[name]]] : [])));
 }
 
+/** The same for a client of the product. */
+export const ownSecurity = () => kafkaSecurity(kafkaSettings());
+
 /** The same for a client of the launcher's own. */
-export const givenSecurity = () => secured(kafkaSecurity(kafkaSettings()));
+export const givenSecurity = () => secured(ownSecurity());

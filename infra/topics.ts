@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Admin, ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from '@platformatic/kafka';
-import { consumers, deadLetterConfig, deadLetterPartitions, deadLetterTopic, topicConfig, topics, type TopicContract } from '@shop/contracts';
+import { consumers, deadLetterConfig, deadLetterPartitions, deadLetterTopic, messagingServices, storeConfig, storePartitions, storeTopic, topicConfig, topics, type TopicContract } from '@shop/contracts';
 import { givenSecurity } from './kafka-security.ts';
 
 /** A topic as it is to be at the broker. */
@@ -10,9 +10,10 @@ export interface WantedTopic {
   readonly config: Readonly<Record<string, string | number>>;
 }
 
-/** Every topic as the contracts have it: the product's, and one for the dead letters of each consumer. Whatever makes topics, makes these. */
+/** Every topic as the contracts have it: the product's, one for the marks of each service's store, and one for the dead letters of each consumer. Whatever makes topics, makes these. */
 export const wantedTopics: readonly WantedTopic[] = [
   ...Object.entries<TopicContract>(topics).map(([name, topic]) => ({ name, partitions: topic.partitions, config: topicConfig(topic) })),
+  ...messagingServices.map((service) => ({ name: storeTopic(service), partitions: storePartitions, config: storeConfig })),
   ...Object.keys(consumers).map((consumer) => ({ name: deadLetterTopic(consumer), partitions: deadLetterPartitions, config: deadLetterConfig })),
 ];
 
@@ -73,5 +74,5 @@ async function alter(admin: Admin, wanted: readonly WantedTopic[]): Promise<stri
 export function topicManifest(): string {
   const one = ({ name, partitions, config }: WantedTopic) =>
     ['apiVersion: kafka.strimzi.io/v1', 'kind: KafkaTopic', 'metadata:', `  name: ${name}`, 'spec:', `  partitions: ${partitions}`, `  config: { ${Object.entries(config).map(([key, value]) => `${key}: ${value}`).join(', ')} }`, ''].join('\n');
-  return `# Made by "npm run generate" of libs/contracts/src/topics.ts: every topic, and one for each consumer's dead letters.\n${wantedTopics.map(one).join('---\n')}`;
+  return `# Made by "npm run generate" of libs/contracts/src/topics.ts: every topic, one for the marks of each service's store, and one for each consumer's dead letters.\n${wantedTopics.map(one).join('---\n')}`;
 }

@@ -20,7 +20,7 @@ export type Command = (options: Options, rest: string[], surroundings: Surroundi
 export function parse(args: string[]) {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean', default: false } as const;
-  const options = { consumer: text, key: text, reason: text, rate: text, topic: text, version: text, at: text, yes: flag, 'dry-run': flag, 'skip-dead': flag, help: flag };
+  const options = { consumer: text, key: text, reason: text, rate: text, topic: text, version: text, at: text, yes: flag, 'dry-run': flag, 'skip-dead': flag, 'after-restore': flag, accept: flag, since: text, help: flag };
   return parseArgs({ args, allowPositionals: true, options });
 }
 

@@ -10,6 +10,7 @@ import { announce } from './announce.ts';
 import { listMails, resendMails } from './mails.ts';
 import { askOutcomes, listOutcomes } from './outcomes.ts';
 import { changePartitions } from './topics.ts';
+import { reconcile } from './reconcile.ts';
 import { listParked, releaseParked } from './parked.ts';
 import { checkProjection, rebuildProjection } from './projections.ts';
 
@@ -47,6 +48,9 @@ const usage = `npm run events -- <command>     for whoever operates the shop tha
   topics partitions <topic> <n>
       gives a topic that many partitions, more than it has, without loss of order: pauses the relays that publish to it, waits until its
       consumers have read everything, adds partitions, and lets go on
+  reconcile <service> --after-restore [--since 2026-01-31T12:00:00Z] [--accept]
+      the database of the service was put back to an older state: says what the topics and the provider's ledger have that it lacks, and what
+      cannot be put back; with --accept puts it back, has its consumers read again what they read since, and lets the service start
   projection check orders
       whether the list of orders is what the orders' events make it, each at a recorded version: both hashes
   projection rebuild orders
@@ -54,7 +58,7 @@ const usage = `npm run events -- <command>     for whoever operates the shop tha
   history <order> [--version n | --at 2026-01-31T12:00:00Z]
       the order as it is, or as it was then
 
-Releases, replays, rebuilds, announcements, messages put back and questions to the provider are written down in the table operator_actions of the service's database. Exit code 1: it did not come out as asked.
+Releases, replays, rebuilds, what was done after a restore, announcements, messages put back and questions to the provider are written down in the table operator_actions of the service's database. Exit code 1: it did not come out as asked.
 `;
 
 const commands: Record<string, Command> = {
@@ -73,6 +77,7 @@ const commands: Record<string, Command> = {
   'outcomes ask': askOutcomes,
   announce,
   'topics partitions': changePartitions,
+  reconcile,
   'projection check': checkProjection,
   'projection rebuild': rebuildProjection,
   history: showHistory,

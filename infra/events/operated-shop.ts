@@ -8,7 +8,7 @@ import type { RunningShop } from '../running.ts';
 import { Obstacle } from '../state.ts';
 
 /** As much of a running shop as an operator's commands need. They go to its databases and its broker, so that they also work while its services do not. */
-export type OperatedShop = Pick<RunningShop, 'bus' | 'brokers' | 'databases'>;
+export type OperatedShop = Pick<RunningShop, 'bus' | 'brokers' | 'databases'> & Partial<Pick<RunningShop, 'providerKey'> & { readonly urls: Pick<RunningShop['urls'], 'provider'> }>;
 
 /** The bus of a shop, of which an older one has told only its Kafka. */
 export const busOf = ({ bus, brokers }: OperatedShop) => settingsOf(bus ?? (brokers === undefined ? { BUS: 'memory' } : { BUS: 'kafka', KAFKA_BROKERS: brokers }));

@@ -1,4 +1,4 @@
-import { deadLetterTopic, language } from '@shop/contracts';
+import { deadLetterTopic, language, messagingServices, storeTopic } from '@shop/contracts';
 import type { ServiceName } from '../environment.ts';
 
 /** What a principal may do, one string for each operation: `Read topic orders.events`. */
@@ -15,6 +15,7 @@ export function wantedRights(service: ServiceName): Rights {
       // An operator's replay sends a dead letter again to where it came from.
       ...[...writes, ...reads].flatMap((topic) => [`Describe topic ${topic}`, `Write topic ${topic}`]),
       ...reads.map((topic) => `Read topic ${topic}`),
+      ...(messagingServices.includes(service) ? ['Describe', 'Read', 'Write'].map((operation) => `${operation} topic ${storeTopic(service)}`) : []),
       ...groups.map(deadLetterTopic).flatMap((topic) => [`Describe topic ${topic}`, `Read topic ${topic}`, `Write topic ${topic}`]),
       ...groups.flatMap((group) => [`Describe group ${group}`, `Read group ${group}`]),
       // An operator looks through dead letters in a group of his own, which is gone afterwards.

@@ -10,3 +10,4 @@ export { ProductStore } from './products/product-store.ts';
 
 /** Products, prices and stock. */
 export const catalog = defineService({ name: 'catalog', config: CatalogConfig, module: CatalogModule });
+export { putBackStock } from './restored-stock.ts';

@@ -16,3 +16,4 @@ export { Orders } from './orders.ts';
 export { OrderReads } from './order-reads.ts';
 export { Prices, PricesConsumer } from './prices.ts';
 export { ProductCopy, ProductCopyConsumer } from './product-copy.ts';
+export { putBackOrders } from './restored-orders.ts';

@@ -8,3 +8,4 @@ export const payments = defineService({ name: 'payments', config: PaymentsConfig
 
 export { askNow, openOutcomes, type Asked, type OpenOutcome } from './open-outcomes.ts';
 export { isOpen, moneyMove, payment, stands, type Answer, type MoneyMove, type Payment, type PaymentCommand, type PaymentEvent, type Standing } from './domain/payment.ts';
+export { putBackPayments } from './restored-payments.ts';

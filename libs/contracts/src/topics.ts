@@ -40,6 +40,11 @@ export function topicConfig({ keeps }: TopicContract): Readonly<Record<string, s
   return { 'cleanup.policy': 'compact', 'segment.ms': topicRetention['segment.ms'], 'max.compaction.lag.ms': 2 * topicRetention['segment.ms'] };
 }
 
+/** The topic by which a service knows its own database again (docs/adr/0046): its newest message is how far the store had come. Nobody else reads it. */
+export const storeTopic = (service: string) => `${service}.store`;
+export const storeConfig = { 'cleanup.policy': 'compact', 'segment.ms': topicRetention['segment.ms'] } as const;
+export const storePartitions = 1;
+
 /** Nothing ever expires from dead letters. */
 export const deadLetterConfig = { 'cleanup.policy': 'delete', 'retention.ms': -1 } as const;
 
@@ -73,3 +78,6 @@ export const consumers = {
   'notifications.mail': ['orders.events'],
 } as const satisfies Record<string, readonly Topic[]>;
 export type ConsumerName = keyof typeof consumers;
+
+/** Services that send or take messages, each with its own database. */
+export const messagingServices = [...new Set(Object.keys(consumers).map((consumer) => consumer.split('.')[0] as string))].sort();

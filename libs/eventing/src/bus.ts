@@ -111,5 +111,12 @@ export abstract class MessageBus {
   async end(_group: string, _topics: readonly string[]): Promise<End> {
     return { isReached: async () => true };
   }
+  /**
+   * The value of the newest message of a topic that has one partition; undefined where it holds none, and on a bus that keeps nothing that is read. Rejects
+   * within seconds when the bus does not answer, or does not know the topic.
+   */
+  async newest(_topic: string): Promise<string | undefined> {
+    return undefined;
+  }
   abstract close(): Promise<void>;
 }

@@ -19,6 +19,7 @@ import { leaveInLog, Outbox, PostgresOutbox } from './outbox.ts';
 import { QueueRelay } from './queue-relay.ts';
 import { Relay } from './relay.ts';
 import { SHARDS } from './outgoing.ts';
+import { StoreEpoch } from './store-epoch.ts';
 import { StuckConsumers } from './stuck-consumers.ts';
 import { WalRelay } from './wal-relay.ts';
 
@@ -60,8 +61,13 @@ export class EventingModule {
       controllers: [OperationsController],
       providers: [
         { provide: MessageBus, inject: [config, Logger], useFactory: busOfService },
-        { provide: Relay, inject: [config, MessageBus, Logger, MessagingMetrics], useFactory: openRelay },
-        { provide: Outbox, inject: [Relay, Database, Logger], useFactory: openOutbox },
+        {
+          provide: StoreEpoch,
+          inject: [MessageBus, Database, Logger, OwnConsumers, MessagingMetrics],
+          useFactory: (bus: MessageBus, database: Database, log: Logger, own: OwnConsumers, metrics: MessagingMetrics) => new StoreEpoch({ bus, database, log, metrics, consumers: () => own.names }),
+        },
+        { provide: Relay, inject: [config, MessageBus, Logger, MessagingMetrics, StoreEpoch], useFactory: openRelay },
+        { provide: Outbox, inject: [Relay, Database, Logger, StoreEpoch], useFactory: openOutbox },
         { provide: EventStore, inject: [Database, Outbox], useFactory: (database: Database, outbox: PostgresOutbox) => new EventStore(database, outbox, options.upcasters) },
         Background,
         { provide: OwnConsumers, inject: [ModuleRef], useFactory: (modules: ModuleRef) => ownConsumers(modules, options) },
@@ -70,9 +76,9 @@ export class EventingModule {
         { provide: MessagingMetrics, inject: [config], useFactory: ({ OTEL_METRICS_EXPORTER: to }: EventingConfig) => (to === 'none' ? new Unmeasured() : new MeasuredMessaging()) },
         {
           provide: Messaging,
-          inject: [ModuleRef, MessageBus, Relay, Health, config],
-          useFactory: (modules: ModuleRef, bus: MessageBus, relay: Relay, health: Health, settings: EventingConfig) =>
-            new Messaging(modules, bus, relay, health, options, settings),
+          inject: [ModuleRef, MessageBus, Relay, Health, config, StoreEpoch],
+          useFactory: (modules: ModuleRef, bus: MessageBus, relay: Relay, health: Health, settings: EventingConfig, store: StoreEpoch) =>
+            new Messaging(modules, bus, relay, health, options, settings, store),
         },
       ],
       exports: [MessageBus, Outbox, EventStore, MessagingMetrics, Background],
@@ -86,6 +92,8 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #staleAfterMs: number;
   readonly #stuck: StuckConsumers;
   #agreement: Agreement | undefined;
+  #working: Promise<void> | undefined;
+  #closing = false;
 
   constructor(
     private readonly modules: ModuleRef,
@@ -94,6 +102,7 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly health: Health,
     private readonly options: EventingOptions,
     private readonly settings: EventingConfig,
+    private readonly store: StoreEpoch,
   ) {
     this.#staleAfterMs = options.staleAfterMs ?? STALE_AFTER_MS;
     this.#stuck = new StuckConsumers(bus, this.#staleAfterMs);
@@ -101,10 +110,37 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
 
   async onApplicationBootstrap(): Promise<void> {
     const find = <T>(type: Type<T> | (abstract new () => T)) => this.modules.get<T>(type as Type<T>, { strict: false });
-    const [database, outbox, metrics, log] = [find(Database), this.modules.get(Outbox), this.modules.get(MessagingMetrics), find(Logger)];
+    const [database, log] = [find(Database), find(Logger)];
     this.#agreement = new Agreement(database, termsOf(this.settings, this.options.produces));
     await this.#agreement.start();
     this.health.ready('agreement', () => this.#agreement?.difference);
+    this.health.ready('store', () => this.store.trouble);
+    this.health.closed(() => this.store.trouble);
+    // What this process remembers is of a store that is no more.
+    this.health.live('store', () => (this.store.isOutlived ? 'the store has begun another epoch: this process has to start again' : undefined));
+    this.store.onRestored(() => void this.standStill());
+    await this.store.start();
+    if (this.store.isOpen) return this.#work();
+    log.warn({ reason: this.store.trouble }, 'nothing is served, published or taken until the store has been compared with the bus');
+    void this.store.opened.then(() => this.#work()).catch((error: unknown) => log.error({ err: error }, 'the relay or the consumers could not be started'));
+  }
+
+  /** From here on messages are published and taken. */
+  #work(): Promise<void> {
+    return (this.#working ??= this.#closing ? Promise.resolve() : this.#startWork());
+  }
+
+  /** The store is an older state than the bus knows: nothing more is published or taken. */
+  async standStill(): Promise<void> {
+    await this.#working?.catch(() => {});
+    this.#stuck.stop();
+    await Promise.all(this.#runtimes.map((runtime) => runtime.stop()));
+    await this.relay.stop();
+  }
+
+  async #startWork(): Promise<void> {
+    const find = <T>(type: Type<T> | (abstract new () => T)) => this.modules.get<T>(type as Type<T>, { strict: false });
+    const [database, outbox, metrics, log] = [find(Database), this.modules.get(Outbox), this.modules.get(MessagingMetrics), find(Logger)];
     if (this.options.produces) {
       this.relay.start();
       await this.relay.ready().catch(async (error: unknown) => {
@@ -129,8 +165,10 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
+    this.#closing = true;
     this.#stuck.stop();
     this.#agreement?.stop();
+    await this.store.stop();
     await Promise.all(this.#runtimes.map((runtime) => runtime.stop()));
     await this.relay.stop();
     if (this.bus !== inProcess) await this.bus.close();
@@ -155,16 +193,17 @@ function busOfService(config: EventingConfig, log: Logger): Promise<MessageBus> 
   return openBus(config, { clientId: `shop-${process.pid}`, log });
 }
 
-function openRelay(config: EventingConfig, bus: MessageBus, log: Logger, metrics: MessagingMetrics): Relay {
+function openRelay(config: EventingConfig, bus: MessageBus, log: Logger, metrics: MessagingMetrics, store: StoreEpoch): Relay {
   const afterPublish = (messages: number) => failPoint(config.FAIL_POINTS_DIR, 'relay-published', messages);
-  const options = { connectionString: config.DATABASE_DIRECT_URL ?? config.DATABASE_URL, bus, log, metrics, afterPublish };
+  const options = { connectionString: config.DATABASE_DIRECT_URL ?? config.DATABASE_URL, bus, log, metrics, afterPublish, admit: () => store.admit() };
   return config.OUTBOX_DRIVER === 'wal' ? new WalRelay({ ...options, replicationUrl: config.REPLICATION_URL ?? '' }) : new QueueRelay(options);
 }
 
 /** Written for the relay that runs. */
-function openOutbox(relay: Relay, database: Database, log: Logger): PostgresOutbox {
-  if (relay instanceof QueueRelay) return new PostgresOutbox(waking(relay, database, log));
-  return new PostgresOutbox(() => {}, { leave: leaveInLog, trouble: () => relay.trouble });
+function openOutbox(relay: Relay, database: Database, log: Logger, store: StoreEpoch): PostgresOutbox {
+  const trouble = () => store.trouble ?? relay.trouble;
+  if (relay instanceof QueueRelay) return new PostgresOutbox(waking(relay, database, log), { trouble });
+  return new PostgresOutbox(() => {}, { leave: leaveInLog, trouble });
 }
 
 /** Wakes the relay of this process at once, and those of others by one NOTIFY for everything committed within ten milliseconds. */

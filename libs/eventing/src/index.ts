@@ -22,7 +22,11 @@ export { consumerAt, deadLetterAt, deadLetters, planOf, replay, type DeadLetter 
 export { outboxStatus, summary } from './operations/outbox-status.ts';
 export { parkedKeys, release, type Filter } from './operations/parked-keys.ts';
 export { forgetAgreement } from './operations/forget-agreement.ts';
+export { beginEpoch, forgetPublished, restored, standingOf } from './operations/store-restore.ts';
+export { markOf, sentenceOfRestored, type StoreMark, type StoreStanding } from './store-mark.ts';
+export { StoreEpoch, StoreRestored } from './store-epoch.ts';
 export { putBack } from './operations/put-back.ts';
+export { newestOn } from './kafka/newest.ts';
 export { readTopic } from './kafka/read-topic.ts';
 export { inboxKeptDays, replayWindowDays } from './inbox.ts';
 export { MessagingMetrics, Unmeasured, type Handling, type Waiting } from './metrics.ts';

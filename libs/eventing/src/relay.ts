@@ -43,6 +43,8 @@ export interface RelayOptions {
   readonly metrics?: MessagingMetrics;
   /** For tests and experiments: called between the broker's acknowledgement and the deletion or confirmation. */
   readonly afterPublish?: (messages: number) => void | Promise<void>;
+  /** Asked at the beginning of each session, before anything is taken: rejects where nothing of this database may be published (store-epoch.ts). */
+  readonly admit?: () => Promise<void>;
   /** How long a batch may go unanswered, in ms, before its destinations are told apart. */
   readonly patienceMs?: number;
   /** How often what waits is measured, in ms, if anybody measures. */
@@ -272,6 +274,7 @@ export abstract class Relay {
   async #run(): Promise<void> {
     while (!this.stopping.aborted) {
       try {
+        await this.options.admit?.();
         await this.session();
       } catch (error) {
         this.#say(error as Error, 'relay lost its connection or the broker; what it owned is free until it is back');

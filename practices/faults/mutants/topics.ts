@@ -3,6 +3,8 @@ import type { Patch } from './patches.ts';
 const watch = { file: 'libs/eventing/src/kafka/group-watch.ts', caughtBy: 'libs/eventing/src/kafka/group-watch.spec.ts' } as const;
 const copies = { file: 'apps/orders/src/product-copy.ts', caughtBy: 'infra/events/copies.int.spec.ts' } as const;
 
+const store = { invariant: 'I1', file: 'libs/eventing/src/store-epoch.ts', caughtBy: 'libs/eventing/src/store-epoch.int.spec.ts' } as const;
+
 /** Topics as data, and what is copied from them, made wrong in one place. */
 export const topicPatches: readonly Patch[] = [
   {
@@ -27,6 +29,11 @@ export const topicPatches: readonly Patch[] = [
     find: 'this.#options.subscribed.onLost?.(lost);',
     replace: '',
   },
+  { name: 'a service starts on a database that was put back to an older state', ...store, find: 'if (this.#restored) throw new StoreRestored(this.#restored);', replace: '' },
+  { name: 'a database that is put back under a running service is served from', ...store, find: 'if (this.#known && this.#found(row, this.#known)) return;', replace: '' },
+  { name: 'an older state of a store counts as well', ...store, file: 'libs/eventing/src/store-mark.ts', caughtBy: 'libs/eventing/src/store-mark.spec.ts', find: "last.mark > store.mark ? 'older' : undefined", replace: 'undefined' },
+  { name: 'orders are put back after a restore although some of their events are gone', ...store, file: 'apps/orders/src/restored-orders.ts', caughtBy: 'apps/orders/src/restored-orders.int.spec.ts', find: 'version === known + 1 + n', replace: 'version > known + n' },
+  { name: 'what the provider has taken is not known after a restore', ...store, invariant: 'I5', file: 'apps/payments/src/restored-payments.ts', caughtBy: 'apps/payments/src/restored-payments.int.spec.ts', find: 'if (ours?.status === status ||', replace: 'if (ours ||' },
   {
     name: 'a copy that lost its place counts as whole unasked',
     invariant: 'I7',

@@ -4,6 +4,7 @@ import { MessageBus, PROOF_DEADLINE_MS, Unpublishable, type BusMessage, type End
 import { answered, connection, partitionOf, type KafkaBusOptions } from './connection.ts';
 import { KafkaEnds } from './kafka-ends.ts';
 import { KafkaSubscription } from './kafka-subscription.ts';
+import { newestOn } from './newest.ts';
 import { Producers } from './producers.ts';
 
 /** Broker answers that no repetition changes: the record itself is at fault. */
@@ -88,6 +89,10 @@ export class KafkaBus extends MessageBus {
 
   override end(group: string, topics: readonly string[]): Promise<End> {
     return this.#ends.of(group, topics);
+  }
+
+  override newest(topic: string): Promise<string | undefined> {
+    return newestOn(this.#options, topic);
   }
 
   override async close(): Promise<void> {

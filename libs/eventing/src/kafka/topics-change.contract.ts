@@ -37,6 +37,16 @@ export function topicsChangeContract(name: string, brokers: readonly string[], o
     const partitionsOf = (handled: readonly Delivery[]) => new Set(handled.map(({ id }) => Number(id.split(':')[1])));
     const until = (condition: () => void | Promise<void>) => vi.waitFor(condition, { timeout: 60_000, interval: 100 });
 
+    it('gives the newest message of a topic, and nothing where it holds none; one that nobody knows is no empty one', async () => {
+      const [topic, one] = [await newTopic(1), bus()];
+      expect(await one.newest(topic)).toBeUndefined();
+      await one.publish(['1', '2', '3'].map((value) => ({ topic, key: 'k', value })));
+      expect(await one.newest(topic)).toBe('3');
+      await one.publish([{ topic, key: 'k', value: '4' }]);
+      expect(await bus().newest(topic)).toBe('4');
+      await expect(one.newest(`no-such-${randomUUID()}`)).rejects.toThrow();
+    });
+
     it('reads partitions that are added, with every member of the group', async () => {
       const [topic, group] = [await newTopic(2), randomUUID()];
       const readers = [await reader(topic, group), await reader(topic, group)];

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Kafka, logLevel, Partitioners, type Admin, type PartitionMetadata, type Producer } from 'kafkajs';
 import { atMost } from '../at-most.ts';
 import { MessageBus, PROOF_DEADLINE_MS, Unpublishable, type BusMessage, type End, type PublishOptions, type SubscribeOptions, type Subscription } from '../bus.ts';
@@ -11,6 +12,8 @@ const REFUSALS = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID
 const PUBLISH_DEADLINE_MS = 30_000;
 const CLOSE_DEADLINE_MS = 3_000;
 const ANSWER_DEADLINE_MS = 4_000;
+/** It has to join a group first. */
+const NEWEST_DEADLINE_MS = 8_000;
 
 /**
  * Kafka through kafkajs: the second client behind the same port, with the same partitioner as the first, so that a key stays on its
@@ -87,6 +90,28 @@ export class KafkajsBus extends MessageBus {
       return ends.every(([topic, partitions]) => partitions.every(({ partition, high, low }) => Number(high) <= Number(low) || (acknowledged.get(`${topic} ${partition}`) ?? -1) >= Number(high)));
     };
     return { isReached };
+  }
+
+  /** By a group of its own that is gone afterwards: this client reads in no other way. */
+  override async newest(topic: string): Promise<string | undefined> {
+    const [end] = await this.#ask((admin) => admin.fetchTopicOffsets(topic));
+    if (!end || Number(end.high) <= Number(end.low)) return undefined;
+    const groupId = `operator-${randomUUID()}`;
+    const consumer = this.#kafka.consumer({ groupId, retry: { retries: 1 } });
+    const read = async () => {
+      await consumer.connect();
+      await consumer.subscribe({ topic, fromBeginning: true });
+      const found = Promise.withResolvers<string | undefined>();
+      const wanted = Number(end.high) - 1;
+      await consumer.run({ autoCommit: false, eachMessage: async ({ message }) => void (Number(message.offset) >= wanted && found.resolve(message.value?.toString())) });
+      consumer.seek({ topic, partition: 0, offset: String(wanted) });
+      return found.promise;
+    };
+    try {
+      return await answered(NEWEST_DEADLINE_MS, `for the newest message of ${topic}`, read());
+    } finally {
+      void consumer.disconnect().then(() => this.#ask((admin) => admin.deleteGroups([groupId]))).catch(() => {});
+    }
   }
 
   override async close(): Promise<void> {

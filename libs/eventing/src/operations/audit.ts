@@ -5,9 +5,9 @@ import type { Database } from '@shop/platform';
 export interface Action {
   /** Who: at a keyboard the user of the operating system, over HTTP the subject of the access token. */
   readonly operator: string;
-  readonly action: 'release' | 'skip' | 'replay' | 'rebuild' | 'ask' | 'put-back' | 'announce';
-  /** `outbox` for what is done to messages before any consumer. */
-  readonly consumer: ConsumerName | 'outbox';
+  readonly action: 'release' | 'skip' | 'replay' | 'rebuild' | 'ask' | 'put-back' | 'announce' | 'restore';
+  /** `outbox` for what is done to messages before any consumer, `store` for what is done to the whole database. */
+  readonly consumer: ConsumerName | 'outbox' | 'store';
   readonly key?: string | undefined;
   readonly messageId?: string | undefined;
   /** Where the dead letter lies. */

@@ -37,10 +37,15 @@ interface HookOptions {
   readonly hosts: Hosts | undefined;
   /** What is behind, if anything: then requests are turned away, but for questions about health. */
   readonly overloaded: () => string | undefined;
+  /** Whether nothing may be served but questions about health. */
+  readonly closed: () => boolean;
 }
 
 /** There is too much to do: 503. */
 export const overloaded = (): HttpProblem => new HttpProblem(503, 'overloaded', 'There is more to do than can be done now. Try again.', { headers: { 'retry-after': '1' } });
+
+/** What it would answer may be wrong: 503. */
+const closed = () => new HttpProblem(503, 'unavailable', 'This service must not answer at the moment. Try again later.', { headers: { 'retry-after': '5' } });
 
 const { status, code, message: detail, headers } = overloaded();
 /** Written once: it is said most where there is least time. */
@@ -68,6 +73,7 @@ export function addRequestHooks(fastify: FastifyInstance, options: HookOptions):
     begin(request, budget);
     const malformed = malformation(request) ?? options.hosts?.refusal(request);
     if (malformed) return done(malformed);
+    if (options.closed() && !isHealth(target.route)) return done(closed());
     if (options.cors.answered(request, reply, () => paths.methodsOf(target.path))) return;
     if (target.route === undefined && toldMethods(request, reply, paths)) return;
     if (target.route === undefined) return done(refusal(target, paths));

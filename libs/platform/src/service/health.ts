@@ -20,6 +20,7 @@ export class Health {
   readonly #live = new Map<string, Check>();
   readonly #ready = new Map<string, Check>();
   readonly #degraded = new Map<string, Check>();
+  #closed: Check | undefined;
   #phase: 'starting' | 'running' | 'draining' = 'starting';
 
   live(name: string, check: Check): void {
@@ -33,6 +34,15 @@ export class Health {
   /** What the service can do without: it stays ready, and says that it is degraded. */
   degraded(name: string, check: Check): void {
     this.#degraded.set(name, check);
+  }
+
+  /** Why nothing at all may be served, whoever asks and whatever he has heard of readiness: requests are turned away while there is a reason. */
+  closed(check: Check): void {
+    this.#closed = check;
+  }
+
+  get isClosed(): boolean {
+    return this.#closed?.() !== undefined;
   }
 
   get draining(): boolean {

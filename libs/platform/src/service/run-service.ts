@@ -70,6 +70,7 @@ async function create(definition: ServiceDefinition, settings: ServerSettings): 
     budget: settings.REQUEST_BUDGET_MS,
     draining: () => health.draining,
     overloaded: () => overload.refuses(),
+    closed: () => health.isClosed,
     cors: new Cors(isPublic ? settings.CORS_ORIGINS : []),
     hosts: isPublic ? new Hosts([new URL(settings.ISSUER).hostname, settings.HOST, ...settings.PUBLIC_HOSTS]) : undefined,
   });
