@@ -9,7 +9,7 @@ const asvsFile = 'docs/security/asvs.csv';
 const chapters: Readonly<Record<string, number>> = { 1: 27, 2: 11, 3: 19, 4: 10, 5: 9, 6: 35, 7: 18, 8: 7, 9: 7, 10: 29, 11: 14, 12: 9, 13: 13, 14: 9, 15: 13, 16: 16, 17: 7 };
 
 /**
- * `met` is what a test shows, and a mutant has shown the test: what is claimed, made false, turns it red (practices/faults/mutants/asvs.ts). `by reading` is what only somebody who reads the code or
+ * `met` is what a test shows, and a mutant has shown the test: what is claimed, made false, turns it red (practices/faults/mutants/asvs/). `by reading` is what only somebody who reads the code or
  * the page can say. `partly` and `open` are told as they are: this is a list of what is there, and no certificate.
  */
 const standings = ['met', 'by reading', 'partly', 'open', 'n/a'];
@@ -53,7 +53,7 @@ function requirementFaults(root: string, { requirement, standing, how, evidence 
   ];
 }
 
-/** What is claimed of requirements, made false, and the test that has to turn red: an entry of practices/faults/mutants/asvs.ts. */
+/** What is claimed of requirements, made false, and the test that has to turn red: an entry of practices/faults/mutants/asvs/. */
 export interface Broken {
   readonly name: string;
   readonly requirements: readonly string[];
@@ -79,7 +79,7 @@ export function asvsPage(list: readonly Requirement[]): string {
   return [
     '# OWASP ASVS 5.0, levels 1 and 2',
     'Counted from [asvs.csv](asvs.csv), which says of each requirement how it stands and what shows it. *Met* is what a named test shows, of which a mutant has shown that it',
-    'notices: [asvs.ts](../../practices/faults/mutants/asvs.ts) makes each claim false in one place, at night and by name (`npm run fault mutants -- --only "ASVS 3.4"`), and the',
+    'notices: a mutant for [each claim](../../practices/faults/mutants/asvs) makes it false in one place, at night and by name (`npm run fault mutants -- --only "ASVS 3.4"`), and the',
     'named test has to turn red. CI refuses a row that is met and has no mutant, or one that no longer fits the code. What only reading the code or a page can say is counted apart.',
     '',
     `| chapter | ${standings.join(' | ')} |`,
