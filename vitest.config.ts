@@ -22,6 +22,8 @@ export default defineConfig({
     reporters: ['default', new TestReporter()],
     allowOnly: !process.env['CI'],
     maxWorkers: 2,
+    // Of tests that are marked as concurrent, which wait more than they work.
+    maxConcurrency: 6,
     teardownTimeout: 60_000,
     projects: [
       {

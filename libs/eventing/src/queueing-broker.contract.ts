@@ -5,7 +5,7 @@ import type { Delivery, MessageBus } from './bus.ts';
 
 /** What every adapter promises of a broker that is away; `bus` points at nobody. */
 export function absentBrokerContract(name: string, open: () => MessageBus): void {
-  describe(`a subscription whose ${name} is away`, () => {
+  describe.concurrent(`a subscription whose ${name} is away`, () => {
     it('holds nobody up, neither at the start nor at the end, and says for how long nobody has answered', async () => {
       const bus = open();
       const began = Date.now();
@@ -29,7 +29,7 @@ export interface Browsed {
 
 /** What is promised where messages wait in queues and not in a log: dead letters can be looked at all the same. */
 export function browsingContract({ open, makeGroup, browse }: Browsed): void {
-  it('shows what waits where nobody reads, again and again, and it stays there', async () => {
+  it.concurrent('shows what waits where nobody reads, again and again, and it stays there', async () => {
     const topic = `contract-${randomUUID().slice(0, 8)}.dead-letters`;
     await makeGroup(topic);
     const bus = open();

@@ -1,83 +1,27 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { releaseStock, reserveStock, voidPayment } from '@shop/contracts';
-import { Database, type Transaction } from '@shop/platform';
+import type { Transaction } from '@shop/platform';
 import { servers } from '@shop/testing';
 import fc from 'fast-check';
 import pg from 'pg';
-import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, vi } from 'vitest';
 import type { BusMessage } from './bus.ts';
 import { MessagingMetrics, Unmeasured, type Waiting } from './metrics.ts';
 import { event } from './outgoing.ts';
-import type { PostgresOutbox } from './outbox.ts';
-import { Broker, wayTo, type Way } from './relay.fixture.ts';
-import { BATCH, type Relay, type RelayOptions } from './relay.ts';
-
-export interface RelayUnderTest {
-  readonly name: string;
-  /** The service's database, and the same as its owner. */
-  readonly url: string;
-  readonly ownerUrl: string;
-  /** An outbox that is written for this driver. */
-  readonly outbox: PostgresOutbox;
-  /** Not started; everything it has to say to the database goes by `through`. */
-  open(options: Omit<RelayOptions, 'connectionString'>, through: (url: string) => string): Relay;
-  /** Whether this instance owns anything: whether messages may come by it. */
-  owns(relay: Relay): boolean;
-}
+import { Broker, onRig, wayTo, type RelayUnderTest } from './relay.fixture.ts';
+import { BATCH } from './relay.ts';
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
+const to = (count: number) => Array.from({ length: count }, (_, n) => n + 1);
 
-/** What both drivers of the outbox promise. */
-export function relayContract({ name, url, ownerUrl, outbox, open, owns }: RelayUnderTest): void {
-  describe(`${name} as a relay of the outbox`, () => {
-    const database = new Database(url, { size: 16, application: 'spec' });
-    let [broker, key] = [new Broker(), randomUUIDv7()];
-    const [relays, ways]: [Relay[], Way[]] = [[], []];
+/** What both drivers of the outbox promise. Most of it is waiting, so all of it runs side by side, each test with a database and a broker of its own. */
+export function relayContract(relayUnderTest: RelayUnderTest): void {
+  const [{ name, owns }, it] = [relayUnderTest, onRig(relayUnderTest)];
 
-    const relay = async (options: Partial<RelayOptions> = {}, through = (to: string) => to) => {
-      const one = open({ bus: broker.bus, log, ...options }, through);
-      relays.push(one);
-      one.start();
-      await one.ready();
-      return one;
-    };
-    beforeEach(() => {
-      [broker, key] = [new Broker(), randomUUIDv7()];
-    });
-    afterEach(async () => {
-      for (const way of ways.splice(0)) way.end();
-      await Promise.all(relays.splice(0).map((one) => one.stop()));
-      await database.query('WITH queue AS (DELETE FROM outbox) DELETE FROM outbox_held');
-    });
-    afterAll(() => database.close());
-
-    /** One message of a key's stream, written as a writer would: under the row lock of the key. */
-    const write = (of: string, sequence: number, { lines = 1, rollBack = false } = {}) =>
-      database
-        .transaction(async (tx) => {
-          await tx.query('SELECT pg_advisory_xact_lock(hashtext($1))', [of]);
-          const data = { orderId: of, lines: Array.from({ length: lines }, () => ({ productId: of, quantity: 1 })) };
-          await outbox.add(tx, [event(reserveStock, { key: of, sequence, data })]);
-          if (rollBack) throw new Error('rolled back');
-        })
-        .catch((error: Error) => {
-          if (error.message !== 'rolled back') throw error;
-        });
-    /** One message of the same key's stream, for another topic. */
-    const writeElsewhere = (of: string, sequence: number) =>
-      database.transaction(async (tx) => {
-        await tx.query('SELECT pg_advisory_xact_lock(hashtext($1))', [of]);
-        await outbox.add(tx, [event(voidPayment, { key: of, sequence, data: { orderId: of } })]);
-      });
-    const held = async (of = key) => (await database.query('SELECT 1 FROM outbox_held WHERE key = $1', [of])).length;
-    const writeAll = async (of: string, from: number, to: number) => {
-      for (let sequence = from; sequence <= to; sequence++) await write(of, sequence);
-    };
-    const to = (count: number) => Array.from({ length: count }, (_, n) => n + 1);
-    const arrived = (of: string, count: number) => vi.waitFor(() => expect(new Set(broker.sequence(of)).size).toBe(count), { timeout: 25_000, interval: 10 });
-
-    it('publishes everything that was committed, in the order of each key, and nothing that was rolled back', async () => {
+  describe.concurrent(`${name} as a relay of the outbox`, () => {
+    it('publishes everything that was committed, in the order of each key, and nothing that was rolled back', async ({ rig }) => {
+      const { broker, relay, write, arrived } = rig;
       await relay();
       await fc.assert(
         fc.asyncProperty(fc.array(fc.record({ key: fc.nat(4), rollBack: fc.boolean() }), { minLength: 1, maxLength: 60 }), async (changes) => {
@@ -101,7 +45,8 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
       );
     });
 
-    it('publishes the messages of one transaction in the order in which they were added', async () => {
+    it('publishes the messages of one transaction in the order in which they were added', async ({ rig }) => {
+      const { broker, key, relay, arrived, database, outbox } = rig;
       await relay();
       const batch = to(300).map((sequence) => event(releaseStock, { key, sequence, data: { orderId: key } }));
       await database.transaction((tx) => outbox.add(tx, batch));
@@ -109,10 +54,11 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
       expect(broker.sequence(key)).toEqual(to(300));
     });
 
-    it('publishes what is committed late, however far all others are meanwhile', async () => {
+    it('publishes what is committed late, however far all others are meanwhile', async ({ rig }) => {
+      const { broker, relay, write, arrived, outbox } = rig;
       await relay();
       const [late, others] = [randomUUIDv7(), randomUUIDv7()];
-      const writer = await connected(url);
+      const writer = await connected(rig.fresh.url);
       await writer.query('BEGIN');
       await outbox.add(asTransaction(writer), [event(releaseStock, { key: late, sequence: 1, data: { orderId: late } })]);
       for (let sequence = 1; sequence <= 40; sequence++) {
@@ -126,7 +72,8 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
       await writer.end();
     });
 
-    it('keeps messages while the broker is away, is alive meanwhile, and publishes them when it is back', async () => {
+    it('keeps messages while the broker is away, is alive meanwhile, and publishes them when it is back', async ({ rig }) => {
+      const { broker, key, relay, writeAll, arrived } = rig;
       broker.down = true;
       const one = await relay();
       await writeAll(key, 1, 3);
@@ -138,7 +85,8 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
       expect(broker.sequence(key)).toEqual([1, 2, 3]);
     });
 
-    it('leaves nothing in doubt when it is stopped in good order', async () => {
+    it('leaves nothing in doubt when it is stopped in good order', async ({ rig }) => {
+      const { broker, key, relay, write, arrived } = rig;
       for (let round = 1; round <= 5; round++) {
         const one = await relay();
         await write(key, round);
@@ -148,7 +96,8 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
       expect(broker.sequence(key)).toEqual(to(5));
     });
 
-    it('stops though the broker never answers, and whoever is next publishes again', async () => {
+    it('stops though the broker never answers, and whoever is next publishes again', async ({ rig }) => {
+      const { broker, key, relay, write, arrived } = rig;
       broker.answers = () => new Promise(() => {});
       const one = await relay();
       await write(key, 1);
@@ -161,9 +110,10 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
       await vi.waitFor(() => expect(broker.sequence(key)).toEqual([1, 1]), { timeout: 10_000 });
     });
 
-    it('keeps what it owns while the broker is slow, so that it does not publish again and again', async () => {
+    it('keeps what it owns while the broker is slow, so that it does not publish again and again', async ({ rig }) => {
+      const { broker, key, relay, write, arrived } = rig;
       [broker.answers, broker.proves] = [() => sleep(7_000), () => sleep(600)];
-      await relay();
+      await relay({ patienceMs: 20_000 });
       await write(key, 1);
       await arrived(key, 1);
       broker.answers = async () => {};
@@ -172,7 +122,8 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
       expect(broker.sequence(key)).toEqual([1, 2]);
     });
 
-    it('tells how long the oldest message has waited, also while it is stuck', async () => {
+    it('tells how long the oldest message has waited, also while it is stuck', async ({ rig }) => {
+      const { key, relay, write, arrived } = rig;
       const [told, metrics] = [[] as Waiting[], new Unmeasured()];
       const measured = new Proxy(metrics, { getPrototypeOf: () => MessagingMetrics.prototype, get: (of, name: keyof Unmeasured) => (name === 'waiting' ? (waiting: Waiting) => told.push(waiting) : of[name]) });
       const stuck = Promise.withResolvers<void>();
@@ -184,7 +135,8 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
       await vi.waitFor(() => expect(told.at(-1)).toEqual({ messages: 0, held: 0, oldestMs: 0 }), { timeout: 10_000 });
     });
 
-    it('repeats a batch, and loses nothing, when it dies between the acknowledgement and the note of it', async () => {
+    it('repeats a batch, and loses nothing, when it dies between the acknowledgement and the note of it', async ({ rig }) => {
+      const { broker, key, relays, relay, write, writeAll, arrived } = rig;
       broker.down = true;
       await relay();
       await writeAll(key, 1, 3);
@@ -203,7 +155,8 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
       expect(broker.sequence(key)).toEqual([...to(broker.batches[0]?.length ?? 0), 1, 2, 3, 4]);
     });
 
-    it('sets aside what the broker will never take, once, and the rest flows', async () => {
+    it('sets aside what the broker will never take, once, and the rest flows', async ({ rig }) => {
+      const { broker, key, relay, writeAll, arrived, database } = rig;
       broker.refuses = ({ value }) => value.includes('"sequence":"2"');
       await relay();
       await writeAll(key, 1, 5);
@@ -222,9 +175,10 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
     ] as const)('while one destination %s', (_, ailment) => {
       const ill = ({ topic }: BusMessage) => topic === voidPayment.topic;
       const patient = { patienceMs: 300 };
-      beforeEach(() => void (broker[ailment] = ill));
 
-      it('publishes the rest, holds back the keys behind it and no others, and goes on in their order when it is well', async () => {
+      it('publishes the rest, holds back the keys behind it and no others, and goes on in their order when it is well', async ({ rig }) => {
+        const { broker, relay, write, writeElsewhere, held, writeAll, arrived } = rig;
+        broker[ailment] = ill;
         const [behind, free] = [randomUUIDv7(), randomUUIDv7()];
         await relay(patient);
         await write(behind, 1);
@@ -249,7 +203,9 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
         expect(broker.sequence(behind)).toEqual(to(6));
       });
 
-      it('has the next instance hold the same keys, and publish what is held when it is well', async () => {
+      it('has the next instance hold the same keys, and publish what is held when it is well', async ({ rig }) => {
+        const { broker, key, relay, write, writeElsewhere, held, arrived } = rig;
+        broker[ailment] = ill;
         const first = await relay(patient);
         await writeElsewhere(key, 1);
         await write(key, 2);
@@ -268,7 +224,8 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
       });
     });
 
-    it('holds nothing back when it is the whole broker that is away or silent', async () => {
+    it('holds nothing back when it is the whole broker that is away or silent', async ({ rig }) => {
+      const { broker, key, relays, relay, write, held } = rig;
       await relay({ patienceMs: 300 });
       for (const proves of [() => Promise.reject(new Error('away')), () => sleep(300).then(() => Promise.reject(new Error('silent')))]) {
         [broker.proves, broker.ignores] = [proves, () => true];
@@ -282,7 +239,8 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
       await vi.waitFor(() => expect(broker.sequence(key)).toEqual([1, 1]), { timeout: 15_000 });
     });
 
-    it('sets aside a flood of refusals batch by batch, and says so in one line for each', async () => {
+    it('sets aside a flood of refusals batch by batch, and says so in one line for each', async ({ rig }) => {
+      const { broker, key, relay, database, outbox } = rig;
       const error = vi.fn();
       broker.refuses = ({ topic }) => topic === reserveStock.topic;
       const first = await relay();
@@ -296,7 +254,8 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
       for (const [fields] of error.mock.calls as [object][]) expect(JSON.stringify(fields).length).toBeLessThan(500);
     });
 
-    it('owns nothing before the broker has answered it, and gives back what it owns when the broker does so no longer', async () => {
+    it('owns nothing before the broker has answered it, and gives back what it owns when the broker does so no longer', async ({ rig }) => {
+      const { broker, key, relay, writeAll, arrived } = rig;
       const [away, well] = [new Broker(), broker];
       away.proves = () => Promise.reject(new Error('nobody there'));
       const cut = await relay({ bus: away.bus, patienceMs: 300 });
@@ -316,7 +275,8 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
       expect(well.sequence(key)).toEqual(to(20));
     });
 
-    it('lets each message be published by one of several instances, also when one of them ends', async () => {
+    it('lets each message be published by one of several instances, also when one of them ends', async ({ rig }) => {
+      const { broker, relays, relay, writeAll, arrived } = rig;
       await Promise.all([relay(), relay(), relay()]);
       await vi.waitFor(() => expect(relays.some(owns)).toBe(true), { timeout: 10_000 });
       const keys = Array.from({ length: 8 }, () => randomUUIDv7());
@@ -329,8 +289,9 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
       }
     });
 
-    it('takes over from one that was stopped without dying, even with messages on their way to it', async () => {
-      const way = await wayTo(url, 500_000);
+    it('takes over from one that was stopped without dying, even with messages on their way to it', async ({ rig }) => {
+      const { broker, key, ways, relay, write, arrived } = rig;
+      const way = await wayTo(rig.fresh.url, 500_000);
       ways.push(way);
       const stopped = await relay({}, way.url);
       await vi.waitFor(() => expect(owns(stopped)).toBe(true), { timeout: 10_000 });
@@ -345,23 +306,26 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
       expect(published).toEqual(to(10));
     });
 
-    it('comes back when its sessions are ended from outside', async () => {
+    it('comes back when its sessions are ended from outside', async ({ rig }) => {
+      const { broker, key, relay, writeAll, arrived } = rig;
       const one = await relay();
       await vi.waitFor(() => expect(owns(one)).toBe(true), { timeout: 10_000 });
       const server = await connected(servers().postgres.adminUrl);
-      await server.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'relay' AND datname = $1`, [new URL(url).pathname.slice(1)]);
+      await server.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'relay' AND datname = $1`, [new URL(rig.fresh.url).pathname.slice(1)]);
       await server.end();
       await writeAll(key, 1, 2);
       await arrived(key, 2);
       expect(broker.sequence(key)).toEqual([1, 2]);
     });
 
-    it('publishes nothing from a server that takes no writes: it could not note that, and would publish it again and again', async () => {
-      const [owner, name] = [await connected(ownerUrl), new URL(url).pathname.slice(1)];
+    it('publishes nothing from a server that takes no writes: it could not note that, and would publish it again and again', async ({ rig }) => {
+      const { broker, key, relay, writeAll, arrived, unstarted } = rig;
+      const first = await relay();
+      await first.stop();
+      const [owner, name] = [await connected(rig.fresh.ownerUrl), new URL(rig.fresh.url).pathname.slice(1)];
       await writeAll(key, 1, 2);
       await owner.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
-      const one = open({ bus: broker.bus, log }, (to) => to);
-      relays.push(one);
+      const one = unstarted();
       one.ready().catch(() => {});
       one.start();
       await sleep(1_500);
@@ -372,9 +336,10 @@ export function relayContract({ name, url, ownerUrl, outbox, open, owns }: Relay
       expect(broker.sequence(key)).toEqual([1, 2]);
     });
 
-    it('neither stalls nor reorders behind transactions that others keep open, also when another instance takes over meanwhile', async () => {
+    it('neither stalls nor reorders behind transactions that others keep open, also when another instance takes over meanwhile', async ({ rig }) => {
+      const { broker, key, relay, writeAll, arrived } = rig;
       const first = await relay();
-      const [reader, writer] = [await connected(ownerUrl), await connected(ownerUrl)];
+      const [reader, writer] = [await connected(rig.fresh.ownerUrl), await connected(rig.fresh.ownerUrl)];
       await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
       await writer.query('BEGIN; SELECT pg_current_xact_id()');
       await writeAll(key, 1, 20);

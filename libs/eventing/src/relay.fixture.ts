@@ -1,6 +1,14 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { randomUUIDv7 } from 'node:crypto';
+import { reserveStock, voidPayment } from '@shop/contracts';
+import { Database } from '@shop/platform';
+import { freshDatabase, type DatabaseName, type FreshDatabase } from '@shop/testing';
+import { expect, test, vi } from 'vitest';
 import { Unpublishable, type BusMessage, type MessageBus } from './bus.ts';
+import { event } from './outgoing.ts';
+import type { PostgresOutbox } from './outbox.ts';
+import type { Relay, RelayOptions } from './relay.ts';
 
 /** A broker that keeps what it is given, batch by batch, and may be told to fail, as a whole or in parts. */
 export class Broker {
@@ -78,4 +86,102 @@ export async function wayTo(database: string, bytes: number): Promise<Way> {
     for (const socket of sockets) socket.destroy();
   };
   return { url, stands: stands.promise, end };
+}
+
+export interface RelayUnderTest {
+  readonly name: string;
+  /** Whose outbox it is. */
+  readonly service: DatabaseName;
+  /** An outbox that is written for this driver. */
+  readonly outbox: PostgresOutbox;
+  /** Not started; everything it has to say to the database goes by `through`. */
+  open(options: Omit<RelayOptions, 'connectionString'>, database: FreshDatabase, through: (url: string) => string): Relay;
+  /** Whether this instance owns anything: whether messages may come by it. */
+  owns(relay: Relay): boolean;
+}
+
+const log = { info: () => {}, warn: () => {}, error: () => {} };
+
+/** Tests that each have a rig of their own, so that they may run side by side. */
+export const onRig = (relayUnderTest: RelayUnderTest) =>
+  test.extend<{ rig: Rig }>({
+    rig: async ({}, use) => {
+      const rig = await Rig.open(relayUnderTest);
+      await use(rig);
+      await rig.close();
+    },
+  });
+
+/** One database with an outbox, one broker, and what a test does with them. */
+export class Rig {
+  readonly broker = new Broker();
+  readonly key = randomUUIDv7();
+  readonly relays: Relay[] = [];
+  readonly ways: Way[] = [];
+  readonly #open: RelayUnderTest['open'];
+
+  private constructor(
+    readonly fresh: FreshDatabase,
+    readonly database: Database,
+    readonly outbox: PostgresOutbox,
+    open: RelayUnderTest['open'],
+  ) {
+    this.#open = open;
+  }
+
+  static async open({ service, outbox, open }: RelayUnderTest): Promise<Rig> {
+    const fresh = await freshDatabase(service);
+    return new Rig(fresh, new Database(fresh.url, { size: 16, application: 'spec' }), outbox, open);
+  }
+
+  async close(): Promise<void> {
+    for (const way of this.ways) way.end();
+    await Promise.all(this.relays.map((one) => one.stop()));
+    await this.database.close();
+    await this.fresh.drop();
+  }
+
+  /** Not started; stopped with the test. */
+  readonly unstarted = (options: Partial<RelayOptions> = {}, through = (url: string) => url): Relay => {
+    const one = this.#open({ bus: this.broker.bus, log, ...options }, this.fresh, through);
+    this.relays.push(one);
+    return one;
+  };
+
+  readonly relay = async (options?: Partial<RelayOptions>, through?: (url: string) => string): Promise<Relay> => {
+    const one = this.unstarted(options, through);
+    one.start();
+    await one.ready();
+    return one;
+  };
+
+  /** One message of a key's stream, written as a writer would: under the row lock of the key. */
+  readonly write = (of: string, sequence: number, { lines = 1, rollBack = false } = {}): Promise<void> =>
+    this.database
+      .transaction(async (tx) => {
+        await tx.query('SELECT pg_advisory_xact_lock(hashtext($1))', [of]);
+        const data = { orderId: of, lines: Array.from({ length: lines }, () => ({ productId: of, quantity: 1 })) };
+        await this.outbox.add(tx, [event(reserveStock, { key: of, sequence, data })]);
+        if (rollBack) throw new Error('rolled back');
+      })
+      .catch((error: Error) => {
+        if (error.message !== 'rolled back') throw error;
+      });
+
+  /** One message of the same key's stream, for another topic. */
+  readonly writeElsewhere = (of: string, sequence: number): Promise<void> =>
+    this.database.transaction(async (tx) => {
+      await tx.query('SELECT pg_advisory_xact_lock(hashtext($1))', [of]);
+      await this.outbox.add(tx, [event(voidPayment, { key: of, sequence, data: { orderId: of } })]);
+    });
+
+  readonly writeAll = async (of: string, from: number, upTo: number): Promise<void> => {
+    for (let sequence = from; sequence <= upTo; sequence++) await this.write(of, sequence);
+  };
+
+  /** How many messages of a key are held. */
+  readonly held = async (of = this.key): Promise<number> => (await this.database.query('SELECT 1 FROM outbox_held WHERE key = $1', [of])).length;
+
+  readonly arrived = (of: string, count: number): Promise<void> =>
+    vi.waitFor(() => expect(new Set(this.broker.sequence(of)).size).toBe(count), { timeout: 25_000, interval: 10 });
 }

@@ -11,23 +11,46 @@ import { leaveInLog, PostgresOutbox } from './outbox.ts';
 import { outboxStatus, summary } from './operations/outbox-status.ts';
 import { event } from './outgoing.ts';
 import { relayContract } from './relay.contract.ts';
-import { Broker } from './relay.fixture.ts';
+import { Broker, onRig, type RelayUnderTest } from './relay.fixture.ts';
 import { SILENT_MS } from './relay.ts';
 import { WalRelay, type WalRelayOptions } from './wal-relay.ts';
 
-const { url, ownerUrl, replicationUrl } = await freshDatabase('catalog');
-
-relayContract({
+const wal: RelayUnderTest = {
   name: 'wal',
-  url,
-  ownerUrl,
+  service: 'catalog',
   outbox: new PostgresOutbox(() => {}, { leave: leaveInLog }),
-  open: (options, through) => new WalRelay({ ...options, connectionString: through(url), replicationUrl: through(replicationUrl) }),
+  open: (options, { url, replicationUrl }, through) => new WalRelay({ ...options, connectionString: through(url), replicationUrl: through(replicationUrl) }),
   owns: (relay) => (relay as WalRelay).owns,
+};
+relayContract(wal);
+
+const admin = new pg.Pool({ connectionString: servers().postgres.adminUrl, max: 1 });
+afterAll(() => admin.end());
+const slotsOf = async ({ url: to }: FreshDatabase) => {
+  const { rows } = await admin.query<{ name: string; at: string; active: boolean }>('SELECT slot_name AS name, confirmed_flush_lsn AS at, active FROM pg_replication_slots WHERE database = $1', [new URL(to).pathname.slice(1)]);
+  return rows;
+};
+
+describe.concurrent('a wal relay whose broker takes its time', () => {
+  onRig(wal)('keeps its slot, also when so much waits that nothing more is read: it goes on saying that it lives', async ({ rig }) => {
+    const [{ broker, key, database }, relay] = [rig, (await rig.relay({ patienceMs: 60_000 })) as WalRelay];
+    await vi.waitFor(() => expect(relay.owns).toBe(true), { timeout: 10_000 });
+    const [taken, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    broker.answers = () => (taken.resolve(), answer.promise);
+    const payload = 'x'.repeat(900_000);
+    for (let n = 1; n <= 10; n++) await database.query(`SELECT pg_logical_emit_message(true, 'outbox', json_build_array('t', $1::text)::text || E'\n' || $2::text)`, [key, JSON.stringify({ sequence: String(n), payload })]);
+    await taken.promise;
+    await sleep(SILENT_MS + 2_000);
+    expect(relay.owns).toBe(true);
+    expect(await slotsOf(rig.fresh)).toEqual([expect.objectContaining({ active: true })]);
+    broker.answers = async () => {};
+    answer.resolve();
+    await vi.waitFor(() => expect(broker.sequence(key)).toHaveLength(10), { timeout: 20_000 });
+    expect(broker.sequence(key)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  }, 60_000);
 });
 
 describe('the slot of the wal relay', () => {
-  const admin = new pg.Pool({ connectionString: servers().postgres.adminUrl, max: 1 });
   const relays: WalRelay[] = [];
   const [broker, log] = [new Broker(), { info: () => {}, warn: () => {}, error: vi.fn() }];
   const open = (of: FreshDatabase, options: Partial<WalRelayOptions> = {}) => {
@@ -35,10 +58,6 @@ describe('the slot of the wal relay', () => {
     relays.push(relay);
     relay.start();
     return relay;
-  };
-  const slotsOf = async ({ url: to }: FreshDatabase) => {
-    const { rows } = await admin.query<{ name: string; at: string; active: boolean }>('SELECT slot_name AS name, confirmed_flush_lsn AS at, active FROM pg_replication_slots WHERE database = $1', [new URL(to).pathname.slice(1)]);
-    return rows;
   };
   /** Takes the slot away though it may be read: what an operator, or a server without space, does. */
   const drop = (of: FreshDatabase) =>
@@ -56,7 +75,6 @@ describe('the slot of the wal relay', () => {
     await Promise.all(relays.splice(0).map((relay) => relay.stop()));
     log.error.mockClear();
   });
-  afterAll(() => admin.end());
 
   it('is made by the first start, once, however many instances start', async () => {
     const fresh = await freshDatabase('catalog');
@@ -119,28 +137,6 @@ describe('the slot of the wal relay', () => {
     await admin.query(`SELECT pg_logical_emit_message(false, 'others', repeat('x', 3000000)); CHECKPOINT`);
     await vi.waitFor(async () => expect((await slotsOf(fresh))[0]?.at).not.toBe(before?.at), { timeout: 15_000, interval: 100 });
   });
-
-  it('stays with a relay whose broker takes its time, also when so much waits that nothing more is read: it goes on saying that it lives', async () => {
-    const fresh = await freshDatabase('catalog');
-    const database = new Database(fresh.url, { size: 1, application: 'spec' });
-    const relay = open(fresh);
-    await relay.ready();
-    await vi.waitFor(() => expect(relay.owns).toBe(true), { timeout: 10_000 });
-    const [taken, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const slow = { answers: broker.answers };
-    broker.answers = () => (taken.resolve(), answer.promise);
-    const payload = 'x'.repeat(900_000);
-    for (let n = 1; n <= 10; n++) await database.query(`SELECT pg_logical_emit_message(true, 'outbox', json_build_array('t', $1::text)::text || E'\n' || $2::text)`, [fresh.url, JSON.stringify({ sequence: String(n), payload })]);
-    await taken.promise;
-    await sleep(SILENT_MS + 2_000);
-    expect(relay.owns).toBe(true);
-    expect(await slotsOf(fresh)).toEqual([expect.objectContaining({ active: true })]);
-    broker.answers = slow.answers;
-    answer.resolve();
-    await vi.waitFor(() => expect(broker.sequence(fresh.url)).toHaveLength(10), { timeout: 20_000 });
-    expect(broker.sequence(fresh.url)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-    await database.close();
-  }, 60_000);
 
   it('is seen to stand still by those who wait for it, and by an operator', async () => {
     const fresh = await freshDatabase('catalog');

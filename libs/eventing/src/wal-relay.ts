@@ -182,7 +182,7 @@ export class WalRelay extends Relay {
     const inHandMs = waiting[0] ? performance.now() - waiting[0].readAt : 0;
     const { rows } = await client.query<{ held: number; heldMs: number }>({
       name: 'held-measure',
-      text: `SELECT count(*)::int AS held, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)) * 1000, 0)::float8 AS "heldMs" FROM (SELECT created_at FROM outbox_held LIMIT ${MOST_COUNTED}) AS some`,
+      text: `SELECT count(*)::int AS held, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)) * 1000, 0)::float8 AS "heldMs" FROM (SELECT created_at FROM outbox_held LIMIT ${MOST_COUNTED}) AS counted`,
     });
     const { held = 0, heldMs = 0 } = rows[0] ?? {};
     const oldestMs = Math.max(inHandMs, heldMs, this.#owns ? 0 : this.#watch.stillMs(performance.now()));

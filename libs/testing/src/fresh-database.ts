@@ -12,6 +12,8 @@ export interface FreshDatabase {
   readonly ownerUrl: string;
   /** As a relay reads the write-ahead log. */
   readonly replicationUrl: string;
+  /** Before the end of the run, where a file makes many of them. */
+  drop(): Promise<void>;
 }
 
 /**
@@ -22,17 +24,28 @@ export async function freshDatabase(service: DatabaseName): Promise<FreshDatabas
   const { postgres, prefix, templates } = servers();
   const name = `${prefix}${service}_${randomBytes(4).toString('hex')}`;
   const template = `${prefix}${service}`;
-  const admin = new pg.Client({ connectionString: postgres.adminUrl, connectionTimeoutMillis: 10_000 });
-  await admin.connect();
-  try {
+  await asAdmin(postgres.adminUrl, async (admin) => {
     await admin.query(`CREATE DATABASE ${name} TEMPLATE ${template} OWNER ${template}_owner`);
     // Rights on the database itself are not copied; those inside it are.
     await admin.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC; GRANT CONNECT ON DATABASE ${name} TO ${template}, ${template}_relay`);
+  });
+  const { url, ownerUrl, replicationUrl = '' } = templates[service];
+  return {
+    url: inDatabase(url, name),
+    ownerUrl: inDatabase(ownerUrl, name),
+    replicationUrl: replicationUrl && inDatabase(replicationUrl, name),
+    drop: () => asAdmin(postgres.adminUrl, (admin) => admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)),
+  };
+}
+
+async function asAdmin(adminUrl: string, work: (admin: pg.Client) => Promise<unknown>): Promise<void> {
+  const admin = new pg.Client({ connectionString: adminUrl, connectionTimeoutMillis: 10_000 });
+  await admin.connect();
+  try {
+    await work(admin);
   } finally {
     await admin.end();
   }
-  const { url, ownerUrl, replicationUrl = '' } = templates[service];
-  return { url: inDatabase(url, name), ownerUrl: inDatabase(ownerUrl, name), replicationUrl: replicationUrl && inDatabase(replicationUrl, name) };
 }
 
 function inDatabase(url: string, name: string): string {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { Admin } from '@platformatic/kafka';
 import { describeWith } from '@shop/testing';
-import { afterAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { busTraits } from '../bus-traits.ts';
 import { KafkaBus } from '../kafka/kafka-bus.ts';
-import { absenceContract, messageBusContract } from '../message-bus.contract.ts';
+import { absenceContract, messageBusContract, warm } from '../message-bus.contract.ts';
 import { topicsChangeContract } from '../kafka/topics-change.contract.ts';
 import { KafkajsBus } from './kafkajs-bus.ts';
 
@@ -22,6 +22,7 @@ describeWith('kafka', 'Kafka through kafkajs', ({ brokers }) => {
     await admin.close();
     return name;
   }
+  beforeAll(async () => warm(new KafkajsBus(options), await topic()));
   messageBusContract({ name: 'kafkajs', open: () => new KafkajsBus(options), topic: () => topic(), traits: busTraits.kafka });
   topicsChangeContract('kafkajs', options.brokers, () => new KafkajsBus(options));
 

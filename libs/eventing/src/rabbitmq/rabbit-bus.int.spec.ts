@@ -26,7 +26,7 @@ describeWith('rabbitmq', 'RabbitMQ', ({ url }) => {
 
   browsingContract({ open: () => open(url), makeGroup: (group) => makeQueues(url, { [group]: [group] }), browse: (group) => browse(url, group) });
 
-  it('shares the lanes of a group among its instances, and leaves none unread when one goes', async () => {
+  it.concurrent('shares the lanes of a group among its instances, and leaves none unread when one goes', async () => {
     const group = `g-${randomUUID().slice(0, 8)}`;
     const topic = await newTopic(group);
     const keys = Array.from({ length: 200 }, () => randomUUID());

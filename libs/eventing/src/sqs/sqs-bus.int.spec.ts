@@ -25,7 +25,7 @@ describeWith('sqs', 'SQS', ({ url }) => {
 
   browsingContract({ open: () => open(url), makeGroup: (group) => makeQueues(url, { [group]: [group] }), browse: (group) => browse(url, group) });
 
-  it('hides a message from others for as long as it is in hand', async () => {
+  it.concurrent('hides a message from others for as long as it is in hand', async () => {
     const group = `g-${randomUUID().slice(0, 8)}`;
     const [topic, bus] = [await newTopic(group), open(url)];
     let deliveries = 0;
