@@ -130,8 +130,7 @@ export function relayContract(relayUnderTest: RelayUnderTest): void {
       await relay({ metrics: measured, measureEveryMs: 100, afterPublish: () => stuck.promise });
       await write(key, 1);
       await arrived(key, 1);
-      await vi.waitFor(() => expect(told.at(-1)?.oldestMs).toBeGreaterThan(1_500), { timeout: 5_000 });
-      stuck.resolve();
+      await vi.waitFor(() => expect(told.at(-1)?.oldestMs).toBeGreaterThan(1_500), { timeout: 15_000 }).finally(stuck.resolve);
       await vi.waitFor(() => expect(told.at(-1)).toEqual({ messages: 0, held: 0, oldestMs: 0 }), { timeout: 10_000 });
     });
 
