@@ -8,7 +8,7 @@ const hooks = `${http}/request-hooks.ts`;
 const logger = 'libs/platform/src/service/logger.ts';
 const primitives = 'libs/contracts/src/api/primitives.ts';
 
-/** What is kept, shown and told: chapters 8 and 13 to 16. */
+/** What is kept, shown and told: chapters 8, 11 and 13 to 16. */
 export const insideClaims: readonly Claim[] = [
   claim('8.2.2', 'an order is read by anybody', {
     file: 'apps/orders/src/orders.ts',
@@ -21,6 +21,18 @@ export const insideClaims: readonly Claim[] = [
     ...at('apps/gateway/src/validation.spec.ts', 'has a shape that leaves out what it does not know'),
     find: "currency, available: z.int().min(0) })\n  .meta({ id: 'Product' });",
     replace: "currency, available: z.int().min(0) })\n  .loose()\n  .meta({ id: 'Product' });",
+  }),
+  claim('11.3.1', 'the same text is sealed to the same bytes', {
+    file: 'apps/auth/src/oidc/sealing.ts',
+    ...at('apps/auth/src/oidc/sealing.spec.ts', 'tells nothing, not even that the same was sealed twice'),
+    find: 'const iv = randomBytes(ivBytes);',
+    replace: 'const iv = Buffer.alloc(ivBytes);',
+  }),
+  claim('11.3.3', 'what is sealed opens after it was changed', {
+    file: 'apps/auth/src/oidc/sealing.ts',
+    ...at('apps/auth/src/oidc/sealing.spec.ts', 'does not open with one bit changed, shortened or made up'),
+    find: "undefined, 'utf8') + decipher.final('utf8');",
+    replace: "undefined, 'utf8');",
   }),
   claim('13.4.1', 'an image holds what its program does not reach', {
     file: 'tools/images/reached.ts',
