@@ -13,7 +13,7 @@ const alerts = new Set(rules.flatMap(({ alert }) => (alert === undefined ? [] : 
 const made = new Set(
   globSync('{apps,libs}/*/src/**/*.ts', { cwd: root })
     .map((file) => readFileSync(join(root, file), 'utf8'))
-    .flatMap((text) => [...text.matchAll(/\b(?:create)?(ObservableCounter|ObservableGauge|UpDownCounter|Counter|Gauge|Histogram|counter|gauge|histogram|bytes)\('([a-z0-9_.]+)'/g)])
+    .flatMap((text) => [...text.matchAll(/\b(?:create)?(ObservableCounter|ObservableGauge|UpDownCounter|Counter|Gauge|Histogram|counter|gauge|histogram|bytes)\(\s*'([a-z0-9_.]+)'/g)])
     .flatMap(([, kind = '', name = '']) => {
       if (/histogram/i.test(kind)) return ['_bucket', '_count', '_sum'].map((ending) => metricName(name) + ending);
       return [metricName(name) + (/^(observable)?counter$/i.test(kind) ? '_total' : '')];
