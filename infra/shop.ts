@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { prepareBus, type BusEnvironment } from './bus.ts';
 import { provision, type DatabaseName, type DatabaseUrls } from './databases.ts';
 import { choosePorts, environmentOf, inherited, serviceNames, urlOf, type OutsideName, type ServiceName, type Topology } from './environment.ts';
+import { freePorts } from './ports.ts';
+import type { RunningProcess } from './processes.ts';
 import { adminTotpOf } from './secrets.ts';
 import type { Servers, StartingServers } from './servers/index.ts';
 import { isReady, Supervised } from './supervisor.ts';
@@ -79,6 +81,8 @@ export async function startShop(options: ShopOptions): Promise<Shop> {
     throw error;
   }
 }
+
+const programOf = (main: string) => ({ command: process.execPath, args: [...youngObjects, '--import', './tools/ts.mjs', main] });
 
 /** A running shop, and the hand that kills and restarts its processes. */
 export class Shop {
@@ -171,6 +175,19 @@ export class Shop {
     await member.supervised.start();
   }
 
+  /**
+   * Starts one more instance of a service, with more environment or from another tree, and leaves it to its caller: nobody waits until it is ready, sends it requests,
+   * or starts it again. The path is that of its log.
+   */
+  async startStray(service: ServiceName, name: string, env: Record<string, string>, tree = root): Promise<RunningProcess & { readonly log: string }> {
+    const { processes, folder } = this.options.servers.state;
+    const log = join(folder, 'logs', `${name}.log`);
+    const [port] = await freePorts([0]);
+    const environment = { ...inherited(), ...environmentOf(service, 1, this.topology), ...unhurried, INSTANCE: name, PORT: String(port), PARENT_WATCH: '1', ...env };
+    const process = await processes.start({ name, ...programOf(`apps/${service}/src/main.ts`), cwd: tree, log, env: environment, ours: true });
+    return Object.assign(process, { log });
+  }
+
   /** Ends every process of the shop in good order. The servers stay. */
   async stop(): Promise<void> {
     const outsiders = ({ service }: Member) => service === 'provider' || service === 'mail';
@@ -226,8 +243,7 @@ export class Shop {
     const name = `${service}-${instance}`;
     const command = () => ({
       name,
-      command: process.execPath,
-      args: [...youngObjects, '--import', './tools/ts.mjs', main],
+      ...programOf(main),
       cwd: member.tree,
       log: join(folder, 'logs', `${name}.log`),
       env: { ...inherited(), ...environment(member), PARENT_WATCH: '1', NODE_COMPILE_CACHE: join(root, '.cache/v8') }, // the cache: 1/8 less CPU for loading

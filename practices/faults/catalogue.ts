@@ -18,6 +18,7 @@ import { rollingDeploy } from './rolling.ts';
 import { brokerAway, databaseRestarted } from './servers.ts';
 import { processStopped } from './stopped.ts';
 import { retryStorm } from './storm.ts';
+import { straysBeside } from './strays.ts';
 
 /** Every fault, in the order of their numbers. */
 export const faults: readonly Fault[] = [
@@ -42,6 +43,7 @@ export const faults: readonly Fault[] = [
   everythingKilled,
   destinationIll,
   messagesLost,
+  straysBeside,
 ];
 
 /** Of the outbox. */

@@ -4,6 +4,7 @@ import { freePorts } from '@shop/infra/ports';
 import { Partitioners } from 'kafkajs';
 import type { Fault, Findings } from './fault.ts';
 import { KafkaLine } from './kafka-line.ts';
+import { during, LATE_MS, timesOf, type Phase } from './phases.ts';
 import { producers, type Producer } from './relays.ts';
 import type { Site } from './site.ts';
 
@@ -12,8 +13,8 @@ const [BASE_MS, ILL_MS] = [
   { quick: 15_000, full: 40_000 },
   { quick: 25_000, full: 60_000 },
 ];
-/** What was held has to be gone so long after its destination is well, and an order that nothing stands in the way of has to end within this. */
-const [GONE_WITHIN_MS, LATE_MS] = [60_000, 5_000];
+/** What was held has to be gone so long after its destination is well. */
+const GONE_WITHIN_MS = 60_000;
 /** How much slower half of the other orders may end, and how many more of them may be late: those that were under way when it began, while each relay found out. */
 const [SLOWER, LATER] = [2, 0.15];
 /** What a gauge may be behind: one look, and a busy machine. */
@@ -47,7 +48,7 @@ export const destinationIll: Fault = {
       const base = await during(site, () => sleep(quick ? BASE_MS.quick : BASE_MS.full));
       const findings: Findings[] = [];
       for (const illness of quick ? illnesses.slice(0, 2) : illnesses) findings.push(await fallIll({ site, line, illness, base, ports: ports.get(illness.by) ?? [], illMs: quick ? ILL_MS.quick : ILL_MS.full, say }));
-      const figures = Object.assign({ 'half of the orders end within, before (ms)': (await times(site, base)).p50 }, ...findings.map((one) => one.figures)) as Record<string, number>;
+      const figures = Object.assign({ 'half of the orders end within, before (ms)': (await timesOf(site, base)).p50 }, ...findings.map((one) => one.figures)) as Record<string, number>;
       return { figures, broken: findings.flatMap(({ broken }) => broken) };
     } finally {
       line.recover();
@@ -60,19 +61,6 @@ export const destinationIll: Fault = {
 /** One after the other: a restart must not be an outage of its own. */
 async function everyInstance(site: Site, env: (producer: Producer, index: number) => Record<string, string>): Promise<void> {
   for (const producer of producers) for (const instance of [1, 2]) await site.shop.restart(producer, instance, env(producer, instance - 1));
-}
-
-interface Phase {
-  readonly from: string;
-  readonly to: string;
-}
-
-/** The time in which something was so, by the clock of orders' database. */
-async function during(site: Site, what: () => Promise<unknown>): Promise<Phase> {
-  const now = async () => (await site.stores.sql<{ now: string }>('orders', 'SELECT clock_timestamp()::text AS now'))[0]?.now ?? '';
-  const from = await now();
-  await what();
-  return { from, to: await now() };
 }
 
 interface IllOptions {
@@ -102,7 +90,7 @@ async function fallIll({ site, line, illness: { ailment, topic, partition, by },
   const goneMs = await gone(site, by);
   // Orders that nothing stands in the way of end meanwhile, and those that were held do.
   await sleep(LATE_MS);
-  const [before, others, own] = [await times(site, base), await times(site, ill, (key) => !behind(key)), await times(site, ill, behind)];
+  const [before, others, own] = [await timesOf(site, base), await timesOf(site, ill, (key) => !behind(key)), await timesOf(site, ill, behind)];
   say(`${place}: ${seen.held} messages were held, and gone ${goneMs} ms after it was well; ${others.late} of ${others.count} other orders ended later than ${LATE_MS} ms`);
   const ratio = others.p50 / Math.max(1, before.p50);
   return {
@@ -152,24 +140,4 @@ async function gone(site: Site, by: Producer): Promise<number> {
     if ((await site.stores.sql(by, 'SELECT 1 FROM outbox_held LIMIT 1')).length === 0) break;
   }
   return Math.round(performance.now() - since);
-}
-
-interface Times {
-  readonly count: number;
-  readonly p50: number;
-  readonly p95: number;
-  /** That took longer than LATE_MS, or have not ended. */
-  readonly late: number;
-}
-
-/** How long orders placed in a phase took to their end, by the clock of their database. */
-async function times(site: Site, { from, to }: Phase, which: (key: string) => boolean = () => true): Promise<Times> {
-  const rows = await site.stores.sql<{ stream: string; ms: number | null }>(
-    'orders',
-    `SELECT stream, extract(epoch FROM min(recorded_at) FILTER (WHERE type IN ('OrderConfirmed', 'OrderCancelled')) - min(recorded_at) FILTER (WHERE type = 'OrderPlaced'))::float8 * 1000 AS ms
-     FROM events GROUP BY stream HAVING min(recorded_at) FILTER (WHERE type = 'OrderPlaced') BETWEEN '${from}' AND '${to}'`,
-  );
-  const all = rows.filter(({ stream }) => which(stream)).map(({ ms }) => ms ?? Infinity).sort((a, b) => a - b);
-  const at = (part: number) => Math.round(Math.min(all[Math.floor(all.length * part)] ?? 0, 1e9));
-  return { count: all.length, p50: at(0.5), p95: at(0.95), late: all.filter((ms) => ms > LATE_MS).length };
 }

@@ -11,6 +11,7 @@ export class SlowLine {
   /** Pieces that were kept, broken off, or swallowed since it fell ill. */
   hits = 0;
   private readonly sockets = new Set<Socket>();
+  private readonly fars = new Set<Socket>();
   private ailment: Ailment | undefined;
 
   private constructor(
@@ -35,6 +36,11 @@ export class SlowLine {
     return ours.href;
   }
 
+  /** The ports by which the server knows those who come through this line. */
+  get ports(): number[] {
+    return [...this.fars].flatMap(({ localPort }) => localPort ?? []);
+  }
+
   fallIll(ailment: Ailment): void {
     [this.ailment, this.hits] = [ailment, 0];
   }
@@ -51,6 +57,7 @@ export class SlowLine {
 
   private join(near: Socket): void {
     const far = connect(Number(this.to.port), hostOf(this.to));
+    this.fars.add(far.once('close', () => this.fars.delete(far)));
     this.carry(near, far);
     this.carry(far, near);
   }
