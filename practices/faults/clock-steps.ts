@@ -84,7 +84,7 @@ async function stepped({ site, quick, say }: Trial, service: ServiceName, set: (
     const where = `while the clock of ${who} is ${offset === 0 ? 'right again' : `${Math.abs(offset)} s ${offset > 0 ? 'ahead' : 'behind'}`}`;
     await site.accident(`the clock of ${who} is set to ${offset} s of what it is`, async () => {
       set(offset);
-      return isSeen(site, service, offset);
+      return isSeen(site, service, offset, (status) => broken.push(`it says that it is not live ${where}: ${status}`));
     });
     for (const until = performance.now() + (quick ? 2_000 : 6_000); performance.now() < until; await sleep(200)) {
       probes++;
@@ -101,10 +101,11 @@ async function stepped({ site, quick, say }: Trial, service: ServiceName, set: (
   return { probes, broken: [...new Set(broken)], longestWaitS };
 }
 
-/** Whether the process goes by its new clock, by the Date of its own answers: a clock that did not move shows nothing. */
-async function isSeen(site: Site, service: ServiceName, offset: number): Promise<boolean> {
+/** Whether the process goes by its new clock, by the Date of its own answers: a clock that did not move shows nothing. `notLive` hears of each answer but 200. */
+async function isSeen(site: Site, service: ServiceName, offset: number, notLive: (status: number) => void): Promise<boolean> {
   for (const until = performance.now() + SEEN_WITHIN_MS; performance.now() < until; await sleep(100)) {
-    const { date } = await probe(site, service, '/health/live');
+    const { status, date } = await probe(site, service, '/health/live');
+    if (status !== 200) notLive(status);
     if (date !== undefined && Math.abs((date - Date.now()) / 1_000 - offset) < NEAR_S) return true;
   }
   return false;
