@@ -12,6 +12,7 @@ const scripts = {
   test: 'tools/test.ts',
   check: 'tools/check.ts',
   generate: 'tools/generate.ts',
+  format: 'tools/format.ts',
   practice: 'practices/cli.ts',
   bench: 'load-tests/cli.ts',
   load: 'load-tests/load.ts',
