@@ -88,6 +88,9 @@ const wallClocks = [
   'libs/eventing/src/checkpoints.ts',
   'libs/eventing/src/operations/dead-letters.ts',
   // The end of a token, turned into a duration once; and of a sealed first step, which another instance may open.
+  'apps/auth/src/account-page/account-session.ts',
+  'apps/auth/src/passkeys/passkeys.ts',
+  'apps/auth/src/password/password.controller.ts',
   'apps/auth/src/sign-in/sign-in.controller.ts',
   'libs/platform/src/auth/token-verifier.ts',
   'apps/gateway/src/graph/subscriptions/protocol.ts',

@@ -32,6 +32,8 @@ export function reachedFrom(entries: readonly string[]): Reached {
       const next = follow(fileName, file, reached);
       if (next !== undefined) queue.push(next);
     }
+    // A package that is read as a file, and not run.
+    for (const [, name = ''] of code.matchAll(/import\.meta\.resolve\('([^.'][^']*)'\)/g)) follow(name, file, reached);
   }
   return reached;
 }

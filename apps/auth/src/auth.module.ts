@@ -24,6 +24,9 @@ import { AuthOperationsController } from './oidc/auth-operations.controller.ts';
 import { openIdProvider } from './oidc/open-id.ts';
 import { ProviderHost } from './oidc/provider-host.ts';
 import { Purge } from './oidc/purge.ts';
+import { PasskeyController } from './passkeys/passkey.controller.ts';
+import { Passkeys } from './passkeys/passkeys.ts';
+import { ScriptsController } from './passkeys/scripts.controller.ts';
 import { PasswordController } from './password/password.controller.ts';
 import { GuessLimits } from './sign-in/guess-limits.ts';
 import { SignInController } from './sign-in/sign-in.controller.ts';
@@ -36,13 +39,14 @@ function openHost(...[config, database, artifacts, accounts, audit, logger]: [Au
 
 @Module({
   imports: [DatabaseModule.forRoot(AuthConfig)],
-  controllers: [AccountsController, SignInController, PasswordController, AccountController, FactorController, MailboxController, MailRequestsController, AuthOperationsController],
+  controllers: [AccountsController, SignInController, PasswordController, AccountController, FactorController, PasskeyController, ScriptsController, MailboxController, MailRequestsController, AuthOperationsController],
   providers: [
     Accounts,
     Registrations,
     AccountSession,
     Factors,
     KeptSecrets,
+    Passkeys,
     SignInsOf,
     Mailboxes,
     MailRequests,

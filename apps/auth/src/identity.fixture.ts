@@ -30,15 +30,16 @@ export interface Identity {
 }
 
 /** The same for one spec file, with the shop's own program; it ends when the file does. */
-export async function identityOfThisFile(settings?: Record<string, string>): Promise<{ identity: Identity; shop: oauth.Configuration }> {
-  const identity = await startIdentity(settings);
+export async function identityOfThisFile(settings?: Record<string, string>, host?: string): Promise<{ identity: Identity; shop: oauth.Configuration }> {
+  const identity = await startIdentity(settings, host);
   afterAll(() => identity.close());
   return { identity, shop: await identity.client('shop-cli') };
 }
 
-export async function startIdentity(settings: Record<string, string> = {}): Promise<Identity> {
+/** `host`: as what browsers know it; they make passkeys for names only. */
+export async function startIdentity(settings: Record<string, string> = {}, host = '127.0.0.1'): Promise<Identity> {
   const { url } = await freshDatabase('auth');
-  const issuer = `http://127.0.0.1:${await freePort()}/oidc`;
+  const issuer = `http://${host}:${await freePort()}/oidc`;
   const environment = {
     LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0',
     ISSUER: issuer,

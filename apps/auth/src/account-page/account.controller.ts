@@ -14,6 +14,8 @@ import { AccountSession } from './account-session.ts';
 import { accountPage, deletedPage, deletionPage } from './pages.ts';
 import { SignInsOf } from './sign-ins-of.ts';
 
+/** Pages that send people to sign in first. */
+const below: ReadonlySet<string> = new Set(['second-factor', 'passkeys']);
 const field = z.string().max(1024).catch('');
 const form = z.object({ token: field, which: field, password: field });
 
@@ -37,7 +39,10 @@ export class AccountController {
   async account(@Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     const here = await this.session.of(request, reply);
     if (!here) return this.session.signIn(reply);
-    const [hasFactor, signIns, consents] = await Promise.all([this.factors.has(here.accountId), this.signInsOf.list(here.accountId), this.signInsOf.consents(here.accountId)]);
+    // Where they were sent to sign in from.
+    const { state } = request.query as { state?: unknown };
+    if (typeof state === 'string' && below.has(state)) return reply.redirect(`${this.config.ISSUER}/account/${state}`, 303);
+    const [hasFactor, signIns, consents] = await Promise.all([this.factors.hasApp(here.accountId), this.signInsOf.list(here.accountId), this.signInsOf.consents(here.accountId)]);
     const ids = new Set([...signIns.flatMap(({ clients }) => clients), ...consents.map(({ client }) => client)]);
     const names = Object.fromEntries(await Promise.all([...ids].map(async (id) => [id, (await this.host.provider.Client.find(id))?.clientName ?? id] as const)));
     return sendPage(reply, accountPage({ token: here.token, issuer: this.config.ISSUER, here: here.session, hasFactor, signIns, consents, names }));

@@ -10,7 +10,7 @@ export interface AccountState {
   readonly here: string;
   readonly signIns: readonly OneSignIn[];
   readonly consents: readonly Consent[];
-  /** Whether a sign-in takes a code, too. */
+  /** Whether they have an authenticator app. */
   readonly hasFactor: boolean;
   /** What programs call themselves, by id. */
   readonly names: Readonly<Record<string, string>>;
@@ -32,7 +32,7 @@ ${ending(state, 'consent', client, `Take back what ${named(client)} may`)}</li>`
   const content = html`<h2>Where you are signed in</h2><ul>${signIns}</ul>
 ${state.signIns.length > 1 ? ending(state, 'others', 'all', 'End all but this one') : undefined}
 <h2>Programs of others</h2>${consents.length > 0 ? html`<ul>${consents}</ul>` : html`<p>None may do anything for you.</p>`}
-<h2>Your account</h2><ul><li><a href="/oidc/password">Change your password</a></li><li><a href="/oidc/account/second-factor">${state.hasFactor ? 'Remove your second factor' : 'Add a second factor'}</a></li><li><a href="/oidc/account/deletion">Delete your account</a></li></ul>`;
+<h2>Your account</h2><ul><li><a href="/oidc/password">Change your password</a></li><li><a href="/oidc/account/second-factor">${state.hasFactor ? 'Remove your authenticator app' : 'Add a second factor: an authenticator app'}</a></li><li><a href="/oidc/account/passkeys">Your passkeys</a></li><li><a href="/oidc/account/deletion">Delete your account</a></li></ul>`;
   return page({ status: 200, title: 'Your account', leadsTo: state.issuer }, content);
 }
 

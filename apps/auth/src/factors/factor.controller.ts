@@ -39,9 +39,9 @@ export class FactorController {
 
   @Get()
   async show(@Req() request: FastifyRequest, @Res() reply: FastifyReply) {
-    const here = await this.session.of(request, reply);
-    if (!here) return this.session.signIn(reply);
-    if (await this.factors.has(here.accountId)) return sendPage(reply, removeFactorPage(this.state(here)));
+    const here = await this.session.fresh(request, reply);
+    if (!here) return this.session.signIn(reply, 'second-factor');
+    if (await this.factors.hasApp(here.accountId)) return sendPage(reply, removeFactorPage(this.state(here)));
     // So that no factor is a squatter's, who would keep it when the owner of the mailbox comes.
     const { email, verified } = await this.accounts.recipient(here.accountId);
     if (!verified) return sendPage(reply, failurePage(409, 'Confirm your address first', 'Follow the link that we mailed to you; then come back.'));
@@ -51,7 +51,8 @@ export class FactorController {
   @Post()
   async change(@Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     const { token, sealed, password, code } = form.parse(body ?? {});
-    const here = await this.session.ofForm(request, reply, token);
+    const here = await this.session.freshForm(request, reply, token);
+    if (!here) return this.session.signIn(reply, 'second-factor');
     const { email, verified } = await this.accounts.recipient(here.accountId);
     const secret = this.sealing.open(sealed, `new totp:${here.session}`);
     const refused = (why: { status: number; problem: string }) =>
@@ -61,7 +62,8 @@ export class FactorController {
       if (login?.id !== here.accountId) return await refused(wrong);
       if (secret !== undefined && verified) {
         const codes = await this.factors.add(login, { secret, code, address: request.ip });
-        return codes ? sendPage(reply, recoveryCodesPage(codes)) : await refused(wrong);
+        if (!codes) return await refused(wrong);
+        return codes.length > 0 ? sendPage(reply, recoveryCodesPage(codes)) : reply.redirect(`${this.config.ISSUER}/account`, 303);
       }
       if (!(await this.factors.check(here.accountId, code, request.ip))) return await refused(wrong);
       if (!(await this.factors.remove(login, request.ip))) return await refused(wrong);

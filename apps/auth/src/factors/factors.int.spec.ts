@@ -88,9 +88,12 @@ describe('a second factor', () => {
     expect([again.status, again.browser.html]).toEqual([200, expect.stringContaining('<h1>Your code</h1>')]);
   });
 
-  it('is removed with password and code only', async () => {
+  it('is removed with password and code only, in a sign-in that was made with it', async () => {
     const ida = await withFactor();
-    await ida.browser.open(page());
+    expect([await ida.browser.open(page()), ida.browser.html]).toEqual([200, expect.stringContaining('<h1>Sign in</h1>')]);
+    await ida.browser.send({ email: ida.email, password: ida.password });
+    await ida.browser.send({ code: ida.recovery[0]! });
+    expect(ida.browser.html).toContain('<h1>Remove your second factor?</h1>');
     expect(await ida.browser.send({ password: 'wrong', code: nextCode(ida.secret) })).toBe(422);
     expect(await ida.browser.send({ password: ida.password, code: '123456' })).toBe(422);
     await ida.browser.send({ password: ida.password, code: nextCode(ida.secret) });

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '@shop/platform';
+import { Database, type Transaction } from '@shop/platform';
 import type { Identity } from '../accounts/accounts.ts';
 import { Audit } from '../audit/audit.ts';
 import { stillStands } from '../oidc/end-sign-ins.ts';
@@ -17,25 +17,40 @@ export class Factors {
     private readonly audit: Audit,
   ) {}
 
+  /** Whether a sign-in takes a second step: an app's code, or a passkey. */
   async has(account: string): Promise<boolean> {
-    return (await this.database.query('SELECT 1 FROM totp_factors WHERE account = $1', [account], 'factor-has')).length > 0;
+    return (await this.database.query('SELECT 1 FROM totp_factors WHERE account = $1 UNION ALL SELECT 1 FROM passkeys WHERE account = $1 LIMIT 1', [account], 'factor-has')).length > 0;
   }
 
-  /** Keeps the secret once a code shows that the app has it. Answers recovery codes, shown once; undefined when the code is not the secret's, or another password was set meanwhile. */
-  async add({ id: account, credentialsVersion }: Identity, { secret, code, address }: { secret: string; code: string; address: string }): Promise<string[] | undefined> {
+  /** Whether somebody has an authenticator app. */
+  async hasApp(account: string): Promise<boolean> {
+    return (await this.database.query('SELECT 1 FROM totp_factors WHERE account = $1', [account], 'factor-has-app')).length > 0;
+  }
+
+  /** Recovery codes for whose first factor was just added; none where there are some. */
+  async firstCodes(tx: Transaction, account: string): Promise<readonly string[]> {
+    const codes = newRecoveryCodes();
+    const added = await tx.query('INSERT INTO recovery_codes (account, hash) SELECT $1, unnest($2::text[]) WHERE NOT EXISTS (SELECT 1 FROM recovery_codes WHERE account = $1) RETURNING 1', [account, codes.map(recoveryHash)], 'recovery-codes-add');
+    return added.length > 0 ? codes : [];
+  }
+
+  /** Recovery codes end with the last factor. */
+  async forgetCodesOfNone(tx: Transaction, account: string): Promise<void> {
+    await tx.query('DELETE FROM recovery_codes r WHERE account = $1 AND NOT EXISTS (SELECT 1 FROM totp_factors WHERE account = r.account) AND NOT EXISTS (SELECT 1 FROM passkeys WHERE account = r.account)', [account], 'recovery-codes-end');
+  }
+
+  /** Keeps the secret once a code shows that the app has it. Answers recovery codes, shown once, where the account had no factor before (else none); undefined when the code is not the secret's, or another password was set meanwhile. */
+  async add({ id: account, credentialsVersion }: Identity, { secret, code, address }: { secret: string; code: string; address: string }): Promise<readonly string[] | undefined> {
     const step = stepOf(secret, code);
     if (step === undefined) return undefined;
-    const codes = newRecoveryCodes();
-    const added = await this.database.transaction(async (tx) => {
-      if (!(await stillStands(tx, { id: account, credentialsVersion }))) return false;
+    return this.database.transaction(async (tx) => {
+      if (!(await stillStands(tx, { id: account, credentialsVersion }))) return undefined;
       const { sealed, old } = this.secrets.seal(account, secret);
       const rows = await tx.query('INSERT INTO totp_factors (account, sealed, sealed_secret, last_step) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING 1', [account, sealed, old, step]);
-      if (rows.length === 0) return false;
-      await tx.query('INSERT INTO recovery_codes (account, hash) SELECT $1, unnest($2::text[])', [account, codes.map(recoveryHash)]);
+      if (rows.length === 0) return undefined;
       await this.audit.note('factor-added', { account, address, details: { kind: 'totp' } }, tx);
-      return true;
+      return this.firstCodes(tx, account);
     });
-    return added ? codes : undefined;
   }
 
   /** Gives an account an app's secret where it has none. */
@@ -46,7 +61,7 @@ export class Factors {
 
   /** Whether a code is right: one of the app, or a recovery code, which is then used up. Counts guesses; throws TooManyGuesses. */
   async check(account: string, code: string, address: string): Promise<boolean> {
-    const right = await this.limits.take({ email: `second factor of ${account}`, address, device: undefined });
+    const right = await this.limits.take({ kind: 'second factor', of: account, address, device: undefined });
     if (!(await this.isCode(account, code)) && !(await this.isRecoveryCode(account, code, address))) {
       await this.audit.note('factor-failed', { account, address });
       return false;
@@ -60,6 +75,7 @@ export class Factors {
     return this.database.transaction(async (tx) => {
       if (!(await stillStands(tx, { id: account, credentialsVersion }))) return false;
       await tx.query('DELETE FROM totp_factors WHERE account = $1', [account]);
+      await this.forgetCodesOfNone(tx, account);
       await this.audit.note('factor-removed', { account, address, details: { kind: 'totp' } }, tx);
       return true;
     });

@@ -1,11 +1,13 @@
+import { passkeyForm, type PasskeyForm } from '../passkeys/pages.ts';
 import { html, page, type Page } from '../sign-in/html.ts';
 import { codeField, formPage, password, type FormState } from '../sign-in/pages.ts';
 
 type State = Omit<FormState, 'uid'>;
 
 /** The second step of a sign-in; `hidden` says who passed the first. */
-export function factorPage(state: FormState): Page {
-  return formPage('Go on', state, [codeField], html`<p>You have lost the app? Enter one of your recovery codes instead.</p>`, 'Your code');
+export function factorPage(state: FormState, passkey?: PasskeyForm): Page {
+  const byPasskey = passkey && html`<h2>Or without a code</h2>${passkeyForm(passkey, html`<button>Use a passkey</button>`)}`;
+  return formPage('Go on', { ...state, scripts: passkey !== undefined }, [codeField], html`<p>You have lost the app? Enter one of your recovery codes instead.</p>${byPasskey}`, 'Your code');
 }
 
 /** For an admin who has none: what they may do until then, and where it is added. */

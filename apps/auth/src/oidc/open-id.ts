@@ -59,6 +59,8 @@ export function openIdProvider({ config, database, artifacts, accounts, audit, l
     clientBasedCORS: () => false,
     enabledJWA: { idTokenSigningAlgValues: [signingAlgorithm] },
     cookies: { names: cookieNames(config.ISSUER.startsWith('https:')), keys: config.COOKIE_KEYS, long: { httpOnly: true, sameSite: 'lax' }, short: { httpOnly: true, sameSite: 'lax' } },
+    // An application may want to know how somebody signed in; the library leaves it out of ID tokens unless a scope has it.
+    claims: { acr: null, auth_time: null, iss: null, sid: null, openid: ['sub', 'amr'] },
     ttl: lifetimes,
     responseTypes: ['code'],
     scopes: ['openid', 'offline_access', ...Object.values(resources).flatMap((resource) => resource.scopes)],

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Database, Logger, Recurring } from '@shop/platform';
 import { KeptSecrets } from '../factors/kept-secrets.ts';
 import { purgeMailRequests } from '../mailbox/mail-requests.ts';
+import { purgeChallenges } from '../passkeys/passkeys.ts';
 import { purgeAttempts } from '../sign-in/guess-limits.ts';
 import { purgeExpired } from './artifact-store.ts';
 
@@ -20,6 +21,6 @@ export class Purge extends Recurring {
 
   protected override async look(stopping: AbortSignal): Promise<void> {
     await this.secrets.resealAll(stopping);
-    for (const purge of [purgeExpired, purgeAttempts, purgeMailRequests]) while (!stopping.aborted && (await purge(this.database, batch)) === batch);
+    for (const purge of [purgeExpired, purgeAttempts, purgeMailRequests, purgeChallenges]) while (!stopping.aborted && (await purge(this.database, batch)) === batch);
   }
 }

@@ -11,7 +11,7 @@ const [one, other] = databases.map((database) => new GuessLimits(database, { COO
 afterAll(() => Promise.all(databases.map((database) => database.close())));
 
 const allowed = async (limits: GuessLimits, email: string, { address = '203.0.113.1', device }: { address?: string; device?: string } = {}) =>
-  limits.take({ email, address, device }).then(() => true, (error: unknown) => {
+  limits.take({ kind: 'password', of: email, address, device }).then(() => true, (error: unknown) => {
     if (!(error instanceof TooManyGuesses)) throw error;
     return false;
   });
@@ -29,7 +29,7 @@ describe('guesses at one account', () => {
     const waits: number[] = [];
     for (let n = 0; n < 24; n++) {
       await databases[0]!.query(`UPDATE sign_in_attempts SET next_at = now()`);
-      await one.take({ email: 'c@example.com', address: '203.0.113.9', device: undefined });
+      await one.take({ kind: 'password', of: 'c@example.com', address: '203.0.113.9', device: undefined });
       const [row] = await databases[0]!.query<{ wait: number }>(`SELECT extract(epoch FROM next_at - last_at)::int AS wait FROM sign_in_attempts WHERE source LIKE 'address:%' ORDER BY last_at DESC LIMIT 1`);
       waits.push(row!.wait);
     }
@@ -54,13 +54,22 @@ describe('guesses at one account', () => {
   it('by a known browser go on when strangers have used up theirs, and a right password gives back one guess only', async () => {
     for (let n = 0; n < 35; n++) await allowed(one, 'g@example.com', { address: `198.51.100.${n}` });
     expect(await allowed(one, 'g@example.com', { address: '198.51.100.99' })).toBe(false);
-    for (let n = 0; n < 19; n++) await one.take({ email: 'g@example.com', address: '', device: 'stolen' });
-    await (await one.take({ email: 'g@example.com', address: '', device: 'of-the-owner' }))();
+    for (let n = 0; n < 19; n++) await one.take({ kind: 'password', of: 'g@example.com', address: '', device: 'stolen' });
+    await (await one.take({ kind: 'password', of: 'g@example.com', address: '', device: 'of-the-owner' }))();
     expect([await allowed(one, 'g@example.com', { device: 'stolen' }), await allowed(one, 'g@example.com', { device: 'stolen' })]).toEqual([true, false]);
   });
 
+  it('at a second factor are none at a password, whatever somebody types as an address', async () => {
+    const id = '0192f0c0-0000-7000-8000-000000000001';
+    for (const typed of [`second factor of ${id}`, `second factor:${id}`, id]) for (let n = 0; n < 12; n++) await allowed(one, typed, { address: '203.0.113.3' });
+    const step = () => one.take({ kind: 'second factor', of: id, address: '203.0.113.3', device: undefined }).then(() => true, () => false);
+    const outcomes: boolean[] = [];
+    for (let n = 0; n < 12; n++) outcomes.push(await step());
+    expect(count(outcomes)).toBe(10);
+  });
+
   it('that were right cost nothing', async () => {
-    for (let n = 0; n < 120; n++) await (await one.take({ email: 'e@example.com', address: '203.0.113.2', device: undefined }))();
+    for (let n = 0; n < 120; n++) await (await one.take({ kind: 'password', of: 'e@example.com', address: '203.0.113.2', device: undefined }))();
     expect(await allowed(one, 'e@example.com', { address: '203.0.113.2' })).toBe(true);
   });
 

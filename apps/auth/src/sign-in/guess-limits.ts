@@ -20,8 +20,10 @@ const knownBrowsers: Budget = { name: 'known browsers', burst: 20, interval: 360
 
 /** Who is trying, as far as the request tells. */
 export interface Try {
-  /** The address of the account, as it was typed. */
-  readonly email: string;
+  /** What is guessed at. */
+  readonly kind: 'password' | 'second factor';
+  /** Whose: the address of the account, as it was typed; for a second factor the account's id. */
+  readonly of: string;
   /** Where the request comes from. */
   readonly address: string;
   /** What `deviceOf` answered: a browser that has signed in to this account before. */
@@ -50,8 +52,8 @@ export class GuessLimits {
   ) {}
 
   /** Counts a guess; throws TooManyGuesses. Call what it answers when the guess was right. */
-  async take({ email, address, device }: Try): Promise<() => Promise<void>> {
-    const account = accountKey(email);
+  async take({ kind, of, address, device }: Try): Promise<() => Promise<void>> {
+    const account = accountKey(kind, of);
     if (device !== undefined) return this.spend(account, knownBrowsers);
     const source = `address:${digest(holderOf(address))}`;
     await this.charge(account, source);
@@ -75,7 +77,7 @@ export class GuessLimits {
   }
 
   private mark(key: string, { email, credentialsVersion, nonce }: { email: string; credentialsVersion: number; nonce: string }): string {
-    return createHmac('sha256', key).update(`device:${accountKey(email)}:${credentialsVersion}:${nonce}`).digest('base64url');
+    return createHmac('sha256', key).update(`device:${accountKey('password', email)}:${credentialsVersion}:${nonce}`).digest('base64url');
   }
 
   /** Compared with the clock, not with now(): of two at once, the one that began first and waited for the other's row would find its time in the future. */
@@ -118,7 +120,8 @@ export class GuessLimits {
 }
 
 const digest = (text: string) => hash('sha256', text, 'base64url');
-const accountKey = (email: string) => digest(email.trim().toLowerCase());
+/** Passwords as the release before counts them. Nobody can type what a second factor is counted under: an address is digested by itself. */
+const accountKey = (kind: Try['kind'], of: string) => (kind === 'password' ? digest(of.trim().toLowerCase()) : `${kind}:${digest(of)}`);
 
 /** Deletes at most `limit` counts that no longer count. */
 export async function purgeAttempts(database: Database, limit: number): Promise<number> {

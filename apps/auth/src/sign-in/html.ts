@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { scripts, scriptsPath } from '../passkeys/scripts.ts';
 
 /** A piece of HTML whose inserted values are escaped already. */
 export class Html {
@@ -41,17 +42,22 @@ export interface Frame {
   readonly heading?: string;
   /** Where an answer to the page's form leads in the end; a page without one has no form. */
   readonly leadsTo?: string;
+  /** Whether the page uses passkeys, which takes our scripts. */
+  readonly scripts?: boolean;
 }
 
 /** Nothing but our own style runs or loads. `form-action` covers redirects too (https://github.com/w3c/webappsec-csp/issues/8). */
-export function page({ status, title, heading = title, leadsTo }: Frame, content: Html): Page {
+export function page({ status, title, heading = title, leadsTo, scripts: scripted = false }: Frame, content: Html): Page {
   const formAction = leadsTo ? `'self' ${new URL(leadsTo).origin}` : `'none'`;
+  // The path is the scripts' own: what else this origin serves is no script of a page.
+  const scriptSource = scripted && leadsTo ? ` script-src ${new URL(leadsTo).origin}${scriptsPath};` : '';
+  const loaded = scripted ? scripts.map(({ name, integrity }) => html`<script src="${scriptsPath}${name}" integrity="${integrity}" defer></script>`) : undefined;
   return {
     status,
     headers: {
       'content-type': 'text/html; charset=utf-8',
       'content-security-policy':
-        `default-src 'none'; style-src 'sha256-${styleHash}'; form-action ${formAction}; base-uri 'none'; frame-ancestors 'none'`,
+        `default-src 'none';${scriptSource} style-src 'sha256-${styleHash}'; form-action ${formAction}; base-uri 'none'; frame-ancestors 'none'`,
       'x-frame-options': 'DENY',
       'x-content-type-options': 'nosniff',
       'referrer-policy': 'same-origin',
@@ -59,7 +65,7 @@ export function page({ status, title, heading = title, leadsTo }: Frame, content
     },
     body: html`<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${title}</title><style>${new Html(style)}</style></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${title}</title><style>${new Html(style)}</style>${loaded}</head>
 <body><main><h1>${heading}</h1>${content}</main></body>
 </html>
 `.text,

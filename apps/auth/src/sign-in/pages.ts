@@ -12,6 +12,8 @@ export interface FormState {
   readonly action?: string;
   /** Where a finished sign-in leads. */
   readonly redirectUri: string;
+  /** Whether the page uses passkeys. */
+  readonly scripts?: boolean;
   readonly status?: number;
   readonly values?: Readonly<Record<string, string>>;
   /** What went wrong with the whole form. */
@@ -65,7 +67,7 @@ export function formPage(title: string, state: Omit<FormState, 'uid'>, fields: F
 ${Object.entries(state.hidden ?? {}).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
 ${fields.map((field) => fieldHtml(field, state))}<button>${title}</button></form>
 ${elsewhere}`;
-  return page({ status: state.status ?? 200, title: failed ? `Error: ${heading}` : heading, heading, leadsTo: state.redirectUri }, content);
+  return page({ status: state.status ?? 200, title: failed ? `Error: ${heading}` : heading, heading, leadsTo: state.redirectUri, scripts: state.scripts ?? false }, content);
 }
 
 /** A password is never sent back. */

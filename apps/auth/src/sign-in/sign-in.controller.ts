@@ -15,6 +15,7 @@ import { accountClient, ourClients } from '../oidc/clients.ts';
 import { powersOf } from '../oidc/powers.ts';
 import { grantTo, missingScopes } from '../oidc/grants.ts';
 import { MailRequests } from '../mailbox/mail-requests.ts';
+import { Passkeys } from '../passkeys/passkeys.ts';
 import { ProviderHost } from '../oidc/provider-host.ts';
 import { Sealing } from '../oidc/sealing.ts';
 import { adviceIn, adviceOn } from './advice.ts';
@@ -29,11 +30,14 @@ import { SignIns } from './sign-ins.ts';
 
 const field = z.string().max(1024).catch('');
 const form = z.object({ token: field, name: field, email: field, password: field, answer: field, code: field, passed: field });
+/** What a browser makes of a passkey is longer than what people type. */
+const passkeyForm = z.object({ challenge: field, answer: z.string().max(8_192).catch('') });
 
 /** Who passed the first step, which is good for five minutes and this sign-in. */
 const firstStep = z.object({ id: z.string(), credentialsVersion: z.int(), until: z.number() });
 const secondStepMs = 5 * 60_000;
 /** What the page after the first step is for: neither opens what the other sealed. */
+type Passed = Pick<Identity, 'id' | 'credentialsVersion'> & { readonly until?: number };
 type NextStep = 'first step' | 'no factor';
 type Form = z.output<typeof form>;
 
@@ -52,6 +56,7 @@ export class SignInController {
     private readonly signIns: SignIns,
     private readonly audit: Audit,
     private readonly factors: Factors,
+    private readonly passkeys: Passkeys,
     private readonly config: AuthConfig,
   ) {
     this.sealing = new Sealing(config.COOKIE_KEYS);
@@ -74,7 +79,7 @@ export class SignInController {
       const identity = await this.signIns.check(email, password, { request, reply, client: client.id });
       if (identity?.verified === false) await this.requests.request('verify-address', email);
       if (!identity) return { problem: 'This email address and password do not belong together.' };
-      if (await this.factors.has(identity.id)) return { show: this.codePage(state, identity) };
+      if (await this.factors.has(identity.id)) return { show: await this.codePage(state, identity) };
       const { withheld } = powersOf({ client: client.id, roles: identity.roles, amr: ['pwd'] });
       return withheld.length > 0 && client.id !== accountClient ? { show: this.advicePage(state, identity) } : proved(identity);
     });
@@ -84,14 +89,30 @@ export class SignInController {
   @Post('factor')
   async secondStep(@Param('uid') uid: string, @Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     const { state } = await this.open(uid, request, reply);
-    const { passed, code } = form.parse(body ?? {});
+    const { code } = form.parse(body ?? {});
     const first = this.passedFirst(uid, body, 'first step');
     try {
       if (await this.factors.check(first.id, code, request.ip)) return await this.finish(request, reply, proved(first, ['pwd', 'otp', 'mfa']));
-      return sendPage(reply, factorPage({ ...state, hidden: { passed }, status: 422, problem: 'This code is not right, or was used already.' }));
+      return sendPage(reply, await this.codePage({ ...state, status: 422, problem: 'This code is not right, or was used already.' }, first));
     } catch (error) {
       if (!(error instanceof TooManyGuesses)) throw error;
-      return sendPage(reply, factorPage({ ...state, hidden: { passed }, status: 429, problem: error.message }));
+      return sendPage(reply, await this.codePage({ ...state, status: 429, problem: error.message }, first));
+    }
+  }
+
+  /** The second step by a passkey, in the place of a code. */
+  @Post('passkey')
+  async passkeyStep(@Param('uid') uid: string, @Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+    const { state } = await this.open(uid, request, reply);
+    const { challenge: sealed, answer } = passkeyForm.parse(body ?? {});
+    const first = this.passedFirst(uid, body, 'first step');
+    const refused = async (status: number, problem: string) => sendPage(reply, await this.codePage({ ...state, status, problem }, first));
+    try {
+      if (await this.passkeys.check(first.id, { page: uid, sealed, answer, address: request.ip })) return await this.finish(request, reply, proved(first, ['pwd', 'pop', 'mfa']));
+      return await refused(422, 'This passkey is not one of yours, or was not used in time.');
+    } catch (error) {
+      if (!(error instanceof TooManyGuesses)) throw error;
+      return refused(429, error.message);
     }
   }
 
@@ -159,16 +180,19 @@ export class SignInController {
     return sendPage(reply, show({ status: 422, ...state, ...outcome, values: { name: values.name, email: values.email } }));
   }
 
-  private codePage(state: FormState, identity: Identity): Page {
-    return factorPage({ ...state, action: `/oidc/interaction/${state.uid}/factor`, hidden: { passed: this.sealPassed(state.uid, identity, 'first step') } });
+  /** `until`: the first step is good for five minutes from when it was passed, however often the second is tried. */
+  private async codePage(state: FormState, identity: Passed): Promise<Page> {
+    const passed = this.sealPassed(state.uid, identity, 'first step');
+    const asked = await this.passkeys.askToSign(identity.id, state.uid);
+    return factorPage({ ...state, action: `/oidc/interaction/${state.uid}/factor`, hidden: { passed } }, asked && { kind: 'use', asked, action: `/oidc/interaction/${state.uid}/passkey`, hidden: { token: state.token, passed } });
   }
 
-  private advicePage(state: FormState, identity: Identity): Page {
+  private advicePage(state: FormState, identity: Passed): Page {
     return factorAdvicePage({ ...state, action: `/oidc/interaction/${state.uid}/without-factor`, hidden: { passed: this.sealPassed(state.uid, identity, 'no factor') } });
   }
 
-  private sealPassed(uid: string, { id, credentialsVersion }: Identity, next: NextStep): string {
-    return this.sealing.seal(JSON.stringify({ id, credentialsVersion, until: Date.now() + secondStepMs }), `${next}:${uid}`);
+  private sealPassed(uid: string, { id, credentialsVersion, until = Date.now() + secondStepMs }: Passed, next: NextStep): string {
+    return this.sealing.seal(JSON.stringify({ id, credentialsVersion, until }), `${next}:${uid}`);
   }
 
   /** Who passed the first step of this sign-in, for this next step. Throws ForgedForm. */

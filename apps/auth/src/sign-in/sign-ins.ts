@@ -25,7 +25,7 @@ export class SignIns {
     const around = { client, address: request.ip };
     const account = await this.accounts.withAddress(email);
     const device = this.limits.deviceOf(cookieOf(request, deviceCookie, this.secure), email, account?.credentialsVersion);
-    const right = await this.limits.take({ email, address: request.ip, device }).catch(async (error: unknown) => {
+    const right = await this.limits.take({ kind: 'password', of: email, address: request.ip, device }).catch(async (error: unknown) => {
       if (error instanceof TooManyGuesses) await this.audit.note('sign-in-refused', { ...around, account: account?.id, details: { device: device !== undefined } });
       throw error;
     });
