@@ -38,7 +38,7 @@ const [outbox, ordersOutbox] = [relay, ordersRelay].map((one) => new PostgresOut
 const [store, products, announcement] = [new ProductStore(catalog, outbox), new ProductAdministration(catalog, outbox), new ProductAnnouncement(catalog, outbox)];
 const summary = new ProductsSummary(catalog, bus, log);
 const copy = new (class extends ProductCopy {
-  protected override readonly askAgainAfterMs = 1_000;
+  protected override readonly patience = { answerMs: 1_000, apartMs: 0 };
 })(orders, ordersOutbox, metrics, log, health);
 const prices = new PricesConsumer(copy, metrics, log);
 const runtimes = ([[catalog, new ProductCopiesConsumer(announcement, log)], [orders, prices], [orders, new ProductCopyConsumer(copy)]] as [Database, Consumer][]).map(

@@ -30,9 +30,10 @@ class Bus extends MemoryBus {
 }
 let bus: Bus;
 let errors: string[];
-const log = { warn: () => {}, error: (_: object, message: string) => errors.push(message) } as unknown as Logger;
+let warnings: string[] = [];
+const log = { warn: (_: object, message: string) => warnings.push(message), error: (_: object, message: string) => errors.push(message) } as unknown as Logger;
 beforeEach(async () => {
-  [bus, errors] = [new Bus(), []];
+  [bus, errors, warnings] = [new Bus(), [], []];
   await database.query('DELETE FROM deadlines');
   await database.query('UPDATE answers_possible SET until = clock_timestamp()');
 });
@@ -57,11 +58,33 @@ async function order(status: 'placed' | 'reserved' | 'confirmed' | 'cancelled'):
 const published = () => database.query('DELETE FROM outbox');
 /** So many seconds go by for this order. */
 const wait = (id: string, seconds: number) =>
-  database.query(`UPDATE deadlines SET since = since - $2 * interval '1 second', due_at = due_at - $2 * interval '1 second' WHERE stream = $1`, [id, seconds]);
+  database.query(`UPDATE deadlines SET since = since - $2 * interval '1 second', due_at = due_at - $2 * interval '1 second', look_at = look_at - $2 * interval '1 second' WHERE stream = $1`, [id, seconds]);
 const commands = async (id: string) =>
   (await database.query<{ payload: string }>(`SELECT payload FROM outbox WHERE key = $1 AND topic LIKE '%.commands' ORDER BY id`, [id])).map(({ payload }) => (JSON.parse(payload) as CloudEvent).type.split('.')[1]);
 const stateOf = async (id: string) => (({ status, cancellation }) => cancellation ?? status)(await orders.get(who, id));
 const awaited = async (id: string) => (await database.query<{ awaited: string[] }>('SELECT awaited FROM deadlines WHERE stream = $1', [id]))[0]?.awaited;
+
+describe('a bus that does not answer', () => {
+  it('is told of once, also when the look before failed at something else, and again when it was well in between', async () => {
+    const failing = new (class extends AwaitedAnswers {
+      fails = false;
+      override possible(): Promise<number> {
+        return this.fails ? Promise.reject(new Error('deadlock detected')) : super.possible();
+      }
+    })(database);
+    const instance = new (class extends Deadlines {
+      protected override readonly lookAtBusEveryMs = 0;
+    })(store, orders, database, failing, bus, outbox, new SagaMetrics(), log, new Health());
+    const away = 'the bus does not answer: meanwhile no deadline passes';
+    const looks = async (what: { away?: boolean; fails?: boolean }) => {
+      [bus.away, failing.fails] = [what.away ?? false, what.fails ?? false];
+      await instance.tick();
+      return warnings.filter((warning) => warning === away).length;
+    };
+    expect([await looks({}), await looks({ fails: true }), await looks({ away: true }), await looks({ away: true })]).toEqual([0, 0, 1, 1]);
+    expect([await looks({}), await looks({ away: true })]).toEqual([1, 2]);
+  });
+});
 
 describe('a step that is not answered', () => {
   it.each([
@@ -109,7 +132,7 @@ describe('a step that is not answered', () => {
 describe('an order', () => {
   it('is given up when its next step does not come, whatever is wrong with another', async () => {
     const [id, damaged] = [await order('placed'), randomUUIDv7()];
-    await store.append({ stream: damaged, expectedVersion: 0, events: [{ type: 'StockReserved' }], recordedAt: '2020-01-01T00:00:00Z', messages: [], dueInMs: 0 });
+    await store.append({ stream: damaged, expectedVersion: 0, events: [{ type: 'StockReserved' }], recordedAt: '2020-01-01T00:00:00Z', messages: [], lookInMs: 0 });
     await wait(id, 121);
     await look();
     expect(await stateOf(id)).toBe('timed-out');
@@ -119,7 +142,7 @@ describe('an order', () => {
   it('is not held up by a hundred before it that can never be given up', async () => {
     const damaged = Array.from({ length: 100 }, () => randomUUIDv7());
     for (const stream of damaged) {
-      await store.append({ stream, expectedVersion: 0, events: [{ type: 'StockReserved' }], recordedAt: '2020-01-01T00:00:00Z', messages: [], dueInMs: 0 });
+      await store.append({ stream, expectedVersion: 0, events: [{ type: 'StockReserved' }], recordedAt: '2020-01-01T00:00:00Z', messages: [], lookInMs: 0 });
       await wait(stream, 900);
     }
     const id = await order('placed');
@@ -197,6 +220,77 @@ describe('an order', () => {
     await wait(id, 90);
     await look();
     expect(await stateOf(id)).toBe('timed-out');
+  });
+});
+
+describe('beside the version before', () => {
+  /** As it finds and as it writes them. */
+  const itsDue = () => database.query<{ stream: string }>('SELECT stream, version FROM deadlines WHERE due_at <= now() ORDER BY due_at LIMIT 100').then((rows) => rows.map(({ stream }) => stream));
+  const itWrites = (id: string, version: number, seconds: number) =>
+    database.query(
+      `INSERT INTO deadlines (stream, version, due_at) VALUES ($1, $2, clock_timestamp() + $3 * interval '1 second')
+       ON CONFLICT ON CONSTRAINT deadlines_pkey DO UPDATE SET version = excluded.version, due_at = excluded.due_at`,
+      [id, version, seconds],
+    );
+
+  it.each([
+    ['placed', 120],
+    ['reserved', 300],
+    ['confirmed', Infinity],
+    ['cancelled', Infinity],
+  ] as const)('a %s order is given up by it after %d seconds, however often this one looks and asks again', async (status, seconds) => {
+    const id = await order(status);
+    await wait(id, 31);
+    await look();
+    await published();
+    await wait(id, Math.min(seconds, 9_000) - 41);
+    expect(await itsDue()).toEqual([]);
+    await wait(id, 20);
+    expect(await itsDue()).toEqual(seconds === Infinity ? [] : [id]);
+  });
+
+  it('an order is not given up by it for the time in which the bus was away, or its command waited', async () => {
+    const [away, queued] = [await order('placed'), await order('placed')];
+    await database.query(`INSERT INTO outbox (shard, topic, key, payload) VALUES (0, 'catalog.commands', $1, '{}')`, [queued]);
+    for (const id of [away, queued]) await wait(id, 150);
+    await answers.unpublished([queued]);
+    await published();
+    await database.query(`UPDATE answers_possible SET until = until - interval '150 seconds'`);
+    await answers.possible();
+    expect(await itsDue()).toEqual([]);
+  });
+
+  it('an order that it placed is asked for again, and has its whole time', async () => {
+    const id = await order('placed');
+    await database.query('DELETE FROM deadlines WHERE stream = $1', [id]);
+    await itWrites(id, 1, 120);
+    await wait(id, 31);
+    await look();
+    expect([await commands(id), await stateOf(id)]).toEqual([['reserve-stock'], 'placed']);
+    await published();
+    await wait(id, 80);
+    await look();
+    expect(await stateOf(id)).toBe('placed');
+    await published();
+    await wait(id, 10);
+    await look();
+    expect(await stateOf(id)).toBe('timed-out');
+  });
+
+  it('an order that it took further has its whole time from then on', async () => {
+    const id = await order('placed');
+    await wait(id, 110);
+    const [before] = await database.query<{ row: object }>('SELECT to_jsonb(deadlines) AS row FROM deadlines WHERE stream = $1', [id]);
+    await orders.note(id, { type: 'NoteStockReserved' }, inbox());
+    await published();
+    await database.query('DELETE FROM deadlines WHERE stream = $1', [id]);
+    await database.query('INSERT INTO deadlines SELECT * FROM jsonb_populate_record(NULL::deadlines, $1)', [JSON.stringify(before?.row)]);
+    await itWrites(id, 2, 300);
+    const [row] = await database.query(`SELECT awaited, asked, round(extract(epoch FROM clock_timestamp() - since))::int AS waited, round(extract(epoch FROM look_at - clock_timestamp()))::int AS ahead FROM deadlines WHERE stream = $1`, [id]);
+    expect(row).toEqual({ awaited: [], asked: 1, waited: 0, ahead: 30 });
+    await wait(id, 200);
+    await look();
+    expect(await stateOf(id)).toBe('reserved');
   });
 });
 

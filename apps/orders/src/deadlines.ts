@@ -34,8 +34,11 @@ interface Late {
  */
 @Injectable()
 export class Deadlines extends Recurring {
+  protected readonly lookAtBusEveryMs: number = LOOK_AT_BUS_EVERY_MS;
   private busLookedAt = -Infinity;
   private busAnswers = false;
+  /** What was told last, apart from what is so: a question that failed half-way must not hide the next line. */
+  private toldAway = false;
 
   constructor(
     private readonly store: EventStore,
@@ -52,7 +55,7 @@ export class Deadlines extends Recurring {
   }
 
   protected override async look(stopping: AbortSignal): Promise<void> {
-    if (performance.now() - this.busLookedAt >= LOOK_AT_BUS_EVERY_MS) await this.lookAtBus();
+    if (performance.now() - this.busLookedAt >= this.lookAtBusEveryMs) await this.lookAtBus();
     // While nobody can answer, nobody is late.
     if (this.busAnswers) await this.lookAtAnswers(stopping);
     await forgetKeys(this.database);
@@ -60,15 +63,16 @@ export class Deadlines extends Recurring {
 
   /** No deadline is judged from here until the bus has answered and the time of an outage is given back to every deadline. */
   private async lookAtBus(): Promise<void> {
-    const answeredBefore = this.busAnswers;
     this.busAnswers = false;
     const trouble = await this.bus.end(GROUP, consumers[GROUP]).then(() => undefined, (error: unknown) => ({ err: error }));
     if (trouble === undefined) {
       const lostMs = await this.answers.possible();
       if (lostMs > 0) this.log.warn({ lostMs }, 'no answer could come for a while: deadlines moved by as much');
       this.busAnswers = true;
-    } else if (answeredBefore) {
+      this.toldAway = false;
+    } else if (!this.toldAway) {
       this.log.warn(trouble, 'the bus does not answer: meanwhile no deadline passes');
+      this.toldAway = true;
     }
     this.busLookedAt = performance.now();
     if (this.busAnswers) this.metrics.unanswered(await this.answers.unanswered(MISSING_AFTER_MS));

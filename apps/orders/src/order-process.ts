@@ -15,7 +15,7 @@ import {
 } from '@shop/contracts';
 import { event as message, type Outgoing, type Process } from '@shop/eventing';
 import { order, type Order, type OrderCommand, type OrderEvent } from './domain/order.ts';
-import { awaits, lookAfter, steps, type SagaStep } from './domain/saga.ts';
+import { awaits, lookAfter, patience as givesUpAfter, steps, type SagaStep } from './domain/saga.ts';
 
 type Existing = Exclude<Order, { status: 'none' }>;
 
@@ -27,6 +27,7 @@ export const orderProcess: Process<Order, OrderCommand, OrderEvent> = {
     return [fact(event, state, version), ...steps(event).map((step) => stepMessage(step, state))];
   },
   patience: (state) => (state.status === 'none' ? undefined : lookAfter(1)),
+  givesUpAfter,
   awaits,
 };
 

@@ -129,9 +129,9 @@ async function putBackOne(database: Database, outbox: PostgresOutbox, stream: st
       ],
     );
     await tx.query(
-      `INSERT INTO deadlines (stream, version, due_at, awaited) VALUES ($1, $2, clock_timestamp() + $3 * interval '1 millisecond', $4)
-       ON CONFLICT ON CONSTRAINT deadlines_pkey DO UPDATE SET version = excluded.version, due_at = excluded.due_at, awaited = excluded.awaited, asked = 1, since = clock_timestamp()`,
-      [stream, version, orderProcess.patience(state) ?? 0, orderProcess.awaits?.(state) ?? []],
+      `INSERT INTO deadlines (stream, version, due_at, look_at, awaited) VALUES ($1, $2, coalesce(clock_timestamp() + $5::float8 * interval '1 millisecond', 'infinity'), clock_timestamp() + $3 * interval '1 millisecond', $4)
+       ON CONFLICT ON CONSTRAINT deadlines_pkey DO UPDATE SET version = excluded.version, due_at = excluded.due_at, look_at = excluded.look_at, awaited = excluded.awaited, asked = 1, since = clock_timestamp()`,
+      [stream, version, orderProcess.patience(state) ?? 0, orderProcess.awaits?.(state) ?? [], orderProcess.givesUpAfter?.(state)],
     );
   });
   if (!cannotBePaid) return false;

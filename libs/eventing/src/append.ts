@@ -34,7 +34,9 @@ export interface Append {
   readonly inbox?: InboxRow;
   readonly idempotency?: IdempotencyRow;
   /** When it is looked whether what is awaited has come, in ms from now by the clock of the database; absent: nothing is awaited any more. */
-  readonly dueInMs?: number;
+  readonly lookInMs?: number;
+  /** When an instance of the version before gives the stream up, in ms from now; absent: never. */
+  readonly givenUpInMs?: number;
   /** The steps that are asked for by it, whose answers are awaited (awaited-answers.ts). */
   readonly awaited?: readonly string[];
 }
@@ -70,11 +72,12 @@ export const appendSql = (leave: LeaveSql) => `
     INSERT INTO idempotency (principal, operation, key, body_hash, status, answer)
     SELECT $14, $15, $16, $17, $18::int, $19::jsonb FROM whole WHERE $16::text IS NOT NULL AND whole.appended > 0
   ), awaited AS (
-    INSERT INTO deadlines (stream, version, due_at, awaited, since)
-    SELECT $1, whole.version, clock_timestamp() + $20::float8 * interval '1 millisecond', $22::text[], clock_timestamp()
+    INSERT INTO deadlines (stream, version, due_at, look_at, awaited, since)
+    SELECT $1, whole.version, coalesce(clock_timestamp() + $23::float8 * interval '1 millisecond', 'infinity'),
+           clock_timestamp() + $20::float8 * interval '1 millisecond', $22::text[], clock_timestamp()
     FROM whole WHERE $20::float8 IS NOT NULL AND whole.appended > 0
     ON CONFLICT ON CONSTRAINT deadlines_pkey
-      DO UPDATE SET version = excluded.version, due_at = excluded.due_at, awaited = excluded.awaited, asked = 1, since = excluded.since
+      DO UPDATE SET version = excluded.version, due_at = excluded.due_at, look_at = excluded.look_at, awaited = excluded.awaited, asked = 1, since = excluded.since
   ), settled AS (
     DELETE FROM deadlines USING whole WHERE stream = $1 AND $20::float8 IS NULL AND whole.appended > 0
   )
@@ -110,9 +113,10 @@ export function appendValues(append: Append, upcasters: Upcasters): unknown[] {
     idempotency?.bodyHash,
     idempotency?.status,
     idempotency && JSON.stringify(idempotency.answer),
-    append.dueInMs,
+    append.lookInMs,
     events.map((event) => schemaVersionOf(event.type, upcasters)),
     append.awaited ?? [],
+    append.givenUpInMs,
   ];
 }
 

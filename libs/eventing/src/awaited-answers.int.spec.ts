@@ -22,7 +22,7 @@ async function waiting({ awaited = ['commit', 'capture'], dueIn = -1, since = -6
   const stream = randomUUIDv7();
   const ahead = (seconds: number) => `${seconds} seconds`;
   await database.query(
-    `INSERT INTO deadlines (stream, version, due_at, awaited, since) VALUES ($1, 1, clock_timestamp() + $2::interval, $3, clock_timestamp() + $4::interval)`,
+    `INSERT INTO deadlines (stream, version, due_at, look_at, awaited, since) VALUES ($1, 1, 'infinity', clock_timestamp() + $2::interval, $3, clock_timestamp() + $4::interval)`,
     [stream, ahead(dueIn), awaited, ahead(since)],
   );
   return stream;
@@ -31,7 +31,7 @@ const left = async (stream: string) => (await database.query<{ awaited: string[]
 const streamsOf = (overdue: readonly { stream: string }[]) => overdue.map(({ stream }) => stream);
 const ageOf = async (stream: string) => {
   const [row] = await database.query<{ waited: number; ahead: number }>(
-    'SELECT round(extract(epoch FROM clock_timestamp() - since))::int AS waited, round(extract(epoch FROM due_at - clock_timestamp()))::int AS ahead FROM deadlines WHERE stream = $1',
+    'SELECT round(extract(epoch FROM clock_timestamp() - since))::int AS waited, round(extract(epoch FROM look_at - clock_timestamp()))::int AS ahead FROM deadlines WHERE stream = $1',
     [stream],
   );
   return row;
@@ -108,7 +108,7 @@ describe('looking through deadlines', () => {
     await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
     await holder.query('SELECT count(*) FROM deadlines');
     await database.query(
-      `INSERT INTO deadlines (stream, version, due_at, awaited) SELECT gen_random_uuid(), 1, now() - n * interval '10 milliseconds', '{commit}' FROM generate_series(1, 20000) AS n`,
+      `INSERT INTO deadlines (stream, version, due_at, look_at, awaited) SELECT gen_random_uuid(), 1, 'infinity', now() - n * interval '10 milliseconds', '{commit}' FROM generate_series(1, 20000) AS n`,
     );
     await database.query('DELETE FROM deadlines');
     const answers = new AwaitedAnswers(single);

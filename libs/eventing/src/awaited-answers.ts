@@ -39,7 +39,8 @@ interface Answer {
 
 /**
  * What streams have asked others for and not been told, as the rows of `deadlines`: written by the append that asks, gone with the last answer.
- * An answer is noted here without an inbox row, since noting it twice changes nothing.
+ * An answer is noted here without an inbox row, since noting it twice changes nothing. Two times stand in a row: `look_at`, when it is looked whether to ask
+ * again, and `due_at`, when the version before gives the stream up.
  */
 export class AwaitedAnswers {
   readonly #database: Database;
@@ -60,9 +61,9 @@ export class AwaitedAnswers {
     if (now - this.#allLookedAt > LOOK_AT_ALL_EVERY_MS) [this.#lookedThrough, this.#allLookedAt] = ['-infinity', now];
     const rows = await this.#database.query<Overdue & { at: string }>(
       `WITH due AS (
-         SELECT stream FROM deadlines WHERE due_at > $1::timestamptz AND due_at <= now() ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED),
+         SELECT stream FROM deadlines WHERE look_at > $1::timestamptz AND look_at <= now() ORDER BY look_at LIMIT $2 FOR UPDATE SKIP LOCKED),
        taken AS (
-         UPDATE deadlines SET due_at = clock_timestamp() + $3 * interval '1 millisecond' FROM due WHERE deadlines.stream = due.stream
+         UPDATE deadlines SET look_at = clock_timestamp() + $3 * interval '1 millisecond' FROM due WHERE deadlines.stream = due.stream
          RETURNING deadlines.*)
        SELECT now()::text AS at, stream, version, awaited, asked, (extract(epoch FROM clock_timestamp() - since) * 1000)::float8 AS "waitedMs"
        FROM (VALUES (1)) AS look LEFT JOIN taken ON true`,
@@ -84,7 +85,7 @@ export class AwaitedAnswers {
   /** Notes that the steps of a stream are asked for once more, and when it is looked at next; false when it does not wait for them any more. */
   async askedAgain(tx: Transaction, { stream, version, asked }: Overdue, inMs: number): Promise<boolean> {
     const rows = await tx.query(
-      `UPDATE deadlines SET asked = asked + 1, due_at = clock_timestamp() + $4 * interval '1 millisecond'
+      `UPDATE deadlines SET asked = asked + 1, look_at = clock_timestamp() + $4 * interval '1 millisecond'
        WHERE stream = $1 AND version = $2 AND asked = $3 RETURNING 1`,
       [stream, version, asked, inMs],
       'deadline-again',
@@ -95,7 +96,7 @@ export class AwaitedAnswers {
   /** Awaits a step of a stream that awaited nothing any more; false where it awaits something. */
   async askedAnew(tx: Transaction, { stream, version, step }: { stream: string; version: number; step: string }): Promise<boolean> {
     const rows = await tx.query(
-      `INSERT INTO deadlines (stream, version, due_at, awaited, since) VALUES ($1, $2, clock_timestamp() + $4 * interval '1 millisecond', ARRAY[$3::text], clock_timestamp())
+      `INSERT INTO deadlines (stream, version, due_at, look_at, awaited, since) VALUES ($1, $2, 'infinity', clock_timestamp() + $4 * interval '1 millisecond', ARRAY[$3::text], clock_timestamp())
        ON CONFLICT ON CONSTRAINT deadlines_pkey DO NOTHING RETURNING 1`,
       [stream, version, step, LEAST_AHEAD_MS],
       'deadline-anew',
@@ -116,7 +117,7 @@ export class AwaitedAnswers {
          UNION
          SELECT unnest($1::uuid[]) FROM outbox_slot o LEFT JOIN pg_replication_slots s ON s.slot_name = o.slot AND s.database = current_database()
          WHERE NOT coalesce(s.active, false) OR pg_current_wal_lsn() - s.confirmed_flush_lsn > $3)
-       UPDATE deadlines SET since = clock_timestamp(), due_at = clock_timestamp() + $2 * interval '1 millisecond'
+       UPDATE deadlines SET since = clock_timestamp(), due_at = due_at + (clock_timestamp() - since), look_at = clock_timestamp() + $2 * interval '1 millisecond'
        FROM waiting WHERE deadlines.stream = waiting.stream RETURNING deadlines.stream`,
       [streams, LEAST_AHEAD_MS, LOG_BEHIND_BYTES],
       'deadlines-unpublished',
@@ -135,7 +136,8 @@ export class AwaitedAnswers {
             noted AS (UPDATE answers_possible SET until = before.now FROM before),
             locked AS MATERIALIZED (SELECT stream FROM deadlines WHERE EXISTS (SELECT FROM gap) ORDER BY stream FOR UPDATE),
             moved AS (
-              UPDATE deadlines SET since = least(since + lost, now), due_at = due_at + least(lost, greatest(now - since, interval '0'))
+              UPDATE deadlines SET since = least(since + lost, now), due_at = due_at + least(lost, greatest(now - since, interval '0')),
+                look_at = look_at + least(lost, greatest(now - since, interval '0'))
               FROM locked, gap WHERE deadlines.stream = locked.stream)
        SELECT coalesce((SELECT extract(epoch FROM lost) * 1000 FROM gap), 0)::float8 AS "lostMs"`,
       [OUTAGE_AFTER_MS],

@@ -15,6 +15,8 @@ export interface Process<State, Command, Event extends { type: string }> {
   announce(event: Event, state: State, version: number): readonly Outgoing[];
   /** When it is looked whether what is awaited has come, in ms from now; nothing when nothing is awaited any more. */
   patience(state: State): number | undefined;
+  /** When the version before gives a stream in this state up, in ms from now; nothing: never. For as long as it may run beside this one. */
+  givesUpAfter?(state: State): number | undefined;
   /** The steps whose answers are awaited in this state (awaited-answers.ts); none unless said. */
   awaits?(state: State): readonly string[];
 }
@@ -97,7 +99,8 @@ async function append<State, Command, Event extends { type: string }>(
     messages,
     inbox: options.inbox,
     idempotency: options.idempotency?.(state, version),
-    dueInMs: process.patience(state),
+    lookInMs: process.patience(state),
+    givenUpInMs: process.givesUpAfter?.(state),
     awaited: process.awaits?.(state),
   });
   return { state, version };

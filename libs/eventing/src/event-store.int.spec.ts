@@ -27,13 +27,13 @@ const count = async (table: string, stream: string) =>
   Number((await database.query<{ count: string }>(`SELECT count(*) FROM ${table} WHERE ${table === 'outbox' ? 'key' : 'stream::text'} = $1`, [stream]))[0]?.count);
 /** What a stream waits for, and how many seconds ahead it is looked at. */
 const awaited = (stream: string) =>
-  database.query('SELECT version, awaited, asked, round(extract(epoch FROM due_at - since))::int AS ahead FROM deadlines WHERE stream = $1', [stream]);
+  database.query('SELECT version, awaited, asked, round(extract(epoch FROM look_at - since))::int AS ahead FROM deadlines WHERE stream = $1', [stream]);
 const key = (stream: string) => ({ principal: stream, operation: 'begin', key: 'k', bodyHash: 'h', status: 201, answer: { hello: 'world' } });
 
 describe('an append', () => {
   it('writes events, messages, inbox, answer and deadline together', async () => {
     const stream = randomUUIDv7();
-    await store.append(append(stream, { inbox: { consumer: 'orders.saga', messageId: `m-${stream}` }, idempotency: key(stream), dueInMs: 0, awaited: ['begin'] }));
+    await store.append(append(stream, { inbox: { consumer: 'orders.saga', messageId: `m-${stream}` }, idempotency: key(stream), lookInMs: 0, awaited: ['begin'] }));
     expect(await store.load(stream)).toEqual([{ version: 1, recordedAt: at, event: { type: 'Began' } }]);
     expect(await count('outbox', stream)).toBe(1);
     expect(await store.answerTo(stream, 'begin', 'k')).toEqual({ bodyHash: 'h', status: 201, answer: { hello: 'world' } });
@@ -44,8 +44,8 @@ describe('an append', () => {
 
   it('awaits the next step by the clock of the database, however wrong that of the instance is', async () => {
     const [behind, ahead] = [randomUUIDv7(), randomUUIDv7()];
-    await store.append(append(behind, { recordedAt: new Date(Date.now() - 3_600_000).toISOString(), dueInMs: 60_000 }));
-    await store.append(append(ahead, { recordedAt: new Date(Date.now() + 3_600_000).toISOString(), dueInMs: 0 }));
+    await store.append(append(behind, { recordedAt: new Date(Date.now() - 3_600_000).toISOString(), lookInMs: 60_000 }));
+    await store.append(append(ahead, { recordedAt: new Date(Date.now() + 3_600_000).toISOString(), lookInMs: 0 }));
     expect([await awaited(behind), await awaited(ahead)]).toMatchObject([[{ ahead: 60 }], [{ ahead: 0 }]]);
   });
 
@@ -97,7 +97,7 @@ describe('an append', () => {
     const stream = randomUUIDv7();
     const change = await prepare(stream);
     const [events, messages] = [await count('events', stream), await count('outbox', stream)];
-    await expect(store.append(append(stream, { ...change, dueInMs: 0 }))).rejects.toBeInstanceOf(error);
+    await expect(store.append(append(stream, { ...change, lookInMs: 0 }))).rejects.toBeInstanceOf(error);
     expect([await count('events', stream), await count('outbox', stream), await count('deadlines', stream)]).toEqual([events, messages, 0]);
   });
 });

@@ -9,7 +9,7 @@ export { Consumer, on, Poison, type Handler } from './consumer.ts';
 export { ConsumerRuntime, type ConsumerRuntimeOptions } from './consumer-runtime.ts';
 export { AwaitedAnswers, LEAST_AHEAD_MS, type Overdue, type Unanswered } from './awaited-answers.ts';
 export { AlreadyHandled, KeyParked, type InboxRow } from './claims.ts';
-export { bucketOf, copySummary, differing, type Bucket } from './copies.ts';
+export { bucketOf, copySummary, differing, judge, type Bucket, type CopyPatience } from './copies.ts';
 export { Effect } from './effect.ts';
 export { failPoint } from './fail-point.ts';
 export { KeyUsed, VersionConflict, type Append, type IdempotencyRow, type StoredAnswer } from './append.ts';

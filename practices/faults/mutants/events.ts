@@ -4,6 +4,7 @@ const append = { file: 'libs/eventing/src/append.ts', caughtBy: 'libs/eventing/s
 const claims = { file: 'libs/eventing/src/claims.ts', caughtBy: 'libs/eventing/src/consumer-runtime.int.spec.ts' };
 const settling = { file: 'libs/eventing/src/settling.ts', caughtBy: 'libs/eventing/src/consumer-runtime.int.spec.ts' };
 const relay = { file: 'libs/eventing/src/queue-relay.ts', caughtBy: 'libs/eventing/src/queue-relay.int.spec.ts' };
+const copies = { file: 'libs/eventing/src/copies.ts', caughtBy: 'libs/eventing/src/copies.spec.ts' };
 const awaited = { file: 'libs/eventing/src/awaited-answers.ts', caughtBy: 'libs/eventing/src/awaited-answers.int.spec.ts' };
 
 /** The event store, the outbox, the inbox and the deadlines of libs/eventing, made wrong in one place each. */
@@ -98,8 +99,8 @@ export const eventPatches: readonly Patch[] = [
     name: 'an order that can never be given up holds up those behind it',
     invariant: 'I6',
     ...awaited,
-    find: "UPDATE deadlines SET due_at = clock_timestamp() + $3 * interval '1 millisecond' FROM due",
-    replace: 'UPDATE deadlines SET due_at = deadlines.due_at FROM due',
+    find: "UPDATE deadlines SET look_at = clock_timestamp() + $3 * interval '1 millisecond' FROM due",
+    replace: 'UPDATE deadlines SET look_at = deadlines.look_at FROM due',
   },
   {
     name: 'deadlines that have gone are read again and again',
@@ -107,6 +108,27 @@ export const eventPatches: readonly Patch[] = [
     ...awaited,
     find: 'if (taken.length < limit) this.#lookedThrough',
     replace: 'if (taken.length > limit) this.#lookedThrough',
+  },
+  {
+    name: 'an answer to an earlier question about a copy is none',
+    invariant: 'I7',
+    ...copies,
+    find: 'asked.indexOf(answers)',
+    replace: '(asked.at(-1) === answers ? asked.length - 1 : -1)',
+  },
+  {
+    name: 'a copy is asked for again while all of it is still being announced',
+    invariant: 'I7',
+    ...copies,
+    find: 'patience.answerMs + rows * SLOW_MS_PER_ROW',
+    replace: 'patience.answerMs',
+  },
+  {
+    name: 'two instances that speak at once count as two looks at a copy',
+    invariant: 'I7',
+    ...copies,
+    find: ' || comparedAgoMs >= patience.apartMs',
+    replace: ' || comparedAgoMs >= 0',
   },
   {
     name: 'stock that rests is not told again',

@@ -30,6 +30,22 @@ export const orderPatches: readonly Patch[] = [
     replace: '    this.busAnswers = true;\n    this.busLookedAt = performance.now();\n    const trouble',
   },
   {
+    name: 'an instance of the version before gives an order up when this one looks after it',
+    invariant: 'I6',
+    file: 'libs/eventing/src/append.ts',
+    caughtBy: 'apps/orders/src/deadlines.int.spec.ts',
+    find: "coalesce(clock_timestamp() + $23::float8 * interval '1 millisecond', 'infinity')",
+    replace: "clock_timestamp() + coalesce($20::float8, $23::float8) * interval '1 millisecond'",
+  },
+  {
+    name: 'an order that the version before took further is judged by the time it had waited before',
+    invariant: 'I6',
+    file: 'apps/orders/migrations/0010-look-at.sql',
+    caughtBy: 'apps/orders/src/deadlines.int.spec.ts',
+    find: '  NEW.since := clock_timestamp();\n',
+    replace: '',
+  },
+  {
     name: 'an order is given up before its answer on the topic is read',
     invariant: 'I6',
     ...deadlines,
