@@ -37,8 +37,9 @@ export const topicPatches: readonly Patch[] = [
   {
     name: 'a copy that lost its place counts as whole unasked',
     invariant: 'I7',
-    ...copies,
-    find: '(row.lost === null || answered)',
+    file: 'libs/eventing/src/copies.ts',
+    caughtBy: 'libs/eventing/src/copies.spec.ts',
+    find: '(!lost || answered)',
     replace: 'true',
   },
   {
