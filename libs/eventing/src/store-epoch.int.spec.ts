@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { storeTopic } from '@shop/contracts';
 import { Database } from '@shop/platform';
-import { freshDatabase } from '@shop/testing';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { freshDatabase, servers } from '@shop/testing';
+import pg from 'pg';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { MemoryBus } from './memory/memory-bus.ts';
 import { StoreEpoch } from './store-epoch.ts';
 import { markOf } from './store-mark.ts';
@@ -26,6 +27,9 @@ class Marks extends MemoryBus {
 
 const { url, ownerUrl } = await freshDatabase('orders');
 const [database, owner] = [new Database(url, { size: 4, application: 'spec' }), new Database(ownerUrl, { size: 1, application: 'spec' })];
+const admin = new pg.Client({ connectionString: servers().postgres.adminUrl });
+await admin.connect();
+afterAll(() => Promise.all([admin.end(), database.close(), owner.close()]));
 const stores: StoreEpoch[] = [];
 const log = { info: () => {}, warn: () => {}, error: vi.fn() };
 const open = (bus: Marks) => {
@@ -99,6 +103,25 @@ describe('a database that was put back to an older state', () => {
     expect(store.trouble).toContain('an older state');
     await expect(store.admit()).rejects.toThrow('an older state');
     expect(store.isOutlived).toBe(false);
+  });
+
+  it('is never used by a new connection, however soon that comes', async () => {
+    const bus = new Marks();
+    const mine = new Database(url, { size: 2, application: 'spec-put-back' });
+    const store = new StoreEpoch({ bus, database: mine, log, consumers: () => ['orders.saga'], everyMs: 20 });
+    stores.push(store);
+    await store.start();
+    const backup = await saved();
+    await work();
+    await vi.waitFor(() => expect(last(bus)).toBeGreaterThan(Number(backup[0]?.mark)));
+    // From here on nobody looks by himself.
+    await store.stop();
+    await putBack(backup);
+    await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'spec-put-back'`);
+    for (let n = 0; n < 3; n++) await expect(mine.query('INSERT INTO inbox (consumer, message_id) VALUES ($1, $2)', ['orders.saga', 'after'])).rejects.toMatchObject({ kind: 'unavailable' });
+    expect(store.trouble).toContain('an older state');
+    expect(await owner.query(`SELECT 1 FROM inbox WHERE message_id = 'after'`)).toEqual([]);
+    await mine.close();
   });
 
   it('is another one where it was made anew while the bus stayed', async () => {

@@ -14,7 +14,7 @@ export class StoreRestored extends Error {
 }
 
 export interface StoreEpochOptions {
-  readonly database: Pick<Database, 'query'>;
+  readonly database: Pick<Database, 'query' | 'admitBy'>;
   readonly bus: MessageBus;
   /** Of the service: by their inboxes it is seen that something has changed, and by their names whose they are. */
   readonly consumers: () => readonly ConsumerName[];
@@ -44,6 +44,11 @@ interface Row extends StoreMark {
   readonly ageMs: number;
 }
 
+const FOLLOWS = `(SELECT coalesce(json_agg(json_build_object('epoch', follows_epoch, 'mark', follows_mark)), '[]') FROM store_epochs) AS follows`;
+const timeOf = (column: string) => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at`;
+/** What a database says of itself. */
+export const STANDING = `SELECT epoch, mark::float8 AS mark, ${timeOf('marked_at')}, ${FOLLOWS} FROM store_mark`;
+
 /** Counts up, at most once a second, where something has changed and the database stands no further back than this process knows. */
 const LOOK = `
   WITH here AS (
@@ -55,9 +60,9 @@ const LOOK = `
     WHERE $2::uuid = epoch AND mark >= $3 AND marked_at < clock_timestamp() - $4 * interval '1 millisecond'
       AND (store_mark.position <> here.position OR marked_at < clock_timestamp() - $5 * interval '1 millisecond')
     RETURNING mark, marked_at)
-  SELECT epoch, coalesce(counted.mark, store_mark.mark)::float8 AS mark, to_char(coalesce(counted.marked_at, store_mark.marked_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at,
+  SELECT epoch, coalesce(counted.mark, store_mark.mark)::float8 AS mark, ${timeOf('coalesce(counted.marked_at, store_mark.marked_at)')},
          counted.mark IS NOT NULL AS counted, (extract(epoch FROM clock_timestamp() - store_mark.marked_at) * 1000)::float8 AS "ageMs",
-         (SELECT coalesce(json_agg(json_build_object('epoch', follows_epoch, 'mark', follows_mark)), '[]') FROM store_epochs) AS follows
+         ${FOLLOWS}
   FROM store_mark LEFT JOIN counted ON true`;
 
 /**
@@ -121,6 +126,7 @@ export class StoreEpoch {
 
   /** Compares, unless the bus does not answer, and goes on looking. Throws StoreRestored. */
   async start(): Promise<void> {
+    this.#options.database.admitBy((ask) => this.#admitConnection(ask));
     await this.#ensure(performance.now() + (this.#options.patienceMs ?? PATIENCE_MS));
     await this.look();
     const { busPatienceMs = BUS_PATIENCE_MS } = this.#options;
@@ -133,6 +139,13 @@ export class StoreEpoch {
   async admit(): Promise<void> {
     await this.look();
     if (this.trouble !== undefined) throw new StoreRestored(this.trouble);
+  }
+
+  /** A new connection, before it is used: a database that is put back under a running process breaks every one that was open. */
+  async #admitConnection(ask: <T>(text: string) => Promise<T[]>): Promise<void> {
+    const [row] = await ask<StoreStanding>(STANDING);
+    if (!row || !this.#known || !this.#found(row, this.#known)) return;
+    throw new StoreRestored(this.#restored);
   }
 
   /** One look; never rejects: what cannot be seen now is looked at next time. */
@@ -210,7 +223,7 @@ export class StoreEpoch {
     }
   }
 
-  #found(row: Row, last: StoreMark): boolean {
+  #found(row: StoreStanding, last: StoreMark): boolean {
     const why: Restored | undefined = restoredFrom(row, last);
     if (!why) return false;
     const wasRestored = this.#restored !== undefined;

@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Database } from '@shop/platform';
+import { STANDING } from '../store-epoch.ts';
 import { restoredFrom, type Restored, type StoreMark, type StoreStanding } from '../store-mark.ts';
 
 /** What a database says of itself; undefined where no service has ever run on it. `database`: as its owner. */
 export async function standingOf(database: Database): Promise<StoreStanding | undefined> {
-  const [row] = await database.query<StoreStanding>(
-    `SELECT epoch, mark::float8 AS mark, to_char(marked_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS at,
-            (SELECT coalesce(json_agg(json_build_object('epoch', follows_epoch, 'mark', follows_mark)), '[]') FROM store_epochs) AS follows FROM store_mark`,
-  );
+  const [row] = await database.query<StoreStanding>(STANDING);
   return row;
 }
 

@@ -20,6 +20,9 @@ export interface DatabaseOptions {
   readonly application: string;
 }
 
+/** Looks at the database behind a connection; rejects where it must not be used. */
+export type Admission = (ask: <T>(text: string) => Promise<T[]>) => Promise<void>;
+
 /** How often the server is asked whether it is there, in ms. */
 const pulse = 2_000;
 /** Connections that lead to a server which is not the one looked for are replaced together, but no more often than this, in ms: it may be all there is. */
@@ -43,6 +46,8 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
   /** Whatever piles up in the background, requests find the other half of the connections free of it, and none of it in their queue. */
   readonly #background: BulkheadPolicy;
   #pulse: NodeJS.Timeout | undefined;
+  #admission: Admission | undefined;
+  readonly #admitted = new WeakSet<object>();
   #trouble: string | undefined;
   #isReadOnly = false;
   /** When a connection last came back to the pool and was not lost. */
@@ -85,6 +90,11 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
   /** Why it is of use for reading only, as of a second or two ago. */
   get shortcoming(): string | undefined {
     return this.#isReadOnly ? `the database ${this.#primary.name} takes no writes` : undefined;
+  }
+
+  /** From now on every connection is looked at once before it is used: another database may stand behind a new one. */
+  admitBy(admission: Admission): void {
+    this.#admission = admission;
   }
 
   /** Fails the start of a service whose database cannot be reached, and keeps an eye on it from then on. */
@@ -151,12 +161,25 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
     try {
       for (;;) {
         const client = await this.#primary.each(() => this.pool.connect(), (error) => !poolIsBusy(error));
-        if (this.#generations.get(client) === this.#generation) return client;
+        if (this.#generations.get(client) === this.#generation && (await this.#isAdmitted(client))) return client;
         client.release(true);
       }
     } catch (error) {
       throw unavailable(error);
     }
+  }
+
+  /** Rejects where the server behind a new connection must not be used. */
+  async #isAdmitted(client: pg.PoolClient): Promise<boolean> {
+    if (!this.#admission || this.#admitted.has(client)) return true;
+    try {
+      await this.#admission(async <T>(text: string) => (await client.query(text)).rows as T[]);
+    } catch (error) {
+      client.release(true);
+      throw error;
+    }
+    this.#admitted.add(client);
+    return true;
   }
 
   /** Whether a connection is no good after this error. */
