@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Admin } from '@platformatic/kafka';
 import { capturePayment, type CloudEvent } from '@shop/contracts';
-import { event, KafkaBus, PostgresOutbox, QueueRelay } from '@shop/eventing';
+import { countTerm, event, KafkaBus, PostgresOutbox, QueueRelay } from '@shop/eventing';
 import { Database } from '@shop/platform';
 import { describeWith, freshDatabase } from '@shop/testing';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -68,6 +68,7 @@ describeWith('kafka', 'partitions added to a topic under load', ({ brokers }) =>
     const shop = { brokers, databases: { orders: urls } } as never;
     expect(await eventsCommand(['topics', 'partitions', topic, '17'], { shop: () => shop, say: (line) => said.push(line) })).toBe(0);
     expect(said[0]).toMatch(/^paused: what orders publish/);
+    expect(await database.query('SELECT value FROM agreement WHERE term = $1', [countTerm(topic)])).toEqual([{ value: '17' }]);
     const before = seen.length;
     await vi.waitFor(() => expect(new Set(seen.slice(before).map(({ partition }) => partition)).size).toBeGreaterThan(12), { timeout: 60_000 });
     over = true;

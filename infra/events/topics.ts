@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Admin, ListOffsetTimestamps } from '@platformatic/kafka';
 import { consumers, messages, topics, type Topic } from '@shop/contracts';
-import { PAUSE_LOCK } from '@shop/eventing';
+import { agreeOnCount, PAUSE_LOCK, topicsOf } from '@shop/eventing';
 import pg from 'pg';
 import { givenSecurity } from '../kafka-security.ts';
 import { Obstacle } from '../state.ts';
 import { nothingMore, type Command } from './arguments.ts';
-import { messagingServices, type OperatedShop } from './operated-shop.ts';
+import { inDatabase, messagingServices, type OperatedShop } from './operated-shop.ts';
 
 /** Longer than a producer believes what it knows of a topic (5 s with both clients), so that none puts a key where it no longer belongs. */
 const KNOWN_EVERYWHERE_MS = 6_000;
@@ -28,7 +28,8 @@ export const changePartitions: Command = async (_, [name, count, ...rest], { sho
   const pauses: pg.Client[] = [];
   try {
     const before = await countOf(admin, topic);
-    if (wanted <= before) throw new Obstacle(`${topic} has ${before} partitions: there can only be more of them.`);
+    if (wanted === before) return await agreed(shop(), topic, wanted, say);
+    if (wanted < before) throw new Obstacle(`${topic} has ${before} partitions: there can only be more of them.`);
     const began = performance.now();
     for (const service of writers) pauses.push(await paused(shop(), service));
     say(`paused: what ${writers.join(' and ')} publish waits in their outboxes`);
@@ -38,6 +39,7 @@ export const changePartitions: Command = async (_, [name, count, ...rest], { sho
     while ((await countOf(admin, topic)) < wanted) await sleep(100);
     await sleep(KNOWN_EVERYWHERE_MS);
     say(`${topic} has ${wanted} partitions instead of ${before}; published again after ${((performance.now() - began) / 1_000).toFixed(1)} s`);
+    await agreed(shop(), topic, wanted, say);
     if (wanted !== topics[topic].partitions) say(`Now say so in libs/contracts/src/topics.ts, which has ${topics[topic].partitions}, and run "npm run generate -- --accept-breaking".`);
     return 0;
   } finally {
@@ -45,6 +47,14 @@ export const changePartitions: Command = async (_, [name, count, ...rest], { sho
     await admin.close();
   }
 };
+
+/** Every service that writes to it or reads it is told what is right from now on: an instance that starts compares (libs/eventing/src/partition-counts.ts). */
+async function agreed(shop: OperatedShop, topic: Topic, count: number, say: (line: string) => void): Promise<0> {
+  const concerned = messagingServices.filter((service) => shop.databases[service] && topicsOf(service).includes(topic));
+  for (const service of concerned) await inDatabase(shop, service, (database) => agreeOnCount(database, topic, count));
+  say(`${concerned.join(', ')}: agreed on ${count} partitions of ${topic}`);
+  return 0;
+}
 
 /** Holds the right to publish alone: from then on no relay of the service has anything in flight. */
 async function paused({ databases }: OperatedShop, service: (typeof messagingServices)[number]): Promise<pg.Client> {

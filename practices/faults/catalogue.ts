@@ -14,6 +14,7 @@ import { deliveredAgain, poison } from './messages.ts';
 import { providerSilent } from './provider.ts';
 import type { Result } from './run.ts';
 import { redisAway } from './redis.ts';
+import { databasesRestored } from './restored.ts';
 import { rollingDeploy } from './rolling.ts';
 import { brokerAway, databaseRestarted } from './servers.ts';
 import { processStopped } from './stopped.ts';
@@ -44,6 +45,7 @@ export const faults: readonly Fault[] = [
   destinationIll,
   messagesLost,
   straysBeside,
+  databasesRestored,
 ];
 
 /** Of the outbox. */

@@ -24,21 +24,20 @@ describe('what all instances of a service must agree on', () => {
     ['number of shards', '8'],
     ['bus', 'rabbitmq'],
     ['Kafka client', 'kafkajs'],
-    ['partitions of orders.events', '24'],
     ['topic of catalog.reserve-stock.v1', 'catalog.stock'],
   ])('is contradicted by another %s: that is refused in a sentence with both values and the next step, and changes nothing', async (term, value) => {
     await agree(database, ours);
-    const found = await agree(database, { ...ours, [term]: value, 'partitions of something new': '3' });
+    const found = await agree(database, { ...ours, [term]: value, 'topic of something new': 'x' });
     expect(found).toEqual([{ term, agreed: ours[term], ours: value }]);
     expect(sentenceOf(found)).toContain(`${term} is "${ours[term]}" in this deployment, and "${value}" here`);
     expect(sentenceOf(found)).toContain('npm run events -- agreement forget');
     expect(await owner.query(`SELECT value FROM agreement WHERE term = '${term}'`)).toEqual([{ value: ours[term] }]);
-    expect(await owner.query(`SELECT 1 FROM agreement WHERE term = 'partitions of something new'`)).toEqual([]);
+    expect(await owner.query(`SELECT 1 FROM agreement WHERE term = 'topic of something new'`)).toEqual([]);
   });
 
   it('may grow by what a new version brings, beside one that does not know it yet', async () => {
     await agree(database, ours);
-    expect(await agree(database, { ...ours, 'partitions of returns.events': '12' })).toEqual([]);
+    expect(await agree(database, { ...ours, 'topic of returns.return-asked.v1': 'returns.events' })).toEqual([]);
     expect(await differences(database, ours)).toEqual([]);
   });
 

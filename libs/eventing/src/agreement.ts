@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messages, topics } from '@shop/contracts';
+import { messages } from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
 import type { Database } from '@shop/platform';
 import type { BusSettings } from './open-bus.ts';
@@ -21,7 +21,6 @@ export function termsOf(settings: Pick<BusSettings, 'BUS' | 'KAFKA_CLIENT'> & { 
     bus: settings.BUS,
     ...(settings.BUS === 'kafka' && { 'Kafka client': settings.KAFKA_CLIENT ?? 'platformatic' }),
     ...(produces && { 'outbox driver': settings.OUTBOX_DRIVER ?? 'queue', 'number of shards': String(SHARDS) }),
-    ...Object.fromEntries(Object.entries(topics).map(([topic, { partitions }]) => [`partitions of ${topic}`, String(partitions)])),
     ...Object.fromEntries([...messages.values()].map(({ type, topic }) => [`topic of ${type}`, topic])),
   };
 }

@@ -118,5 +118,9 @@ export abstract class MessageBus {
   async newest(_topic: string): Promise<string | undefined> {
     return undefined;
   }
+  /** How many partitions each of these topics has, where it is known, on a bus that has partitions. Rejects within seconds when the bus does not answer. */
+  async partitionsOf(_topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return new Map();
+  }
   abstract close(): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Module, type DynamicModule, type InjectionToken, type OnApplicationBootstrap, type OnApplicationShutdown, type Type } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import type { Upcasters } from '@shop/kernel';
@@ -16,6 +17,7 @@ import { Background } from './operations/background.ts';
 import { DeadLetterTopics } from './operations/dead-letter-topics.ts';
 import { OperationsController, OwnConsumers } from './operations/operations.controller.ts';
 import { leaveInLog, Outbox, PostgresOutbox } from './outbox.ts';
+import { PartitionCounts } from './partition-counts.ts';
 import { QueueRelay } from './queue-relay.ts';
 import { Relay } from './relay.ts';
 import { SHARDS } from './outgoing.ts';
@@ -47,6 +49,8 @@ export interface EventingOptions {
 /** Long enough for a broker that starts anew. */
 const STALE_AFTER_MS = 30_000;
 const NOTIFY_EVERY_MS = 10;
+/** A start that takes longer goes on by itself; readiness says what it waits for. */
+const WORKS_WITHIN_MS = 15_000;
 
 /** The one bus of all services in this process when there is no broker. */
 let inProcess: MemoryBus | undefined;
@@ -94,6 +98,7 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
   #agreement: Agreement | undefined;
   #working: Promise<void> | undefined;
   #closing = false;
+  #partitions: PartitionCounts | undefined;
 
   constructor(
     private readonly modules: ModuleRef,
@@ -120,9 +125,11 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
     this.health.live('store', () => (this.store.isOutlived ? 'the store has begun another epoch: this process has to start again' : undefined));
     this.store.onRestored(() => void this.standStill());
     await this.store.start();
-    if (this.store.isOpen) return this.#work();
-    log.warn({ reason: this.store.trouble }, 'nothing is served, published or taken until the store has been compared with the bus');
-    void this.store.opened.then(() => this.#work()).catch((error: unknown) => log.error({ err: error }, 'the relay or the consumers could not be started'));
+    if (!this.store.isOpen) log.warn({ reason: this.store.trouble }, 'nothing is served, published or taken until the store has been compared with the bus');
+    const working = this.store.opened.then(() => this.#work());
+    // A start waits for it, unless it waits itself: for the bus, or for an operator.
+    if (this.store.isOpen) await Promise.race([working, sleep(WORKS_WITHIN_MS, undefined, { ref: false })]);
+    void working.catch((error: unknown) => log.error({ err: error }, 'the relay or the consumers could not be started'));
   }
 
   /** From here on messages are published and taken. */
@@ -141,6 +148,11 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
   async #startWork(): Promise<void> {
     const find = <T>(type: Type<T> | (abstract new () => T)) => this.modules.get<T>(type as Type<T>, { strict: false });
     const [database, outbox, metrics, log] = [find(Database), this.modules.get(Outbox), this.modules.get(MessagingMetrics), find(Logger)];
+    this.#partitions = new PartitionCounts({ bus: this.bus, database, metrics, log, service: () => this.store.service });
+    this.health.ready('partitions', () => this.#partitions?.refusal);
+    this.health.degraded('topics', () => this.#partitions?.difference);
+    await this.#partitions.start();
+    if (this.#closing) return;
     if (this.options.produces) {
       this.relay.start();
       await this.relay.ready().catch(async (error: unknown) => {
@@ -166,6 +178,7 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     this.#closing = true;
+    this.#partitions?.stop();
     this.#stuck.stop();
     this.#agreement?.stop();
     await this.store.stop();

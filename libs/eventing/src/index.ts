@@ -41,6 +41,7 @@ export { Reconciler, type Missing, type ReconcilerOptions } from './reconciler.t
 export { QueueRelay, SHARD_LOCK } from './queue-relay.ts';
 export { Relay, type RelayOptions } from './relay.ts';
 export { Resting, type Book, type RestingOptions } from './resting.ts';
+export { agreeOnCount, countTerm, topicsOf } from './partition-counts.ts';
 export { PAUSE_LOCK } from './relay-pause.ts';
 export type { Outcome } from './settling.ts';
 export { WalRelay, type WalRelayOptions } from './wal-relay.ts';

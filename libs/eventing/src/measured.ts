@@ -29,6 +29,7 @@ export class MeasuredMessaging extends MessagingMetrics {
   readonly #unread = gauge('messaging.consumer.unread_partitions', '{partition}', 'Partitions with messages of which the consumer has acknowledged none');
   readonly #differing = gauge('messaging.copy.differing', '{bucket}', 'Parts of a copy that are not as their owner says');
   readonly #copyLost = gauge('messaging.copy.lost', '{copy}', '1 while a copy may lack what was gone from its topic');
+  readonly #otherPartitions = gauge('messaging.topics.other_partitions', '{topic}', 'Topics that have another number of partitions than was agreed on');
   readonly #restored = gauge('messaging.store.restored', '{store}', '1 while the database is an older state of what the bus knows');
   readonly #pauses = counter('messaging.consumer.pauses', '{pause}', 'How often a consumer paused because too many messages failed');
 
@@ -83,6 +84,10 @@ export class MeasuredMessaging extends MessagingMetrics {
   override copy(copy: string, { differing, lost }: { differing: number; lost: boolean }): void {
     this.#differing.record(differing, { copy });
     this.#copyLost.record(lost ? 1 : 0, { copy });
+  }
+
+  override otherPartitions(topics: number): void {
+    this.#otherPartitions.record(topics);
   }
 
   override restored(is: boolean): void {

@@ -50,6 +50,8 @@ export abstract class MessagingMetrics {
   abstract unread(consumer: ConsumerName, partitions: number): void;
   /** A level: of a copy of what another service owns, the parts that are not as their owner says, and whether its place on the topic was lost since it was last whole. */
   abstract copy(copy: string, state: { readonly differing: number; readonly lost: boolean }): void;
+  /** A level: topics of this service that have another number of partitions than was agreed on. */
+  abstract otherPartitions(topics: number): void;
   /** A level: whether the database is an older state of what the bus knows. */
   abstract restored(is: boolean): void;
   /** Too many messages failed: the consumer takes none for so long. */
@@ -70,6 +72,7 @@ export class Unmeasured extends MessagingMetrics {
   override lost(): void {}
   override unread(): void {}
   override copy(): void {}
+  override otherPartitions(): void {}
   override restored(): void {}
   override paused(): void {}
 }

@@ -165,7 +165,7 @@ export class StoreEpoch {
   }
 
   /** Consumers are named `<service>.<what>`. */
-  get #service(): string {
+  get service(): string {
     return this.#options.consumers()[0]?.split('.')[0] ?? '';
   }
 
@@ -215,7 +215,7 @@ export class StoreEpoch {
   /** What the bus knows; undefined while it does not answer. */
   async #ask(): Promise<{ last: StoreMark | undefined } | undefined> {
     try {
-      const newest = await this.#options.bus.newest(storeTopic(this.#service));
+      const newest = await this.#options.bus.newest(storeTopic(this.service));
       return { last: newest === undefined ? undefined : markOf(newest) };
     } catch (error) {
       this.#waitsFor = `it cannot be compared with the bus, which does not answer (${(error as Error).message}), and no other instance vouches for it`;
@@ -227,7 +227,7 @@ export class StoreEpoch {
     const why: Restored | undefined = restoredFrom(row, last);
     if (!why) return false;
     const wasRestored = this.#restored !== undefined;
-    this.#restored = sentenceOfRestored(this.#service, why, row, last);
+    this.#restored = sentenceOfRestored(this.service, why, row, last);
     this.#isOpen = false;
     if (wasRestored) return true;
     this.#options.log.error({ here: row.mark, bus: last.mark, epoch: row.epoch }, this.#restored);
@@ -246,7 +246,7 @@ export class StoreEpoch {
     this.#publishing = true;
     const { bus, log } = this.#options;
     bus
-      .publish([{ topic: storeTopic(this.#service), key: this.#service, value: textOf(mark) }])
+      .publish([{ topic: storeTopic(this.service), key: this.service, value: textOf(mark) }])
       .catch((error: unknown) => log.warn({ err: error }, 'the mark of the store could not be published; the next one will be'))
       .finally(() => (this.#publishing = false));
   }

@@ -91,6 +91,11 @@ export class KafkaBus extends MessageBus {
     return this.#ends.of(group, topics);
   }
 
+  override async partitionsOf(topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const metadata = await answered(PROOF_DEADLINE_MS, 'for topics', this.#askerNow().metadata({ topics: [...topics], forceUpdate: true, retries: 0 }));
+    return new Map([...metadata.topics].map(([topic, { partitionsCount }]) => [topic, partitionsCount]));
+  }
+
   override newest(topic: string): Promise<string | undefined> {
     return newestOn(this.#options, topic);
   }

@@ -92,6 +92,11 @@ export class KafkajsBus extends MessageBus {
     return { isReached };
   }
 
+  override async partitionsOf(topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const metadata = await this.#ask((admin) => admin.fetchTopicMetadata({ topics: [...topics] }));
+    return new Map(metadata.topics.map(({ name, partitions }) => [name, partitions.length]));
+  }
+
   /** By a group of its own that is gone afterwards: this client reads in no other way. */
   override async newest(topic: string): Promise<string | undefined> {
     const [end] = await this.#ask((admin) => admin.fetchTopicOffsets(topic));
