@@ -33,7 +33,7 @@ export function otherCounts(own: readonly Topic[], counts: ReadonlyMap<string, n
 export function sentenceOfCounts(some: readonly OtherCount[]): string {
   const told = some.map(({ topic, agreed, found }) => `${topic} has ${found} partitions, and this deployment has agreed on ${agreed}`).join('; ');
   const [first] = some;
-  return `${told}: keys lie elsewhere than before, and what is unread of them on their old partitions may be read too late. Let consumers read everything, then "npm run events -- topics partitions ${first?.topic} ${first?.found}" agrees on it (docs/runbooks/partitions-unread.md).`;
+  return `${told}: keys lie elsewhere than before, and what is unread of them on their old partitions may be read too late. Let consumers read everything, then "npm run events -- topics partitions ${first?.topic} ${first?.found}" agrees on it (docs/runbooks/other-partitions.md).`;
 }
 
 interface PartitionCountsOptions {

@@ -29,6 +29,7 @@ export const topicPatches: readonly Patch[] = [
     find: 'this.#options.subscribed.onLost?.(lost);',
     replace: '',
   },
+  { name: 'an instance works whose topics have another number of partitions', ...store, invariant: 'I4', file: 'libs/eventing/src/partition-counts.ts', caughtBy: 'libs/eventing/src/partition-counts.int.spec.ts', find: 'if (this.#found.length > 0) await new Promise', replace: 'if (this.#found.length > 99) await new Promise' },
   { name: 'a service starts on a database that was put back to an older state', ...store, find: 'if (this.#restored) throw new StoreRestored(this.#restored);', replace: '' },
   { name: 'a database that is put back under a running service is served from', ...store, find: 'if (this.#known && this.#found(row, this.#known)) return;', replace: '' },
   { name: 'an older state of a store counts as well', ...store, file: 'libs/eventing/src/store-mark.ts', caughtBy: 'libs/eventing/src/store-mark.spec.ts', find: "last.mark > store.mark ? 'older' : undefined", replace: 'undefined' },

@@ -33,6 +33,7 @@ export function topicsChangeContract(name: string, brokers: readonly string[], o
     it('gives the newest message of a topic, and nothing where it holds none; one that nobody knows is no empty one', async ({ buses }) => {
       const [topic, one] = [await newTopic(1), buses.open()];
       expect(await one.newest(topic)).toBeUndefined();
+      expect(await one.partitionsOf([topic])).toEqual(new Map([[topic, 1]]));
       await one.publish(['1', '2', '3'].map((value) => ({ topic, key: 'k', value })));
       expect(await one.newest(topic)).toBe('3');
       await one.publish([{ topic, key: 'k', value: '4' }]);
