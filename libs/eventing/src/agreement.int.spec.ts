@@ -24,6 +24,7 @@ describe('what all instances of a service must agree on', () => {
     ['number of shards', '8'],
     ['bus', 'rabbitmq'],
     ['Kafka client', 'kafkajs'],
+    ['assignor', 'by subscription, 2'],
     ['topic of catalog.reserve-stock.v1', 'catalog.stock'],
   ])('is contradicted by another %s: that is refused in a sentence with both values and the next step, and changes nothing', async (term, value) => {
     await agree(database, ours);

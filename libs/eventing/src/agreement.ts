@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messages } from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
 import type { Database } from '@shop/platform';
+import { ASSIGNOR } from './kafka/assignor.ts';
 import type { BusSettings } from './open-bus.ts';
 import { SHARDS } from './outgoing.ts';
 
@@ -15,11 +16,11 @@ export interface Difference {
   readonly ours: string;
 }
 
-/** A client of Kafka brings its own assignor: members of a group that have different ones never share it. */
+/** Clients of Kafka know the assignor by other names: members of a group that have different ones never share it. */
 export function termsOf(settings: Pick<BusSettings, 'BUS' | 'KAFKA_CLIENT'> & { readonly OUTBOX_DRIVER?: string }, produces: boolean): Terms {
   return {
     bus: settings.BUS,
-    ...(settings.BUS === 'kafka' && { 'Kafka client': settings.KAFKA_CLIENT ?? 'platformatic' }),
+    ...(settings.BUS === 'kafka' && { 'Kafka client': settings.KAFKA_CLIENT ?? 'platformatic', assignor: ASSIGNOR }),
     ...(produces && { 'outbox driver': settings.OUTBOX_DRIVER ?? 'queue', 'number of shards': String(SHARDS) }),
     ...Object.fromEntries([...messages.values()].map(({ type, topic }) => [`topic of ${type}`, topic])),
   };

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Consumer, MessagesStreamFallbackModes, MessagesStreamModes, stringDeserializers, type Message, type MessagesStream } from '@platformatic/kafka';
+import { Consumer, MessagesStreamFallbackModes, MessagesStreamModes, stringDeserializers, type GroupPartitionsAssigner, type Message, type MessagesStream } from '@platformatic/kafka';
 import { atMost } from '../at-most.ts';
 import type { SubscribeOptions, Subscription } from '../bus.ts';
 import { AdminView } from './admin-view.ts';
+import { assign } from './assignor.ts';
 import { connection, FETCH_BYTES, type KafkaBusOptions } from './connection.ts';
 import { GroupWatch } from './group-watch.ts';
 import { InHand } from './in-hand.ts';
@@ -61,6 +62,7 @@ export class KafkaSubscription implements Subscription {
       groupId: group,
       deserializers: stringDeserializers,
       autocommit: false,
+      partitionAssigner: bySubscription,
       // The least that Kafka allows: how long the keys of a killed instance wait.
       sessionTimeout: 6_000,
       rebalanceTimeout: 8_000,
@@ -159,6 +161,13 @@ export class KafkaSubscription implements Subscription {
     if (this.#inHand.isFull) this.#stream?.pause();
   }
 }
+
+/** The client has asked for the partitions of all topics that members want, whoever of them leads. */
+const bySubscription: GroupPartitionsAssigner = (_, members, __, { topics }) => {
+  const subscribers = [...members].map(([id, member]) => ({ id, topics: member.topics ?? [] }));
+  const assignment = assign(subscribers, new Map([...topics].map(([topic, { partitionsCount }]) => [topic, partitionsCount])));
+  return [...assignment].map(([memberId, own]) => ({ memberId, assignments: new Map([...own].map(([topic, partitions]) => [topic, { topic, partitions: [...partitions] }])) }));
+};
 
 async function committed(consumer: Member, partitions: readonly { topic: string; partition: number }[]) {
   const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([topic, some]) => ({ topic, partitions: some.map(({ partition }) => partition) }));

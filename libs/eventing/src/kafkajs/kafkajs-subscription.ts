@@ -6,6 +6,7 @@ import type { Log } from '../consumer-runtime.ts';
 import { FETCH_BYTES } from '../kafka/connection.ts';
 import { GroupWatch } from '../kafka/group-watch.ts';
 import { InHand } from '../kafka/in-hand.ts';
+import { bySubscription } from './by-subscription.ts';
 import { KafkajsView } from './kafkajs-view.ts';
 
 const REOPEN_AFTER_MS = 500;
@@ -60,6 +61,7 @@ export class KafkajsSubscription implements Subscription {
     const { group, topics } = this.#options;
     const consumer = this.#kafka.consumer({
       groupId: group,
+      partitionAssigners: [bySubscription],
       sessionTimeout: 6_000,
       rebalanceTimeout: 8_000,
       heartbeatInterval: HEARTBEAT_MS,
