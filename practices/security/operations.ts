@@ -112,6 +112,7 @@ const pages: Record<string, Operation> = {
   'POST /oidc/account/passkeys': { rule: 'public', done: 403, ask: () => formOf('/oidc/account/passkeys') },
   'POST /oidc/account/passkeys/name': { rule: 'public', done: 403, ask: () => formOf('/oidc/account/passkeys/name') },
   'POST /oidc/account/passkeys/removal': { rule: 'public', done: 403, ask: () => formOf('/oidc/account/passkeys/removal') },
+  'POST /oidc/password/factor': { rule: 'public', done: 403, ask: () => formOf('/oidc/password/factor') },
   'GET /oidc/scripts/:name': { rule: 'public', ask: () => ({ path: '/oidc/scripts/passkeys.js' }) },
   'GET /oidc/account/deletion': { rule: 'public', done: 303 },
   'POST /oidc/account/deletion': { rule: 'public', done: 403, ask: () => formOf('/oidc/account/deletion') },

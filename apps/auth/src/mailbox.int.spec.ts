@@ -120,6 +120,15 @@ describe('a forgotten password', () => {
     expect(quotas!.count).toBeGreaterThanOrEqual(2);
   });
 
+  it('can always be asked for again before the last link is over', async () => {
+    const ida = await register();
+    await askForLink(ida.email);
+    await identity.database.query(`UPDATE mail_quotas SET asked = 30, next_at = now() WHERE kind = 'reset-password'`);
+    await askForLink(ida.email);
+    const [{ wait } = { wait: 0 }] = await identity.database.query<{ wait: number }>(`SELECT max(extract(epoch FROM next_at - last_at))::int AS wait FROM mail_quotas WHERE kind = 'reset-password'`);
+    expect(wait).toBe(30 * 60);
+  });
+
   it('ends a squatter: the owner sets password and name, and what the squatter has ends', async () => {
     const squatter = await register({ ...stranger(), name: 'Your Bank' });
     const tokens = await squatter.redeem();

@@ -39,6 +39,11 @@ export class Visitor {
     return this.at;
   }
 
+  /** Whether a site has set this cookie. */
+  has(cookie: string): boolean {
+    return Boolean(this.cookies.get(cookie));
+  }
+
   /** A browser that stands where this one does. */
   twin(): Visitor {
     const twin = new Visitor(this.fetch, this.at, this.leavesTo);

@@ -8,6 +8,28 @@ const guesses = { invariant: 'security', caughtBy: 'apps/auth/src/sign-in/guess-
 /** Who may go on as whom: apps/auth. */
 export const identityPatches: readonly Patch[] = [
   {
+    name: 'a session that was ended comes back when a request under way saves it',
+    invariant: 'security',
+    caughtBy: 'apps/auth/src/oidc/artifact-store.int.spec.ts',
+    file: 'apps/auth/src/oidc/end-sign-ins.ts',
+    find: "mark AS (INSERT INTO ended_sessions (uid) VALUES ($1) ON CONFLICT DO NOTHING),",
+    replace: '',
+  },
+  {
+    name: 'a password alone changes the password of who has a second factor',
+    invariant: 'security',
+    caughtBy: 'apps/auth/src/factors/factors.int.spec.ts',
+    file: 'apps/auth/src/password/password.controller.ts',
+    find: 'if (identity && (await this.factors.has(identity.id)))',
+    replace: "if (identity && identity.id === '' && (await this.factors.has(identity.id)))",
+  },
+  {
+    name: 'guesses at a second factor never wait longer than a quarter of an hour',
+    ...guesses,
+    find: "'second factor': 4 * 60 * 60",
+    replace: "'second factor': 900",
+  },
+  {
     name: 'a passkey is used at another origin',
     invariant: 'security',
     caughtBy: 'apps/auth/src/passkeys/ceremony.spec.ts',
@@ -119,8 +141,8 @@ export const identityPatches: readonly Patch[] = [
     name: 'the cookie of a known browser outlives the password',
     ...endSignIns,
     file: 'apps/auth/src/sign-in/guess-limits.ts',
-    find: "update(`device:${accountKey('password', email)}:${credentialsVersion}:${nonce}`)",
-    replace: "update(`device:${accountKey('password', email)}:${nonce}`)",
+    find: 'const texts = [`account:${id}:${credentialsVersion}:${nonce}`',
+    replace: 'const texts = [`account:${id}:${Number(cookie?.length)}:${nonce}`, ...Array.from({ length: 9 }, (_, version) => `account:${id}:${version}:${nonce}`)',
   },
   {
     name: 'each known browser guesses for itself',

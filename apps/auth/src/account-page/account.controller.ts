@@ -59,7 +59,7 @@ export class AccountController {
   @Post('others')
   async endOthers(@Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     const { accountId, session: here } = await this.session.ofForm(request, reply, form.parse(body ?? {}).token);
-    for (const { session } of await this.signInsOf.list(accountId)) if (session !== here) await this.signInsOf.end(accountId, session, request.ip);
+    await this.signInsOf.endOthers(accountId, here, request.ip);
     return this.back(reply);
   }
 
@@ -83,7 +83,7 @@ export class AccountController {
     const { accountId } = await this.session.ofForm(request, reply, token);
     const refused = (status: number, problem: string) => sendPage(reply, deletionPage({ token, redirectUri: this.config.ISSUER, status, problem }));
     try {
-      const login = await this.signIns.check((await this.accounts.recipient(accountId)).email, password, { request, reply });
+      const login = await this.signIns.check((await this.accounts.recipient(accountId)).email, password, { request });
       if (login?.id !== accountId || !(await this.accounts.remove(login, request.ip))) return refused(422, 'This is not your password.');
     } catch (error) {
       if (error instanceof TooManyGuesses) return refused(429, error.message);

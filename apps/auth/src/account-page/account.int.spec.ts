@@ -56,6 +56,20 @@ describe('the account page', () => {
     expect(await events(ida.id)).toContain('signed-out');
   });
 
+  it('ends all sign-ins but one, however many there are, and those that are under way', async () => {
+    const ida = await somebody();
+    await identity.database.query(
+      `INSERT INTO oidc_artifacts (model, id, payload, expires_at, account_id, credentials_version)
+       SELECT 'Session', 'many-' || n, jsonb_build_object('accountId', $1::text, 'uid', 'many-' || n, 'iat', 1), now() + interval '1 hour', $1::uuid, 1 FROM generate_series(1, 130) AS n
+       UNION ALL SELECT 'Interaction', 'under-way', jsonb_build_object('session', jsonb_build_object('uid', 'many-1', 'accountId', $1::text)), now() + interval '1 hour', $1::uuid, 1`,
+      [ida.id],
+    );
+    await ida.browser.open(accountUrl());
+    expect(await press(ida.browser, /End all but this one/)).toBe(200);
+    expect(await identity.database.query(`SELECT 1 FROM oidc_artifacts WHERE id LIKE 'many-%' OR id = 'under-way'`)).toEqual([]);
+    expect([ida.browser.html.includes('<strong>This browser</strong>'), await refreshes(ida.refresh)]).toEqual([true, true]);
+  });
+
   it('takes no form that is not its own', async () => {
     const ida = await somebody();
     for (const path of ['/sign-in', '/others', '/consent', '/deletion']) {

@@ -58,7 +58,7 @@ export class FactorController {
     const refused = (why: { status: number; problem: string }) =>
       secret === undefined ? sendPage(reply, removeFactorPage({ ...this.state(here), ...why })) : this.offer(reply, here, { email, secret, ...why });
     try {
-      const login = await this.signIns.check(email, password, { request, reply });
+      const login = await this.signIns.check(email, password, { request });
       if (login?.id !== here.accountId) return await refused(wrong);
       if (secret !== undefined && verified) {
         const codes = await this.factors.add(login, { secret, code, address: request.ip });

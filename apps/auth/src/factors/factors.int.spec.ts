@@ -1,6 +1,7 @@
 import { decodeJwt } from 'jose';
 import * as oauth from 'openid-client';
 import { describe, expect, it } from 'vitest';
+import { endSignIns } from '../oidc/end-sign-ins.ts';
 import { atTheDoor, codeOf, identityOfThisFile, newcomer, signInAsAdmin } from '../identity.fixture.ts';
 import type { Visitor } from '../visitor.fixture.ts';
 
@@ -98,6 +99,35 @@ describe('a second factor', () => {
     expect(await ida.browser.send({ password: ida.password, code: '123456' })).toBe(422);
     await ida.browser.send({ password: ida.password, code: nextCode(ida.secret) });
     expect([(await firstStep(ida)).status, (await events(ida.id)).at(-2)]).toEqual([303, 'factor-removed']);
+  });
+
+  it('is asked for before a password is changed', async () => {
+    const ida = await withFactor();
+    const { browser } = await atTheDoor(identity, shop);
+    await browser.open(new URL(`${identity.issuer}/password`));
+    const [next, wrong] = ['another long password', /This is not right/];
+    expect([await browser.send({ email: ida.email, password: ida.password, next }), browser.html]).toEqual([200, expect.stringContaining('<h1>Your code</h1>')]);
+    expect((await firstStep(ida)).status).toBe(200);
+    expect([await browser.twin().send({ passed: 'forged', code: nextCode(ida.secret) }), await browser.send({ code: '000000' }), wrong.test(browser.html)]).toEqual([403, 422, true]);
+    expect([await browser.send({ code: nextCode(ida.secret) }), browser.html]).toEqual([200, expect.stringContaining('Your password is changed')]);
+    expect([(await firstStep(ida)).status, (await firstStep({ ...ida, password: next })).status]).toEqual([422, 200]);
+  });
+
+  it('makes a browser known, and a password alone does not', async () => {
+    const ida = await withFactor();
+    const { browser } = await firstStep(ida);
+    expect(browser.has('shop_device')).toBe(false);
+    await browser.send({ code: nextCode(ida.secret) });
+    expect(browser.has('shop_device')).toBe(true);
+  });
+
+  it('that somebody guesses at with a stolen password waits for the owner no longer, once they have set another', async () => {
+    const ida = await withFactor();
+    const { browser } = await firstStep(ida);
+    for (let n = 0; n < 12; n++) await browser.twin().send({ code: '000000' });
+    expect(await browser.twin().send({ code: nextCode(ida.secret) })).toBe(429);
+    await identity.database.transaction((tx) => endSignIns(tx, ida.id));
+    expect(await (await firstStep(ida)).browser.send({ code: nextCode(ida.secret) })).toBe(303);
   });
 
   it('is kept so that a copy of the database holds no secret and no recovery code', async () => {

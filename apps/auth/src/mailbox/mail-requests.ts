@@ -10,8 +10,9 @@ import { idInLink, linkToken, type LinkKind } from './links.ts';
 const lifetimes: Record<LinkKind, number> = { 'verify-address': 24 * 60 * 60, 'reset-password': 30 * 60 };
 /** Where each kind of link leads, below the issuer. */
 const paths: Record<LinkKind, string> = { 'verify-address': 'verification', 'reset-password': 'recovery' };
-/** Seconds after the first mail until another of its kind may go to the mailbox; doubled each time: about ten a day. */
-const [firstWait, longestWait] = [60, 6 * 60 * 60];
+/** Seconds after the first mail until another of its kind may go to the mailbox; doubled each time, and never longer than the last link works: nobody is left without one. */
+const firstWait = 60;
+const longestWait: Record<LinkKind, number> = { 'verify-address': 6 * 60 * 60, 'reset-password': lifetimes['reset-password'] };
 /** Seconds that whoever claimed a request has for it before it is handed out again. */
 const lease = 20;
 
@@ -42,11 +43,11 @@ export class MailRequests {
          INSERT INTO mail_quotas AS q (mailbox, kind, asked, next_at, last_at) VALUES ($1, $2, 1, now() + make_interval(secs => ${firstWait}), now())
          ON CONFLICT (mailbox, kind) DO UPDATE SET last_at = now(),
            asked = CASE WHEN q.last_at < now() - interval '1 day' THEN 1 ELSE q.asked + 1 END,
-           next_at = now() + make_interval(secs => CASE WHEN q.last_at < now() - interval '1 day' THEN ${firstWait} ELSE least(${firstWait} * power(2, least(q.asked, 20)), ${longestWait}) END)
+           next_at = now() + make_interval(secs => CASE WHEN q.last_at < now() - interval '1 day' THEN ${firstWait} ELSE least(${firstWait} * power(2, least(q.asked, 20)), $5) END)
          WHERE q.next_at <= now() RETURNING 1)
        INSERT INTO mail_requests (account, kind, expires_at)
        SELECT id, $2, now() + make_interval(secs => $4) FROM accounts, asked WHERE email = $3 AND disabled_at IS NULL AND ($2 <> 'verify-address' OR verified_at IS NULL)`,
-      [hash('sha256', address, 'base64url'), kind, address.replaceAll('\0', ''), lifetimes[kind]],
+      [hash('sha256', address, 'base64url'), kind, address.replaceAll('\0', ''), lifetimes[kind], longestWait[kind]],
       'mail-request',
     );
   }

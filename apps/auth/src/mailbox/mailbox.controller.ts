@@ -45,7 +45,7 @@ export class MailboxController {
     const owner = await this.requests.owner('verify-address', token);
     const refused = (wrong: Partial<FormState>) => sendPage(reply, verificationPage({ ...this.state(), status: 422, ...wrong }, owner.email));
     try {
-      const identity = await this.signIns.check(owner.email, form.parse(body ?? {}).password, { request, reply });
+      const identity = await this.signIns.check(owner.email, form.parse(body ?? {}).password, { request });
       if (identity?.id !== owner.accountId) return refused({ problem: 'This is not the password of the account.' });
       await this.mailboxes.verify(owner, request.ip);
       return sendPage(reply, verifiedPage());

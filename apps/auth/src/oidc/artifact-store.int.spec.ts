@@ -1,9 +1,9 @@
-import { randomUUIDv7 } from 'node:crypto';
+import { createHash, randomUUIDv7 } from 'node:crypto';
 import { Database } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ArtifactStore, purgeExpired } from './artifact-store.ts';
-import { endSignIns } from './end-sign-ins.ts';
+import { ArtifactStore, purgeEndedSessions, purgeExpired } from './artifact-store.ts';
+import { endSession, endSignIns } from './end-sign-ins.ts';
 import { keyStates, rotate, signingKeys } from './signing-keys.ts';
 
 const { url } = await freshDatabase('auth');
@@ -101,3 +101,34 @@ describe('signing keys', () => {
     expect((await signingKeys(database)).map(({ kid }) => kid)).not.toContain(first?.kid);
   });
 });
+
+describe('a session that was ended', () => {
+  const session = () => ({ kind: 'Session', uid: crypto.randomUUID(), jti: crypto.randomUUID(), loginTs: 1 });
+
+  it('is not there again when a request that was under way saves it once more', async () => {
+    const one = session();
+    await sessions.upsert(one.jti, one, 60);
+    await endSession(database, one.uid);
+    await sessions.upsert(one.jti, one, 60);
+    expect([await sessions.find(one.jti), await sessions.findByUid(one.uid)]).toEqual([undefined, undefined]);
+  });
+
+  it('is not found where it was saved all the same, by the release before or while it ended, and nor is what began in it', async () => {
+    const one = session();
+    await endSession(database, one.uid);
+    const row = (model: string, id: string, payload: object) => database.query('INSERT INTO oidc_artifacts (model, id, payload) VALUES ($1, $2, $3)', [model, keyOf(id), payload]);
+    await row('Session', one.jti, one);
+    await row('AuthorizationCode', 'a-code', { kind: 'AuthorizationCode', sessionUid: one.uid });
+    await row('AuthorizationCode', 'another-code', { kind: 'AuthorizationCode', sessionUid: crypto.randomUUID() });
+    expect([await sessions.find(one.jti), await codes.find('a-code'), (await codes.find('another-code'))?.['kind']]).toEqual([undefined, undefined, 'AuthorizationCode']);
+  });
+
+  it('is remembered for longer than any session lives, and then forgotten', async () => {
+    await database.query(`UPDATE ended_sessions SET expires_at = now() + interval '1 minute' WHERE uid = (SELECT uid FROM ended_sessions LIMIT 1)`);
+    await database.query(`UPDATE ended_sessions SET expires_at = now() - interval '1 second' WHERE expires_at > now() + interval '2 minutes'`);
+    while ((await purgeEndedSessions(database, 1)) === 1);
+    expect(await database.query('SELECT 1 FROM ended_sessions')).toHaveLength(1);
+  });
+});
+
+const keyOf = (id: string) => createHash('sha256').update(id).digest('base64url');

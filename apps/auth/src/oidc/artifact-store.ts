@@ -26,7 +26,8 @@ interface Row {
  * statement, so two instances that do the same at the same time are told apart by the database.
  *
  * What belongs to an account is kept with the version of its credentials that the sign-in proved, and found only while that is the account's version
- * (end-sign-ins.ts).
+ * (end-sign-ins.ts). What belongs to a browser's session that was ended is neither kept nor found, also when a request that was under way saves it once more:
+ * the library saves a session at the end of each request, as it was at the beginning.
  */
 export class ArtifactStore implements Adapter {
   constructor(
@@ -41,10 +42,11 @@ export class ArtifactStore implements Adapter {
     const account = accountOf(payload);
     await this.database.query(
       `INSERT INTO oidc_artifacts AS a (model, id, payload, expires_at, account_id, credentials_version)
-       VALUES ($1, $2, $3, now() + make_interval(secs => $4), $5::uuid, coalesce($6::int, (SELECT credentials_version FROM accounts WHERE id = $5::uuid)))
+       SELECT $1, $2, $3::jsonb, now() + make_interval(secs => $4), $5::uuid, coalesce($6::int, (SELECT credentials_version FROM accounts WHERE id = $5::uuid))
+       WHERE NOT EXISTS (SELECT 1 FROM ended_sessions WHERE uid = $7)
        ON CONFLICT (model, id) DO UPDATE SET payload = excluded.payload, expires_at = excluded.expires_at, account_id = excluded.account_id,
          credentials_version = CASE WHEN $6::int IS NULL AND a.account_id = excluded.account_id THEN a.credentials_version ELSE excluded.credentials_version END`,
-      [this.model, keyOf(id), credentials.has(this.model) ? rest : payload, expiresIn, account, account && provedVersion(payload, account)],
+      [this.model, keyOf(id), credentials.has(this.model) ? rest : payload, expiresIn, account, account && provedVersion(payload, account), sessionOf(payload)],
       'oidc-upsert',
     );
   }
@@ -96,7 +98,8 @@ export class ArtifactStore implements Adapter {
       `SELECT payload, extract(epoch FROM consumed_at)::int AS consumed, coalesce(consumed_at > now() - make_interval(secs => ${reuseGrace}), false) AS just,
          account_id AS account, credentials_version AS version
        FROM oidc_artifacts a WHERE model = $1 AND ${where}
-         AND (account_id IS NULL OR EXISTS (SELECT 1 FROM accounts WHERE accounts.id = a.account_id AND accounts.credentials_version = a.credentials_version))`,
+         AND (account_id IS NULL OR EXISTS (SELECT 1 FROM accounts WHERE accounts.id = a.account_id AND accounts.credentials_version = a.credentials_version))
+         AND NOT EXISTS (SELECT 1 FROM ended_sessions e WHERE e.uid = coalesce(a.payload ->> 'sessionUid', a.uid))`,
       [this.model, value],
       name,
     );
@@ -108,6 +111,11 @@ export class ArtifactStore implements Adapter {
 /** Whose sign-in a thing remembers: of an interaction, of whoever gave a password there, else of whoever was signed in when it began. */
 function accountOf({ accountId, result, session }: AdapterPayload): string | undefined {
   return accountId ?? result?.login?.accountId ?? session?.accountId;
+}
+
+/** The browser's session that a thing is, or began in. */
+function sessionOf({ sessionUid, uid }: AdapterPayload): string | undefined {
+  return sessionUid ?? uid;
 }
 
 /** The version of the credentials that were proved: when the password was looked at, or when that began which the request at hand goes on with. */
@@ -136,6 +144,12 @@ export class PostgresArtifacts extends Artifacts {
 const keyOf = (id: string) => hash('sha256', id, 'base64url');
 
 const alreadyUsed = () => new errors.InvalidGrant('already used');
+
+/** Deletes at most `limit` marks of sessions that are over in any case. */
+export async function purgeEndedSessions(database: Database, limit: number): Promise<number> {
+  const gone = await database.query('DELETE FROM ended_sessions WHERE uid IN (SELECT uid FROM ended_sessions WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING 1', [limit]);
+  return gone.length;
+}
 
 /** Deletes at most `limit` expired rows and says how many; safe beside other instances doing the same. */
 export async function purgeExpired(database: Database, limit: number): Promise<number> {

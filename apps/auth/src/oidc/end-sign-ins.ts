@@ -1,4 +1,5 @@
 import type { Transaction } from '@shop/platform';
+import { accountKey } from '../sign-in/guess-limits.ts';
 
 /**
  * Ends everything that remembers a sign-in of an account: browser sessions, sign-ins under way, codes, consents being given, every family of
@@ -10,6 +11,8 @@ export async function endSignIns(tx: Transaction, accountId: string): Promise<nu
   const [account] = await tx.query<{ version: number }>('UPDATE accounts SET credentials_version = credentials_version + 1 WHERE id = $1 RETURNING credentials_version AS version', [accountId], 'end-sign-ins');
   await tx.query(`DELETE FROM oidc_artifacts WHERE payload ? 'accountId' AND payload ->> 'accountId' = $1`, [accountId], 'oidc-end-all');
   await tx.query(`UPDATE mail_requests SET used_at = now(), next_attempt_at = NULL WHERE account = $1 AND kind = 'reset-password' AND used_at IS NULL`, [accountId], 'reset-links-end');
+  // Whoever had the password may have used up the guesses at its owner's second factor.
+  await tx.query('DELETE FROM sign_in_attempts WHERE account = $1', [accountKey('second factor', accountId)], 'factor-guesses-end');
   return account?.version ?? 0;
 }
 
@@ -23,12 +26,13 @@ export async function stillStands(tx: Transaction, { id, credentialsVersion }: {
 }
 
 /**
- * Ends a browser's session and every family of refresh tokens that began in it; the programs that had them. Grants go, too: without its grant no token is
+ * Ends a browser's session, for good (the mark keeps it from being saved again), and every family of refresh tokens that began in it; the programs that had them. Grants go, too: without its grant no token is
  * refreshed any more, also none that is written while this commits.
  */
 export async function endSession(database: Transaction, uid: string): Promise<string[]> {
   const gone = await database.query<{ client: string }>(
     `WITH families AS (SELECT DISTINCT grant_id FROM oidc_artifacts WHERE payload ? 'sessionUid' AND payload ->> 'sessionUid' = $1 AND grant_id IS NOT NULL),
+       mark AS (INSERT INTO ended_sessions (uid) VALUES ($1) ON CONFLICT DO NOTHING),
        session AS (DELETE FROM oidc_artifacts WHERE model = 'Session' AND uid = $1),
        grants AS (DELETE FROM oidc_artifacts WHERE model = 'Grant' AND id IN (SELECT ${keyInSql('grant_id')} FROM families)),
        tokens AS (DELETE FROM oidc_artifacts WHERE grant_id IN (SELECT grant_id FROM families) RETURNING payload ->> 'clientId' AS client)

@@ -4,7 +4,7 @@ import { KeptSecrets } from '../factors/kept-secrets.ts';
 import { purgeMailRequests } from '../mailbox/mail-requests.ts';
 import { purgeChallenges } from '../passkeys/passkeys.ts';
 import { purgeAttempts } from '../sign-in/guess-limits.ts';
-import { purgeExpired } from './artifact-store.ts';
+import { purgeEndedSessions, purgeExpired } from './artifact-store.ts';
 
 const batch = 1000;
 
@@ -21,6 +21,6 @@ export class Purge extends Recurring {
 
   protected override async look(stopping: AbortSignal): Promise<void> {
     await this.secrets.resealAll(stopping);
-    for (const purge of [purgeExpired, purgeAttempts, purgeMailRequests, purgeChallenges]) while (!stopping.aborted && (await purge(this.database, batch)) === batch);
+    for (const purge of [purgeExpired, purgeAttempts, purgeMailRequests, purgeChallenges, purgeEndedSessions]) while (!stopping.aborted && (await purge(this.database, batch)) === batch);
   }
 }

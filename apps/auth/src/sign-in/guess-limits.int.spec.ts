@@ -1,3 +1,4 @@
+import { createHash, createHmac } from 'node:crypto';
 import { Database } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -80,16 +81,40 @@ describe('guesses at one account', () => {
   });
 });
 
+describe('guesses at a second factor', () => {
+  it('are counted together wherever they come from, and wait twice as long each time, up to four hours', async () => {
+    const waits: number[] = [];
+    for (let n = 0; n < 28; n++) {
+      await databases[0]!.query(`UPDATE sign_in_attempts SET next_at = now()`);
+      await one.take({ kind: 'second factor', of: 'harden', address: `198.51.100.${n}`, device: undefined });
+      const [row] = await databases[0]!.query<{ wait: number }>(`SELECT extract(epoch FROM next_at - last_at)::int AS wait FROM sign_in_attempts WHERE account LIKE 'second factor:%' ORDER BY last_at DESC LIMIT 1`);
+      waits.push(row!.wait);
+    }
+    expect(waits).toEqual([...Array<number>(9).fill(0), 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 14400, 14400, 14400, 14400, 14400]);
+    await expect(one.take({ kind: 'second factor', of: 'harden', address: '203.0.113.77', device: undefined })).rejects.toBeInstanceOf(TooManyGuesses);
+  });
+});
+
 describe('a browser that has signed in before', () => {
+  const [ida, olga] = ['0192f0c0-0000-7000-8000-000000000001', '0192f0c0-0000-7000-8000-000000000002'];
+  const at = (id: string, credentialsVersion: number) => ({ id, credentialsVersion });
+
   it('is known to every instance, for that account only, and cannot be made up', () => {
-    const cookie = one.deviceCookie('a@example.com', 3);
-    expect(other.deviceOf(cookie, 'A@example.com', 3)).toBe(cookie.split('.')[0]);
-    expect(other.deviceOf(cookie, 'b@example.com', 3)).toBeUndefined();
-    expect(other.deviceOf(`${cookie}x`, 'a@example.com', 3)).toBeUndefined();
-    expect(other.deviceOf(undefined, 'a@example.com', 3)).toBeUndefined();
+    const cookie = one.deviceCookie(at(ida, 3));
+    expect(other.deviceOf(cookie, at(ida, 3), 'a@example.com')).toBe(cookie.split('.')[0]);
+    expect(other.deviceOf(cookie, at(olga, 3), 'a@example.com')).toBeUndefined();
+    expect(other.deviceOf(`${cookie}x`, at(ida, 3), 'a@example.com')).toBeUndefined();
+    expect(other.deviceOf(undefined, at(ida, 3), 'a@example.com')).toBeUndefined();
+    expect(other.deviceOf(cookie, undefined, 'a@example.com')).toBeUndefined();
+  });
+
+  it('is known by the mark that the release before gave it', () => {
+    const account = createHash('sha256').update('a@example.com').digest('base64url');
+    const cookie = `nonce.${createHmac('sha256', 'a-key-of-last-year').update(`device:${account}:3:nonce`).digest('base64url')}`;
+    expect([one.deviceOf(cookie, at(ida, 3), 'A@example.com'), one.deviceOf(cookie, at(ida, 4), 'A@example.com'), one.deviceOf(cookie, at(ida, 3), 'b@example.com')]).toEqual(['nonce', undefined, undefined]);
   });
 
   it('is a stranger again once the credentials have changed', () => {
-    expect(other.deviceOf(one.deviceCookie('a@example.com', 3), 'a@example.com', 4)).toBeUndefined();
+    expect(other.deviceOf(one.deviceCookie(at(ida, 3)), at(ida, 4), 'a@example.com')).toBeUndefined();
   });
 });

@@ -76,12 +76,12 @@ export class SignInController {
     const { state, prompt, client } = await this.open(uid, request, reply);
     if (prompt === 'consent') return this.consent(uid, body, request, reply);
     return this.submit({ state, body, request, reply, show: signInPage }, async ({ email, password }) => {
-      const identity = await this.signIns.check(email, password, { request, reply, client: client.id });
+      const identity = await this.signIns.check(email, password, { request, client: client.id });
       if (identity?.verified === false) await this.requests.request('verify-address', email);
       if (!identity) return { problem: 'This email address and password do not belong together.' };
       if (await this.factors.has(identity.id)) return { show: await this.codePage(state, identity) };
       const { withheld } = powersOf({ client: client.id, roles: identity.roles, amr: ['pwd'] });
-      return withheld.length > 0 && client.id !== accountClient ? { show: this.advicePage(state, identity) } : proved(identity);
+      return withheld.length > 0 && client.id !== accountClient ? { show: this.advicePage(state, identity) } : this.remembered(identity, reply);
     });
   }
 
@@ -92,7 +92,7 @@ export class SignInController {
     const { code } = form.parse(body ?? {});
     const first = this.passedFirst(uid, body, 'first step');
     try {
-      if (await this.factors.check(first.id, code, request.ip)) return await this.finish(request, reply, proved(first, ['pwd', 'otp', 'mfa']));
+      if (await this.factors.check(first.id, code, request.ip)) return await this.finish(request, reply, this.remembered(first, reply, ['pwd', 'otp', 'mfa']));
       return sendPage(reply, await this.codePage({ ...state, status: 422, problem: 'This code is not right, or was used already.' }, first));
     } catch (error) {
       if (!(error instanceof TooManyGuesses)) throw error;
@@ -108,7 +108,7 @@ export class SignInController {
     const first = this.passedFirst(uid, body, 'first step');
     const refused = async (status: number, problem: string) => sendPage(reply, await this.codePage({ ...state, status, problem }, first));
     try {
-      if (await this.passkeys.check(first.id, { page: uid, sealed, answer, address: request.ip })) return await this.finish(request, reply, proved(first, ['pwd', 'pop', 'mfa']));
+      if (await this.passkeys.check(first.id, { page: uid, sealed, answer, address: request.ip })) return await this.finish(request, reply, this.remembered(first, reply, ['pwd', 'pop', 'mfa']));
       return await refused(422, 'This passkey is not one of yours, or was not used in time.');
     } catch (error) {
       if (!(error instanceof TooManyGuesses)) throw error;
@@ -123,7 +123,7 @@ export class SignInController {
     const first = this.passedFirst(uid, body, 'no factor');
     // Added meanwhile: then it is asked for.
     if (await this.factors.has(first.id)) throw new ForgedForm();
-    return this.finish(request, reply, proved(first));
+    return this.finish(request, reply, this.remembered(first, reply));
   }
 
   @Get('registration')
@@ -138,8 +138,7 @@ export class SignInController {
       const wanted = registerAccount.safeParse(values);
       if (!wanted.success) return { wrong: adviceOn(wanted.error.issues) };
       const { id } = await this.registrations.register(wanted.data, { client: client.id, address: request.ip });
-      this.signIns.remember(wanted.data.email, firstVersion, reply);
-      return proved({ id, credentialsVersion: firstVersion });
+      return this.remembered({ id, credentialsVersion: firstVersion }, reply);
     });
   }
 
@@ -178,6 +177,12 @@ export class SignInController {
     if ('login' in outcome) return this.finish(request, reply, outcome);
     if ('show' in outcome) return sendPage(reply, outcome.show as Page);
     return sendPage(reply, show({ status: 422, ...state, ...outcome, values: { name: values.name, email: values.email } }));
+  }
+
+  /** A sign-in that is whole: from now on the browser is known. */
+  private remembered(who: Passed, reply: FastifyReply, amr?: string[]): InteractionResults {
+    this.signIns.remember(who, reply);
+    return proved(who, amr);
   }
 
   /** `until`: the first step is good for five minutes from when it was passed, however often the second is tried. */

@@ -5,7 +5,7 @@ import { Accounts, type Login } from '../accounts/accounts.ts';
 import { Audit } from '../audit/audit.ts';
 import { AuthConfig } from '../auth.config.ts';
 import { cookieOf, setCookie } from './cookies.ts';
-import { GuessLimits, TooManyGuesses } from './guess-limits.ts';
+import { GuessLimits, TooManyGuesses, type Known } from './guess-limits.ts';
 
 const deviceCookie = 'shop_device';
 const halfYear = 180 * 24 * 60 * 60;
@@ -20,11 +20,11 @@ export class SignIns {
     private readonly config: AuthConfig,
   ) {}
 
-  /** Whose these are; undefined when they do not belong together. Throws TooManyGuesses. */
-  async check(email: string, password: string, { request, reply, client }: { request: FastifyRequest; reply: FastifyReply; client?: string | undefined }): Promise<Login | undefined> {
+  /** Whose these are; undefined when they do not belong together. Throws TooManyGuesses. Whoever has a second factor has not signed in by this alone. */
+  async check(email: string, password: string, { request, client }: { request: FastifyRequest; client?: string | undefined }): Promise<Login | undefined> {
     const around = { client, address: request.ip };
     const account = await this.accounts.withAddress(email);
-    const device = this.limits.deviceOf(cookieOf(request, deviceCookie, this.secure), email, account?.credentialsVersion);
+    const device = this.limits.deviceOf(cookieOf(request, deviceCookie, this.secure), account, email);
     const right = await this.limits.take({ kind: 'password', of: email, address: request.ip, device }).catch(async (error: unknown) => {
       if (error instanceof TooManyGuesses) await this.audit.note('sign-in-refused', { ...around, account: account?.id, details: { device: device !== undefined } });
       throw error;
@@ -39,13 +39,12 @@ export class SignIns {
       throw new DomainError('forbidden', 'account-disabled', 'This account is disabled. Write to the shop if you do not know why.');
     }
     await this.audit.note('signed-in', { ...around, account: account.id });
-    this.remember(email, account.credentialsVersion, reply);
     return account;
   }
 
-  /** From now on, and under this version of its credentials, this browser is known as one that has signed in to the account. */
-  remember(email: string, credentialsVersion: number, reply: FastifyReply): void {
-    setCookie(reply, deviceCookie, this.limits.deviceCookie(email, credentialsVersion), { path: '/oidc', maxAge: halfYear, secure: this.secure });
+  /** From now on, and under this version of its credentials, this browser is known as one that has signed in to the account: with every factor that it has. */
+  remember(known: Known, reply: FastifyReply): void {
+    setCookie(reply, deviceCookie, this.limits.deviceCookie(known), { path: '/oidc', maxAge: halfYear, secure: this.secure });
   }
 
   private get secure(): boolean {
