@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { consumers } from '@shop/contracts';
-import { AwaitedAnswers, EventStore, forgetKeys, MessageBus, Outbox, type End, type Overdue } from '@shop/eventing';
+import { AwaitedAnswers, EventStore, forgetKeys, LookedThrough, MessageBus, Outbox, type End, type Overdue } from '@shop/eventing';
 import { DomainError, fold } from '@shop/kernel';
 import { Database, Health, Logger, Recurring } from '@shop/platform';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -35,6 +35,7 @@ interface Late {
 @Injectable()
 export class Deadlines extends Recurring {
   protected readonly lookAtBusEveryMs: number = LOOK_AT_BUS_EVERY_MS;
+  private readonly keysLooked = new LookedThrough();
   private busLookedAt = -Infinity;
   private busAnswers = false;
   /** What was told last, apart from what is so: a question that failed half-way must not hide the next line. */
@@ -58,7 +59,7 @@ export class Deadlines extends Recurring {
     if (performance.now() - this.busLookedAt >= this.lookAtBusEveryMs) await this.lookAtBus();
     // While nobody can answer, nobody is late.
     if (this.busAnswers) await this.lookAtAnswers(stopping);
-    await forgetKeys(this.database);
+    await forgetKeys(this.database, this.keysLooked);
   }
 
   /** No deadline is judged from here until the bus has answered and the time of an outage is given back to every deadline. */

@@ -1,3 +1,4 @@
+import { lookFrom, LookedThrough } from '@shop/eventing';
 import type { Database, Transaction } from '@shop/platform';
 import { payment, type Payment } from './domain/payment.ts';
 
@@ -154,22 +155,23 @@ export const LEASE_MS = 12_000;
  * Takes outcomes that are due; no other instance gets them until the lease is over. By when the provider may last have been asked is
  * written here, before anybody asks: a crash after the call must not make the provider look quieter than it is.
  */
-export async function claimDue(database: Database, settlesWithinMs: number, limit: number): Promise<DueOutcome[]> {
-  const rows = await database.query<{ order_id: string; quiet: boolean; attempts: number; caused_by: string | null; traceparent: string | null }>(
-    `UPDATE open_outcomes AS o
+export async function claimDue(database: Database, settlesWithinMs: number, limit: number, looked = new LookedThrough()): Promise<DueOutcome[]> {
+  const rows = await database.query<{ at: string; order_id: string | null; quiet: boolean; attempts: number; caused_by: string | null; traceparent: string | null }>(
+    `WITH due AS (SELECT order_id FROM open_outcomes WHERE due_at > ${lookFrom('$4')} AND due_at <= now() ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED),
+     claimed AS (UPDATE open_outcomes AS o
      SET attempts = attempts + 1, due_at = clock_timestamp() + $1 * interval '1 millisecond',
          asked_at = CASE WHEN unwanted THEN asked_at ELSE clock_timestamp() + $1 * interval '1 millisecond' END
-     WHERE order_id IN (SELECT order_id FROM open_outcomes WHERE due_at <= clock_timestamp() ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-     RETURNING order_id, attempts, caused_by, traceparent, unwanted AND asked_at < clock_timestamp() - $3 * interval '1 millisecond' AS quiet`,
-    [LEASE_MS, limit, settlesWithinMs],
+     FROM due WHERE o.order_id = due.order_id
+     RETURNING o.order_id, attempts, caused_by, traceparent, unwanted AND asked_at < clock_timestamp() - $3 * interval '1 millisecond' AS quiet)
+     SELECT now()::text AS at, claimed.* FROM (VALUES (1)) AS look LEFT JOIN claimed ON true`,
+    [LEASE_MS, limit, settlesWithinMs, looked.from()],
     'outcomes-claim',
   );
-  return rows.map(({ order_id: orderId, quiet, attempts, caused_by, traceparent }) => ({
-    orderId,
-    quiet,
-    attempts,
-    cause: { messageId: caused_by ?? undefined, traceparent: traceparent ?? undefined },
-  }));
+  const claimed = rows.flatMap(({ order_id: orderId, quiet, attempts, caused_by, traceparent }): DueOutcome[] =>
+    orderId === null ? [] : [{ orderId, quiet, attempts, cause: { messageId: caused_by ?? undefined, traceparent: traceparent ?? undefined } }],
+  );
+  if (claimed.length < limit) looked.upTo(rows[0]?.at);
+  return claimed;
 }
 
 /** Puts an outcome off that is still open. */

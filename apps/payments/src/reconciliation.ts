@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { LookedThrough } from '@shop/eventing';
 import { Database, Health, Logger, Recurring, withTraceparent } from '@shop/platform';
 import { PaymentsConfig } from './config.ts';
 import { claimDue, lookAgain, type DueOutcome } from './payment-rows.ts';
@@ -16,6 +17,8 @@ const STALE_AFTER_MS = 30_000;
  */
 @Injectable()
 export class Reconciliation extends Recurring {
+  private readonly looked = new LookedThrough();
+
   constructor(
     private readonly payments: Payments,
     private readonly database: Database,
@@ -27,7 +30,7 @@ export class Reconciliation extends Recurring {
   }
 
   protected override async look(): Promise<void> {
-    const due = await claimDue(this.database, this.config.PROVIDER_SETTLES_WITHIN_MS, AT_ONCE);
+    const due = await claimDue(this.database, this.config.PROVIDER_SETTLES_WITHIN_MS, AT_ONCE, this.looked);
     await Promise.all(due.map((outcome) => this.findOut(outcome)));
   }
 

@@ -33,6 +33,7 @@ export { MessagingMetrics, Unmeasured, type Handling, type Waiting } from './met
 export { event, MAX_PAYLOAD_BYTES, seal, SHARDS, shardOf, type Outgoing } from './outgoing.ts';
 export { busTraits, type BusName, type BusTraits } from './bus-traits.ts';
 export { browse, makeQueues, openBus, type BusSettings } from './open-bus.ts';
+export { lookFrom, LookedThrough } from './looked-through.ts';
 export { bodyHashOf, forgetKeys, once, type Attempt, type Once } from './once.ts';
 export { leaveInLog, leaveInTable, Outbox, PostgresOutbox, type LeaveSql, type PostgresOutboxOptions } from './outbox.ts';
 export { Parking } from './parking.ts';

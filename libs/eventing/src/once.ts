@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { DomainError } from '@shop/kernel';
 import { HttpProblem, lockTimedOut, type Database, type Transaction } from '@shop/platform';
 import type { IdempotencyRow, StoredAnswer } from './append.ts';
+import { lookFrom, LookedThrough } from './looked-through.ts';
 
 /** One attempt to do something, by the caller's own name for it. */
 export type Attempt = Pick<IdempotencyRow, 'principal' | 'operation' | 'key' | 'bodyHash'>;
@@ -45,12 +46,17 @@ export async function once<T>(database: Database, attempt: Attempt, work: (tx: T
   return outcome.once;
 }
 
-/** Forgets keys after their day. */
-export async function forgetKeys(database: Database): Promise<void> {
-  await database.query(
-    `DELETE FROM idempotency WHERE ctid = ANY (ARRAY(
-       SELECT ctid FROM idempotency WHERE created_at < now() - interval '24 hours' LIMIT ${FORGOTTEN_AT_ONCE}))`,
+/** Forgets keys after their day. Who does so again and again gives what it has looked through. */
+export async function forgetKeys(database: Database, looked = new LookedThrough()): Promise<void> {
+  const [row] = await database.query<{ through: string }>(
+    `WITH old AS MATERIALIZED (
+       SELECT ctid, created_at FROM idempotency WHERE created_at > ${lookFrom('$1')} AND created_at < now() - interval '24 hours' ORDER BY created_at LIMIT ${FORGOTTEN_AT_ONCE}),
+     forgotten AS (DELETE FROM idempotency WHERE ctid = ANY (ARRAY(SELECT ctid FROM old)))
+     SELECT (CASE WHEN count(*) = ${FORGOTTEN_AT_ONCE} THEN max(created_at) ELSE now() - interval '24 hours' END)::text AS through FROM old`,
+    [looked.from()],
+    'keys-forget',
   );
+  looked.upTo(row?.through);
 }
 
 /** Whether the key is ours to use now: the row stays without an answer until the work is done, and nobody sees it before that. */

@@ -131,6 +131,22 @@ export const eventPatches: readonly Patch[] = [
     replace: ' || comparedAgoMs >= 0',
   },
   {
+    name: 'keys that have gone are read again and again',
+    invariant: 'I8',
+    file: 'libs/eventing/src/once.ts',
+    caughtBy: 'libs/eventing/src/looked-through.int.spec.ts',
+    find: '  looked.upTo(row?.through);\n',
+    replace: '',
+  },
+  {
+    name: 'outcomes that are known are read again and again',
+    invariant: 'I8',
+    file: 'apps/payments/src/payment-rows.ts',
+    caughtBy: 'apps/payments/src/claim-due.int.spec.ts',
+    find: '  if (claimed.length < limit) looked.upTo(rows[0]?.at);\n',
+    replace: '',
+  },
+  {
     name: 'stock that rests is not told again',
     invariant: 'I6',
     file: 'libs/eventing/src/resting.ts',

@@ -1,5 +1,5 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { forgetKeys } from '@shop/eventing';
+import { forgetKeys, LookedThrough } from '@shop/eventing';
 import { Database, Logger } from '@shop/platform';
 
 const EVERY_MS = 60_000;
@@ -7,6 +7,7 @@ const EVERY_MS = 60_000;
 /** Forgets idempotency keys after their day; several instances at it forget the same ones. */
 @Injectable()
 export class KeyPurge implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly looked = new LookedThrough();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -23,6 +24,6 @@ export class KeyPurge implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   private async look(): Promise<void> {
-    await forgetKeys(this.database).catch((error: unknown) => this.logger.warn({ err: error }, 'old idempotency keys could not be forgotten; trying again'));
+    await forgetKeys(this.database, this.looked).catch((error: unknown) => this.logger.warn({ err: error }, 'old idempotency keys could not be forgotten; trying again'));
   }
 }
