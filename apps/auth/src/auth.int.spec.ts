@@ -151,6 +151,9 @@ describe('auth, twice behind one address', () => {
       expect(visitor.at.searchParams.get('error'), JSON.stringify(wrong)).toMatch(/^invalid_(request|scope)$/);
       expect(visitor.at.searchParams.has('code')).toBe(false);
     }
+    const withoutPkce = newVisitor();
+    await withoutPkce.open(oauth.buildAuthorizationUrl(shopCli, { redirect_uri: redirectUri, scope: 'openid' }));
+    expect(withoutPkce.at.searchParams.get('error')).toBe('invalid_request');
     const { status, visitor } = await atTheDoor({ redirect_uri: 'https://evil.example/callback' });
     expect([status, visitor.at.origin]).toEqual([400, new URL(issuer).origin]);
     expect((await atTheDoor({ state: '\0' })).status).toBe(400);
