@@ -15,7 +15,7 @@ export const accountPatches: readonly Patch[] = [
     invariant: 'security',
     file: 'apps/auth/src/factors/factors.ts',
     caughtBy: 'apps/auth/src/factors/factors.int.spec.ts',
-    find: "const right = await this.limits.take({ email: `second factor of ${account}`, address, device: undefined });",
+    find: "const right = await this.limits.take({ kind: 'second factor', of: account, address, device: undefined });",
     replace: 'const right = async () => undefined;',
   },
   {

@@ -121,7 +121,7 @@ export const edgeClaims: readonly Claim[] = [
     replace: '',
   }),
   claim('3.5.3', 'a GET changes something', { file: `${graph}/graph.ts`, ...at(`${graph}/over-http.spec.ts`, 'changes nothing'), find: "if (readOnly && operation !== 'query')", replace: "if (readOnly && operation === 'subscription')" }),
-  claim('3.7.1', 'a sign-in page loads what it likes', { file: html, ...ownStyle, find: "`default-src 'none'; style-src", replace: '`default-src *; style-src' }),
+  claim('3.7.1', 'a sign-in page loads what it likes', { file: html, ...ownStyle, find: "`default-src 'none';", replace: '`default-src *;' }),
   claim('4.1.1', 'a problem does not say what it is', { file: `${http}/problem.filter.ts`, ...refused, find: ".type('application/problem+json')", replace: ".type('text/plain')" }),
   claim('4.1.3 15.3.4', 'anybody says where a request comes from', {
     file: server,

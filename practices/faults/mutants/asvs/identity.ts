@@ -26,7 +26,7 @@ export const identityClaims: readonly Claim[] = [
   claim('6.2.3 7.5.1', 'whoever knows an address changes its password', {
     file: `${auth}/password/password.controller.ts`,
     ...changed,
-    find: 'const identity = await this.signIns.check(email, password, { request, reply });',
+    find: 'const identity = await this.signIns.check(email, password, { request });',
     replace: 'const identity = await this.accounts.withAddress(email);',
   }),
   claim('6.2.4 6.2.12', 'a password that many people have is taken', { file: `${auth}/accounts/weak-passwords.ts`, ...weak, find: 'return common.has(text) || common.has(coreOf(text)) ?', replace: 'return common.size === 0 ?' }),
