@@ -18,13 +18,15 @@ export interface RestingOptions {
   readonly restsAfterMs?: number;
 }
 
-/** Rows read at one look: an order is read once, when it is old enough. And orders told again at one look, and how long until the next time, in ms. */
+/** Rows read at one look: an order is read when it is old enough, and once more a day later. And orders told again at one look, and how long until the next time, in ms. */
 const [READ_AT_ONCE, TOLD_AT_ONCE, AGAIN_AFTER_MS] = [50_000, 100, 600_000];
+/** A row may appear long after its order was placed, and a state may come late: what was not there at the first reading is there at the second. */
+const READ_AGAIN_AFTER_MS = 86_400_000;
 const FIRST = '00000000-0000-0000-0000-000000000000';
 
 /**
  * Finds what rests in one service's book, and tells it again to whoever should have asked for the next step: they compare it with theirs, and ask. Each row is read
- * once, by the table's own key, so it costs no index; what is found is kept until it rests no more. One instance looks at a time.
+ * twice, a day apart, by the table's own key, so it costs no index; what is found is kept until it rests no more. One instance looks at a time.
  */
 export class Resting {
   readonly #options: RestingOptions & { restsAfterMs: number };
@@ -35,12 +37,16 @@ export class Resting {
 
   /** Returns the orders that were told again. */
   async look(): Promise<string[]> {
-    const { database, outbox, book, tell } = this.#options;
+    const { database, outbox, book, tell, restsAfterMs } = this.#options;
     const told = await database.transaction(async (tx) => {
       await tx.query('INSERT INTO books_looked_through VALUES ($1, $2) ON CONFLICT DO NOTHING', [book.table, FIRST]);
       const [mine] = await tx.query<{ through: string }>('SELECT through FROM books_looked_through WHERE book = $1 FOR UPDATE SKIP LOCKED', [book.table]);
       if (!mine) return [];
-      await this.#walk(tx, mine.through);
+      await this.#walk(tx, book.table, mine.through, restsAfterMs);
+      const again = `${book.table}, again`;
+      await tx.query('INSERT INTO books_looked_through VALUES ($1, $2) ON CONFLICT DO NOTHING', [again, FIRST]);
+      const [late] = await tx.query<{ through: string }>('SELECT through FROM books_looked_through WHERE book = $1', [again]);
+      await this.#walk(tx, again, late?.through ?? FIRST, restsAfterMs + READ_AGAIN_AFTER_MS);
       await tx.query(`DELETE FROM resting WHERE book = $1 AND NOT EXISTS (SELECT 1 FROM ${book.table} WHERE order_id = key AND status = $2)`, [book.table, book.status]);
       const due = await tx.query<{ key: string }>(
         `UPDATE resting SET told = told + 1, next_at = clock_timestamp() + $2 * interval '1 millisecond'
@@ -55,8 +61,9 @@ export class Resting {
     return told;
   }
 
-  async #walk(tx: Transaction, from: string): Promise<void> {
-    const { book, restsAfterMs } = this.#options;
+  /** One reading: from where it was left to the orders that are so old. */
+  async #walk(tx: Transaction, reading: string, from: string, olderThanMs: number): Promise<void> {
+    const { book } = this.#options;
     await tx.query(
       `WITH until AS (SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint - $4::bigint), 12, '0') || repeat('0', 20))::uuid AS key),
             span AS MATERIALIZED (
@@ -65,8 +72,8 @@ export class Resting {
        UPDATE books_looked_through SET through = CASE
          WHEN (SELECT count(*) FROM span) = ${READ_AT_ONCE} THEN (SELECT order_id::text FROM span ORDER BY order_id DESC LIMIT 1)
          ELSE (SELECT greatest(key, $2::uuid)::text FROM until) END
-       WHERE book = $1`,
-      [book.table, from, book.status, restsAfterMs],
+       WHERE book = $5`,
+      [book.table, from, book.status, olderThanMs, reading],
       `resting-${book.table}`,
     );
   }
