@@ -3,7 +3,7 @@ import { cloudEvent, ordersCheckpoint, type CloudEvent, type PlaceOrder } from '
 import { ConsumerRuntime, event, EventStore, MemoryBus, PostgresOutbox, QueueRelay, Reconciler, seal, type BusMessage, type Delivery } from '@shop/eventing';
 import { Database, NothingOn } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
-import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { OrderListConsumer } from './order-list.consumer.ts';
 import { orderProcess } from './order-process.ts';
 import { OrderReads } from './order-reads.ts';
@@ -123,6 +123,50 @@ describe('an event that is lost on its way', () => {
     for (const { id } of ids) expect(mailed).toContain(id);
     const [row] = await database.query<{ same: boolean }>('SELECT bool_and(l.placed_at = e.recorded_at) AS same FROM order_list l JOIN events e ON e.stream = l.id AND e.version = 1');
     expect(row?.same).toBe(true);
+  });
+});
+
+describe('a reader that lost very many', () => {
+  const reader = 'spec.mails';
+  const say = (data: object) => database.transaction((tx) => reconciler.note(tx, { consumer: reader, current: true, seen: [], ...data }, new Date(Date.now() + 60_000).toISOString()));
+  /** Events that are old enough to be missing, of a time that no other reader is compared for. */
+  async function old(count: number): Promise<string[]> {
+    const ids = Array.from({ length: count }, () => randomUUIDv7());
+    await database.query(
+      `INSERT INTO events (stream, version, id, type, data, recorded_at) SELECT id, 1, id, 'OrderPlaced', $2::jsonb || jsonb_build_object('orderId', id), now() - interval '20 minutes' FROM unnest($1::uuid[]) AS t(id)`,
+      [ids, JSON.stringify({ customerId: randomUUIDv7(), lines: [{ productId: product, name: 'Mug', quantity: 1, unitPrice: 1200 }], total: { amount: 1200, currency: 'EUR' }, paymentToken: 'tok_visa' })],
+    );
+    await database.query(`INSERT INTO checkpoint_readers (consumer, since, compared_to, current_at) VALUES ($1, now() - interval '25 minutes', now() - interval '25 minutes', now()) ON CONFLICT ON CONSTRAINT checkpoint_readers_pkey DO UPDATE SET since = excluded.since, compared_to = excluded.compared_to, current_at = excluded.current_at`, [reader]);
+    return ids;
+  }
+  const mine = async () => (await reconciler.reconcile()).filter(({ consumer }) => consumer === reader).map(({ stream }) => stream);
+  afterEach(async () => {
+    await database.query('DELETE FROM checkpoint_readers WHERE consumer = $1', [reader]);
+    await database.query(`DELETE FROM events WHERE recorded_at < now() - interval '10 minutes'`);
+    await database.query('DELETE FROM reemissions WHERE consumer = $1', [reader]);
+    await database.query('DELETE FROM outbox_held');
+  });
+
+  it('gets all of them at once, each once: what is under way to it is not picked again', async () => {
+    const ids = await old(350);
+    expect((await mine()).sort()).toEqual(ids.sort());
+    expect(await mine()).toEqual([]);
+    // Nothing has been heard of them yet, so their time has not been compared.
+    const [row] = await database.query<{ open: boolean }>(`SELECT compared_to < now() - interval '20 minutes' AS open FROM checkpoint_readers WHERE consumer = $1`, [reader]);
+    expect(row?.open).toBe(true);
+  });
+
+  it('is not sent what its producer still holds for a destination', async () => {
+    const [held = '', lost = ''] = await old(2);
+    await database.query(`INSERT INTO outbox_held (shard, id, topic, key, payload, created_at, behind) VALUES (0, 1, 'orders.events', $1, '{}', now() - interval '19 minutes', 'orders.events:3')`, [held]);
+    expect(await mine()).toEqual([lost]);
+  });
+
+  it('is sent nothing that its inbox has: whoever was killed before it could say so has handled it all the same', async () => {
+    const [handled = '', told = '', lost = ''] = await old(3);
+    await database.query('INSERT INTO inbox (consumer, message_id) VALUES ($1, $2)', [reader, handled]);
+    await say({ ids: [told] });
+    expect(await mine()).toEqual([lost]);
   });
 });
 

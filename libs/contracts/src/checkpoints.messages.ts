@@ -15,6 +15,8 @@ const said = {
     current: z.boolean(),
     /** Which versions of which orders have come since the last checkpoint, whatever became of them. */
     seen: z.array(z.object({ orderId: id, versions: z.array(z.int().min(1)).min(1) })).max(ordersInCheckpoint),
+    /** Events that its inbox has, by their ids: what one that was killed could not say any more. */
+    ids: z.array(z.string().min(1)).max(ordersInCheckpoint).optional(),
   }),
 } as const;
 

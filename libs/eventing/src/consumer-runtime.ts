@@ -245,8 +245,9 @@ export class ConsumerRuntime {
   }
 
   #startRounds(): Promise<unknown> {
-    const { consumer, database, metrics, unparkEveryMs, levelsEveryMs, checkpointEveryMs } = this.#options;
+    const { consumer, database, metrics, log, unparkEveryMs, levelsEveryMs, checkpointEveryMs } = this.#options;
     return Promise.all([
+      this.#checkpoints?.retell(database).catch((error: unknown) => log.warn({ err: error, consumer: consumer.name }, 'the producer could not be told what had come before')),
       this.#every(checkpointEveryMs, 'the producer could not be told what has come', () => this.#tellProducer()),
       this.#every(unparkEveryMs, 'parked keys could not be looked at', async () => {
         for (const key of await this.#asked(() => this.#parking.due())) await this.#settling.workOff(key);

@@ -28,11 +28,24 @@ const CLOCKS_DIFFER_MS = 5 * 60_000;
 /** Of the time that lies behind, so much is compared at once, and so many events are sent again. */
 const COMPARED_AT_ONCE_MS = 10 * 60_000;
 const SENT_AT_ONCE = 100;
+/** And so often one after the other, until none is left. */
+const BATCHES_AT_ONCE = 50;
 /** An event that never comes, however often it is sent, is not what a repetition mends. */
 const TIMES = 5;
 const PURGED_AT_ONCE = 5_000;
 /** One instance compares at a time. */
 const LOCK = 0x0b0e;
+
+/** Of a reader ($1) and a time ($2, $3): events that it has not told of, and that are not given up after so many times ($4). */
+const UNSEEN = `
+  FROM events e LEFT JOIN checkpoints c ON c.consumer = $1 AND c.stream = e.stream
+  WHERE e.recorded_at >= $2 AND e.recorded_at < $3 AND NOT coalesce(c.versions @> e.version, false)
+    AND NOT EXISTS (SELECT 1 FROM reemissions r WHERE r.consumer = $1 AND r.stream = e.stream AND r.version = e.version AND r.times >= $4)
+    AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.consumer = $1 AND i.message_id = e.id::text)`;
+/** Those of them that need not be sent: they were, within the grace period ($5, in ms), or they wait for their destination. */
+const ON_ITS_WAY = `(
+  EXISTS (SELECT 1 FROM reemissions r WHERE r.consumer = $1 AND r.stream = e.stream AND r.version = e.version AND r.last_at >= now() - $5 * interval '1 millisecond')
+  OR EXISTS (SELECT 1 FROM outbox_held h WHERE h.key = e.stream::text))`;
 
 /**
  * Compares what happened, which the event store knows, with what its readers say has come to them (checkpoints.ts), and announces again what
@@ -54,7 +67,7 @@ export class Reconciler<State, Command, Event extends { type: string }> {
    * Writes down what a reader has said, `at` the time of its message (ISO 8601), in the transaction of its inbox row. Nobody has said anything later than it is
    * here: the clock of a reader that runs ahead would have events missed that it cannot have seen yet.
    */
-  async note(tx: Transaction, { consumer, current, seen }: Checkpoint, at: string): Promise<void> {
+  async note(tx: Transaction, { consumer, current, seen, ids = [] }: Checkpoint, at: string): Promise<void> {
     await tx.query(
       `INSERT INTO checkpoint_readers (consumer, since, compared_to, current_at, behind_at)
        SELECT $1, said.at, said.at, CASE WHEN $3 THEN said.at END, CASE WHEN NOT $3 THEN said.at END FROM (SELECT least($2::timestamptz, clock_timestamp()) AS at) AS said
@@ -66,17 +79,42 @@ export class Reconciler<State, Command, Event extends { type: string }> {
     await tx.query(
       `INSERT INTO checkpoints (consumer, stream, versions)
        SELECT $1, "orderId", (SELECT range_agg(int4range(v, v, '[]')) FROM unnest(versions) AS v)
-       FROM json_to_recordset($2) AS seen("orderId" uuid, versions int[]) ORDER BY "orderId"
+       FROM (SELECT s."orderId", array_agg(v) AS versions FROM json_to_recordset($2) AS s("orderId" uuid, versions int[]) CROSS JOIN unnest(s.versions) AS v GROUP BY s."orderId") AS seen ORDER BY "orderId"
        ON CONFLICT ON CONSTRAINT checkpoints_pkey DO UPDATE SET versions = checkpoints.versions + excluded.versions, noted_at = excluded.noted_at`,
-      [consumer, JSON.stringify(seen)],
+      [consumer, JSON.stringify([...seen, ...(await this.#versionsOf(tx, ids))])],
       'checkpoint-note',
     );
   }
 
-  /** Compares what lies behind, and leaves what is missing in the outbox. Returns that; nothing while another instance is at it. */
+  /** The events of some ids. They are told soon after they were handled, so they are looked for among those of the last hour. */
+  async #versionsOf(tx: Transaction, ids: readonly string[]): Promise<{ orderId: string; versions: number[] }[]> {
+    const known = ids.filter((one) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(one));
+    if (known.length === 0) return [];
+    return tx.query<{ orderId: string; versions: number[] }>(
+      `SELECT stream AS "orderId", array_agg(version) AS versions FROM events WHERE recorded_at > clock_timestamp() - interval '1 hour' AND id = ANY ($1::uuid[]) GROUP BY stream`,
+      [known],
+      'checkpoint-ids',
+    );
+  }
+
+  /**
+   * Compares what lies behind, and leaves what is missing in the outbox, in as many transactions as it takes, up to a bound. Returns that; nothing while another
+   * instance is at it.
+   */
   async reconcile(): Promise<Missing[]> {
-    const { database, outbox, graceMs } = this.#options;
-    const missing = await database.transaction(async (tx) => {
+    const missing: Missing[] = [];
+    for (let batch = 0; batch < BATCHES_AT_ONCE; batch++) {
+      const some = await this.#batch();
+      missing.push(...some);
+      if (some.length < SENT_AT_ONCE) break;
+    }
+    if (missing.length > 0) this.#options.outbox.wake();
+    return missing;
+  }
+
+  #batch(): Promise<Missing[]> {
+    const { database, graceMs } = this.#options;
+    return database.transaction(async (tx) => {
       const [lock] = await tx.query<{ mine: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS mine', [LOCK]);
       if (!lock?.mine || (await this.#isBehind(tx))) return [];
       const readers = await tx.query<{ consumer: string }>(
@@ -90,8 +128,6 @@ export class Reconciler<State, Command, Event extends { type: string }> {
       await this.#purge(tx);
       return found;
     });
-    if (missing.length > 0) outbox.wake();
-    return missing;
   }
 
   /** What is still in the outbox is not lost. */
@@ -100,7 +136,10 @@ export class Reconciler<State, Command, Event extends { type: string }> {
     return row?.behind ?? true;
   }
 
-  /** What is missing at one reader and not on its way to it again. When nothing is missing any more, that time has been compared. */
+  /**
+   * What is missing at one reader and not on its way to it: neither sent again within the grace period, nor held for a destination that does not take it, nor in
+   * the reader's inbox where that is in this database. When nothing is missing and nothing on its way any more, that time has been compared.
+   */
   async #compare(tx: Transaction, consumer: string): Promise<Missing[]> {
     const { graceMs } = this.#options;
     const [span] = await tx.query<{ from: string; until: string }>(
@@ -111,14 +150,12 @@ export class Reconciler<State, Command, Event extends { type: string }> {
     );
     if (!span) return [];
     const missing = await tx.query<Missing>(
-      `SELECT $1 AS consumer, e.stream, e.version, e.id
-       FROM events e LEFT JOIN checkpoints c ON c.consumer = $1 AND c.stream = e.stream
-       WHERE e.recorded_at >= $2 AND e.recorded_at < $3 AND NOT coalesce(c.versions @> e.version, false)
-         AND NOT EXISTS (SELECT 1 FROM reemissions r WHERE r.consumer = $1 AND r.stream = e.stream AND r.version = e.version AND r.times >= $4)
-       ORDER BY e.recorded_at, e.version LIMIT $5`,
-      [consumer, span.from, span.until, TIMES, SENT_AT_ONCE],
+      `SELECT $1 AS consumer, e.stream, e.version, e.id ${UNSEEN} AND NOT ${ON_ITS_WAY} ORDER BY e.recorded_at, e.version LIMIT $6`,
+      [consumer, span.from, span.until, TIMES, graceMs, SENT_AT_ONCE],
     );
     if (missing.length > 0) return this.#due(tx, missing);
+    const [left] = await tx.query(`SELECT 1 ${UNSEEN} AND ${ON_ITS_WAY} LIMIT 1`, [consumer, span.from, span.until, TIMES, graceMs]);
+    if (left) return [];
     await tx.query('UPDATE checkpoint_readers SET compared_to = greatest(compared_to, $2) WHERE consumer = $1', [consumer, span.until]);
     return [];
   }
