@@ -154,7 +154,9 @@ describe('a copy of the products', () => {
     expect(regressions).toEqual([]);
     expect(metrics.mended).toBe(0);
     const told = bus.published.filter(({ type, subject }) => type === 'catalog.product-changed.v1' && subject === ids[0]).map(({ sequence }) => Number(sequence));
-    expect(told).toEqual(told.toSorted((a, b) => a - b));
+    // A relay that could not note what it had published says it again, in the same order.
+    const first = [...new Set(told)];
+    expect(first).toEqual(first.toSorted((a, b) => a - b));
   });
 
   it('is made anew by an operator, which is written down', async () => {
