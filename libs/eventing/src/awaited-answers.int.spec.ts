@@ -149,3 +149,15 @@ describe('a deadline', () => {
     expect(await ageOf(stream)).toMatchObject({ waited: 100 });
   });
 });
+
+describe('a row of a slot that was left behind by another driver', () => {
+  it('stops no deadline where the outbox is a table', async () => {
+    const stream = await waiting();
+    await owner.query(`INSERT INTO outbox_slot (slot, position) VALUES ('outbox_left_behind', '0/0')`);
+    const unpublished = async () => [...(await new AwaitedAnswers(database).unpublished([stream]))];
+    expect(await unpublished()).toEqual([stream]);
+    await owner.query(`INSERT INTO agreement (term, value) VALUES ('outbox driver', 'queue')`);
+    expect(await unpublished()).toEqual([]);
+    await owner.query(`DELETE FROM outbox_slot; DELETE FROM agreement`);
+  });
+});

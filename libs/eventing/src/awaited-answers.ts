@@ -116,7 +116,8 @@ export class AwaitedAnswers {
          SELECT key::uuid FROM outbox_held WHERE key = ANY ($1::text[])
          UNION
          SELECT unnest($1::uuid[]) FROM outbox_slot o LEFT JOIN pg_replication_slots s ON s.slot_name = o.slot AND s.database = current_database()
-         WHERE NOT coalesce(s.active, false) OR pg_current_wal_lsn() - s.confirmed_flush_lsn > $3)
+         WHERE (NOT coalesce(s.active, false) OR pg_current_wal_lsn() - s.confirmed_flush_lsn > $3)
+           AND NOT EXISTS (SELECT 1 FROM agreement WHERE term = 'outbox driver' AND value <> 'wal'))
        UPDATE deadlines SET since = clock_timestamp(), due_at = due_at + (clock_timestamp() - since), look_at = clock_timestamp() + $2 * interval '1 millisecond'
        FROM waiting WHERE deadlines.stream = waiting.stream RETURNING deadlines.stream`,
       [streams, LEAST_AHEAD_MS, LOG_BEHIND_BYTES],

@@ -49,6 +49,11 @@ export class DestinationsDown {
     return this.#down.size;
   }
 
+  /** Whether anything that is tried again has not been answered yet. */
+  get isUnderWay(): boolean {
+    return [...this.#down.values()].some(({ attempt }) => attempt && attempt.outcome === undefined);
+  }
+
   /** Every now and then, and whenever other shards are owned: what waits was held by another, or put back by a person. */
   async look(shards: readonly number[]): Promise<void> {
     for (const destination of await this.#options.held.destinations(shards)) {

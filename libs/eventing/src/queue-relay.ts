@@ -100,7 +100,7 @@ export class QueueRelay extends Relay {
         await this.#delete(client, published);
         published = [];
         await this.#rebalance(client, down);
-        this.#paused = await pause.look();
+        this.#paused = await pause.look(down.isUnderWay);
         balancedAt = performance.now();
       }
       this.#awake = false;

@@ -16,12 +16,24 @@ export class RelayPause {
     this.#client = client;
   }
 
-  /** Whether nothing may be published until the next look. To be asked when nothing is in flight. */
-  async look(): Promise<boolean> {
+  /**
+   * Whether nothing may be published until the next look. To be asked between batches; `underWay`: what is tried again apart from them has not been answered yet. Then
+   * the share is kept until it has, and nothing new is begun while somebody waits.
+   */
+  async look(underWay = false): Promise<boolean> {
     const share = 'SELECT pg_try_advisory_lock_shared($1, 0) AS shares';
+    if (underWay && this.#shares) return this.#isWaitedFor();
     if (this.#shares) await this.#client.query('SELECT pg_advisory_unlock_shared($1, 0)', [PAUSE_LOCK]);
     const { rows } = await this.#client.query<{ shares: boolean }>(share, [PAUSE_LOCK]);
     this.#shares = rows[0]?.shares ?? false;
     return !this.#shares;
+  }
+
+  async #isWaitedFor(): Promise<boolean> {
+    const { rows } = await this.#client.query<{ waited: boolean }>(
+      `SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = $1 AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS waited`,
+      [PAUSE_LOCK],
+    );
+    return rows[0]?.waited ?? false;
   }
 }

@@ -147,7 +147,7 @@ export class WalRelay extends Relay {
       if (performance.now() - lookedAt >= LOOK_AGAIN_EVERY_MS) {
         await this.proveNowAndThen();
         await down.look(ALL_SHARDS);
-        while ((await pause.look()) && !this.stopping.aborted) await this.pause(LOOK_EVERY_MS);
+        while ((await pause.look(down.isUnderWay)) && !this.stopping.aborted) await this.pause(LOOK_EVERY_MS);
         lookedAt = performance.now();
       }
       if (down.size > 0) await down.tend(ALL_SHARDS);

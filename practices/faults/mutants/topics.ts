@@ -31,6 +31,8 @@ export const topicPatches: readonly Patch[] = [
     find: 'this.#options.subscribed.onLost?.(lost);',
     replace: '',
   },
+  { name: 'a relay is paused while something of it is still under way', ...store, invariant: 'I4', file: 'libs/eventing/src/relay-pause.ts', caughtBy: 'libs/eventing/src/relay-pause.int.spec.ts', find: 'if (underWay && this.#shares) return this.#isWaitedFor();', replace: '' },
+  { name: 'a service goes on working after its database was put back', ...store, file: 'libs/eventing/src/eventing.module.ts', caughtBy: 'infra/events/restored-store.int.spec.ts', find: 'this.store.onRestored(() => void this.standStill());', replace: '' },
   { name: 'events are sent again that are on their way already', ...again, find: 'AND NOT ${ON_ITS_WAY} ORDER BY', replace: 'ORDER BY' },
   { name: 'events are sent again that the inbox of their reader has', ...again, find: '    AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.consumer = $1 AND i.message_id = e.id::text)', replace: '' },
   { name: 'an instance works whose topics have another number of partitions', ...store, invariant: 'I4', file: 'libs/eventing/src/partition-counts.ts', caughtBy: 'libs/eventing/src/partition-counts.int.spec.ts', find: 'if (this.#found.length > 0) await new Promise', replace: 'if (this.#found.length > 99) await new Promise' },
