@@ -2,7 +2,7 @@ import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nest
 import { circuitBreaker, CircuitState, type CircuitBreakerPolicy, ConsecutiveBreaker, handleWhen } from 'cockatiel';
 import { Redis } from 'ioredis';
 import type { Logger } from '../service/logger.ts';
-import { concernsConnection, concernsServer, isBug, NoAnswer, RedisRefusals, RedisUnavailable, UnexpectedAnswer } from './redis-refusals.ts';
+import { concernsConnection, concernsServer, isBug, NoAnswer, reasonOf, RedisRefusals, RedisUnavailable, UnexpectedAnswer } from './redis-refusals.ts';
 
 export interface RedisOptions {
   /** Set before every key, so that several shops can share one server. */
@@ -66,7 +66,7 @@ export class RedisConnection implements OnModuleInit, OnApplicationShutdown {
       reconnectOnError: (error) => concernsConnection(error) && this.#mayReconnect(),
     });
     // Without a listener each failed connection is printed; what a failure means is decided where the command was sent.
-    this.#redis.on('error', ({ message }: Error) => void (this.#connectionTrouble = message));
+    this.#redis.on('error', (error: Error) => void (this.#connectionTrouble = reasonOf(error)));
   }
 
   /** Begins to connect; nobody waits for it. */

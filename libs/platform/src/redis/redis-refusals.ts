@@ -51,20 +51,21 @@ export class RedisRefusals {
     unit: '{command}',
     description: 'Uses of Redis that went on without it, by what it said',
   });
-  #last: { readonly why: string; readonly at: number } | undefined;
+  #last: { readonly why: string; readonly reason: string; readonly at: number } | undefined;
   #untold = 0;
   #pause: NodeJS.Timeout | undefined;
 
   constructor(private readonly log?: Pick<Logger, 'warn'>) {}
 
-  /** The last refusal, where it was a moment ago. */
+  /** The last refusal, where it was a moment ago, by the name of its kind: readiness is asked by anybody, and what a server says in full is for the log. */
   get recent(): string | undefined {
-    return this.#last && performance.now() - this.#last.at < RECENT ? this.#last.why : undefined;
+    return this.#last && performance.now() - this.#last.at < RECENT ? `refused: ${this.#last.reason}` : undefined;
   }
 
   note(error: unknown): void {
-    this.#count.add(1, { reason: reasonOf(error) });
-    this.#last = { why: wordsOf(error), at: performance.now() };
+    const reason = reasonOf(error);
+    this.#count.add(1, { reason });
+    this.#last = { why: wordsOf(error), reason, at: performance.now() };
     this.#untold++;
     if (!this.#pause) this.#tell();
   }
@@ -83,9 +84,11 @@ export class RedisRefusals {
   }
 }
 
-/** A name for it of which there are few. */
-function reasonOf(error: unknown): string {
+/** A name for it of which there are few, and which quotes nothing. */
+export function reasonOf(error: unknown): string {
   if (error instanceof ReplyError) return /^[A-Z]{2,16}\b/.exec((error as Error).message)?.[0] ?? 'other';
+  const { code } = error as { code?: unknown };
+  if (typeof code === 'string' && /^E[A-Z_]{2,30}$/.test(code)) return code;
   return error instanceof Error && error.name !== 'Error' ? error.name : 'connection';
 }
 
