@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
-import type { MailRequest } from '@shop/contracts';
+import { mailRequestKind, type MailRequest } from '@shop/contracts';
 import { Database, runService, type RunningService } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
 import { Secret, TOTP } from 'otpauth';
@@ -24,6 +24,7 @@ export interface Identity {
   /** Of a client that we did not write: by discovery alone. */
   client(id: string, authentication?: oauth.ClientAuth): Promise<oauth.Configuration>;
   operator(): Promise<oauth.Configuration>;
+  notifications(): Promise<oauth.Configuration>;
   /** What auth wants to be mailed, as notifications fetches it. */
   mailRequests(): Promise<MailRequest[]>;
   close(): Promise<void>;
@@ -63,11 +64,12 @@ export async function startIdentity(settings: Record<string, string> = {}, host 
     instances,
     client,
     operator: () => client('operator', oauth.ClientSecretBasic(secret)),
+    notifications: () => client('notifications', oauth.ClientSecretBasic(secret)),
     async mailRequests() {
       const notifications = await client('notifications', oauth.ClientSecretBasic(secret));
       const { access_token } = await oauth.clientCredentialsGrant(notifications, { scope: 'mails:send', resource: 'urn:shop:auth' });
       const headers = { authorization: `Bearer ${access_token}`, 'content-type': 'application/json' };
-      const answer = await fetch(new URL('/mail-requests/claims', issuer), { method: 'POST', headers, body: JSON.stringify({ limit: 100 }) });
+      const answer = await fetch(new URL('/mail-requests/claims', issuer), { method: 'POST', headers, body: JSON.stringify({ limit: 100, kinds: mailRequestKind.options }) });
       const { items } = (await answer.json()) as { items: MailRequest[] };
       for (const { id } of items) await fetch(new URL(`/mail-requests/${id}/completion`, issuer), { method: 'POST', headers, body: '{}' });
       return items;

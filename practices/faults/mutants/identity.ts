@@ -8,6 +8,22 @@ const guesses = { invariant: 'security', caughtBy: 'apps/auth/src/sign-in/guess-
 /** Who may go on as whom: apps/auth. */
 export const identityPatches: readonly Patch[] = [
   {
+    name: 'a new second factor is not told to the owner',
+    invariant: 'security',
+    caughtBy: 'apps/auth/src/factors/factors.int.spec.ts',
+    file: 'apps/auth/src/factors/factor.controller.ts',
+    find: "(tx) => this.requests.tellOfFactor(tx, login.id, 'app')",
+    replace: '() => Promise.resolve(login.id)',
+  },
+  {
+    name: 'a new password from the mailbox removes factors of any age',
+    invariant: 'security',
+    caughtBy: 'apps/auth/src/factors/factors.int.spec.ts',
+    file: 'apps/auth/src/factors/factors.ts',
+    find: "FROM totp_factors WHERE account = $1 AND created_at > now() - make_interval(secs => $2)",
+    replace: "FROM totp_factors WHERE account = $1 AND created_at > now() - make_interval(days => $2::int)",
+  },
+  {
     name: 'a session that was ended comes back when a request under way saves it',
     invariant: 'security',
     caughtBy: 'apps/auth/src/oidc/artifact-store.int.spec.ts',

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { AccountSession, type Here } from '../account-page/account-session.ts';
 import { Accounts } from '../accounts/accounts.ts';
 import { AuthConfig } from '../auth.config.ts';
+import { MailRequests } from '../mailbox/mail-requests.ts';
 import { Sealing } from '../oidc/sealing.ts';
 import { TooManyGuesses } from '../sign-in/guess-limits.ts';
 import { failurePage } from '../sign-in/pages.ts';
@@ -32,6 +33,7 @@ export class FactorController {
     private readonly signIns: SignIns,
     private readonly accounts: Accounts,
     private readonly factors: Factors,
+    private readonly requests: MailRequests,
     private readonly config: AuthConfig,
   ) {
     this.sealing = new Sealing(config.COOKIE_KEYS);
@@ -61,7 +63,7 @@ export class FactorController {
       const login = await this.signIns.check(email, password, { request });
       if (login?.id !== here.accountId) return await refused(wrong);
       if (secret !== undefined && verified) {
-        const codes = await this.factors.add(login, { secret, code, address: request.ip });
+        const codes = await this.factors.add(login, { secret, code, address: request.ip }, (tx) => this.requests.tellOfFactor(tx, login.id, 'app'));
         if (!codes) return await refused(wrong);
         return codes.length > 0 ? sendPage(reply, recoveryCodesPage(codes)) : reply.redirect(`${this.config.ISSUER}/account`, 303);
       }

@@ -137,6 +137,74 @@ describe('a second factor', () => {
   });
 });
 
+describe('a second factor that a thief of the password added', () => {
+  const next = 'another long password';
+  const linkTo = async (email: string, kind: string) => new URL((await identity.mailRequests()).filter((request) => request.email === email && request.kind === kind).at(-1)!.link);
+  const opened = async (url: URL) => {
+    const { browser } = await atTheDoor(identity, shop);
+    return { browser, status: await browser.open(url) };
+  };
+
+  it('is told to the owner, and goes by the link of that mail, once, with the password and all sign-ins', async () => {
+    const ida = await withFactor();
+    const link = await linkTo(ida.email, 'factor-added');
+    const { browser, status } = await opened(link);
+    expect([status, browser.html]).toEqual([200, expect.stringContaining('You did not add a second factor?')]);
+    expect(await browser.twin().send({ password: 'password1234' })).toBe(422);
+    const answers = await Promise.all([1, 2, 3].map(() => browser.twin().send({ password: next })));
+    expect(answers.sort()).toEqual([200, 410, 410]);
+    expect([(await firstStep(ida)).status, (await firstStep({ ...ida, password: next })).status]).toEqual([422, 303]);
+    expect(await oauth.refreshTokenGrant(shop, ida.refresh).then(() => true, () => false)).toBe(false);
+    expect(await events(ida.id)).toContain('factor-removed');
+  });
+
+  it('is told to the owner also after the thief has set another password', async () => {
+    const ida = await withFactor();
+    const link = await linkTo(ida.email, 'factor-added');
+    await identity.database.transaction((tx) => endSignIns(tx, ida.id));
+    expect((await opened(link)).status).toBe(200);
+  });
+
+  it('goes with a new password from the mailbox where its owner says so, unless it was there for more than three days', async () => {
+    const reset = async (who: { email: string }) => {
+      const { browser } = await opened(new URL(`${identity.issuer}/recovery`));
+      await browser.send({ email: who.email });
+      await browser.open(await linkTo(who.email, 'reset-password'));
+      return browser;
+    };
+    const [ida, old] = [await withFactor(), await withFactor()];
+    await identity.database.query(`UPDATE totp_factors SET created_at = now() - interval '73 hours' WHERE account = $1`, [old.id]);
+    const browser = await reset(ida);
+    expect(browser.html).toContain('type="checkbox"');
+    expect([await browser.send({ password: next, removal: 'yes' }), (await firstStep({ ...ida, password: next })).status]).toEqual([200, 303]);
+    const other = await reset(old);
+    expect(other.html).not.toContain('type="checkbox"');
+    expect([await other.send({ password: next, removal: 'yes' }), (await firstStep({ ...old, password: next })).status]).toEqual([200, 200]);
+  });
+
+  it('goes by an operator, who is written down', async () => {
+    const ida = await withFactor();
+    const { access_token } = await oauth.clientCredentialsGrant(await identity.operator(), { scope: 'operations' });
+    const remove = (token: string, id = ida.id) => fetch(new URL(`/operations/accounts/${id}/second-factors/removal`, identity.issuer), { method: 'POST', headers: { authorization: `Bearer ${token}` } });
+    expect((await remove(ida.access)).status).toBe(403);
+    const answer = await remove(access_token);
+    expect([answer.status, await answer.json(), (await remove(access_token, crypto.randomUUID())).status]).toEqual([200, { removed: 1 }, 404]);
+    expect((await firstStep(ida)).status).toBe(303);
+    const [noted] = await identity.database.query<{ details: object }>(`SELECT details FROM security_events WHERE account = $1 AND event = 'factor-removed'`, [ida.id]);
+    expect(noted).toEqual({ details: { kind: 'totp', by: 'operator' } });
+  });
+
+  it('is mailed by no release that does not know the mail', async () => {
+    const ida = await withFactor();
+    const notifications = await identity.notifications();
+    const { access_token } = await oauth.clientCredentialsGrant(notifications, { scope: 'mails:send', resource: 'urn:shop:auth' });
+    const claim = await fetch(new URL('/mail-requests/claims', identity.issuer), { method: 'POST', headers: { authorization: `Bearer ${access_token}`, 'content-type': 'application/json' }, body: '{"limit":100}' });
+    const { items } = (await claim.json()) as { items: { kind: string }[] };
+    expect(items.filter(({ kind }) => kind === 'factor-added')).toEqual([]);
+    expect(await linkTo(ida.email, 'factor-added')).toBeInstanceOf(URL);
+  });
+});
+
 describe('an admin', () => {
   const scope = 'openid offline_access orders:read accounts:write';
   const api = (path: string, token: string) => fetch(new URL(path, identity.issuer), { headers: { authorization: `Bearer ${token}` } });

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Database, type Transaction } from '@shop/platform';
 import type { Identity } from '../accounts/accounts.ts';
 import { Audit } from '../audit/audit.ts';
-import { stillStands } from '../oidc/end-sign-ins.ts';
+import { endSignIns, stillStands } from '../oidc/end-sign-ins.ts';
 import { GuessLimits } from '../sign-in/guess-limits.ts';
 import { KeptSecrets, type SealedSecret } from './kept-secrets.ts';
 import { newRecoveryCodes, recoveryHash, stepOf } from './totp.ts';
@@ -27,6 +27,41 @@ export class Factors {
     return (await this.database.query('SELECT 1 FROM totp_factors WHERE account = $1', [account], 'factor-has-app')).length > 0;
   }
 
+  /** Factors that were added within so many seconds: an owner who did not add them has them taken away. */
+  async recent(account: string, seconds: number): Promise<string[]> {
+    const rows = await this.database.query<{ factor: string }>(
+      `SELECT 'app' AS factor FROM totp_factors WHERE account = $1 AND created_at > now() - make_interval(secs => $2)
+       UNION ALL SELECT id FROM passkeys WHERE account = $1 AND created_at > now() - make_interval(secs => $2) LIMIT 100`,
+      [account, seconds],
+      'factors-recent',
+    );
+    return rows.map(({ factor }) => factor);
+  }
+
+  /** Takes factors away, `app` or the ids of passkeys, or all of them; how many there were. `by` says in the log of security events who did it. Belongs beside endSignIns: who signed in with a thief's factor goes, too. */
+  async takeAway(tx: Transaction, account: string, factors: readonly string[] | 'all', { by, address }: { by: string; address?: string }): Promise<number> {
+    const [apps, passkeys] = [factors === 'all' || factors.includes('app'), factors === 'all' ? null : factors];
+    const gone = await tx.query<{ kind: string }>(
+      `WITH apps AS (DELETE FROM totp_factors WHERE account = $1 AND $2 RETURNING 'totp' AS kind),
+         keys AS (DELETE FROM passkeys WHERE account = $1 AND ($3::text[] IS NULL OR id = ANY ($3)) RETURNING 'passkey' AS kind)
+       SELECT kind FROM apps UNION ALL SELECT kind FROM keys`,
+      [account, apps, passkeys],
+      'factors-take-away',
+    );
+    await this.forgetCodesOfNone(tx, account);
+    for (const { kind } of gone) await this.audit.note('factor-removed', { account, address, details: { kind, by } }, tx);
+    return gone.length;
+  }
+
+  /** Takes every second factor of an account away and ends all that is signed in to it: for somebody who has lost all, and has shown an operator who they are. */
+  async takeAllAway(account: string, by: string): Promise<number> {
+    return this.database.transaction(async (tx) => {
+      const gone = await this.takeAway(tx, account, 'all', { by });
+      if (gone > 0) await endSignIns(tx, account);
+      return gone;
+    });
+  }
+
   /** Recovery codes for whose first factor was just added; none where there are some. */
   async firstCodes(tx: Transaction, account: string): Promise<readonly string[]> {
     const codes = newRecoveryCodes();
@@ -40,7 +75,7 @@ export class Factors {
   }
 
   /** Keeps the secret once a code shows that the app has it. Answers recovery codes, shown once, where the account had no factor before (else none); undefined when the code is not the secret's, or another password was set meanwhile. */
-  async add({ id: account, credentialsVersion }: Identity, { secret, code, address }: { secret: string; code: string; address: string }): Promise<readonly string[] | undefined> {
+  async add({ id: account, credentialsVersion }: Identity, { secret, code, address }: { secret: string; code: string; address: string }, then: (tx: Transaction) => Promise<unknown>): Promise<readonly string[] | undefined> {
     const step = stepOf(secret, code);
     if (step === undefined) return undefined;
     return this.database.transaction(async (tx) => {
@@ -49,6 +84,7 @@ export class Factors {
       const rows = await tx.query('INSERT INTO totp_factors (account, sealed, sealed_secret, last_step) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING 1', [account, sealed, old, step]);
       if (rows.length === 0) return undefined;
       await this.audit.note('factor-added', { account, address, details: { kind: 'totp' } }, tx);
+      await then(tx);
       return this.firstCodes(tx, account);
     });
   }

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
 /** What a link in a mail is for. */
-export type LinkKind = 'verify-address' | 'reset-password';
+export type LinkKind = 'verify-address' | 'reset-password' | 'factor-added';
 
 /** The word at the end of a link: the id of its mail request and a proof that we made it, which no table holds. */
 export function linkToken(kind: LinkKind, id: string, keys: readonly string[]): string {

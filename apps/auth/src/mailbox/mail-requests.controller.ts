@@ -14,8 +14,8 @@ export class MailRequestsController {
 
   @Post('claims')
   @HttpCode(200)
-  async claim(@Body({ schema: claimMailRequests }) { limit }: ClaimMailRequests): Promise<Requests> {
-    return { items: await this.requests.claim(limit) };
+  async claim(@Body({ schema: claimMailRequests }) { limit, kinds }: ClaimMailRequests): Promise<Requests> {
+    return { items: await this.requests.claim(limit, kinds) };
   }
 
   @Post(':id/completion')

@@ -6,13 +6,17 @@ import { Database, type Transaction } from '@shop/platform';
 import { AuthConfig } from '../auth.config.ts';
 import { idInLink, linkToken, type LinkKind } from './links.ts';
 
+/** Seconds in which the owner of a mailbox takes a second factor away that somebody else may have added. */
+export const factorLinkSeconds = 3 * 24 * 60 * 60;
 /** Seconds that a link works. */
-const lifetimes: Record<LinkKind, number> = { 'verify-address': 24 * 60 * 60, 'reset-password': 30 * 60 };
+const lifetimes: Record<LinkKind, number> = { 'verify-address': 24 * 60 * 60, 'reset-password': 30 * 60, 'factor-added': factorLinkSeconds };
 /** Where each kind of link leads, below the issuer. */
-const paths: Record<LinkKind, string> = { 'verify-address': 'verification', 'reset-password': 'recovery' };
+const paths: Record<LinkKind, string> = { 'verify-address': 'verification', 'reset-password': 'recovery', 'factor-added': 'factor-removal' };
 /** Seconds after the first mail until another of its kind may go to the mailbox; doubled each time, and never longer than the last link works: nobody is left without one. */
 const firstWait = 60;
-const longestWait: Record<LinkKind, number> = { 'verify-address': 6 * 60 * 60, 'reset-password': lifetimes['reset-password'] };
+/** What anybody can ask for by typing an address. */
+type AskedFor = Exclude<LinkKind, 'factor-added'>;
+const longestWait: Record<AskedFor, number> = { 'verify-address': 6 * 60 * 60, 'reset-password': lifetimes['reset-password'] };
 /** Seconds that whoever claimed a request has for it before it is handed out again. */
 const lease = 20;
 
@@ -22,6 +26,8 @@ export interface LinkOwner {
   readonly accountId: string;
   readonly email: string;
   readonly verified: boolean;
+  /** The second factor that a link of `factor-added` is about. */
+  readonly factor: string | null;
 }
 
 /** Links to mailboxes: asked for within limits, queued for notifications, used once. */
@@ -36,7 +42,7 @@ export class MailRequests {
    * Queues a mail to an address, if an account has it and the quota of the mailbox allows. Takes the same time and writes as much whether
    * there is an account or not: the quota is charged in any case, and waiting for the disk is what takes the time.
    */
-  async request(kind: LinkKind, email: string): Promise<void> {
+  async request(kind: AskedFor, email: string): Promise<void> {
     const address = email.trim().toLowerCase();
     await this.database.query(
       `WITH asked AS (
@@ -53,13 +59,13 @@ export class MailRequests {
   }
 
   /** Hands out what is to be sent; what is not settled is handed out again, later each time, until its link is over. */
-  async claim(limit: number): Promise<MailRequest[]> {
+  async claim(limit: number, kinds: readonly MailRequest['kind'][]): Promise<MailRequest[]> {
     const rows = await this.database.query<{ id: string; kind: MailRequest['kind']; accountId: string; email: string; expiresAt: Date }>(
       `UPDATE mail_requests AS r SET attempts = r.attempts + 1, next_attempt_at = now() + make_interval(secs => ${lease} * power(2, least(r.attempts, 5)))
        FROM accounts AS a WHERE a.id = r.account AND r.id IN (
-         SELECT id FROM mail_requests WHERE next_attempt_at <= now() AND expires_at > now() ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+         SELECT id FROM mail_requests WHERE next_attempt_at <= now() AND expires_at > now() AND kind = ANY ($2) ORDER BY next_attempt_at LIMIT $1 FOR UPDATE SKIP LOCKED)
        RETURNING r.id, r.kind, a.id AS "accountId", a.email, r.expires_at AS "expiresAt"`,
-      [limit],
+      [limit, kinds],
       'mail-claim',
     );
     return rows.map(({ expiresAt, ...row }) => ({ ...row, link: this.linkOf(row.kind, row.id), expiresAt: expiresAt.toISOString() }));
@@ -74,7 +80,7 @@ export class MailRequests {
   async owner(kind: LinkKind, token: string): Promise<LinkOwner> {
     const id = idInLink(kind, token, this.config.COOKIE_KEYS);
     const [found] = id === undefined ? [] : await this.database.query<LinkOwner>(
-      `SELECT r.id AS "requestId", a.id AS "accountId", a.email, a.verified_at IS NOT NULL AS verified FROM mail_requests r JOIN accounts a ON a.id = r.account
+      `SELECT r.id AS "requestId", a.id AS "accountId", a.email, a.verified_at IS NOT NULL AS verified, r.factor FROM mail_requests r JOIN accounts a ON a.id = r.account
        WHERE r.id = $1 AND r.kind = $2 AND r.used_at IS NULL AND r.expires_at > now() AND a.disabled_at IS NULL`,
       [id, kind],
       'mail-link',
@@ -82,11 +88,17 @@ export class MailRequests {
     return found ?? linkOver();
   }
 
-  /** Uses a link up: of any number of parallel uses one gets through here. Every other link of its kind to the account is over with it. */
+  /** Uses a link up: of any number of parallel uses one gets through here. Every other link of its kind to the account is over with it, but of factors: each link is about one. */
   async use(tx: Transaction, { requestId, accountId }: LinkOwner): Promise<void> {
     const used = await tx.query('UPDATE mail_requests SET used_at = now(), next_attempt_at = NULL WHERE id = $1 AND used_at IS NULL AND expires_at > now() RETURNING kind', [requestId], 'mail-link-use');
     if (used.length === 0) linkOver();
+    if (used[0]?.['kind'] === 'factor-added') return;
     await tx.query('UPDATE mail_requests SET used_at = now(), next_attempt_at = NULL WHERE account = $1 AND kind = $2 AND used_at IS NULL', [accountId, used[0]?.['kind']], 'mail-links-end');
+  }
+
+  /** Tells the owner of the mailbox that a factor was added, by a link that takes it away. In the transaction that adds it: there is no factor without its mail. */
+  async tellOfFactor(tx: Transaction, accountId: string, factor: string): Promise<void> {
+    await tx.query(`INSERT INTO mail_requests (account, kind, expires_at, factor) VALUES ($1, 'factor-added', now() + make_interval(secs => $2), $3)`, [accountId, factorLinkSeconds, factor], 'mail-factor');
   }
 
   /** Tells notifications that mails to the account may go. */

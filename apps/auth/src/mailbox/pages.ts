@@ -1,5 +1,5 @@
 import { html, page, type Page } from '../sign-in/html.ts';
-import { email, formPage, fullName, newPassword, password, type FormState } from '../sign-in/pages.ts';
+import { email, formPage, fullName, newPassword, password, type Field, type FormState } from '../sign-in/pages.ts';
 
 type State = Omit<FormState, 'uid'>;
 
@@ -23,9 +23,18 @@ export function linkSentPage(): Page {
 }
 
 /** An account that nobody proved yet may have been made by a stranger: its owner also says what to call them. */
-export function newPasswordPage(state: State, { address, named }: { address: string; named: boolean }): Page {
-  const help = html`<p>This is for <strong>${address}</strong>. Every sign-in to the account ends.</p>`;
-  return formPage('Set a new password', state, [...(named ? [] : [fullName]), newPassword], help);
+export function newPasswordPage(state: State, { address, named, recent }: { address: string; named: boolean; recent: number }): Page {
+  const factors = recent > 0 ? html`<p>A second factor was added to the account in the last three days. If it was not you, tick the box.</p>` : undefined;
+  const help = html`<p>This is for <strong>${address}</strong>. Every sign-in to the account ends. A second factor stays.</p>${factors}`;
+  return formPage('Set a new password', state, [...(named ? [] : [fullName]), newPassword, ...(recent > 0 ? [removal] : [])], help);
+}
+
+const removal: Field = { name: 'removal', label: 'Remove the second factor that was added in the last three days', type: 'checkbox', autocomplete: 'off' };
+
+/** Where the mail leads that tells of a new second factor. */
+export function refuseFactorPage(state: State, address: string): Page {
+  const help = html`<p>This is for <strong>${address}</strong>. The second factor that we wrote to you about is removed, and every sign-in to the account ends. Whoever added it knew your password, so choose another one.</p>`;
+  return formPage('Remove the factor and set a new password', state, [newPassword], help, 'You did not add a second factor?');
 }
 
 export function passwordSetPage(): Page {

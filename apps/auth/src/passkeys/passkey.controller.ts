@@ -6,6 +6,7 @@ import { AccountSession, type Here } from '../account-page/account-session.ts';
 import { Accounts } from '../accounts/accounts.ts';
 import { AuthConfig } from '../auth.config.ts';
 import { recoveryCodesPage } from '../factors/pages.ts';
+import { MailRequests } from '../mailbox/mail-requests.ts';
 import { failurePage } from '../sign-in/pages.ts';
 import { sendPage } from '../sign-in/send-page.ts';
 import { SignInFailures } from '../sign-in/sign-in.failures.ts';
@@ -26,6 +27,7 @@ export class PasskeyController {
     private readonly session: AccountSession,
     private readonly accounts: Accounts,
     private readonly passkeys: Passkeys,
+    private readonly requests: MailRequests,
     private readonly config: AuthConfig,
   ) {}
 
@@ -44,7 +46,7 @@ export class PasskeyController {
     const here = await this.session.freshForm(request, reply, token);
     if (!here) return this.session.signIn(reply, 'passkeys');
     const { email, verified } = await this.accounts.recipient(here.accountId);
-    const codes = verified ? await this.passkeys.add({ id: here.accountId, ...here }, { page: here.session, sealed, answer, name, address: request.ip }, () => Promise.resolve()) : undefined;
+    const codes = verified ? await this.passkeys.add({ id: here.accountId, ...here }, { page: here.session, sealed, answer, name, address: request.ip }, (tx, id) => this.requests.tellOfFactor(tx, here.accountId, id)) : undefined;
     if (!codes) return this.page(reply, here, email, 'This passkey could not be added. Try again.');
     return codes.length > 0 ? sendPage(reply, recoveryCodesPage(codes)) : this.back(reply);
   }

@@ -70,7 +70,7 @@ export class Passkeys {
    * Adds the passkey that was made. Answers recovery codes, shown once, where the account had no factor before (else none); undefined when the answer is not
    * right, was given before, or another password was set meanwhile. `then` is part of the transaction.
    */
-  async add(proof: Proof, { page, sealed, answer, name, address }: { page: string; sealed: string; answer: Answer; name: string; address: string }, then: (tx: Transaction) => Promise<unknown>): Promise<readonly string[] | undefined> {
+  async add(proof: Proof, { page, sealed, answer, name, address }: { page: string; sealed: string; answer: Answer; name: string; address: string }, then: (tx: Transaction, id: string) => Promise<unknown>): Promise<readonly string[] | undefined> {
     const challenge = await this.challengeOf(sealed, page);
     const made = challenge === undefined ? undefined : await this.ceremony.made(answer, challenge);
     if (!made) return undefined;
@@ -84,7 +84,7 @@ export class Passkeys {
       );
       if (added.length === 0) return undefined;
       await this.audit.note('factor-added', { account: proof.id, address, details: { kind: 'passkey' } }, tx);
-      await then(tx);
+      await then(tx, made.id);
       return this.factors.firstCodes(tx, proof.id);
     });
   }

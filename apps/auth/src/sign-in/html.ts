@@ -22,6 +22,7 @@ const style = `
 body { max-width: 24rem; margin: 12vh auto; padding: 0 1rem }
 label { display: block; margin-top: 1rem; font-weight: 600 }
 input { box-sizing: border-box; width: 100%; padding: .6rem; font: inherit; border: 1px solid GrayText; border-radius: .3rem }
+input[type=checkbox] { width: auto }
 button { margin: 1.5rem 0 1rem; padding: .7rem 1.4rem; font: inherit; font-weight: 600 }
 input:focus-visible, button:focus-visible, a:focus-visible { outline: 3px solid Highlight; outline-offset: 2px }
 [role=alert], .wrong { color: #b00020 }

@@ -25,7 +25,7 @@ export interface FormState {
 export interface Field {
   readonly name: string;
   readonly label: string;
-  readonly type: 'text' | 'email' | 'password';
+  readonly type: 'text' | 'email' | 'password' | 'checkbox';
   readonly autocomplete: string;
 }
 
@@ -72,6 +72,7 @@ ${elsewhere}`;
 
 /** A password is never sent back. */
 function fieldHtml({ name, label, type, autocomplete }: Field, { values, wrong }: Pick<FormState, 'values' | 'wrong'>): Html {
+  if (type === 'checkbox') return html`<label for="${name}"><input id="${name}" name="${name}" type="checkbox" value="yes"> ${label}</label>`;
   const reason = wrong?.[name];
   return html`<label for="${name}">${label}</label>
 <input id="${name}" name="${name}" type="${type}" autocomplete="${autocomplete}" required value="${type === 'password' ? '' : values?.[name]}"${

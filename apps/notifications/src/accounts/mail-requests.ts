@@ -1,4 +1,4 @@
-import { mailRequests, type MailRequest } from '@shop/contracts';
+import { mailRequestKind, mailRequests, type MailRequest } from '@shop/contracts';
 import { Upstream, UpstreamProblem } from '@shop/platform';
 import { z } from 'zod';
 import { ServiceToken } from './service-token.ts';
@@ -29,7 +29,7 @@ export class AuthMailRequests extends MailRequests {
   }
 
   override async claim(limit: number): Promise<readonly MailRequest[]> {
-    return (await this.#post('/mail-requests/claims', { limit }, mailRequests)).items;
+    return (await this.#post('/mail-requests/claims', { limit, kinds: mailRequestKind.options }, mailRequests)).items;
   }
 
   override async complete(id: string): Promise<void> {

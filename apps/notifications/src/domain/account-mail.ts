@@ -13,6 +13,11 @@ const words = {
     before: 'Somebody asked for a new password for the account with this address. If it was you, follow this link:',
     after: 'If it was not you, do nothing: your password stays as it is.',
   },
+  'factor-added': {
+    subject: 'A second factor was added to your account',
+    before: 'A sign-in to the account with this address takes one more step from now on: a second factor was added. If it was not you, somebody knows your password. Follow this link to remove the factor and to set another password:',
+    after: 'If it was you, do nothing.',
+  },
 } as const;
 
 /** A link and what it is for, as plain text and as HTML that says the same. */
