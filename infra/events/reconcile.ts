@@ -40,7 +40,7 @@ const putBack: Readonly<Record<MessagingService, (work: Work) => Promise<Found>>
   async payments({ shop, database, read, dryRun }) {
     const provider = new HttpPaymentProvider({ url: shop.urls?.provider ?? '', key: shop.providerKey ?? '' });
     try {
-      const { fromTopic, fromLedger, lacking } = await putBackPayments(database, provider, { facts: await read('payments.events'), dryRun });
+      const { fromTopic, fromLedger, lacking } = await putBackPayments(database, provider, { facts: await read('payments.events'), outbox: await outboxOf(database), dryRun });
       return { what: `${fromTopic} payments, and ${fromLedger} by the provider's ledger`, lacking };
     } finally {
       await provider.close();

@@ -1,4 +1,5 @@
 import type { CloudEvent } from '@shop/contracts';
+import { PostgresOutbox } from '@shop/eventing';
 import { Database } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -12,7 +13,7 @@ afterAll(() => older.close());
 /** What was published of an order, up to some of its outcomes. */
 const published = async (id: string, upTo = Infinity) =>
   (await newer.query<{ payload: string }>('SELECT payload FROM outbox WHERE key = $1 ORDER BY id', [id])).map(({ payload }) => JSON.parse(payload) as CloudEvent).filter(({ sequence }) => Number(sequence) <= upTo);
-const put = (facts: readonly CloudEvent[], dryRun = false) => putBackPayments(older, provider, { facts, dryRun });
+const put = (facts: readonly CloudEvent[], dryRun = false) => putBackPayments(older, provider, { facts, outbox: new PostgresOutbox(), dryRun });
 const rowNow = async () => (await older.query('SELECT status, payment_id, amount, currency, reason, version FROM payments WHERE order_id = $1', [order.id]))[0];
 
 describe('payments that a restored database lacks', () => {
@@ -32,6 +33,9 @@ describe('payments that a restored database lacks', () => {
     await send(capture());
     expect(await put(await published(order.id, 1))).toMatchObject({ fromTopic: 1, fromLedger: 1, lacking: [] });
     expect(await rowNow()).toEqual(await row());
+    // Nobody has been told of it yet.
+    const told = await older.query<{ payload: string }>('SELECT payload FROM outbox WHERE key = $1', [order.id]);
+    expect(told.map(({ payload }) => JSON.parse(payload) as CloudEvent)).toEqual([expect.objectContaining({ type: 'payments.payment-captured.v1', sequence: '2' })]);
   });
 
   it('are named where the ledger contradicts what is there: a person has to look', async () => {

@@ -1,4 +1,5 @@
 import { paymentAuthorised, paymentCaptured, paymentDeclined, paymentVoided, type CloudEvent } from '@shop/contracts';
+import { event, type Outbox, type Outgoing } from '@shop/eventing';
 import type { Database } from '@shop/platform';
 import type { PaymentProvider } from './payment-provider.ts';
 
@@ -40,7 +41,7 @@ export function outcomesOf(facts: readonly CloudEvent[]): Map<string, KnownPayme
 export async function putBackPayments(
   database: Database,
   provider: PaymentProvider,
-  { facts, dryRun }: { readonly facts: readonly CloudEvent[]; readonly dryRun: boolean },
+  { facts, outbox, dryRun }: { readonly facts: readonly CloudEvent[]; readonly outbox: Outbox; readonly dryRun: boolean },
 ): Promise<PutBack> {
   const outcomes = outcomesOf(facts);
   let [fromTopic, fromLedger] = [0, 0];
@@ -59,8 +60,8 @@ export async function putBackPayments(
     if (standing.status === 'none') continue;
     const { status: theirs } = standing;
     const version = (ours?.version ?? 0) + 1;
-    if (theirs === 'declined') await putBackOne(database, orderId, { status: theirs, version, reason: standing.reason }, dryRun);
-    else await putBackOne(database, orderId, { status: theirs, version, held: standing }, dryRun);
+    const found: KnownPayment = theirs === 'declined' ? { status: theirs, version, reason: standing.reason } : { status: theirs, version, held: standing };
+    await putBackOne(database, orderId, found, dryRun, outbox);
     fromLedger++;
   }
   return { fromTopic, fromLedger, lacking };
@@ -68,8 +69,18 @@ export async function putBackPayments(
 
 const latest = (one: KnownPayment | undefined, other: KnownPayment | undefined) => ((one?.version ?? 0) >= (other?.version ?? 0) ? one : other);
 
-/** Writes what is later than what is there. Answers whether it was. */
-async function putBackOne(database: Database, orderId: string, { status, version, held, reason }: KnownPayment, dryRun: boolean): Promise<boolean> {
+/** The outcome as others are told of it. */
+function outcomeOf(orderId: string, { status, version: sequence, held, reason = '' }: KnownPayment): Outgoing {
+  const about = { key: orderId, sequence };
+  if (status === 'declined') return event(paymentDeclined, { ...about, data: { orderId, reason } });
+  if (status === 'voided' || !held) return event(paymentVoided, { ...about, data: { orderId } });
+  const { paymentId, amount, currency } = held;
+  return event(status === 'captured' ? paymentCaptured : paymentAuthorised, { ...about, data: { orderId, paymentId, amount, currency } });
+}
+
+/** Writes what is later than what is there; into the `outbox`, what nobody has been told yet. Answers whether it was later. */
+async function putBackOne(database: Database, orderId: string, known: KnownPayment, dryRun: boolean, outbox?: Outbox): Promise<boolean> {
+  const { status, version, held, reason } = known;
   if (dryRun) return ((await rowOf(database, orderId))?.version ?? 0) < version;
   return database.transaction(async (tx) => {
     const written = await tx.query(
@@ -83,6 +94,7 @@ async function putBackOne(database: Database, orderId: string, { status, version
     );
     // What was open then has come out.
     if (written.length > 0) await tx.query('DELETE FROM open_outcomes WHERE order_id = $1', [orderId]);
+    if (written.length > 0) await outbox?.add(tx, [outcomeOf(orderId, known)]);
     return written.length > 0;
   });
 }
