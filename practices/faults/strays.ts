@@ -7,6 +7,7 @@ import { SHARD_LOCK } from '@shop/eventing';
 import { freePorts } from '@shop/infra/ports';
 import type { Shop } from '@shop/infra/shop';
 import { AssignerProtocol } from 'kafkajs';
+import pg from 'pg';
 import type { Fault, Findings } from './fault.ts';
 import { Scratch } from './mutants/scratch.ts';
 import { during, LATE_MS, timesOf } from './phases.ts';
@@ -158,11 +159,13 @@ interface Taken {
 function watch(site: Site, line: SlowLine, pids: readonly number[]): () => Promise<Taken> {
   const taken: Taken = { shards: 0, partitions: new Map(), looks: 0, sessions: 0 };
   const groups = Object.keys(consumers).filter((name) => name.startsWith('orders.'));
+  // Only an administrator sees from which port another role came.
+  const admin = new pg.Pool({ connectionString: site.servers.postgres.adminUrl, max: 1, connectionTimeoutMillis: 5_000, query_timeout: 10_000 });
+  admin.on('error', () => undefined);
   let over = false;
   const look = async () => {
     const ports = line.ports;
-    const [row] = await site.stores.sql<{ sessions: number; held: number }>(
-      'orders',
+    const { rows: [row] } = await admin.query<{ sessions: number; held: number }>(
       `WITH theirs AS (SELECT pid FROM pg_stat_activity WHERE client_port = ANY (ARRAY[${ports.join(', ')}]::int[]))
        SELECT (SELECT count(*)::int FROM theirs) AS sessions,
               (SELECT count(*)::int FROM pg_locks JOIN theirs USING (pid) WHERE locktype = 'advisory' AND classid = ${SHARD_LOCK} AND granted)
@@ -184,6 +187,7 @@ function watch(site: Site, line: SlowLine, pids: readonly number[]): () => Promi
   return async () => {
     over = true;
     await looking;
+    await admin.end();
     return taken;
   };
 }

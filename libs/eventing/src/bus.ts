@@ -42,6 +42,13 @@ export interface SubscribeOptions {
   readonly onLost?: (lost: Lost) => void;
 }
 
+/** What lies after the position of a group. */
+export interface Behind {
+  readonly messages: number;
+  /** For how long the position of a partition that has some has not moved, at most, in ms. */
+  readonly standsStillMs: number;
+}
+
 export interface Subscription {
   /**
    * Milliseconds since this subscription last heard from the bus: an answer, whether or not there was anything for it, or that nobody is there.
@@ -50,6 +57,8 @@ export interface Subscription {
   idleMs(): number;
   /** Partitions with messages of which the group has acknowledged none, as of some seconds ago; absent where nothing keeps positions. */
   readonly unread?: number;
+  /** What the whole group has not acknowledged, as of some seconds ago; absent where nothing keeps positions. */
+  readonly behind?: Behind;
   /** Takes no more, waits for what is in hand (bounded), acknowledges it, leaves the group. */
   close(): Promise<void>;
 }

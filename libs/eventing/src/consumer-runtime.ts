@@ -255,6 +255,7 @@ export class ConsumerRuntime {
       this.#every(levelsEveryMs, 'parked keys could not be counted', async () => {
         metrics.away(consumer.name, this.awayMs());
         metrics.unread(consumer.name, this.#subscription?.unread ?? 0);
+        metrics.behind(consumer.name, this.#subscription?.behind ?? { messages: 0, standsStillMs: 0 });
         metrics.parkedKeys(consumer.name, await this.#parking.count());
       }),
       this.#every(PURGE_EVERY_MS, 'old inbox rows could not be forgotten', () => purgeInbox(database, consumer.name, this.#stopping.signal)),

@@ -1,5 +1,6 @@
 import { durationBuckets, meter } from '@shop/platform';
 import type { ConsumerName } from '@shop/contracts';
+import type { Behind } from './bus.ts';
 import { MessagingMetrics, type Handling, type Waiting } from './metrics.ts';
 
 /** From a few milliseconds, as it should be, to the minutes of a broker that is away; in seconds. */
@@ -27,6 +28,8 @@ export class MeasuredMessaging extends MessagingMetrics {
   readonly #reemitted = counter('messaging.reconciler.reemitted', '{event}', 'Events that never came to a consumer and were sent again: stays 0');
   readonly #lost = counter('messaging.consumer.lost', '{message}', 'Messages that were gone from the topic before they were read: stays 0');
   readonly #unread = gauge('messaging.consumer.unread_partitions', '{partition}', 'Partitions with messages of which the consumer has acknowledged none');
+  readonly #behind = gauge('messaging.consumer.behind', '{message}', 'Messages that a consumer has not acknowledged, all its instances together');
+  readonly #standsStill = gauge('messaging.consumer.stands_still', 's', 'For how long a consumer has acknowledged nothing of a partition that has messages for it');
   readonly #differing = gauge('messaging.copy.differing', '{bucket}', 'Parts of a copy that are not as their owner says');
   readonly #copyLost = gauge('messaging.copy.lost', '{copy}', '1 while a copy may lack what was gone from its topic');
   readonly #otherPartitions = gauge('messaging.topics.other_partitions', '{topic}', 'Topics that have another number of partitions than was agreed on');
@@ -79,6 +82,11 @@ export class MeasuredMessaging extends MessagingMetrics {
 
   override unread(consumer: ConsumerName, partitions: number): void {
     this.#unread.record(partitions, { consumer });
+  }
+
+  override behind(consumer: ConsumerName, { messages, standsStillMs }: Behind): void {
+    this.#behind.record(messages, { consumer });
+    this.#standsStill.record(standsStillMs / 1_000, { consumer });
   }
 
   override copy(copy: string, { differing, lost }: { differing: number; lost: boolean }): void {

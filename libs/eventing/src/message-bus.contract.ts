@@ -184,6 +184,15 @@ export function messageBusContract({ name, open, topic: newTopic, traits }: BusU
       await published;
     });
 
+    it('forgets a subscription that is closed: one that comes and goes all day holds nothing', async ({ buses }) => {
+      const [[topic, group], one] = [await topicAndGroup(), buses.open()];
+      const { subscription } = await reader(one, topic, group);
+      await subscription.close();
+      const closed = vi.spyOn(subscription, 'close');
+      await one.close();
+      expect(closed).not.toHaveBeenCalled();
+    });
+
     it('does not deliver again what was handled before its reader left in good order', async ({ buses }) => {
       const [[topic, group], publisher] = [await topicAndGroup(), buses.open()];
       const before = await reader(other(buses, publisher), topic, group, () => sleep(50));

@@ -1,4 +1,5 @@
 import type { ConsumerName } from '@shop/contracts';
+import type { Behind } from './bus.ts';
 import type { Outcome } from './settling.ts';
 
 /** What waits to be published, as one relay sees it: in the table all of it, whoever owns it, or nobody; in the log what it has read. */
@@ -48,6 +49,8 @@ export abstract class MessagingMetrics {
   abstract lost(consumer: ConsumerName, topic: string, messages: number): void;
   /** A level: partitions with messages of which this consumer has acknowledged none. */
   abstract unread(consumer: ConsumerName, partitions: number): void;
+  /** A level: what this consumer has not acknowledged, all its instances together. */
+  abstract behind(consumer: ConsumerName, behind: Behind): void;
   /** A level: of a copy of what another service owns, the parts that are not as their owner says, and whether its place on the topic was lost since it was last whole. */
   abstract copy(copy: string, state: { readonly differing: number; readonly lost: boolean }): void;
   /** A level: topics of this service that have another number of partitions than was agreed on. */
@@ -71,6 +74,7 @@ export class Unmeasured extends MessagingMetrics {
   override reemitted(): void {}
   override lost(): void {}
   override unread(): void {}
+  override behind(): void {}
   override copy(): void {}
   override otherPartitions(): void {}
   override restored(): void {}

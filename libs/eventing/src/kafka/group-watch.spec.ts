@@ -6,13 +6,20 @@ const log = { info: () => {}, warn: () => {}, error: () => {} };
 
 /** A member of a group on one topic, whose broker says what `stands` holds. */
 function watched(...stands: Omit<Standing, 'topic'>[]) {
-  const [lost, its] = [[] as Lost[], { grown: 0, mine: true }];
+  const [lost, its] = [[] as Lost[], { grown: 0, mine: true, now: 0, away: false }];
   const watch = new GroupWatch({
-    view: { standings: async () => stands.map((each) => ({ topic: 't', ...each })), close: async () => {} },
+    view: {
+      standings: async () => {
+        if (its.away) throw new Error('no answer');
+        return stands.map((each) => ({ topic: 't', ...each }));
+      },
+      close: async () => {},
+    },
     subscribed: { group: 'g', topics: ['t'], onLost: (one) => lost.push(one) },
     log,
     isMine: () => its.mine,
     grown: () => its.grown++,
+    clock: () => its.now,
   });
   return { watch, lost, its, stands };
 }
@@ -88,9 +95,50 @@ describe('a topic that gets more partitions', () => {
     expect(its.grown).toBe(1);
   });
 
+  it('has its members join anew also when they could not ask for its partitions as they joined: then they know what they knew before', async () => {
+    const { watch, its, stands } = watched(one);
+    watch.joined(new Map([['t', 1]]));
+    await watch.look();
+    watch.startOver();
+    watch.joined(undefined);
+    await watch.look();
+    stands.push({ ...one, partition: 1 });
+    await watch.look();
+    expect(its.grown).toBe(1);
+  });
+
   it('is counted as unread where messages lie on a partition of which nothing was ever acknowledged', async () => {
     const { watch } = watched(one, { ...one, partition: 1, committed: -1n }, { ...one, partition: 2, end: 0n, committed: -1n });
     await watch.look();
     expect(watch.unread).toBe(1);
+  });
+});
+
+describe('what a group has not acknowledged', () => {
+  it('is counted after its position, or after the oldest message that is there, whoever reads the partition', async () => {
+    const { watch, its } = watched({ ...one, committed: 4n }, { ...one, partition: 1, first: 7n, committed: -1n }, { ...one, partition: 2 });
+    its.mine = false;
+    await watch.look();
+    expect(watch.behind).toEqual({ messages: 6 + 3, standsStillMs: 0 });
+  });
+
+  it('stands still for as long as nothing of a partition is acknowledged, and not where something is', async () => {
+    const { watch, its, stands } = watched({ ...one, committed: 4n }, { ...one, partition: 1, committed: 4n });
+    await watch.look();
+    [its.now, stands[1]] = [30_000, { ...one, partition: 1, committed: 5n }];
+    await watch.look();
+    expect(watch.behind.standsStillMs).toBe(30_000);
+    [its.now, stands[0]] = [40_000, { ...one, end: 20n, committed: 10n }];
+    await watch.look();
+    expect(watch.behind.standsStillMs).toBe(10_000);
+  });
+
+  it('is what it was at the last look while the broker does not answer', async () => {
+    const { watch, its } = watched({ ...one, committed: 4n });
+    await watch.look();
+    [its.now, its.away] = [30_000, true];
+    await watch.look();
+    expect(watch.behind).toEqual({ messages: 6, standsStillMs: 0 });
+    expect(watch.unread).toBe(0);
   });
 });

@@ -1,4 +1,4 @@
-import type { Lost, SubscribeOptions } from '../bus.ts';
+import type { Behind, Lost, SubscribeOptions } from '../bus.ts';
 import type { Log } from '../consumer-runtime.ts';
 
 /** A partition of a topic and where a group stands on it. */
@@ -27,6 +27,8 @@ export interface GroupWatchOptions {
   /** A topic has more partitions than this member knew when it joined. */
   readonly grown: () => void;
   readonly lookEveryMs?: number;
+  /** A monotonic clock, in ms. */
+  readonly clock?: () => number;
 }
 
 interface Jump {
@@ -51,6 +53,9 @@ export class GroupWatch {
   #jumps: Jump[] = [];
   #known = new Map<string, number>();
   #unread = 0;
+  /** Partitions with messages after what is committed, where that stands, and since when. */
+  #behind = new Map<string, { readonly position: bigint; readonly messages: number; readonly since: number }>();
+  #lookedAt: number | undefined;
   #looking: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -61,6 +66,16 @@ export class GroupWatch {
   /** Partitions with messages of which the group has committed none, as of the last look. */
   get unread(): number {
     return this.#unread;
+  }
+
+  /**
+   * How many messages lie after what the group has committed, and for how long it has committed nothing of a partition that has some, in ms; as of the last look. Of the
+   * whole group, whichever member reads there: one that is stuck does not have to tell of itself.
+   */
+  get behind(): Behind {
+    const all = [...this.#behind.values()];
+    const lookedAt = this.#lookedAt ?? 0;
+    return { messages: all.reduce((sum, { messages }) => sum + messages, 0), standsStillMs: Math.max(0, ...all.map(({ since }) => lookedAt - since)) };
   }
 
   start(): void {
@@ -76,11 +91,10 @@ export class GroupWatch {
   /** Partitions are given out: what this member has been given so far says nothing any more. */
   startOver(): void {
     this.#next.clear();
-    this.#known.clear();
   }
 
-  /** The member has joined, and knew of so many partitions of each topic; of none where its client looks after that itself. */
-  joined(partitions: ReadonlyMap<string, number> = new Map()): void {
+  /** The member has joined, and knew of so many partitions of each topic; undefined where it could not ask: then it is what it knew before. None where its client looks after that itself. */
+  joined(partitions: ReadonlyMap<string, number> | undefined = this.#known): void {
     this.#known = new Map(partitions);
     void this.look();
   }
@@ -103,7 +117,10 @@ export class GroupWatch {
   /** One look now; never throws: what cannot be seen now is looked at next time. */
   look(): Promise<void> {
     return (this.#looking ??= this.#look()
-      .catch((error: unknown) => this.#options.log.warn({ err: error, group: this.#options.subscribed.group }, 'topics could not be looked at; trying again'))
+      .catch((error: unknown) => {
+        const knownForMs = this.#lookedAt === undefined ? undefined : Math.round(this.#now() - this.#lookedAt);
+        this.#options.log.warn({ err: error, group: this.#options.subscribed.group, knownForMs }, 'topics could not be looked at; trying again, and going on with what is known for so long');
+      })
       .finally(() => (this.#looking = undefined)));
   }
 
@@ -114,6 +131,8 @@ export class GroupWatch {
     this.#jumps = this.#jumps.slice(jumps.length);
     this.#stood = new Map(standings.map(({ topic, partition, committed }) => [`${topic}:${partition}`, committed]));
     this.#unread = standings.filter(({ first, end, committed }) => end > first && committed < 0n).length;
+    this.#lookedAt = this.#now();
+    this.#behind = new Map(standings.flatMap((standing) => this.#behindAt(standing, this.#lookedAt ?? 0)));
     for (const standing of standings) this.#judge(standing, jumps);
     const counts = Map.groupBy(standings, ({ topic }) => topic);
     const grown = [...this.#known].filter(([topic, known]) => (counts.get(topic)?.length ?? 0) > known);
@@ -122,6 +141,17 @@ export class GroupWatch {
     this.#known.clear();
     this.#options.log.error({ group: subscribed.group, now }, 'a topic has more partitions: keys have moved, and lost their order where the change was not made by "npm run events -- topics partitions"; joining anew');
     this.#options.grown();
+  }
+
+  #behindAt({ topic, partition, first, end, committed }: Standing, now: number) {
+    const [place, position] = [`${topic}:${partition}`, committed > first ? committed : first];
+    if (end <= position) return [];
+    const before = this.#behind.get(place);
+    return [[place, { position, messages: Number(end - position), since: before?.position === position ? before.since : now }] as const];
+  }
+
+  #now(): number {
+    return this.#options.clock?.() ?? performance.now();
   }
 
   #judge({ topic, partition, first, end, committed }: Standing, jumps: readonly Jump[]): void {

@@ -81,7 +81,7 @@ export class KafkaBus extends MessageBus {
   }
 
   override async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    const subscription = new KafkaSubscription(this.#options, options);
+    const subscription: KafkaSubscription = new KafkaSubscription(this.#options, options, () => this.#subscriptions.delete(subscription));
     this.#subscriptions.add(subscription);
     subscription.open();
     return subscription;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Consumer, MessagesStreamFallbackModes, MessagesStreamModes, stringDeserializers, type GroupPartitionsAssigner, type Message, type MessagesStream } from '@platformatic/kafka';
 import { atMost } from '../at-most.ts';
-import type { SubscribeOptions, Subscription } from '../bus.ts';
+import type { Behind, SubscribeOptions, Subscription } from '../bus.ts';
 import { AdminView } from './admin-view.ts';
 import { assign } from './assignor.ts';
 import { connection, FETCH_BYTES, type KafkaBusOptions } from './connection.ts';
@@ -22,6 +22,7 @@ type Member = Consumer<Text, Text, Text, Text>;
 export class KafkaSubscription implements Subscription {
   readonly #kafka: KafkaBusOptions;
   readonly #options: SubscribeOptions;
+  readonly #forget: () => void;
   readonly #inHand: InHand;
   readonly #watch: GroupWatch;
   #consumer: Member | undefined;
@@ -29,7 +30,9 @@ export class KafkaSubscription implements Subscription {
   #lastPoll = performance.now();
   #closed: Promise<void> | undefined;
 
-  constructor(kafka: KafkaBusOptions, options: SubscribeOptions) {
+  /** `forget`: called when it is closed. */
+  constructor(kafka: KafkaBusOptions, options: SubscribeOptions, forget: () => void) {
+    this.#forget = forget;
     this.#kafka = kafka;
     this.#options = options;
     const isMine = (topic: string, partition: number) => this.#consumer?.assignments?.some((mine) => mine.topic === topic && mine.partitions.includes(partition)) ?? false;
@@ -52,6 +55,10 @@ export class KafkaSubscription implements Subscription {
 
   get unread(): number {
     return this.#watch.unread;
+  }
+
+  get behind(): Behind {
+    return this.#watch.behind;
   }
 
   /** Joins the group and reads, or tries again: nobody waits for a broker that is away. */
@@ -83,8 +90,10 @@ export class KafkaSubscription implements Subscription {
     };
     // The group could not be joined again: the stream would go on reading as if nothing had happened. Without a listener this ends the process.
     consumer.on('error', failed);
-    // Who hears that nobody is there has asked, and asks again: a broker that is away makes nobody stuck.
-    consumer.on('client:broker:failed', () => (this.#lastPoll = performance.now()));
+    // Who is told that nobody is there, and does not read, has asked and asks again: a broker that is away makes nobody stuck. One that reads has fetches to show.
+    consumer.on('client:broker:failed', () => {
+      if (this.#stream === undefined) this.#lastPoll = performance.now();
+    });
     consumer.on('consumer:group:join', () => {
       this.#watch.startOver();
       this.#inHand.reassigned();
@@ -106,7 +115,7 @@ export class KafkaSubscription implements Subscription {
   }
 
   close(): Promise<void> {
-    return (this.#closed ??= this.#close());
+    return (this.#closed ??= this.#close().finally(this.#forget));
   }
 
   async #close(): Promise<void> {
@@ -118,7 +127,7 @@ export class KafkaSubscription implements Subscription {
   /** With what it has just been told of its topics: by that partitions are given out, if it is the one to do so. */
   async #joined(consumer: Member): Promise<void> {
     const told = await consumer.metadata({ topics: [...this.#options.topics] }).catch(() => undefined);
-    if (told && consumer === this.#consumer) this.#watch.joined(new Map([...told.topics].map(([name, { partitionsCount }]) => [name, partitionsCount])));
+    if (consumer === this.#consumer) this.#watch.joined(told && new Map([...told.topics].map(([name, { partitionsCount }]) => [name, partitionsCount])));
   }
 
   /** What is asked for while its group finds together may never be answered (seen after a broker was away); then nothing would be committed any more. */

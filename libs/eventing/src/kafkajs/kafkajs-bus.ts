@@ -76,7 +76,7 @@ export class KafkajsBus extends MessageBus {
   }
 
   override async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    const subscription = new KafkajsSubscription(this.#kafka, this.#options.log, options);
+    const subscription: KafkajsSubscription = new KafkajsSubscription(this.#kafka, this.#options.log, options, () => this.#subscriptions.delete(subscription));
     this.#subscriptions.add(subscription);
     subscription.open();
     return subscription;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer, EachBatchPayload, IHeaders, Kafka, KafkaMessage } from 'kafkajs';
 import { atMost } from '../at-most.ts';
-import type { SubscribeOptions, Subscription } from '../bus.ts';
+import type { Behind, SubscribeOptions, Subscription } from '../bus.ts';
 import type { Log } from '../consumer-runtime.ts';
 import { FETCH_BYTES } from '../kafka/connection.ts';
 import { GroupWatch } from '../kafka/group-watch.ts';
@@ -23,6 +23,7 @@ export class KafkajsSubscription implements Subscription {
   readonly #kafka: Kafka;
   readonly #log: Log;
   readonly #options: SubscribeOptions;
+  readonly #forget: () => void;
   readonly #inHand: InHand;
   readonly #topics: GroupWatch;
   #consumer: Consumer | undefined;
@@ -31,7 +32,9 @@ export class KafkajsSubscription implements Subscription {
   #watch: NodeJS.Timeout | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(kafka: Kafka, log: Log, options: SubscribeOptions) {
+  /** `forget`: called when it is closed. */
+  constructor(kafka: Kafka, log: Log, options: SubscribeOptions, forget: () => void) {
+    this.#forget = forget;
     this.#kafka = kafka;
     this.#log = log;
     this.#options = options;
@@ -54,6 +57,10 @@ export class KafkajsSubscription implements Subscription {
 
   get unread(): number {
     return this.#topics.unread;
+  }
+
+  get behind(): Behind {
+    return this.#topics.behind;
   }
 
   /** Joins the group and reads, or tries again: nobody waits for a broker that is away. */
@@ -92,7 +99,7 @@ export class KafkajsSubscription implements Subscription {
   }
 
   close(): Promise<void> {
-    return (this.#closed ??= this.#close());
+    return (this.#closed ??= this.#close().finally(this.#forget));
   }
 
   async #run(consumer: Consumer, topics: string[]): Promise<void> {

@@ -66,7 +66,7 @@ export class RabbitBus extends MessageBus {
   }
 
   override async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    const subscription = new RabbitSubscription(this.#options, options);
+    const subscription: RabbitSubscription = new RabbitSubscription(this.#options, options, () => this.#subscriptions.delete(subscription));
     this.#subscriptions.add(subscription);
     subscription.open();
     return subscription;

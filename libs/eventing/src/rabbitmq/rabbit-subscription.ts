@@ -34,9 +34,12 @@ export class RabbitSubscription implements Subscription {
   #waiting: { lane: Lane; message: ConsumeMessage }[] = [];
   #lastAnswer = performance.now();
   #running: Promise<void> | undefined;
+  readonly #forget: () => void;
   #closed: Promise<void> | undefined;
 
-  constructor(rabbit: RabbitBusOptions, options: SubscribeOptions) {
+  /** `forget`: called when it is closed. */
+  constructor(rabbit: RabbitBusOptions, options: SubscribeOptions, forget: () => void) {
+    this.#forget = forget;
     this.#rabbit = rabbit;
     this.#options = options;
   }
@@ -51,7 +54,7 @@ export class RabbitSubscription implements Subscription {
   }
 
   close(): Promise<void> {
-    return (this.#closed ??= this.#close());
+    return (this.#closed ??= this.#close().finally(this.#forget));
   }
 
   async #close(): Promise<void> {

@@ -42,7 +42,7 @@ export class SqsBus extends MessageBus {
   }
 
   override async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    const subscription = new SqsSubscription(this.#client, this.#options.log, options);
+    const subscription: SqsSubscription = new SqsSubscription(this.#client, this.#options.log, options, () => this.#subscriptions.delete(subscription));
     this.#subscriptions.add(subscription);
     subscription.open();
     return subscription;

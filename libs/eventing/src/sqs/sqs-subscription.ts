@@ -16,9 +16,12 @@ const AGAIN_AFTER_S = 1;
 
 /** One instance of a group: reads the group's queue of each topic. */
 export class SqsSubscription implements Subscription {
+  readonly #forget: () => void;
   readonly #readers: readonly QueueReader[];
 
-  constructor(client: SQSClient, log: Log, options: SubscribeOptions) {
+  /** `forget`: called when it is closed. */
+  constructor(client: SQSClient, log: Log, options: SubscribeOptions, forget: () => void) {
+    this.#forget = forget;
     const hands = Math.max(1, Math.floor(options.maxInFlight / options.topics.length));
     this.#readers = options.topics.map((topic) => new QueueReader({ client, log, topic, hands, ...options }));
   }
@@ -33,7 +36,7 @@ export class SqsSubscription implements Subscription {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#readers.map((reader) => reader.close()));
+    await Promise.all(this.#readers.map((reader) => reader.close())).finally(this.#forget);
   }
 }
 
