@@ -14,6 +14,8 @@ const FINISH_DEADLINE_MS = 10_000;
 const LEAVE_DEADLINE_MS = 3_000;
 /** Longer than the client asks again by itself. */
 const COMMIT_DEADLINE_MS = 20_000;
+/** A stream that has fetched nothing for so long while the broker fails is opened anew. */
+const STALLED_AFTER_MS = 30_000;
 
 type Text = string;
 type Member = Consumer<Text, Text, Text, Text>;
@@ -28,6 +30,8 @@ export class KafkaSubscription implements Subscription {
   #consumer: Member | undefined;
   #stream: MessagesStream<Text, Text, Text, Text> | undefined;
   #lastPoll = performance.now();
+  /** When the broker last answered, whether or not there was anything. */
+  #lastAnswer = performance.now();
   #closed: Promise<void> | undefined;
 
   /** `forget`: called when it is closed. */
@@ -90,9 +94,12 @@ export class KafkaSubscription implements Subscription {
     };
     // The group could not be joined again: the stream would go on reading as if nothing had happened. Without a listener this ends the process.
     consumer.on('error', failed);
-    // Who is told that nobody is there, and does not read, has asked and asks again: a broker that is away makes nobody stuck. One that reads has fetches to show.
+    // Who is told that nobody is there has asked, and asks again: a broker that is away makes nobody stuck. But a stream that has died while its member goes on asking is not alive by that: it is
+    // opened anew.
     consumer.on('client:broker:failed', () => {
-      if (this.#stream === undefined) this.#lastPoll = performance.now();
+      const unheardMs = performance.now() - this.#lastAnswer;
+      this.#lastPoll = performance.now();
+      if (this.#stream && unheardMs > STALLED_AFTER_MS) failed(new Error(`nothing was fetched for ${Math.round(unheardMs)} ms`));
     });
     consumer.on('consumer:group:join', () => {
       this.#watch.startOver();
@@ -101,7 +108,7 @@ export class KafkaSubscription implements Subscription {
     });
     // Where there is nothing to fetch, no partition or no free hand, the group's coordinator is who answers.
     consumer.on('consumer:heartbeat:end', () => {
-      if (this.#stream?.isPaused() || !consumer.assignments?.some(({ partitions }) => partitions.length > 0)) this.#lastPoll = performance.now();
+      if (this.#stream?.isPaused() || !consumer.assignments?.some(({ partitions }) => partitions.length > 0)) this.#heard();
     });
     const options = {
       topics: [...topics],
@@ -155,10 +162,14 @@ export class KafkaSubscription implements Subscription {
     stream.on('error', (error) => this.#kafka.log.warn({ err: error, group }, 'kafka stream failed'));
     if (this.#closed || consumer !== this.#consumer) return void stream.close().catch(() => {});
     this.#stream = stream;
-    this.#lastPoll = performance.now();
-    stream.on('fetch', () => (this.#lastPoll = performance.now()));
+    this.#heard();
+    stream.on('fetch', () => this.#heard());
     stream.on('close', () => void this.#reopen(consumer));
     stream.on('data', (message) => this.#accept(message));
+  }
+
+  #heard(): void {
+    this.#lastPoll = this.#lastAnswer = performance.now();
   }
 
   #accept({ topic, partition, offset, leaderEpoch, key, value, headers }: Message<Text, Text, Text, Text>): void {
