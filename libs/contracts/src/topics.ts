@@ -40,7 +40,7 @@ export function topicConfig({ keeps }: TopicContract): Readonly<Record<string, s
   return { 'cleanup.policy': 'compact', 'segment.ms': topicRetention['segment.ms'], 'max.compaction.lag.ms': 2 * topicRetention['segment.ms'] };
 }
 
-/** The topic by which a service knows its own database again (docs/adr/0046): its newest message is how far the store had come. Nobody else reads it. */
+/** The topic by which a service knows its own database again (docs/adr/0047): its newest message is how far the store had come. Nobody else reads it. */
 export const storeTopic = (service: string) => `${service}.store`;
 export const storeConfig = { 'cleanup.policy': 'compact', 'segment.ms': topicRetention['segment.ms'] } as const;
 export const storePartitions = 1;

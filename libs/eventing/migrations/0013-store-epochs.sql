@@ -1,4 +1,4 @@
--- Which store this is, and how far it has come (docs/adr/0046): about once a second while something changes, `mark` is counted up and then published. The bus
+-- Which store this is, and how far it has come (docs/adr/0047): about once a second while something changes, `mark` is counted up and then published. The bus
 -- never knows a higher one than the database, unless the database has been put back to an older state.
 CREATE TABLE store_mark (
   epoch     uuid        NOT NULL,
