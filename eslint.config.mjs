@@ -12,7 +12,8 @@ try {
   throw new Error('Lint through nx, which knows how projects depend on each other: npx nx run-many -t lint');
 }
 
-// A contract is a suite that several specs run; a fixture, and what lies in e2e/, is what they run on. None of it is shipped.
+// A contract is a suite that several specs run; a fixture, and what lies in e2e/, is what they run on. None of it is
+// shipped.
 const specs = ['**/*.{spec,contract,fixture}.ts', '**/e2e/**/*.ts'];
 const pure = ['libs/kernel/src/**/*.ts', '**/domain/**/*.ts'];
 
@@ -48,31 +49,61 @@ const checkerOnly = {
 };
 const notUsed = {
   paths: [
-    { name: '@nestjs/common', importNames: ['forwardRef'], message: 'Two providers that need each other are one, or a third is missing.' },
-    { name: '@nestjs/cqrs', message: 'Wiring mistakes would show only at run time: docs/adr/0004-no-nestjs-cqrs-no-nest-kafka.md' },
-    { name: '@nestjs/microservices', message: 'One bad message blocks its partition: docs/adr/0004-no-nestjs-cqrs-no-nest-kafka.md' },
+    {
+      name: '@nestjs/common',
+      importNames: ['forwardRef'],
+      message: 'Two providers that need each other are one, or a third is missing.',
+    },
+    {
+      name: '@nestjs/cqrs',
+      message: 'Wiring mistakes would show only at run time: docs/adr/0004-no-nestjs-cqrs-no-nest-kafka.md',
+    },
+    {
+      name: '@nestjs/microservices',
+      message: 'One bad message blocks its partition: docs/adr/0004-no-nestjs-cqrs-no-nest-kafka.md',
+    },
   ],
 };
 
 const plainSyntax = [
   { selector: 'ExportDefaultDeclaration', message: 'Named exports only: a thing has one name everywhere.' },
-  { selector: 'TSInterfaceDeclaration[id.name=/^I[A-Z][a-z]/]', message: 'No "I" prefix: name the thing, not its kind.' },
-  { selector: ':matches(ClassDeclaration, TSInterfaceDeclaration)[id.name=/(Impl|Base|Manager|Helper)$/]', message: 'Say what it does: no Impl, Base, Manager, Helper.' },
+  {
+    selector: 'TSInterfaceDeclaration[id.name=/^I[A-Z][a-z]/]',
+    message: 'No "I" prefix: name the thing, not its kind.',
+  },
+  {
+    selector: ':matches(ClassDeclaration, TSInterfaceDeclaration)[id.name=/(Impl|Base|Manager|Helper)$/]',
+    message: 'Say what it does: no Impl, Base, Manager, Helper.',
+  },
 ];
 
 /** A path is judged as it was routed, by its one spelling: libs/platform/src/http/request-target.ts. */
-const rawUrl = 'Ask targetOf(request): a raw URL is another for each spelling of a path, and the router takes all of them for one.';
+const rawUrl =
+  'Ask targetOf(request): a raw URL is another for each spelling of a path, and the router takes all of them for one.';
 const rawUrls = [
-  { selector: 'MemberExpression[object.name=/^(request|req|raw)$/][property.name=/^(url|originalUrl)$/]', message: rawUrl },
-  { selector: 'MemberExpression[object.property.name=/^(request|raw)$/][property.name=/^(url|originalUrl)$/]', message: rawUrl },
-  { selector: 'ObjectPattern[typeAnnotation.typeAnnotation.typeName.name=/^(FastifyRequest|IncomingMessage)$/] > Property[key.name=/^(url|originalUrl)$/]', message: rawUrl },
+  {
+    selector: 'MemberExpression[object.name=/^(request|req|raw)$/][property.name=/^(url|originalUrl)$/]',
+    message: rawUrl,
+  },
+  {
+    selector: 'MemberExpression[object.property.name=/^(request|raw)$/][property.name=/^(url|originalUrl)$/]',
+    message: rawUrl,
+  },
+  {
+    selector:
+      'ObjectPattern[typeAnnotation.typeAnnotation.typeName.name=/^(FastifyRequest|IncomingMessage)$/] > Property[key.name=/^(url|originalUrl)$/]',
+    message: rawUrl,
+  },
 ];
 const rawText = {
   selector: 'Property[key.name="parseAs"][value.value="string"]',
   message: 'Use addTextParser: Fastify takes what is no UTF-8 for U+FFFD (libs/platform/src/http/text-bodies.ts).',
 };
 
-/** Where the wall clock is asked: for a fact that is stored, for what another party or a person is told, or for what a token says of it. Durations are measured elsewhere. */
+/**
+ * Where the wall clock is asked: for a fact that is stored, for what another party or a person is told, or for what a
+ * token says of it. Durations are measured elsewhere.
+ */
 const wallClocks = [
   // Facts.
   'apps/auth/src/accounts/accounts.ts',
@@ -125,9 +156,17 @@ export default tseslint.config(
     },
   },
   { files: ['{apps,libs}/**/*.ts'], rules: { 'no-console': 'error' } },
-  { files: ['{apps,libs}/**/*.ts'], ignores: [...specs, 'libs/contracts/src/api/primitives.ts'], rules: { 'one-form/id': 'error' } },
+  {
+    files: ['{apps,libs}/**/*.ts'],
+    ignores: [...specs, 'libs/contracts/src/api/primitives.ts'],
+    rules: { 'one-form/id': 'error' },
+  },
   { files: ['{apps,libs}/**/*.ts'], ignores: [...specs, ...wallClocks], rules: { 'one-form/clock': 'error' } },
-  { files: ['{apps,libs,infra}/**/*.ts'], ignores: [...specs, 'libs/kernel/src/currencies.ts'], rules: { 'one-form/money': 'error' } },
+  {
+    files: ['{apps,libs,infra}/**/*.ts'],
+    ignores: [...specs, 'libs/kernel/src/currencies.ts'],
+    rules: { 'one-form/money': 'error' },
+  },
   {
     files: ['{apps,libs}/**/*.ts'],
     ignores: [...specs, ...pure, 'libs/platform/src/http/request-target.ts'],
@@ -135,7 +174,10 @@ export default tseslint.config(
   },
   {
     files: [...specs, '{libs/testing,tools}/**/*.ts'],
-    rules: { 'no-restricted-imports': ['error', { ...notUsed, patterns: [frontDoors] }], 'max-lines-per-function': 'off' },
+    rules: {
+      'no-restricted-imports': ['error', { ...notUsed, patterns: [frontDoors] }],
+      'max-lines-per-function': 'off',
+    },
   },
   {
     // What judges the product must not be built of it.
@@ -145,7 +187,15 @@ export default tseslint.config(
   {
     // The one place for Nest's own transport: where it is measured against ours.
     files: ['practices/dead-letters/nest-consumer.ts'],
-    rules: { 'no-restricted-imports': ['error', { paths: notUsed.paths.filter(({ name }) => name !== '@nestjs/microservices'), patterns: [frontDoors, specsOnly] }] },
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: notUsed.paths.filter(({ name }) => name !== '@nestjs/microservices'),
+          patterns: [frontDoors, specsOnly],
+        },
+      ],
+    },
   },
   {
     files: pure,

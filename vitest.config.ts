@@ -8,15 +8,22 @@ import { TestReporter } from './tools/test-report.ts';
 tidyThisProcess();
 
 const conditions = ['source', 'node'];
-const specs = (suffix: string) => [`{apps,libs}/*/src/**/*${suffix}`, `{infra,load-tests,practices,tools}/**/*${suffix}`];
+const specs = (suffix: string) => [
+  `{apps,libs}/*/src/**/*${suffix}`,
+  `{infra,load-tests,practices,tools}/**/*${suffix}`,
+];
 const servers = './tools/test-servers.ts';
 
-/** Three kinds of tests, told apart by the file's name: `vitest run --project unit`, `int` (real servers) and `e2e` (the whole shop). */
+/**
+ * Three kinds of tests, told apart by the file's name: `vitest run --project unit`, `int` (real servers) and `e2e` (the
+ * whole shop).
+ */
 export default defineConfig({
   plugins: [swc.vite({ ...swcOptions, tsconfigFile: false })],
   // Packages of this workspace offer their sources under the condition "source": to specs, and to the global setup.
   environments: { ssr: { resolve: { conditions } }, __vitest__: { resolve: { conditions } } },
-  // graphql-js exists once in a process or not at all: the copy that Node loads for its users is not the one that Vite would pick.
+  // graphql-js exists once in a process or not at all: the copy that Node loads for its users is not the one that Vite
+  // would pick.
   resolve: { alias: [{ find: /^graphql$/, replacement: import.meta.resolve('graphql') }] },
   test: {
     reporters: ['default', new TestReporter()],
@@ -28,11 +35,23 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', testTimeout: 60_000, include: specs('.spec.ts'), exclude: ['**/node_modules/**', ...specs('.int.spec.ts'), ...specs('.e2e.spec.ts')] },
+        test: {
+          name: 'unit',
+          testTimeout: 60_000,
+          include: specs('.spec.ts'),
+          exclude: ['**/node_modules/**', ...specs('.int.spec.ts'), ...specs('.e2e.spec.ts')],
+        },
       },
       {
         extends: true,
-        test: { name: 'int', include: specs('.int.spec.ts'), globalSetup: servers, testTimeout: 120_000, hookTimeout: 120_000, sequence: { groupOrder: 1 } },
+        test: {
+          name: 'int',
+          include: specs('.int.spec.ts'),
+          globalSetup: servers,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
       },
       {
         extends: true,

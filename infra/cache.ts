@@ -41,6 +41,8 @@ export const isCached = (name: string): boolean => existsSync(join(cacheFolder, 
 /** The first program of that name on the PATH. */
 export function onPath(program: string): string | undefined {
   const endings = process.platform === 'win32' ? ['.exe', '.cmd', '.bat'] : [''];
-  const candidates = (process.env['PATH'] ?? '').split(delimiter).flatMap((dir) => endings.map((ending) => join(dir, program + ending)));
+  const candidates = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .flatMap((dir) => endings.map((ending) => join(dir, program + ending)));
   return candidates.find((file) => existsSync(file));
 }

@@ -1,4 +1,7 @@
-/** What `npm start`, `stop`, `run reset` and the other commands about a running shop do: tools/run.mjs prepares the tree and comes here. */
+/**
+ * What `npm start`, `stop`, `run reset` and the other commands about a running shop do: tools/run.mjs prepares the tree
+ * and comes here.
+ */
 import { runProgram } from './program.ts';
 import { Obstacle } from './state.ts';
 

@@ -22,7 +22,10 @@ export interface ProvisionOptions {
   prefix?: string;
   /** The password of a role, always the same for the same name. */
   secret: (role: string) => string;
-  /** Make a role that may replicate, for the relays of OUTBOX_DRIVER=wal: only who may replicate, such as a superuser, may make one. */
+  /**
+   * Make a role that may replicate, for the relays of OUTBOX_DRIVER=wal: only who may replicate, such as a superuser,
+   * may make one.
+   */
   replication?: boolean;
 }
 
@@ -36,7 +39,10 @@ export interface DatabaseUrls {
 }
 
 /** Makes every service's database, its two roles and its tables. What is there and unchanged is left alone. */
-export async function provision(adminUrl: string, { prefix = '', secret, replication = false }: ProvisionOptions): Promise<Record<DatabaseName, DatabaseUrls>> {
+export async function provision(
+  adminUrl: string,
+  { prefix = '', secret, replication = false }: ProvisionOptions,
+): Promise<Record<DatabaseName, DatabaseUrls>> {
   const admin = await connected(adminUrl);
   try {
     await admin.query(`SELECT pg_advisory_lock(hashtext('provision'))`);
@@ -75,7 +81,11 @@ class ServiceDatabase {
   ) {
     this.database = prefix + name;
     if (!/^[a-z][a-z0-9_]*$/.test(this.database)) throw new Error(`Not a plain database name: ${this.database}`);
-    this.urls = { url: this.urlAs(this.database), ownerUrl: this.urlAs(this.owner), ...(replication && { replicationUrl: this.urlAs(this.relay) }) };
+    this.urls = {
+      url: this.urlAs(this.database),
+      ownerUrl: this.urlAs(this.owner),
+      ...(replication && { replicationUrl: this.urlAs(this.relay) }),
+    };
     this.sets = migrationSets[name].map((set) => ({ name: basename(set), dir: join(root, set, 'migrations') }));
     this.mark = `made from ${this.hash()}`;
   }
@@ -85,8 +95,13 @@ class ServiceDatabase {
     const { database, owner } = this;
     await admin.query([this.role(owner), this.role(database), `GRANT ${owner} TO CURRENT_USER`].join(';'));
     if (!exists) await admin.query(`CREATE DATABASE ${database} OWNER ${owner}`);
-    await admin.query(`REVOKE ALL ON DATABASE ${database} FROM PUBLIC; GRANT CONNECT ON DATABASE ${database} TO ${database}`);
-    if (this.urls.replicationUrl) await admin.query(`${this.role(this.relay, 'REPLICATION')}; GRANT CONNECT ON DATABASE ${database} TO ${this.relay}`);
+    await admin.query(
+      `REVOKE ALL ON DATABASE ${database} FROM PUBLIC; GRANT CONNECT ON DATABASE ${database} TO ${database}`,
+    );
+    if (this.urls.replicationUrl)
+      await admin.query(
+        `${this.role(this.relay, 'REPLICATION')}; GRANT CONNECT ON DATABASE ${database} TO ${this.relay}`,
+      );
   }
 
   /** The tables, which the service's role may read and write, but not change. */
@@ -110,7 +125,8 @@ class ServiceDatabase {
   private hash(): string {
     const hash = createHash('sha256').update(JSON.stringify(this.urls));
     for (const { name, dir } of this.sets) {
-      for (const file of readdirSync(dir).sort()) hash.update(`\n${name}/${file}\n`).update(readFileSync(join(dir, file)));
+      for (const file of readdirSync(dir).sort())
+        hash.update(`\n${name}/${file}\n`).update(readFileSync(join(dir, file)));
     }
     return hash.digest('hex');
   }

@@ -25,11 +25,15 @@ interface Finding {
   needed?: boolean;
 }
 
-/** `npm run doctor`: what is there, and what to do about what is not. Returns 1 when `npm start` could not work at all. */
+/**
+ * `npm run doctor`: what is there, and what to do about what is not. Returns 1 when `npm start` could not work at all.
+ */
 export async function doctorCommand(args: string[]): Promise<number> {
   const print = (line: string) => void process.stdout.write(`${line}\n`);
   if (parseArgs({ args, options: { help: { type: 'boolean' } } }).values.help) {
-    print('npm run doctor\n\nShows what this machine has of what the shop can use, and what to do about what is missing.');
+    print(
+      'npm run doctor\n\nShows what this machine has of what the shop can use, and what to do about what is missing.',
+    );
     return 0;
   }
   const findings = await Promise.all([...programs(), ...servers(), ...machine()]);
@@ -39,23 +43,38 @@ export async function doctorCommand(args: string[]): Promise<number> {
     if (advice !== undefined) print(`      ${''.padEnd(10)} → ${advice}`);
   }
   const fatal = findings.filter(({ advice, needed }) => needed && advice !== undefined);
-  print(fatal.length > 0 ? `\nFirst see to: ${fatal.map(({ what }) => what).join(', ')}.` : '\n"npm start" works here.');
+  print(
+    fatal.length > 0 ? `\nFirst see to: ${fatal.map(({ what }) => what).join(', ')}.` : '\n"npm start" works here.',
+  );
   return fatal.length > 0 ? 1 : 0;
 }
 
 function programs(): Promise<Finding>[] {
   return [
-    Promise.resolve({ what: 'Node', found: `${process.version} (${process.execPath.startsWith(root) ? 'from node_modules' : 'this machine’s'})` }),
+    Promise.resolve({
+      what: 'Node',
+      found: `${process.version} (${process.execPath.startsWith(root) ? 'from node_modules' : 'this machine’s'})`,
+    }),
     version('npm', ['--version']).then((found = 'none') => {
-      return { what: 'npm', found, needed: true, ...(found === 'none' && { advice: 'npm comes with Node; put it on the PATH.' }) };
+      return {
+        what: 'npm',
+        found,
+        needed: true,
+        ...(found === 'none' && { advice: 'npm comes with Node; put it on the PATH.' }),
+      };
     }),
     version('java', ['-version']).then(java),
-    version('mvn', ['-v']).then((found = 'none') => ({ what: 'Maven', found, advice: found === 'none' && onPath('java') ? kafkaObstacle() : undefined })),
+    version('mvn', ['-v']).then((found = 'none') => ({
+      what: 'Maven',
+      found,
+      advice: found === 'none' && onPath('java') ? kafkaObstacle() : undefined,
+    })),
   ];
 }
 
 function java(found: string | undefined): Finding {
-  const advice = 'Native Kafka needs Java 17 or newer (Debian: apt-get install default-jre-headless). Without it and without Docker the shop runs in lite.';
+  const advice =
+    'Native Kafka needs Java 17 or newer (Debian: apt-get install default-jre-headless). Without it and without Docker the shop runs in lite.';
   const major = Number(/"(\d+)/.exec(found ?? '')?.[1] ?? 0);
   return { what: 'Java', found: found ?? 'none', ...(major < 17 && { advice }) };
 }
@@ -67,21 +86,36 @@ function servers(): Promise<Finding>[] {
   return [
     asked.then((obstacle) => ({
       what: 'Docker',
-      found: obstacle === undefined ? 'the engine answers: it is used for the servers' : `${obstacle}: servers run natively`,
+      found:
+        obstacle === undefined ? 'the engine answers: it is used for the servers' : `${obstacle}: servers run natively`,
     })),
     docker.then((docker) => {
-      const obstacle = given('POSTGRES_URL') || docker ? undefined : postgresObstacle(join(defaultState, 'postgres/data'));
-      return { what: 'Postgres', found: given('POSTGRES_URL') ?? (docker ? 'by Docker' : obstacle ? 'none' : 'native, from npm'), needed: true, advice: obstacle };
+      const obstacle =
+        given('POSTGRES_URL') || docker ? undefined : postgresObstacle(join(defaultState, 'postgres/data'));
+      return {
+        what: 'Postgres',
+        found: given('POSTGRES_URL') ?? (docker ? 'by Docker' : obstacle ? 'none' : 'native, from npm'),
+        needed: true,
+        advice: obstacle,
+      };
     }),
     docker.then((docker) => {
       const obstacle = given('KAFKA_BROKERS') || docker ? undefined : kafkaObstacle();
-      return { what: 'Kafka', found: given('KAFKA_BROKERS') ?? (docker ? 'by Docker' : obstacle ? 'none: lite only' : 'native, by Maven'), advice: obstacle };
+      return {
+        what: 'Kafka',
+        found: given('KAFKA_BROKERS') ?? (docker ? 'by Docker' : obstacle ? 'none: lite only' : 'native, by Maven'),
+        advice: obstacle,
+      };
     }),
     ...(['rabbitmq', 'sqs'] as const).map((name) =>
       docker.then((docker) => {
         const { what, variable, obstacle, way } = otherBrokers[name];
         const none = given(variable) || docker ? undefined : obstacle();
-        return { what, found: `${given(variable) ?? (docker ? 'by Docker' : none === undefined ? way : 'none')}, for BUS=${name} only`, advice: none };
+        return {
+          what,
+          found: `${given(variable) ?? (docker ? 'by Docker' : none === undefined ? way : 'none')}, for BUS=${name} only`,
+          advice: none,
+        };
       }),
     ),
     docker.then((docker) => {
@@ -94,7 +128,12 @@ function servers(): Promise<Finding>[] {
 }
 
 const otherBrokers = {
-  rabbitmq: { what: 'RabbitMQ', variable: 'RABBITMQ_URL', obstacle: rabbitmqObstacle, way: 'native, from Debian packages' },
+  rabbitmq: {
+    what: 'RabbitMQ',
+    variable: 'RABBITMQ_URL',
+    obstacle: rabbitmqObstacle,
+    way: 'native, from Debian packages',
+  },
   sqs: { what: 'SQS', variable: 'SQS_URL', obstacle: sqsObstacle, way: 'native (ElasticMQ), by Maven' },
 };
 
@@ -105,7 +144,9 @@ function machine(): Promise<Finding>[] {
     Promise.resolve({
       what: 'Memory',
       found: `${gigabytes(freemem())} free of ${gigabytes(totalmem())}`,
-      ...(little(totalmem(), 3) && { advice: 'The whole shop takes up to 1.5 GB: close something, or npm start -- --lite.' }),
+      ...(little(totalmem(), 3) && {
+        advice: 'The whole shop takes up to 1.5 GB: close something, or npm start -- --lite.',
+      }),
     }),
     Promise.resolve({
       what: 'Cores',
@@ -115,7 +156,10 @@ function machine(): Promise<Finding>[] {
     statfs(root).then(({ bavail, bsize }) => ({
       what: 'Disk',
       found: `${gigabytes(bavail * bsize)} free`,
-      ...(little(bavail * bsize, 2) && { advice: 'node_modules, Kafka and the data take about 2 GB: make room.', needed: true }),
+      ...(little(bavail * bsize, 2) && {
+        advice: 'node_modules, Kafka and the data take about 2 GB: make room.',
+        needed: true,
+      }),
     })),
     ports(),
   ];

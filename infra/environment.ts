@@ -8,7 +8,14 @@ import { ownEnvironment } from './shell-environment.mjs';
 export { ownEnvironment } from './shell-environment.mjs';
 
 /** Every service with the port of its first instance; instance n listens 100 · (n − 1) above it. */
-export const services = { gateway: 3000, auth: 3001, catalog: 3002, orders: 3003, payments: 3004, notifications: 3005 } as const;
+export const services = {
+  gateway: 3000,
+  auth: 3001,
+  catalog: 3002,
+  orders: 3003,
+  payments: 3004,
+  notifications: 3005,
+} as const;
 export type ServiceName = keyof typeof services;
 export const serviceNames = Object.keys(services) as ServiceName[];
 
@@ -43,7 +50,14 @@ export const urlOf = (port: number, scheme = 'http') => `${scheme}://127.0.0.1:$
 export function environmentOf(service: ServiceName, instance: number, topology: Topology): Record<string, string> {
   const { ports, databases, bus, redis, keyPrefix, secret } = topology;
   const urls = (name: ServiceName) => ports[name].map((port) => urlOf(port)).join(',');
-  const cache: Record<string, string> = redis === undefined ? {} : { REDIS_URL: redis, REDIS_KEY_PREFIX: keyPrefix, ...(redis.startsWith('rediss:') && given('REDIS_CA_FILE', 'REDIS_CERT_FILE', 'REDIS_KEY_FILE')) };
+  const cache: Record<string, string> =
+    redis === undefined
+      ? {}
+      : {
+          REDIS_URL: redis,
+          REDIS_KEY_PREFIX: keyPrefix,
+          ...(redis.startsWith('rediss:') && given('REDIS_CA_FILE', 'REDIS_CERT_FILE', 'REDIS_KEY_FILE')),
+        };
   const data = (name: DatabaseName) => ({ DATABASE_URL: databases[name].url });
   const outbox = (name: DatabaseName): Record<string, string> => {
     const { replicationUrl } = databases[name];
@@ -59,10 +73,25 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
       // For people who try it out; a deployment executes what is listed.
       GRAPH_OPERATIONS: 'any',
     }),
-    auth: () => ({ ...data('auth'), TRUST_PROXY: '127.0.0.1', COOKIE_KEYS: secret('cookies'), FACTOR_KEYS: secret('factors'), NOTIFICATIONS_CLIENT_SECRET: secret('notifications client'), OPERATOR_CLIENT_SECRET: secret('operator client'), SEED_DEMO: 'true', DEMO_ADMIN_TOTP_SECRET: adminTotpOf(secret) }),
+    auth: () => ({
+      ...data('auth'),
+      TRUST_PROXY: '127.0.0.1',
+      COOKIE_KEYS: secret('cookies'),
+      FACTOR_KEYS: secret('factors'),
+      NOTIFICATIONS_CLIENT_SECRET: secret('notifications client'),
+      OPERATOR_CLIENT_SECRET: secret('operator client'),
+      SEED_DEMO: 'true',
+      DEMO_ADMIN_TOTP_SECRET: adminTotpOf(secret),
+    }),
     catalog: () => ({ ...data('catalog'), ...outbox('catalog'), ...bus, ...cache, SEED_DEMO: 'true' }),
     orders: () => ({ ...data('orders'), ...outbox('orders'), ...bus, FLAGS_FILE: flagsFile }),
-    payments: () => ({ ...data('payments'), ...outbox('payments'), ...bus, PROVIDER_URL: urlOf(topology.outside.provider), PROVIDER_KEY: secret('provider key') }),
+    payments: () => ({
+      ...data('payments'),
+      ...outbox('payments'),
+      ...bus,
+      PROVIDER_URL: urlOf(topology.outside.provider),
+      PROVIDER_KEY: secret('provider key'),
+    }),
     notifications: () => ({
       ...data('notifications'),
       ...bus,
@@ -85,19 +114,33 @@ export function environmentOf(service: ServiceName, instance: number, topology: 
 
 /** What whoever starts the shop may say for all its services: `RATE_LIMITS=off npm start`, before a load test. */
 function given(...names: string[]): Record<string, string> {
-  return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+  return Object.fromEntries(
+    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
 }
 
 /** Where an instance's traces and metrics go: nowhere unless somebody is there to take them. */
 function telemetryOf(service: ServiceName, instance: number, { traces, metrics }: Topology): Record<string, string> {
   return {
-    ...(traces !== undefined && { OTEL_TRACES_EXPORTER: 'zipkin', OTEL_EXPORTER_ZIPKIN_ENDPOINT: `${traces}/api/v2/spans` }),
-    ...(metrics !== undefined && { OTEL_METRICS_EXPORTER: 'prometheus', OTEL_EXPORTER_PROMETHEUS_PORT: String(metrics[service][instance - 1]) }),
+    ...(traces !== undefined && {
+      OTEL_TRACES_EXPORTER: 'zipkin',
+      OTEL_EXPORTER_ZIPKIN_ENDPOINT: `${traces}/api/v2/spans`,
+    }),
+    ...(metrics !== undefined && {
+      OTEL_METRICS_EXPORTER: 'prometheus',
+      OTEL_EXPORTER_PROMETHEUS_PORT: String(metrics[service][instance - 1]),
+    }),
   };
 }
 
-/** What a process needs of the machine, and where whoever starts it wants its telemetry; everything else it is told explicitly. */
-export const inherited = (): Record<string, string> => ({ ...ownEnvironment(), ...given(...Object.keys(process.env).filter((name) => name.startsWith('OTEL_'))) });
+/**
+ * What a process needs of the machine, and where whoever starts it wants its telemetry; everything else it is told
+ * explicitly.
+ */
+export const inherited = (): Record<string, string> => ({
+  ...ownEnvironment(),
+  ...given(...Object.keys(process.env).filter((name) => name.startsWith('OTEL_'))),
+});
 
 export interface PortOptions {
   /** 'fixed': the ports people know, where they are free; 'free': any. */
@@ -109,9 +152,19 @@ export interface PortOptions {
 }
 
 /** Busy ports are replaced by others, and said. */
-export async function choosePorts({ ports: kind, instances = 1, measured = false, say }: PortOptions): Promise<Pick<Topology, 'ports' | 'outside' | 'metrics'>> {
+export async function choosePorts({
+  ports: kind,
+  instances = 1,
+  measured = false,
+  say,
+}: PortOptions): Promise<Pick<Topology, 'ports' | 'outside' | 'metrics'>> {
   const wishes = [
-    ...serviceNames.flatMap((name) => Array.from({ length: instances }, (_, index) => ({ name: `${name}-${index + 1}`, port: services[name] + 100 * index }))),
+    ...serviceNames.flatMap((name) =>
+      Array.from({ length: instances }, (_, index) => ({
+        name: `${name}-${index + 1}`,
+        port: services[name] + 100 * index,
+      })),
+    ),
     ...Object.entries(outside).map(([name, port]) => ({ name, port })),
   ];
   const found = await freePorts(wishes.map(({ port }) => (kind === 'fixed' ? port : 0)));
@@ -125,5 +178,8 @@ export async function choosePorts({ ports: kind, instances = 1, measured = false
 
 async function metricsPorts(instances: number): Promise<Record<ServiceName, number[]>> {
   const found = await freePorts(Array.from({ length: serviceNames.length * instances }, () => 0));
-  return Object.fromEntries(serviceNames.map((name) => [name, found.splice(0, instances)])) as Record<ServiceName, number[]>;
+  return Object.fromEntries(serviceNames.map((name) => [name, found.splice(0, instances)])) as Record<
+    ServiceName,
+    number[]
+  >;
 }

@@ -27,20 +27,30 @@ export async function goldenCommand(args: string[]): Promise<number> {
     return 0;
   }
   const written = await recordGolden(runningShop());
-  process.stdout.write(written.length > 0 ? `Recorded: ${written.join(', ')}\n` : 'Nothing that the corpus does not have already.\n');
+  process.stdout.write(
+    written.length > 0 ? `Recorded: ${written.join(', ')}\n` : 'Nothing that the corpus does not have already.\n',
+  );
   return 0;
 }
 
 /** Returns the files that were written. */
-export async function recordGolden({ brokers, databases }: Pick<RunningShop, 'brokers' | 'databases'>): Promise<string[]> {
-  if (brokers === undefined) throw new Obstacle('This shop runs without Kafka, so there are no topics to record from: start it with neither --lite nor BUS.');
+export async function recordGolden({
+  brokers,
+  databases,
+}: Pick<RunningShop, 'brokers' | 'databases'>): Promise<string[]> {
+  if (brokers === undefined)
+    throw new Obstacle(
+      'This shop runs without Kafka, so there are no topics to record from: start it with neither --lite nor BUS.',
+    );
   return [...(await recordMessages(brokers)), ...(await recordOrders(databases.orders.ownerUrl))];
 }
 
 async function recordMessages(brokers: string): Promise<string[]> {
   const messages: CloudEvent[] = [];
   for (const topic of Object.keys(topics)) {
-    const read = (await readTopic(brokers, topic)).map(({ value }) => cloudEvent.safeParse(JSON.parse(value ?? 'null')));
+    const read = (await readTopic(brokers, topic)).map(({ value }) =>
+      cloudEvent.safeParse(JSON.parse(value ?? 'null')),
+    );
     messages.push(...read.flatMap(({ data }) => data ?? []));
   }
   return messages.flatMap((message) => keep('libs/contracts/golden', message.type, message));
@@ -56,7 +66,9 @@ async function recordOrders(url: string): Promise<string[]> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000, query_timeout: 30_000 });
   await client.connect();
   try {
-    const { rows } = await client.query<Stored>('SELECT stream, version, type, schema_version AS "schemaVersion", data, recorded_at AS "recordedAt" FROM events ORDER BY stream, version');
+    const { rows } = await client.query<Stored>(
+      'SELECT stream, version, type, schema_version AS "schemaVersion", data, recorded_at AS "recordedAt" FROM events ORDER BY stream, version',
+    );
     return [...Map.groupBy(rows, ({ stream }) => stream).values()].flatMap(recordOrder);
   } finally {
     await client.end();
@@ -64,12 +76,23 @@ async function recordOrders(url: string): Promise<string[]> {
 }
 
 function recordOrder(rows: Stored[]): string[] {
-  const state = fold(order, rows.map((row) => upcast<OrderEvent>(row, orderUpcasters)));
+  const state = fold(
+    order,
+    rows.map((row) => upcast<OrderEvent>(row, orderUpcasters)),
+  );
   if (state.status !== 'confirmed' && state.status !== 'cancelled') return [];
-  const events = rows.map(({ version, type, schemaVersion, data, recordedAt }) => ({ version, type, schemaVersion, recordedAt: recordedAt.toISOString(), data }));
+  const events = rows.map(({ version, type, schemaVersion, data, recordedAt }) => ({
+    version,
+    type,
+    schemaVersion,
+    recordedAt: recordedAt.toISOString(),
+    data,
+  }));
   const way = state.status === 'cancelled' ? `cancelled-${state.reason}` : state.status;
   // The same way in another form is another file.
-  const forms = rows.flatMap(({ type, schemaVersion }) => (schemaVersion > 1 ? [`-${type.toLowerCase()}-${schemaVersion}`] : []));
+  const forms = rows.flatMap(({ type, schemaVersion }) =>
+    schemaVersion > 1 ? [`-${type.toLowerCase()}-${schemaVersion}`] : [],
+  );
   return keep('apps/orders/golden', `${way}-after-${events.length}${forms.join('')}`, { events, state });
 }
 

@@ -1,6 +1,6 @@
 /**
- * All six services in one process, each with an environment of its own, on the in-memory bus: the same modules, for a machine where
- * Kafka cannot be had. ENVIRONMENTS holds them as JSON, by service.
+ * All six services in one process, each with an environment of its own, on the in-memory bus: the same modules, for a
+ * machine where Kafka cannot be had. ENVIRONMENTS holds them as JSON, by service.
  */
 import { auth } from '@shop/auth';
 import { catalog } from '@shop/catalog';

@@ -12,7 +12,8 @@ const totp = adminTotpOf(() => 'a-secret-of-this-spec-that-is-32-bytes-long');
 const demo = { email: 'demo@example.com', password: 'demo-password-1' };
 const service = await runService(auth, {
   PORT: String(port),
-  LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0',
+  LOG_LEVEL: 'silent',
+  SHED_LOOP_DELAY_MS: '0',
   ISSUER: issuer,
   JWKS_URL: `${issuer}/jwks`,
   DATABASE_URL: (await freshDatabase('auth')).url,
@@ -41,7 +42,13 @@ async function writtenBy(command: () => Promise<number>): Promise<{ code: number
 describe('the sign-in driver', () => {
   it('signs in as a person would, and stays signed in by refreshing', async () => {
     const first = await signIn({ issuer, ...demo });
-    expect(first).toEqual({ accessToken: expect.any(String), refreshToken: expect.any(String), idToken: expect.any(String), expiresIn: 300, subject: expect.any(String) });
+    expect(first).toEqual({
+      accessToken: expect.any(String),
+      refreshToken: expect.any(String),
+      idToken: expect.any(String),
+      expiresIn: 300,
+      subject: expect.any(String),
+    });
     const second = await refresh(issuer, first.refreshToken);
     expect(second.refreshToken).not.toBe(first.refreshToken);
     await expect(refresh(issuer, first.refreshToken)).rejects.toMatchObject({ error: 'invalid_grant' });
@@ -54,9 +61,15 @@ describe('the sign-in driver', () => {
   });
 
   it('repeats what the page says', async () => {
-    await expect(signIn({ issuer, ...demo, password: 'wrong' })).rejects.toThrow('This email address and password do not belong together.');
-    await expect(register({ issuer, name: 'Demo', ...demo })).rejects.toThrow('There is an account with this email address already.');
-    await expect(register({ issuer, name: '', email: 'x', password: 'y' })).rejects.toThrow(/what to call you.*not an email address.*12 to 128/);
+    await expect(signIn({ issuer, ...demo, password: 'wrong' })).rejects.toThrow(
+      'This email address and password do not belong together.',
+    );
+    await expect(register({ issuer, name: 'Demo', ...demo })).rejects.toThrow(
+      'There is an account with this email address already.',
+    );
+    await expect(register({ issuer, name: '', email: 'x', password: 'y' })).rejects.toThrow(
+      /what to call you.*not an email address.*12 to 128/,
+    );
   });
 });
 
@@ -71,20 +84,35 @@ describe('npm run login', () => {
   it('signs in as whom it is told, and lets them do what their role may and no more', async () => {
     const scopes = 'orders:read orders:write products:write accounts:write';
     const tokens: string[] = [];
-    for (const who of ['customer', 'support', 'admin']) tokens.push((await writtenBy(() => loginCommand(['--issuer', issuer, '--as', who, '--totp', totp]))).out);
-    const said = tokens.map((token) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { roles: string[]; scope: string });
+    for (const who of ['customer', 'support', 'admin'])
+      tokens.push((await writtenBy(() => loginCommand(['--issuer', issuer, '--as', who, '--totp', totp]))).out);
+    const said = tokens.map(
+      (token) =>
+        JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as {
+          roles: string[];
+          scope: string;
+        },
+    );
     expect(said.map(({ roles }) => roles)).toEqual([['customer'], ['customer', 'support'], ['customer', 'admin']]);
     expect(said.map(({ scope }) => scope === scopes)).toEqual([false, false, true]);
-    await expect(loginCommand(['--issuer', issuer, '--as', 'root'])).rejects.toThrow('There is no demo account "root": customer, support, admin.');
+    await expect(loginCommand(['--issuer', issuer, '--as', 'root'])).rejects.toThrow(
+      'There is no demo account "root": customer, support, admin.',
+    );
   });
 
   it('takes the next code where one was used already, and says what is missing where no key is known', async () => {
     await writtenBy(() => loginCommand(['--issuer', issuer, '--as', 'admin', '--totp', totp]));
     await expect(loginCommand(['--issuer', issuer, '--as', 'admin'])).rejects.toThrow('--totp');
-    await expect(loginCommand(['--issuer', issuer, '--as', 'admin', '--password', 'wrong', '--totp', totp])).rejects.toThrow('do not belong together');
+    await expect(
+      loginCommand(['--issuer', issuer, '--as', 'admin', '--password', 'wrong', '--totp', totp]),
+    ).rejects.toThrow('do not belong together');
   });
 
   it('explains itself', async () => {
-    expect(await writtenBy(() => loginCommand(['--help']))).toMatchObject({ code: 0, out: '', err: expect.stringContaining('--password') });
+    expect(await writtenBy(() => loginCommand(['--help']))).toMatchObject({
+      code: 0,
+      out: '',
+      err: expect.stringContaining('--password'),
+    });
   });
 });

@@ -16,7 +16,9 @@ export interface SignedIn {
   readonly subject: string;
 }
 
-/** How long one request of a sign-in may take, in milliseconds: checking a password waits its turn when many sign in. */
+/**
+ * How long one request of a sign-in may take, in milliseconds: checking a password waits its turn when many sign in.
+ */
 const patience = 30_000;
 const redirectUri = 'http://127.0.0.1/callback';
 const scope = 'openid offline_access orders:read orders:write';
@@ -35,15 +37,23 @@ export interface Credentials {
 }
 
 /**
- * Signs in as a browser would: discovery, code + PKCE, the form, the code of the app, the redirects. An admin without a second factor goes on as a customer.
- * Throws an Obstacle that repeats what the page says.
+ * Signs in as a browser would: discovery, code + PKCE, the form, the code of the app, the redirects. An admin without a
+ * second factor goes on as a customer. Throws an Obstacle that repeats what the page says.
  */
 export function signIn({ issuer, email, password, totp }: Credentials): Promise<SignedIn> {
   return throughTheForm(issuer, '', { email, password }, totp);
 }
 
 /** Creates an account on the page a customer would use, and is signed in by it. */
-export function register({ issuer, ...account }: { issuer: string; email: string; password: string; name: string }): Promise<SignedIn> {
+export function register({
+  issuer,
+  ...account
+}: {
+  issuer: string;
+  email: string;
+  password: string;
+  name: string;
+}): Promise<SignedIn> {
   return throughTheForm(issuer, '/registration', account);
 }
 
@@ -58,7 +68,12 @@ export async function refresh(issuer: string, refreshToken: string): Promise<Omi
   return tokens(await oauth.refreshTokenGrant(await client(issuer), refreshToken));
 }
 
-async function throughTheForm(issuer: string, page: string, fields: Record<string, string>, totp?: string): Promise<SignedIn> {
+async function throughTheForm(
+  issuer: string,
+  page: string,
+  fields: Record<string, string>,
+  totp?: string,
+): Promise<SignedIn> {
   const config = await client(issuer);
   const browser = new Browser();
   const verifier = oauth.randomPKCECodeVerifier();
@@ -71,18 +86,26 @@ async function throughTheForm(issuer: string, page: string, fields: Record<strin
     code_challenge_method: 'S256',
   });
   const form = await browser.open(start);
-  if (form.left) throw new Obstacle(`The sign-in page never came: ${form.url.searchParams.get('error_description') ?? form.url}`);
+  if (form.left)
+    throw new Obstacle(`The sign-in page never came: ${form.url.searchParams.get('error_description') ?? form.url}`);
   const answer = await secondStep(browser, await browser.submit(new URL(form.url.href + page), fields), totp);
-  if (!answer.left) throw new Obstacle(said(answer.html) ?? `The sign-in stopped at ${answer.url.pathname} (${answer.status}).`);
-  const granted = await oauth.authorizationCodeGrant(config, answer.url, { pkceCodeVerifier: verifier, expectedState: state });
+  if (!answer.left)
+    throw new Obstacle(said(answer.html) ?? `The sign-in stopped at ${answer.url.pathname} (${answer.status}).`);
+  const granted = await oauth.authorizationCodeGrant(config, answer.url, {
+    pkceCodeVerifier: verifier,
+    expectedState: state,
+  });
   return { ...tokens(granted), subject: granted.claims()!.sub };
 }
 
-/** What follows a right password: nothing, a code, or the advice to add a factor, past which one goes on as a customer. */
+/**
+ * What follows a right password: nothing, a code, or the advice to add a factor, past which one goes on as a customer.
+ */
 async function secondStep(browser: Browser, answer: Visit, totp: string | undefined): Promise<Visit> {
   if (answer.left || !answer.html.includes('name="passed"')) return answer;
   if (!answer.html.includes('name="code"')) return browser.send(answer, {});
-  if (totp === undefined) throw new Obstacle('This account signs in with a second factor: say the key of its authenticator app by --totp.');
+  if (totp === undefined)
+    throw new Obstacle('This account signs in with a second factor: say the key of its authenticator app by --totp.');
   let refused: Visit = answer;
   for await (const code of codesOf(totp)) {
     refused = await browser.send(refused, { code });
@@ -93,7 +116,10 @@ async function secondStep(browser: Browser, answer: Visit, totp: string | undefi
 
 const stepMs = 30_000;
 
-/** What an app shows, has shown and shows next, which is all that is taken. A code is taken once, so when others have used up all of them one more comes with the next step. */
+/**
+ * What an app shows, has shown and shows next, which is all that is taken. A code is taken once, so when others have
+ * used up all of them one more comes with the next step.
+ */
 async function* codesOf(key: string): AsyncGenerator<string> {
   const totp = new TOTP({ secret: Secret.fromBase32(key) });
   for (const step of [-1, 0, 1]) yield totp.generate({ timestamp: Date.now() + step * stepMs });
@@ -102,7 +128,12 @@ async function* codesOf(key: string): AsyncGenerator<string> {
 }
 
 function tokens(granted: oauth.TokenEndpointResponse): Omit<SignedIn, 'subject'> {
-  return { accessToken: granted.access_token, refreshToken: granted.refresh_token!, idToken: granted.id_token!, expiresIn: granted.expires_in! };
+  return {
+    accessToken: granted.access_token,
+    refreshToken: granted.refresh_token!,
+    idToken: granted.id_token!,
+    expiresIn: granted.expires_in!,
+  };
 }
 
 const clients = new Map<string, Promise<oauth.Configuration>>();
@@ -122,7 +153,10 @@ function discovered(issuer: string, clientId: string, authentication: oauth.Clie
   return oauth.discovery(new URL(issuer), clientId, undefined, authentication, { execute, timeout: patience / 1000 });
 }
 
-/** Where the browser stands: on a page of the issuer, or `left` to the application's own address, which nobody has to serve. */
+/**
+ * Where the browser stands: on a page of the issuer, or `left` to the application's own address, which nobody has to
+ * serve.
+ */
 type Visit = { left: true; url: URL } | { left: false; url: URL; status: number; html: string };
 
 /** As much of a browser as a sign-in needs: cookies, redirects and one form. */
@@ -135,11 +169,17 @@ class Browser {
       const headers = new Headers(request.headers);
       headers.set('accept', 'text/html');
       headers.set('cookie', await this.cookies.getCookieString(at.href));
-      const response = await fetch(at, { ...request, headers, redirect: 'manual', signal: AbortSignal.timeout(patience) });
+      const response = await fetch(at, {
+        ...request,
+        headers,
+        redirect: 'manual',
+        signal: AbortSignal.timeout(patience),
+      });
       for (const cookie of response.headers.getSetCookie()) await this.cookies.setCookie(cookie, at.href);
       const to = response.headers.get('location');
       const html = await response.text();
-      if (response.status < 300 || response.status > 399 || !to) return { left: false, url: at, status: response.status, html };
+      if (response.status < 300 || response.status > 399 || !to)
+        return { left: false, url: at, status: response.status, html };
       at = new URL(to, at);
     }
     throw new Obstacle(`More than ten redirects from ${url.origin}.`);
@@ -153,22 +193,31 @@ class Browser {
   /** Sends the form of a page filled in, with what is hidden in it, to where it says. */
   send(page: Visit, fields: Record<string, string>): Promise<Visit> {
     const { html } = page.left ? { html: '' } : page;
-    const hidden = Object.fromEntries([...html.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)].map((match) => [match[1]!, match[2]!]));
+    const hidden = Object.fromEntries(
+      [...html.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)].map((match) => [match[1]!, match[2]!]),
+    );
     if (!hidden['token']) throw new Obstacle(`There is no form at ${page.url.pathname}.`);
     const action = /<form[^>]* action="([^"]+)"/.exec(html)?.[1] ?? page.url.href;
-    return this.open(new URL(action, page.url), { method: 'POST', body: new URLSearchParams({ ...hidden, ...fields }) });
+    return this.open(new URL(action, page.url), {
+      method: 'POST',
+      body: new URLSearchParams({ ...hidden, ...fields }),
+    });
   }
 }
 
 /** Roles that the account has and this token has not, for want of a second factor. */
 function withheldIn(token: string): readonly string[] {
-  const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { withheld_roles?: readonly string[] };
+  const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as {
+    withheld_roles?: readonly string[];
+  };
   return claims.withheld_roles ?? [];
 }
 
 /** What the page says went wrong, as text. */
 function said(html: string): string | undefined {
-  const reasons = [...html.matchAll(/role="alert">([^<]+)<|class="wrong"[^>]*>([^<]+)</g)].map((match) => match[1] ?? match[2]);
+  const reasons = [...html.matchAll(/role="alert">([^<]+)<|class="wrong"[^>]*>([^<]+)</g)].map(
+    (match) => match[1] ?? match[2],
+  );
   return reasons.length > 0 ? reasons.join(' ').replaceAll('&#39;', "'") : undefined;
 }
 
@@ -186,7 +235,18 @@ Signs in at the running shop and prints the access token, alone, on stdout: TOKE
 /** `npm run login`: the token alone on stdout, everything else on stderr. Returns the exit code. */
 export async function loginCommand(args: string[]): Promise<number> {
   const text = { type: 'string' } as const;
-  const { values } = parseArgs({ args, options: { as: text, email: text, password: text, totp: text, issuer: text, operator: { type: 'boolean' }, help: { type: 'boolean' } } });
+  const { values } = parseArgs({
+    args,
+    options: {
+      as: text,
+      email: text,
+      password: text,
+      totp: text,
+      issuer: text,
+      operator: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
+  });
   if (values.help) {
     process.stderr.write(usage);
     return 0;
@@ -199,11 +259,19 @@ export async function loginCommand(args: string[]): Promise<number> {
   const who = values.as ?? 'customer';
   if (!(who in demo)) throw new Obstacle(`There is no demo account "${who}": ${Object.keys(demo).join(', ')}.`);
   const here = values.issuer === undefined ? runningShop() : undefined;
-  const { email = demo[who as keyof typeof demo], password = 'demo-password-1', issuer = here && addressOf(here).issuer, totp = email === demo.admin ? here?.adminTotp : undefined } = values;
+  const {
+    email = demo[who as keyof typeof demo],
+    password = 'demo-password-1',
+    issuer = here && addressOf(here).issuer,
+    totp = email === demo.admin ? here?.adminTotp : undefined,
+  } = values;
   const { accessToken, expiresIn, subject } = await signIn({ issuer: issuer ?? '', email, password, totp });
   process.stderr.write(`Signed in as ${subject}; the token is good for ${expiresIn} s.\n`);
   const withheld = withheldIn(accessToken);
-  if (withheld.length > 0) process.stderr.write(`It has not the role ${withheld.join(' and ')}: that takes a second factor, which is added at ${issuer}/account/second-factor.\n`);
+  if (withheld.length > 0)
+    process.stderr.write(
+      `It has not the role ${withheld.join(' and ')}: that takes a second factor, which is added at ${issuer}/account/second-factor.\n`,
+    );
   process.stdout.write(`${accessToken}\n`);
   return 0;
 }

@@ -20,7 +20,12 @@ export const load = () => Math.round((loadavg()[0] ?? 0) * 100) / 100;
 type Measured = Pick<Servers, 'how'> & { readonly postgres?: { readonly adminUrl: string } };
 
 export async function measuredOn(servers: Measured, loadBefore: number): Promise<MeasuredOn> {
-  return { date: new Date().toISOString(), commit: commit(), machine: machine(loadBefore), versions: await versions(servers) };
+  return {
+    date: new Date().toISOString(),
+    commit: commit(),
+    machine: machine(loadBefore),
+    versions: await versions(servers),
+  };
 }
 
 function machine(loadBefore: number): MeasuredOn['machine'] {
@@ -37,9 +42,19 @@ function machine(loadBefore: number): MeasuredOn['machine'] {
 
 /** A run from an archive without Git has no commit. What runs write themselves is no change. */
 function commit(): MeasuredOn['commit'] {
-  const git = (...args: string[]) => execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  const git = (...args: string[]) =>
+    execFileSync('git', args, {
+      cwd: import.meta.dirname,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
   const code = [':/libs', ':/apps', ':/infra', ':/practices', ':/load-tests', ':/package-lock.json'];
-  const written = [':(exclude,top)practices/*/result.json', ':(exclude,top)practices/faults/results/*.json', ':(exclude,top)load-tests/results/*.json', ':(exclude,top)**/*.md'];
+  const written = [
+    ':(exclude,top)practices/*/result.json',
+    ':(exclude,top)practices/faults/results/*.json',
+    ':(exclude,top)load-tests/results/*.json',
+    ':(exclude,top)**/*.md',
+  ];
   try {
     return { id: git('rev-parse', 'HEAD'), changed: git('status', '--porcelain', '--', ...code, ...written) !== '' };
   } catch {
@@ -48,8 +63,12 @@ function commit(): MeasuredOn['commit'] {
 }
 
 async function versions({ postgres, how }: Measured): Promise<MeasuredOn['versions']> {
-  const packages = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as Record<string, Record<string, string>>;
-  const packageVersion = (name: string) => packages['dependencies']?.[name] ?? packages['devDependencies']?.[name] ?? 'unknown';
+  const packages = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as Record<
+    string,
+    Record<string, string>
+  >;
+  const packageVersion = (name: string) =>
+    packages['dependencies']?.[name] ?? packages['devDependencies']?.[name] ?? 'unknown';
   return {
     node: process.versions.node,
     postgres: postgres?.adminUrl ? await postgresVersion(postgres.adminUrl) : 'unknown',

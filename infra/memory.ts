@@ -1,11 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 /**
- * The memory of a process and of all it started, in bytes, as PSS: pages that several processes share count once in all. undefined where
- * the system does not tell (only Linux does).
+ * The memory of a process and of all it started, in bytes, as PSS: pages that several processes share count once in
+ * all. undefined where the system does not tell (only Linux does).
  */
 export function memoryOf(pid: number): number | undefined {
-  const sizes = familyOf(pid).map(pssOf).filter((size) => size !== undefined);
+  const sizes = familyOf(pid)
+    .map(pssOf)
+    .filter((size) => size !== undefined);
   return sizes.length === 0 ? undefined : sizes.reduce((sum, size) => sum + size, 0);
 }
 
@@ -13,7 +15,8 @@ export function memoryOf(pid: number): number | undefined {
 export function familyOf(pid: number): number[] {
   const parents = parentsByPid();
   const family = [pid];
-  for (const member of family) family.push(...[...parents].flatMap(([child, parent]) => (parent === member ? [child] : [])));
+  for (const member of family)
+    family.push(...[...parents].flatMap(([child, parent]) => (parent === member ? [child] : [])));
   return family;
 }
 

@@ -9,7 +9,10 @@ import { givenSecurity } from './kafka-security.ts';
 type Heard = (message: { topic: string; value: string }) => void;
 type Stop = () => Promise<void>;
 
-/** Hears what is said on the product's topics from now on, and takes nothing away from those it is said to. Resolves when it hears. */
+/**
+ * Hears what is said on the product's topics from now on, and takes nothing away from those it is said to. Resolves
+ * when it hears.
+ */
 export function observe(bus: BusEnvironment, heard: Heard): Promise<Stop> {
   switch (bus.BUS) {
     case 'kafka':
@@ -54,14 +57,24 @@ async function observeRabbitmq(url: string, heard: Heard): Promise<Stop> {
   channel.on('error', () => {});
   const { queue } = await channel.assertQueue('', { exclusive: true });
   for (const topic of Object.keys(topics)) await channel.bindQueue(queue, topic, '#');
-  await channel.consume(queue, (message) => message && heard({ topic: message.fields.exchange, value: message.content.toString() }), { noAck: true });
+  await channel.consume(
+    queue,
+    (message) => message && heard({ topic: message.fields.exchange, value: message.content.toString() }),
+    { noAck: true },
+  );
   return () => connection.close().catch(() => {});
 }
 
-/** SQS sends nobody a copy who has no queue, so the launcher keeps one for onlookers; what came while nobody looked on comes first. */
+/**
+ * SQS sends nobody a copy who has no queue, so the launcher keeps one for onlookers; what came while nobody looked on
+ * comes first.
+ */
 async function observeSqs(settings: BusEnvironment, heard: Heard): Promise<Stop> {
   const quiet = () => {};
-  const bus = await openBus(settingsOf(settings), { clientId: onlooker, log: { info: quiet, warn: quiet, error: quiet } });
+  const bus = await openBus(settingsOf(settings), {
+    clientId: onlooker,
+    log: { info: quiet, warn: quiet, error: quiet },
+  });
   const handle = async ({ topic, value = '' }: { topic: string; value: string | undefined }) => heard({ topic, value });
   await bus.subscribe({ group: onlooker, topics: Object.keys(topics), maxInFlight: 60, handle });
   return () => bus.close();

@@ -37,7 +37,11 @@ describe('free ports', () => {
   it('are not those that another start on this machine has chosen and does not listen on yet', async () => {
     const [wish] = (await freePorts([0])) as [number];
     const script = `import { freePorts } from '${new URL('./ports.ts', import.meta.url).href}'; process.stdout.write(String((await freePorts([${wish}]))[0]));`;
-    const { stdout } = spawnSync(process.execPath, ['--import', './tools/ts.mjs', '--input-type=module', '-e', script], { encoding: 'utf8' });
+    const { stdout } = spawnSync(
+      process.execPath,
+      ['--import', './tools/ts.mjs', '--input-type=module', '-e', script],
+      { encoding: 'utf8' },
+    );
     expect(Number(stdout)).toBeGreaterThan(0);
     expect(Number(stdout)).not.toBe(wish);
   });

@@ -4,14 +4,24 @@ import { join } from 'node:path';
 import { cacheFolder } from './cache.ts';
 import { takeLock } from './process-lock.mjs';
 
-/** Where the servers listen unless somebody else does: not the usual ports, which a developer's own servers may want. */
-export const serverPorts = { postgres: 15432, kafka: 19092, redis: 16379, rabbitmq: 15673, sqs: 19324, zipkin: 19411 } as const;
+/**
+ * Where the servers listen unless somebody else does: not the usual ports, which a developer's own servers may want.
+ */
+export const serverPorts = {
+  postgres: 15432,
+  kafka: 19092,
+  redis: 16379,
+  rabbitmq: 15673,
+  sqs: 19324,
+  zipkin: 19411,
+} as const;
 
 /**
- * Finds a free loopback port for each wish: the wished one where it is free and not wished twice, else any. A wish of 0 is "any".
- * All are held until the last is found, so that no two are the same, and then reserved for this process until it ends: between our
- * looking and the server's listening nothing else would keep another start on this machine from choosing the same ones. "Any" is below the range that outgoing connections take theirs from,
- * or one of those could be given the port before the server that it is for has started.
+ * Finds a free loopback port for each wish: the wished one where it is free and not wished twice, else any. A wish of 0
+ * is "any". All are held until the last is found, so that no two are the same, and then reserved for this process until
+ * it ends: between our looking and the server's listening nothing else would keep another start on this machine from
+ * choosing the same ones. "Any" is below the range that outgoing connections take theirs from, or one of those could be
+ * given the port before the server that it is for has started.
  */
 export async function freePorts(wishes: number[]): Promise<number[]> {
   const held: Server[] = [];
@@ -54,8 +64,8 @@ const reservations = new Map<number, () => void>();
 process.once('exit', () => reservations.forEach((release) => release()));
 
 /**
- * Between launchers of one user, in a folder of that user's (in a common one, others could lay links for us to write through); what a
- * killed one reserved is free again. Where reservations cannot be written, there are none.
+ * Between launchers of one user, in a folder of that user's (in a common one, others could lay links for us to write
+ * through); what a killed one reserved is free again. Where reservations cannot be written, there are none.
  */
 function reserve(port: number): boolean {
   if (reservations.has(port)) return true;

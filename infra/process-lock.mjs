@@ -1,6 +1,6 @@
 /**
- * A lock file that dies with its holder. It names the holder by process id and start time, so that a lock left by a kill -9, or whose
- * process id has since been given to another program, is known to be stale and taken over.
+ * A lock file that dies with its holder. It names the holder by process id and start time, so that a lock left by a
+ * kill -9, or whose process id has since been given to another program, is known to be stale and taken over.
  */
 import { execFileSync } from 'node:child_process';
 import { linkSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,8 @@ import { dirname } from 'node:path';
 let boot;
 
 /**
- * When a process began, in a form that is only good for comparing: together with the process id it names one process for ever.
+ * When a process began, in a form that is only good for comparing: together with the process id it names one process
+ * for ever.
  * @param {number} pid
  * @returns {string | undefined} undefined when there is no such process (or only its zombie)
  */
@@ -30,7 +31,12 @@ function startByPs(pid) {
   try {
     // The same for whoever asks, whatever language and time zone their terminal is set to.
     const env = { ...process.env, LC_ALL: 'C', TZ: 'UTC' };
-    const [state, ...started] = execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], { encoding: 'utf8', env }).trim().split(/\s+/);
+    const [state, ...started] = execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
+      encoding: 'utf8',
+      env,
+    })
+      .trim()
+      .split(/\s+/);
     return state.startsWith('Z') ? undefined : started.join(' ');
   } catch {
     return undefined;
@@ -69,7 +75,10 @@ function readHolder(path) {
 export function takeLock(path) {
   mkdirSync(dirname(path), { recursive: true });
   const mine = `${path}.${process.pid}`;
-  writeFileSync(mine, JSON.stringify({ pid: process.pid, start: startOf(process.pid), since: new Date().toISOString() }));
+  writeFileSync(
+    mine,
+    JSON.stringify({ pid: process.pid, start: startOf(process.pid), since: new Date().toISOString() }),
+  );
   try {
     for (;;) {
       // A link appears whole or not at all, so that nobody ever reads half a lock.

@@ -28,7 +28,11 @@ describe('a process', () => {
   it('began at the same moment for whoever asks by ps, as on macOS, in whatever time zone', () => {
     const script = `Object.defineProperty(process, 'platform', { value: 'darwin' });
       const { startOf } = await import('${module}'); console.log(startOf(${process.pid}));`;
-    const asked = (TZ: string) => execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8', env: { ...process.env, TZ } });
+    const asked = (TZ: string) =>
+      execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+        encoding: 'utf8',
+        env: { ...process.env, TZ },
+      });
     expect(asked('UTC')).toMatch(/:\d\d/);
     expect(asked('Asia/Tokyo')).toBe(asked('UTC'));
   });

@@ -15,18 +15,28 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const shell = (script: string) => ({ name: 'server', command: '/bin/sh', args: ['-c', script], log: join(folder, 'log'), cwd: folder });
+const shell = (script: string) => ({
+  name: 'server',
+  command: '/bin/sh',
+  args: ['-c', script],
+  log: join(folder, 'log'),
+  cwd: folder,
+});
 const logged = () => readFileSync(join(folder, 'log'), 'utf8');
 const records = () => readdirSync(folder).filter((name) => name.endsWith('.json'));
 
 async function until(condition: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 5_000; !condition(); await sleep(10)) if (Date.now() > deadline) throw new Error('never happened');
+  for (const deadline = Date.now() + 5_000; !condition(); await sleep(10))
+    if (Date.now() > deadline) throw new Error('never happened');
 }
 
 describe('a process on a leash', () => {
   it('is written down while it runs, ended by its signal, and forgotten then', async () => {
     const processes = new Processes(folder);
-    const server = await processes.start({ ...shell('trap "echo bye; exit 3" HUP; echo up; while :; do sleep 0.05; done'), signal: 'SIGHUP' });
+    const server = await processes.start({
+      ...shell('trap "echo bye; exit 3" HUP; echo up; while :; do sleep 0.05; done'),
+      signal: 'SIGHUP',
+    });
     await until(() => logged() === 'up\n');
     expect(startOf(server.pid)).toBeDefined();
     expect(records()).toEqual(['server.json']);
@@ -69,7 +79,9 @@ describe('when the launcher is killed -9', () => {
   it('what outlived it is ended by the next, by identity', async () => {
     const launcher = await launch('trap "" TERM; echo up; while :; do sleep 0.05; done');
     await until(() => logged() === 'up\n');
-    const [record] = records().map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as { pid: number; start: string });
+    const [record] = records().map(
+      (name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as { pid: number; start: string },
+    );
     launcher.kill('SIGKILL');
     await until(() => launcher.killed);
     expect(isAlive(record!)).toBe(true);
@@ -81,12 +93,18 @@ describe('when the launcher is killed -9', () => {
   it('a record that was cut off hides no other', async () => {
     const orphan = spawn('sleep', ['60']);
     writeFileSync(join(folder, 'cut-off.json'), '');
-    writeFileSync(join(folder, 'server.json'), JSON.stringify({ name: 'server', pid: orphan.pid, start: startOf(orphan.pid!), signal: 'SIGTERM' }));
+    writeFileSync(
+      join(folder, 'server.json'),
+      JSON.stringify({ name: 'server', pid: orphan.pid, start: startOf(orphan.pid!), signal: 'SIGTERM' }),
+    );
     expect(await endLeftovers(folder)).toEqual(['server']);
   });
 
   it('a process that was given a recorded id since is left alone', async () => {
-    writeFileSync(join(folder, 'server.json'), JSON.stringify({ name: 'server', pid: process.pid, start: 'before', signal: 'SIGKILL' }));
+    writeFileSync(
+      join(folder, 'server.json'),
+      JSON.stringify({ name: 'server', pid: process.pid, start: 'before', signal: 'SIGKILL' }),
+    );
     expect(await endLeftovers(folder)).toEqual([]);
     expect(records()).toEqual([]);
   });

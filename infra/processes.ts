@@ -19,7 +19,10 @@ export interface Command {
   user?: { uid: number; gid: number } | undefined;
   /** The signal that asks it to end in good order; SIGTERM unless said. */
   signal?: NodeJS.Signals;
-  /** A Node process of ours: it gets an IPC channel and ends by itself when that closes. Anything else is kept on a leash. */
+  /**
+   * A Node process of ours: it gets an IPC channel and ends by itself when that closes. Anything else is kept on a
+   * leash.
+   */
   ours?: boolean;
 }
 
@@ -42,10 +45,11 @@ interface ProcessRecord {
 }
 
 /**
- * Holds a foreign program, so that it ends with its launcher even when the launcher is killed -9: standard input is a pipe from the
- * launcher, and when it closes the program gets its signal. The shell is the program's parent, so that the process id it signals cannot
- * have been given to another. It tells the program's process id on descriptor 3. (A shell has its children ignore SIGINT: who is to be ended
- * by that signal must install its own handler, as Postgres does.)
+ * Holds a foreign program, so that it ends with its launcher even when the launcher is killed -9: standard input is a
+ * pipe from the launcher, and when it closes the program gets its signal. The shell is the program's parent, so that
+ * the process id it signals cannot have been given to another. It tells the program's process id on descriptor 3. (A
+ * shell has its children ignore SIGINT: who is to be ended by that signal must install its own handler, as Postgres
+ * does.)
  */
 const leash = `
 signal=$1; shift
@@ -61,8 +65,8 @@ kill -KILL $watch 2>/dev/null; wait $watch 2>/dev/null
 exit $code`;
 
 /**
- * Every process a launcher starts. Each is written down in the folder (process id, start time, what it is), so that whatever outlives a
- * killed launcher is found and ended by the next one: by identity, never by name.
+ * Every process a launcher starts. Each is written down in the folder (process id, start time, what it is), so that
+ * whatever outlives a killed launcher is found and ended by the next one: by identity, never by name.
  */
 export class Processes {
   private readonly running = new Set<RunningProcess>();
@@ -84,7 +88,10 @@ export class Processes {
     return [...this.running].map(({ name, pid }) => ({ name, pid }));
   }
 
-  /** Starts a program in a process group of its own, so that a Ctrl-C in the terminal reaches the launcher only, which ends things in order. */
+  /**
+   * Starts a program in a process group of its own, so that a Ctrl-C in the terminal reaches the launcher only, which
+   * ends things in order.
+   */
   start(what: Command): Promise<RunningProcess> {
     if (this.closed) return Promise.reject(new Error(`${what.name} is not started: everything is being stopped.`));
     const begun = this.begin(what);
@@ -100,7 +107,13 @@ export class Processes {
     try {
       const { ours, command, args, signal = 'SIGTERM' } = what;
       const stdio: SpawnOptions['stdio'] = ours ? ['ignore', log, log, 'ipc'] : ['pipe', log, log, 'pipe'];
-      const options: SpawnOptions = { cwd: what.cwd, env: what.env ?? ownEnvironment(), detached: true, stdio, ...what.user };
+      const options: SpawnOptions = {
+        cwd: what.cwd,
+        env: what.env ?? ownEnvironment(),
+        detached: true,
+        stdio,
+        ...what.user,
+      };
       const child = ours
         ? spawn(command, args, options)
         : spawn('/bin/sh', ['-c', leash, 'leash', signal.slice(3), command, ...args], options);
@@ -110,7 +123,11 @@ export class Processes {
     }
   }
 
-  private follow({ name, signal = 'SIGTERM', ours = false }: Command, child: ChildProcess, pid: number): RunningProcess {
+  private follow(
+    { name, signal = 'SIGTERM', ours = false }: Command,
+    child: ChildProcess,
+    pid: number,
+  ): RunningProcess {
     const file = join(this.folder, `${name}.json`);
     const record: ProcessRecord = { name, pid, start: startOf(pid) ?? '', signal };
     writeFileSync(file, JSON.stringify(record));
@@ -167,7 +184,10 @@ async function end(record: ProcessRecord, exited: Promise<unknown>, deadline: nu
   await exited;
 }
 
-/** Ends what an earlier launcher left running. Returns the names. The caller holds the state's lock, so nobody else is using them. */
+/**
+ * Ends what an earlier launcher left running. Returns the names. The caller holds the state's lock, so nobody else is
+ * using them.
+ */
 export async function endLeftovers(folder: string, deadline = 30_000): Promise<string[]> {
   const records = recordsIn(folder);
   const left = records.filter(isAlive);

@@ -4,7 +4,10 @@ import { processorMicros } from './processor-time.ts';
 
 it.runIf(process.platform === 'linux')('counts what a process has used, and what its ended children have', () => {
   const before = processorMicros(process.pid);
-  execFileSync(process.execPath, ['-e', 'for (const until = process.cpuUsage().user + 200_000; process.cpuUsage().user < until; );']);
+  execFileSync(process.execPath, [
+    '-e',
+    'for (const until = process.cpuUsage().user + 200_000; process.cpuUsage().user < until; );',
+  ]);
   expect(processorMicros(process.pid) - before).toBeGreaterThanOrEqual(150_000);
 });
 

@@ -5,14 +5,17 @@ import { familyOf } from './memory.ts';
 const TICK_MICROS = 10_000;
 
 /**
- * Processor time of a process and of all it started, those that have ended included, in microseconds, by the user's and the system's clock. 0 where
- * the system does not tell (only Linux does).
+ * Processor time of a process and of all it started, those that have ended included, in microseconds, by the user's and
+ * the system's clock. 0 where the system does not tell (only Linux does).
  */
 export function processorMicros(pid: number): number {
   return familyOf(pid).reduce((sum, member) => sum + ticksOf(member), 0) * TICK_MICROS;
 }
 
-/** utime, stime, and those of children that were waited for: what an ended one has used moves from its own line to its parent's. */
+/**
+ * utime, stime, and those of children that were waited for: what an ended one has used moves from its own line to its
+ * parent's.
+ */
 function ticksOf(pid: number): number {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -6,7 +6,10 @@ import type { ServiceName, OutsideName } from './environment.ts';
 import { defaultState, holderOfState, Obstacle } from './state.ts';
 import type { ShopAddress } from './story.ts';
 
-/** What a running shop leaves for other commands and a second start: where it listens, and how an operator gets at its databases. */
+/**
+ * What a running shop leaves for other commands and a second start: where it listens, and how an operator gets at its
+ * databases.
+ */
 export interface RunningShop {
   urls: Record<ServiceName | OutsideName, string>;
   /** What it speaks on; Kafka where only its brokers are known. */
@@ -28,7 +31,11 @@ const fileIn = (folder: string) => join(folder, 'shop.json');
 /** Written when the shop is up. It holds secrets, so only its owner may read it. */
 export function announce(folder: string, shop: RunningShop): void {
   const { urls, bus, brokers, traces, providerKey, operatorSecret, adminTotp, databases } = shop;
-  writeFileSync(fileIn(folder), JSON.stringify({ urls, bus, brokers, traces, providerKey, operatorSecret, adminTotp, databases }), { mode: 0o600 });
+  writeFileSync(
+    fileIn(folder),
+    JSON.stringify({ urls, bus, brokers, traces, providerKey, operatorSecret, adminTotp, databases }),
+    { mode: 0o600 },
+  );
 }
 
 export function unannounce(folder: string): void {
@@ -46,6 +53,11 @@ export function runningShop(folder = defaultState): RunningShop {
 }
 
 /** The same, as the story wants it. */
-export function addressOf({ urls: { gateway, provider, mail }, providerKey, traces, bus = { BUS: 'memory' } }: RunningShop): ShopAddress {
+export function addressOf({
+  urls: { gateway, provider, mail },
+  providerKey,
+  traces,
+  bus = { BUS: 'memory' },
+}: RunningShop): ShopAddress {
   return { gateway, issuer: `${gateway}/oidc`, provider, providerKey, mail, traces, bus };
 }

@@ -1,6 +1,7 @@
 /**
- * The environment of the shell that a command was started from belongs to a person and to all of that person's other programs. This is the one place
- * that says what of it means something here. Plain JavaScript, because tools/bootstrap.mjs calls it before anything is installed.
+ * The environment of the shell that a command was started from belongs to a person and to all of that person's other
+ * programs. This is the one place that says what of it means something here. Plain JavaScript, because
+ * tools/bootstrap.mjs calls it before anything is installed.
  */
 import http from 'node:http';
 
@@ -11,8 +12,10 @@ const proxies = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy', 'https_
 /**
  * Takes out of an environment what would change the meaning of our own connections and processes:
  * - an empty variable counts as not set;
- * - libpq's variables (PGSSLMODE, PGOPTIONS, PGSERVICE ...) speak of another server than ours: POSTGRES_URL says all about the one that is to be used;
- * - options for Node and for Java's virtual machine are meant for programs of another size; tools that fetch keep MAVEN_OPTS;
+ * - libpq's variables (PGSSLMODE, PGOPTIONS, PGSERVICE ...) speak of another server than ours: POSTGRES_URL says all
+ *   about the one that is to be used;
+ * - options for Node and for Java's virtual machine are meant for programs of another size; tools that fetch keep
+ *   MAVEN_OPTS;
  * - a proxy is for what is fetched, never for loopback.
  * @param {NodeJS.ProcessEnv} env changed in place
  */
@@ -32,8 +35,8 @@ export function tidyThisProcess() {
 }
 
 /**
- * Ends the command when the program that reads its output has ended (`npm start | head`), as the terminal's going away would: in good order where it has
- * something to stop, else at once.
+ * Ends the command when the program that reads its output has ended (`npm start | head`), as the terminal's going away
+ * would: in good order where it has something to stop, else at once.
  */
 export function endWithReader() {
   let gone = false;
@@ -51,8 +54,8 @@ export function endWithReader() {
 const ofTheMachine = ['PATH', 'HOME', 'TMPDIR', 'TZ', 'SystemRoot', 'NODE_EXTRA_CA_CERTS', 'JAVA_HOME'];
 
 /**
- * The environment of a server or service that is started here: what it needs of the machine, names of files in UTF-8 whatever the terminal's language
- * (Java reads and writes names in that of its environment), and nothing else.
+ * The environment of a server or service that is started here: what it needs of the machine, names of files in UTF-8
+ * whatever the terminal's language (Java reads and writes names in that of its environment), and nothing else.
  */
 export function ownEnvironment() {
   const found = ofTheMachine.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : []));

@@ -38,11 +38,21 @@ interface Options {
 function parse(args: string[]): Options | undefined {
   const flag = { type: 'boolean', default: false } as const;
   const instances = { type: 'string', default: process.env['INSTANCES'] ?? '1' } as const;
-  const { values } = parseArgs({ args, options: { once: flag, lite: flag, instances, 'no-order': flag, 'no-traces': flag, help: flag } });
+  const { values } = parseArgs({
+    args,
+    options: { once: flag, lite: flag, instances, 'no-order': flag, 'no-traces': flag, help: flag },
+  });
   if (values.help) return undefined;
   const count = Number(values.instances);
-  if (!Number.isInteger(count) || count < 1 || count > 9) throw new Obstacle(`--instances is a number from 1 to 9, not "${values.instances}".`);
-  return { once: values.once, lite: values.lite, instances: count, order: !values['no-order'], traces: !values['no-traces'] };
+  if (!Number.isInteger(count) || count < 1 || count > 9)
+    throw new Obstacle(`--instances is a number from 1 to 9, not "${values.instances}".`);
+  return {
+    once: values.once,
+    lite: values.lite,
+    instances: count,
+    order: !values['no-order'],
+    traces: !values['no-traces'],
+  };
 }
 
 /** `npm start`. Whatever ends it, everything it started is stopped first. Returns the exit code. */
@@ -50,7 +60,10 @@ export async function startCommand(args: string[]): Promise<number> {
   const options = parse(args);
   if (!options) return print(usage);
   const holder = holderOfState(defaultState);
-  if (holder) throw new Obstacle(`The shop runs here already, since ${holder.since} (process ${holder.pid})${whereItListens()}. "npm stop" ends it.`);
+  if (holder)
+    throw new Obstacle(
+      `The shop runs here already, since ${holder.since} (process ${holder.pid})${whereItListens()}. "npm stop" ends it.`,
+    );
   const steps = new Steps();
   await checkSettings(steps.say);
   const interruption = whenInterrupted();
@@ -64,21 +77,42 @@ export async function startCommand(args: string[]): Promise<number> {
     unannounce(state.folder);
     const stopping = performance.now();
     await state.close();
-    steps.print(`Stopped everything in ${((performance.now() - stopping) / 1000).toFixed(1)} s. Data and logs stay in .state ("npm run reset" wipes them).`);
+    steps.print(
+      `Stopped everything in ${((performance.now() - stopping) / 1000).toFixed(1)} s. Data and logs stay in .state ("npm run reset" wipes them).`,
+    );
   }
 }
 
 async function run(state: State, options: Options, steps: Steps): Promise<number> {
   const broker = await brokerFor(options.lite, steps);
   const lite = broker === undefined;
-  const need: ServerName[] = lite ? ['postgres'] : ['postgres', broker, 'redis', ...(options.traces && process.env['OTEL_TRACES_EXPORTER'] === undefined ? (['zipkin'] as const) : [])];
+  const need: ServerName[] = lite
+    ? ['postgres']
+    : [
+        'postgres',
+        broker,
+        'redis',
+        ...(options.traces && process.env['OTEL_TRACES_EXPORTER'] === undefined ? (['zipkin'] as const) : []),
+      ];
   const servers = await findServers(state, { need, say: steps.say, ports: 'fixed' });
   showServers(servers, steps);
   const instances = lite ? 1 : options.instances;
-  const shop = await steps.run('services', startShop({ servers, instances, ports: 'fixed', say: steps.say, lite, measured: !lite && hasPrometheus() }), () => 'All services are ready');
+  const shop = await steps.run(
+    'services',
+    startShop({ servers, instances, ports: 'fixed', say: steps.say, lite, measured: !lite && hasPrometheus() }),
+    () => 'All services are ready',
+  );
   announce(state.folder, shop);
-  if (shop.metrics) await steps.run('Prometheus', startPrometheus(state, shop.metrics), (url) => `Prometheus (native) on ${url}, with the rules of docs/objectives.md`);
-  if (shop.traces !== undefined) await steps.run('Zipkin', untilZipkin(shop.traces), (ready) => (ready ? `Zipkin (${servers.how.zipkin}) on ${shop.traces}` : 'Zipkin is not up yet: it will miss this order'));
+  if (shop.metrics)
+    await steps.run(
+      'Prometheus',
+      startPrometheus(state, shop.metrics),
+      (url) => `Prometheus (native) on ${url}, with the rules of docs/objectives.md`,
+    );
+  if (shop.traces !== undefined)
+    await steps.run('Zipkin', untilZipkin(shop.traces), (ready) =>
+      ready ? `Zipkin (${servers.how.zipkin}) on ${shop.traces}` : 'Zipkin is not up yet: it will miss this order',
+    );
   const confirmed = options.order ? await tell(shop, steps) : true;
   showMemory(state, steps);
   if (options.once) return confirmed ? 0 : 1;
@@ -95,7 +129,9 @@ async function tell(shop: Shop, steps: Steps): Promise<boolean> {
   return confirmed;
 }
 
-/** The broker that is wished for; undefined when the shop does without, by wish or because Kafka can be had in no way. */
+/**
+ * The broker that is wished for; undefined when the shop does without, by wish or because Kafka can be had in no way.
+ */
 async function brokerFor(lite: boolean, { print }: Steps): Promise<Broker | undefined> {
   const bus = lite ? 'memory' : wishedBus();
   const obstacle = bus === 'memory' ? undefined : await noBrokerBecause(bus);
@@ -111,14 +147,39 @@ async function brokerFor(lite: boolean, { print }: Steps): Promise<Broker | unde
 }
 
 function showServers(servers: StartingServers, steps: Steps): void {
-  const told = (name: string, how: () => string) => (address: string | undefined) => (address === undefined ? undefined : `${name} (${how()}) on ${address}`);
-  const host = (url: string) => url.replace(/^\w+:\/\//, '').replace(/^.*@/, '').replace(/\/.*$/, '');
+  const told = (name: string, how: () => string) => (address: string | undefined) =>
+    address === undefined ? undefined : `${name} (${how()}) on ${address}`;
+  const host = (url: string) =>
+    url
+      .replace(/^\w+:\/\//, '')
+      .replace(/^.*@/, '')
+      .replace(/\/.*$/, '');
   const shown = [
-    steps.run('Postgres', servers.postgres.then(({ adminUrl }) => host(adminUrl)), told('Postgres', () => servers.how.postgres)),
-    steps.run('Kafka', servers.kafka.then((kafka) => kafka?.brokers), told('Kafka', () => servers.how.kafka)),
-    steps.run('RabbitMQ', servers.rabbitmq.then((rabbitmq) => rabbitmq && host(rabbitmq.url)), told('RabbitMQ', () => servers.how.rabbitmq)),
-    steps.run('SQS', servers.sqs.then((sqs) => sqs && host(sqs.url)), told('SQS', () => servers.how.sqs)),
-    steps.run('Redis', servers.redis.then((redis) => redis && host(redis.url)), told('Redis', () => servers.how.redis)),
+    steps.run(
+      'Postgres',
+      servers.postgres.then(({ adminUrl }) => host(adminUrl)),
+      told('Postgres', () => servers.how.postgres),
+    ),
+    steps.run(
+      'Kafka',
+      servers.kafka.then((kafka) => kafka?.brokers),
+      told('Kafka', () => servers.how.kafka),
+    ),
+    steps.run(
+      'RabbitMQ',
+      servers.rabbitmq.then((rabbitmq) => rabbitmq && host(rabbitmq.url)),
+      told('RabbitMQ', () => servers.how.rabbitmq),
+    ),
+    steps.run(
+      'SQS',
+      servers.sqs.then((sqs) => sqs && host(sqs.url)),
+      told('SQS', () => servers.how.sqs),
+    ),
+    steps.run(
+      'Redis',
+      servers.redis.then((redis) => redis && host(redis.url)),
+      told('Redis', () => servers.how.redis),
+    ),
   ];
   for (const each of shown) each.catch(() => {}); // startShop waits for the same promises and fails with them
 }
@@ -129,16 +190,21 @@ const beside = ['zipkin', 'prometheus', 'maven'];
 /** Memory by process: PSS, so that pages shared by several count once in all. */
 function showMemory({ processes }: State, { print }: Steps): void {
   const sizes = processes.pids.map(({ name, pid }) => ({ name, size: memoryOf(pid) }));
-  const known = sizes.flatMap(({ name, size }) => (size === undefined ? [] : [{ name, megabytes: Math.round(size / 2 ** 20) }]));
+  const known = sizes.flatMap(({ name, size }) =>
+    size === undefined ? [] : [{ name, megabytes: Math.round(size / 2 ** 20) }],
+  );
   if (known.length === 0) return;
   const total = known.reduce((sum, { name, megabytes }) => sum + (beside.includes(name) ? 0 : megabytes), 0);
   const without = known.some(({ name }) => beside.includes(name)) ? ` without ${beside.join(' and ')}` : '';
-  print(`\nMemory (PSS, MB): ${known.map(({ name, megabytes }) => `${name} ${megabytes}`).join(' · ')} · together${without} ${total}`);
+  print(
+    `\nMemory (PSS, MB): ${known.map(({ name, megabytes }) => `${name} ${megabytes}`).join(' · ')} · together${without} ${total}`,
+  );
 }
 
 /**
- * Resolves with the exit code when somebody wants this to end (asked twice, it still ends in good order), and rejects with an error that
- * nobody caught: whatever happens, what was started is stopped first. What fails later, because it is being stopped, is of no interest.
+ * Resolves with the exit code when somebody wants this to end (asked twice, it still ends in good order), and rejects
+ * with an error that nobody caught: whatever happens, what was started is stopped first. What fails later, because it
+ * is being stopped, is of no interest.
  */
 function whenInterrupted(): Promise<number> {
   const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;

@@ -16,7 +16,11 @@ const modeOf = (...path: string[]) => (statSync(join(home, 'state', ...path)).mo
 describe('the state folder', () => {
   it('is nobody else’s: as root, Postgres’s user may pass through it and see nothing', async () => {
     await (await opened()).close();
-    expect([modeOf(), modeOf('logs'), modeOf('seed')]).toEqual([process.getuid?.() === 0 ? '711' : '700', '700', '600']);
+    expect([modeOf(), modeOf('logs'), modeOf('seed')]).toEqual([
+      process.getuid?.() === 0 ? '711' : '700',
+      '700',
+      '600',
+    ]);
   });
 
   it('gives the same secrets at each start, and never those of a seed that was cut off', async () => {

@@ -1,6 +1,19 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { holderOf, takeLock, type Holder } from './process-lock.mjs';
@@ -28,7 +41,10 @@ export interface State {
 export async function openState(path: string, say: (line: string) => void): Promise<State> {
   const folder = makeFolder(resolve(path));
   const lock = takeLock(join(folder, 'lock'));
-  if (!lock.taken) throw new Obstacle(`Already running here since ${lock.holder.since} (process ${lock.holder.pid}). "npm stop" ends it.`);
+  if (!lock.taken)
+    throw new Obstacle(
+      `Already running here since ${lock.holder.since} (process ${lock.holder.pid}). "npm stop" ends it.`,
+    );
   const records = join(folder, 'processes');
   const left = await endLeftovers(records);
   if (left.length > 0) say(`Ended what an earlier start left running: ${left.join(', ')}`);
@@ -64,23 +80,29 @@ export function serverUser(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   for (const name of ['postgres', 'nobody']) {
     try {
-      const number = (flag: string) => Number(execFileSync('id', [flag, name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+      const number = (flag: string) =>
+        Number(execFileSync('id', [flag, name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
       return { uid: number('-u'), gid: number('-g') };
     } catch {
       continue;
     }
   }
-  throw new Obstacle('Postgres does not run as root, and there is neither a user "postgres" nor "nobody". Start as an ordinary user.');
+  throw new Obstacle(
+    'Postgres does not run as root, and there is neither a user "postgres" nor "nobody". Start as an ordinary user.',
+  );
 }
 
-/** Whether that user can run the file or enter the folder: asked of the system itself, which knows about every mode and list on the way. */
+/**
+ * Whether that user can run the file or enter the folder: asked of the system itself, which knows about every mode and
+ * list on the way.
+ */
 export function canReach(path: string, user: { uid: number; gid: number }): boolean {
   return spawnSync('/bin/sh', ['-c', 'test -x "$0"', path], { cwd: '/', ...user }).status === 0;
 }
 
 /**
- * The folder itself, or, where it lies behind a folder that the server's user cannot enter (a clone under /root or any mode 0700), one
- * under /var/tmp with a link to it.
+ * The folder itself, or, where it lies behind a folder that the server's user cannot enter (a clone under /root or any
+ * mode 0700), one under /var/tmp with a link to it.
  */
 function makeFolder(path: string): string {
   if (!existsSync(path)) {

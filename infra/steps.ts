@@ -1,6 +1,6 @@
 /**
- * Tells a person what happens and how long it takes: a line for each thing done, with the time since the beginning; on a terminal also
- * one line at the bottom with what is still under way, its seconds ticking.
+ * Tells a person what happens and how long it takes: a line for each thing done, with the time since the beginning; on
+ * a terminal also one line at the bottom with what is still under way, its seconds ticking.
  */
 export class Steps {
   private readonly began = performance.now();

@@ -42,10 +42,15 @@ const DEADLINE_MS = 30_000;
 const demo = { email: 'demo@example.com', password: 'demo-password-1' };
 
 /**
- * Places one real order and tells its life as it happens. Every line is something observed from outside: an answer of the API, a message
- * on a topic, a mail in the catcher. Answers whether the order ended as the plot wants it, its mail included.
+ * Places one real order and tells its life as it happens. Every line is something observed from outside: an answer of
+ * the API, a message on a topic, a mail in the catcher. Answers whether the order ended as the plot wants it, its mail
+ * included.
  */
-export async function tellStory(shop: ShopAddress, say: (line: string) => void, plot: Plot = 'confirmed'): Promise<boolean> {
+export async function tellStory(
+  shop: ShopAddress,
+  say: (line: string) => void,
+  plot: Plot = 'confirmed',
+): Promise<boolean> {
   const story = new Story(shop, say, plot);
   try {
     return await story.tell();
@@ -71,7 +76,11 @@ class Story {
 
   async tell(): Promise<boolean> {
     const { sku, card, status } = plots[this.plot];
-    const [{ accessToken }, product] = await Promise.all([signIn({ issuer: this.shop.issuer, ...demo }), this.productOf(sku), this.listen()]);
+    const [{ accessToken }, product] = await Promise.all([
+      signIn({ issuer: this.shop.issuer, ...demo }),
+      this.productOf(sku),
+      this.listen(),
+    ]);
     this.line('auth', 'signed in', `${demo.email} by OpenID Connect, code + PKCE`);
     const paymentToken = await this.tokenOf(card);
     this.line('provider', 'card token', `${paymentToken}: the card number never reaches the shop`);
@@ -84,9 +93,13 @@ class Story {
     if (this.shop.bus.BUS === 'memory') await this.recount(accessToken);
     this.say('');
     this.say(`  order  ${this.orderId}`);
-    this.say(`  trace  ${this.shop.traces === undefined ? this.trace : `${this.shop.traces}/zipkin/traces/${this.trace}`}`);
+    this.say(
+      `  trace  ${this.shop.traces === undefined ? this.trace : `${this.shop.traces}/zipkin/traces/${this.trace}`}`,
+    );
     if (ended === status && delivered) return true;
-    this.say(`  The story should have ended ${status} with a mail; it ended ${ended ?? 'nowhere'} ${delivered ? 'with' : 'without'} one.`);
+    this.say(
+      `  The story should have ended ${status} with a mail; it ended ${ended ?? 'nowhere'} ${delivered ? 'with' : 'without'} one.`,
+    );
     return false;
   }
 
@@ -94,14 +107,22 @@ class Story {
     await this.stopListening();
   }
 
-  /** Right after the very first start, orders has not heard of every product yet. Each attempt has a key of its own, which is answered. */
+  /**
+   * Right after the very first start, orders has not heard of every product yet. Each attempt has a key of its own,
+   * which is answered.
+   */
   private async placeWhenKnown(token: string, body: object): Promise<string> {
     for (const until = Date.now() + DEADLINE_MS; ; await sleep(250)) {
       const key = randomUUID();
       this.began = performance.now();
       if (await this.place(token, key, body)) return key;
-      if (Date.now() > until) throw new Obstacle('orders still does not know the product: the events of the catalog do not arrive.');
-      this.waited ||= this.line('gateway', '422 unknown-product', 'orders is still hearing of the catalog; trying again');
+      if (Date.now() > until)
+        throw new Obstacle('orders still does not know the product: the events of the catalog do not arrive.');
+      this.waited ||= this.line(
+        'gateway',
+        '422 unknown-product',
+        'orders is still hearing of the catalog; trying again',
+      );
     }
   }
 
@@ -122,9 +143,16 @@ class Story {
     if (response.status === 422 && text.includes('unknown-product')) return false;
     if (response.status !== 201) throw new Obstacle(`POST /v1/orders answered ${response.status}: ${text}`);
     const order = JSON.parse(text) as OrderView;
-    if (this.orderId !== '' && order.id !== this.orderId) throw new Obstacle(`The same Idempotency-Key made a second order, ${order.id}.`);
-    const again = response.headers.has('idempotency-replayed') ? ', the first answer again: nothing was ordered twice' : '';
-    this.line('gateway', `${response.status} ${order.status}`, `POST /v1/orders · ${moneyText({ amount: order.total, currency: order.currency })} · Idempotency-Key ${key}${again}`);
+    if (this.orderId !== '' && order.id !== this.orderId)
+      throw new Obstacle(`The same Idempotency-Key made a second order, ${order.id}.`);
+    const again = response.headers.has('idempotency-replayed')
+      ? ', the first answer again: nothing was ordered twice'
+      : '';
+    this.line(
+      'gateway',
+      `${response.status} ${order.status}`,
+      `POST /v1/orders · ${moneyText({ amount: order.total, currency: order.currency })} · Idempotency-Key ${key}${again}`,
+    );
     this.orderId = order.id;
     for (const message of this.early.splice(0)) this.heard(message);
     return true;
@@ -137,7 +165,11 @@ class Story {
       const order = await this.get<OrderView>(`${this.shop.gateway}/v1/orders/${this.orderId}`, token);
       if (order === undefined || order.version === version) continue;
       version = order.version;
-      this.line('gateway', `200 ${order.status}`, `GET /v1/orders/… · version ${version}${order.cancellation ? ` · ${order.cancellation}` : ''}`);
+      this.line(
+        'gateway',
+        `200 ${order.status}`,
+        `GET /v1/orders/… · version ${version}${order.cancellation ? ` · ${order.cancellation}` : ''}`,
+      );
       if (order.status === 'confirmed' || order.status === 'cancelled') return order.status;
     }
     return undefined;
@@ -185,11 +217,17 @@ class Story {
   private heard(message: Record<string, unknown>): void {
     if (message['subject'] !== this.orderId) return;
     const sequence = message['sequence'] === undefined ? 'command' : `version ${message['sequence']}`;
-    this.line(String(message['source']).slice(1), what(String(message['type'])), `${message['topic']} · ${sequence} · ${message['id']}`);
+    this.line(
+      String(message['source']).slice(1),
+      what(String(message['type'])),
+      `${message['topic']} · ${sequence} · ${message['id']}`,
+    );
   }
 
   private async productOf(sku: string): Promise<ProductPage['items'][number]> {
-    const response = await asked(`${this.shop.gateway}/v1/products?limit=20`, { signal: AbortSignal.timeout(DEADLINE_MS) });
+    const response = await asked(`${this.shop.gateway}/v1/products?limit=20`, {
+      signal: AbortSignal.timeout(DEADLINE_MS),
+    });
     const text = await response.text();
     if (!response.ok) throw new Obstacle(`GET /v1/products answered ${response.status}: ${text}`);
     const product = (JSON.parse(text) as ProductPage).items.find((item) => item.sku === sku);
@@ -245,6 +283,8 @@ export function whatNext(shop: ShopAddress): string[] {
     `    npm run order -- --decline        a card that is refused: stock goes back`,
     `    npm run order -- --out-of-stock   nothing left: nothing is charged`,
     `    npm run order -- --repeat         the same Idempotency-Key twice: one order`,
-    ...(shop.traces === undefined ? [] : ['    npm run trace <order>             one trace, from the request to the mail']),
+    ...(shop.traces === undefined
+      ? []
+      : ['    npm run trace <order>             one trace, from the request to the mail']),
   ];
 }

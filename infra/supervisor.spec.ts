@@ -21,11 +21,17 @@ afterEach(async () => {
 
 function supervised(script: string, isReady = () => Promise.resolve()): Supervised {
   const command = { name: 'orders-1', command: '/bin/sh', args: ['-c', script], log: join(folder, 'log'), cwd: folder };
-  return new Supervised(processes, () => command, isReady, (line) => said.push(line));
+  return new Supervised(
+    processes,
+    () => command,
+    isReady,
+    (line) => said.push(line),
+  );
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 5_000; !condition(); await sleep(10)) if (Date.now() > deadline) throw new Error('never happened');
+  for (const deadline = Date.now() + 5_000; !condition(); await sleep(10))
+    if (Date.now() > deadline) throw new Error('never happened');
 }
 
 describe('a supervised process', () => {

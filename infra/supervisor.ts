@@ -24,12 +24,16 @@ export class Supervised {
     return this.current?.pid;
   }
 
-  /** Resolves when it is ready. A death before that is a failure, told with the end of its log: it would only die again. */
+  /**
+   * Resolves when it is ready. A death before that is a failure, told with the end of its log: it would only die again.
+   */
   async start(): Promise<void> {
     this.wanted = true;
     const began = await this.launch();
     await untilReady(began, this.isReady, this.command().log);
-    this.revive(began).catch((error: Error) => this.processes.stopping || this.say(`${this.name} stays down: ${error.message}`));
+    this.revive(began).catch(
+      (error: Error) => this.processes.stopping || this.say(`${this.name} stays down: ${error.message}`),
+    );
   }
 
   /** Resolves when it answers, started again or not. */

@@ -22,7 +22,10 @@ export interface TestReport {
 
 /** An outcome as every command tells it: whether it held, and below it what is wrong. */
 export function linesOf({ test, faults }: Outcome): string[] {
-  return [`  ${faults.length === 0 ? 'ok    ' : 'FAILED'}  ${test}`, ...faults.map((fault) => `          ${fault.replaceAll('\n', '\n          ')}`)];
+  return [
+    `  ${faults.length === 0 ? 'ok    ' : 'FAILED'}  ${test}`,
+    ...faults.map((fault) => `          ${fault.replaceAll('\n', '\n          ')}`),
+  ];
 }
 
 /** The last line of a command that tried them. */
@@ -31,7 +34,10 @@ export function tallyOf(outcomes: readonly Outcome[]): string {
   return `\n  ${outcomes.length - failed} held, ${failed} did not`;
 }
 
-/** Counts outcomes into the file $TEST_REPORT, where a stage of `npm run check` asks for one. Returns the exit code: 1 when one has faults. */
+/**
+ * Counts outcomes into the file $TEST_REPORT, where a stage of `npm run check` asks for one. Returns the exit code: 1
+ * when one has faults.
+ */
 export function reportOutcomes(outcomes: readonly Outcome[], skipped: readonly Skip[] = []): 0 | 1 {
   const failed = outcomes.filter(({ faults }) => faults.length > 0);
   writeReport({ passed: outcomes.length - failed.length, failed, skipped: [...skipped] });

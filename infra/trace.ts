@@ -32,16 +32,28 @@ export async function traceCommand(args: string[]): Promise<number> {
   const [id, ...more] = positionals;
   if (id === undefined || more.length > 0) throw new Obstacle(usage);
   const { traces } = runningShop();
-  if (traces === undefined) throw new Obstacle('The shop that runs here keeps no traces: start it without --no-traces and --lite, on a machine with Java 17 or Docker.');
-  const found = /^[0-9a-f]{32}$/.test(id) ? await ask(`${traces}/api/v2/trace/${id}`, trace) : await ofOrder(traces, id);
-  if (found === undefined || found.length === 0) throw new Obstacle(`There is no trace of "${id}": it is an order of another start, or one that was placed a moment ago, or none at all.`);
+  if (traces === undefined)
+    throw new Obstacle(
+      'The shop that runs here keeps no traces: start it without --no-traces and --lite, on a machine with Java 17 or Docker.',
+    );
+  const found = /^[0-9a-f]{32}$/.test(id)
+    ? await ask(`${traces}/api/v2/trace/${id}`, trace)
+    : await ofOrder(traces, id);
+  if (found === undefined || found.length === 0)
+    throw new Obstacle(
+      `There is no trace of "${id}": it is an order of another start, or one that was placed a moment ago, or none at all.`,
+    );
   const lines = waterfall(found.map(toSpan), { width: Math.max(80, process.stdout.columns ?? 120) });
   return print(`${lines.join('\n')}\n\n${traces}/zipkin/traces/${found[0]?.traceId ?? ''}\n`);
 }
 
 /** The first of the traces in which a message of the order was sent: that of its placing. */
 async function ofOrder(zipkin: string, order: string): Promise<z.infer<typeof trace> | undefined> {
-  const query = new URLSearchParams({ annotationQuery: `messaging.message.key=${order}`, lookback: String(LOOKBACK_MS), limit: '100' });
+  const query = new URLSearchParams({
+    annotationQuery: `messaging.message.key=${order}`,
+    lookback: String(LOOKBACK_MS),
+    limit: '100',
+  });
   const found = (await ask(`${zipkin}/api/v2/traces?${query}`, z.array(trace))) ?? [];
   return found.sort((one, other) => began(one) - began(other))[0];
 }
@@ -58,7 +70,15 @@ async function ask<T>(url: string, schema: z.ZodType<T>): Promise<T | undefined>
 }
 
 function toSpan({ id, parentId, name, timestamp, duration, localEndpoint, tags }: z.infer<typeof span>): TracedSpan {
-  return { id, parentId, name, service: localEndpoint.serviceName, since: timestamp, duration, failed: 'error' in tags };
+  return {
+    id,
+    parentId,
+    name,
+    service: localEndpoint.serviceName,
+    since: timestamp,
+    duration,
+    failed: 'error' in tags,
+  };
 }
 
 function print(text: string): number {

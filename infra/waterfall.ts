@@ -13,7 +13,9 @@ const SERVICE = 14;
 const NAME = 46;
 const TIME = 10;
 
-/** Draws a trace: a line for each span, below what caused it, with a bar where it lay in the whole. `width` in columns. */
+/**
+ * Draws a trace: a line for each span, below what caused it, with a bar where it lay in the whole. `width` in columns.
+ */
 export function waterfall(spans: readonly TracedSpan[], { width }: { width: number }): string[] {
   const since = Math.min(...spans.map((span) => span.since));
   const until = Math.max(...spans.map((span) => span.since + span.duration));
@@ -38,10 +40,13 @@ function inOrder(spans: readonly TracedSpan[]): { span: TracedSpan; depth: numbe
   const known = new Set(spans.map(({ id }) => id));
   const below = Map.groupBy(spans, ({ parentId }) => (parentId !== undefined && known.has(parentId) ? parentId : ''));
   const from = (parent: string, depth: number): { span: TracedSpan; depth: number }[] =>
-    (below.get(parent) ?? []).toSorted((one, other) => one.since - other.since).flatMap((span) => [{ span, depth }, ...from(span.id, depth + 1)]);
+    (below.get(parent) ?? [])
+      .toSorted((one, other) => one.since - other.since)
+      .flatMap((span) => [{ span, depth }, ...from(span.id, depth + 1)]);
   return from('', 0);
 }
 
-const fit = (text: string, length: number) => (text.length > length ? `${text.slice(0, length - 1)}…` : text.padEnd(length));
+const fit = (text: string, length: number) =>
+  text.length > length ? `${text.slice(0, length - 1)}…` : text.padEnd(length);
 
 const milliseconds = (microseconds: number) => `${(microseconds / 1_000).toFixed(1)} ms`;

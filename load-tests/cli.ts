@@ -30,24 +30,34 @@ async function main(): Promise<number> {
   if (rest.length > 0) throw new Obstacle(`One bench at a time.\n\n${usage}`);
   if (id === undefined) return list();
   const benches = await Promise.all(ids.map(async (each) => ({ id: each, ...(await loadBench(each)) })));
-  const chosen = benches.filter(({ id: each, proves = [] }) => (id === 'all' ? proves.length > 0 : each === id || proves.includes(id.toUpperCase())));
+  const chosen = benches.filter(({ id: each, proves = [] }) =>
+    id === 'all' ? proves.length > 0 : each === id || proves.includes(id.toUpperCase()),
+  );
   if (chosen.length === 0) throw new Obstacle(`There is no bench "${id}": ${ids.join(', ')}.\n\n${usage}`);
   const place = ({ need, last }: Bench) => (need.length === 0 ? 0 : last ? 2 : 1); // who needs no shop goes before there is one
-  return runAll(chosen.sort((a, b) => place(a) - place(b)), values.quick);
+  return runAll(
+    chosen.sort((a, b) => place(a) - place(b)),
+    values.quick,
+  );
 }
 
 async function list(): Promise<number> {
   for (const id of ids) {
     const [last, { title, proves }] = [lastResult(id), await loadBench(id)];
     print(`${id.padEnd(18)}${title}${proves ? ` (${proves.join(', ')})` : ''}`);
-    print(`${''.padEnd(18)}${last ? `measured ${last.date.slice(0, 10)} at ${last.commit.id.slice(0, 7)}` : 'not measured yet'}`);
+    print(
+      `${''.padEnd(18)}${last ? `measured ${last.date.slice(0, 10)} at ${last.commit.id.slice(0, 7)}` : 'not measured yet'}`,
+    );
   }
   return print(`\n${usage}`);
 }
 
 type Named = Bench & { readonly id: string };
 
-/** Servers of its own, so that a bench runs beside `npm start`; they begin empty. What fails keeps none of the others from running. */
+/**
+ * Servers of its own, so that a bench runs beside `npm start`; they begin empty. What fails keeps none of the others
+ * from running.
+ */
 async function runAll(benches: readonly Named[], quick: boolean): Promise<number> {
   const holder = holderOfState(state);
   if (holder) throw new Obstacle(`A bench runs here already, since ${holder.since} (process ${holder.pid}).`);
@@ -55,12 +65,21 @@ async function runAll(benches: readonly Named[], quick: boolean): Promise<number
   const need = [...new Set<ServerName>(benches.flatMap((bench) => bench.need))];
   const servers = await startServers({ state, need, say });
   let shop: Promise<BenchShop> | undefined;
-  const setting: Setting = { servers, quick, say, shop: () => (shop ??= BenchShop.start(servers, say)), wrk: () => Wrk.find(servers.state) };
+  const setting: Setting = {
+    servers,
+    quick,
+    say,
+    shop: () => (shop ??= BenchShop.start(servers, say)),
+    wrk: () => Wrk.find(servers.state),
+  };
   try {
-    if (need.includes('kafka') && !servers.kafka) throw new Obstacle('This bench needs Kafka: "npm run doctor" says how this machine can have it.');
+    if (need.includes('kafka') && !servers.kafka)
+      throw new Obstacle('This bench needs Kafka: "npm run doctor" says how this machine can have it.');
     let wrong = 0;
-    for (const bench of benches) wrong += await run(bench, setting).catch((error: unknown) => failed(bench, error, benches.length === 1));
-    if (!quick) spawnSync(process.execPath, ['--import', './tools/ts.mjs', 'tools/generate.ts'], { cwd: root, stdio: 'inherit' });
+    for (const bench of benches)
+      wrong += await run(bench, setting).catch((error: unknown) => failed(bench, error, benches.length === 1));
+    if (!quick)
+      spawnSync(process.execPath, ['--import', './tools/ts.mjs', 'tools/generate.ts'], { cwd: root, stdio: 'inherit' });
     return wrong === 0 ? 0 : 1;
   } finally {
     await (await shop?.catch(() => undefined))?.stop();

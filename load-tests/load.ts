@@ -32,7 +32,10 @@ async function main(): Promise<number> {
 async function run(wish: Wish, k6: string, shop: Loaded): Promise<number> {
   const before = load();
   const folder = join(root, '.cache/load', `${wish.name}-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`);
-  const prepared = await prepare(shop.address, folder, { customers: CUSTOMERS, accounts: wish.name === 'auth-storm' ? ACCOUNTS : 0 });
+  const prepared = await prepare(shop.address, folder, {
+    customers: CUSTOMERS,
+    accounts: wish.name === 'auth-storm' ? ACCOUNTS : 0,
+  });
   await shop.prove();
   const rounds: ScenarioRound[] = [];
   try {
@@ -47,14 +50,26 @@ async function run(wish: Wish, k6: string, shop: Loaded): Promise<number> {
   const kept = rounds.every(({ held }) => held);
   const { name: id, what: title, rate, seconds } = wish;
   const measured = await measuredOn(shop.servers, before);
-  const result = { id, title, rate, seconds, held: kept, spread: spreads(rounds), rounds, ...measured, versions: { ...measured.versions, k6: await versionOf(k6) } };
+  const result = {
+    id,
+    title,
+    rate,
+    seconds,
+    held: kept,
+    spread: spreads(rounds),
+    rounds,
+    ...measured,
+    versions: { ...measured.versions, k6: await versionOf(k6) },
+  };
   const text = `${JSON.stringify(result, undefined, 2)}\n`;
   writeFileSync(join(folder, 'result.json'), text);
   if (rounds.length >= MEASURED && wish.target === undefined) {
     mkdirSync(join(root, 'load-tests/results/load'), { recursive: true });
     writeFileSync(join(root, 'load-tests/results/load', `${id}.json`), text);
   }
-  say(`\n${kept ? 'The objectives held.' : 'The objectives did not hold.'} Report, summary and machine: ${folder.slice(root.length)}`);
+  say(
+    `\n${kept ? 'The objectives held.' : 'The objectives did not hold.'} Report, summary and machine: ${folder.slice(root.length)}`,
+  );
   return kept ? 0 : 1;
 }
 
@@ -77,7 +92,8 @@ try {
   process.exit(await main());
 } catch (error) {
   // A sentence for what people can do something about; a stack for what is a bug of ours.
-  const expected = error instanceof Obstacle || String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
+  const expected =
+    error instanceof Obstacle || String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
   process.stderr.write(`${expected ? (error as Error).message : (error as Error).stack}\n`);
   process.exit(1);
 }

@@ -23,7 +23,10 @@ process.removeAllListeners('warning');
 const say = (line: string) => console.log(`  ${line}`);
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } });
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { quick: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+  });
   const [what, ...more] = positionals;
   if (values.help) return print(usage);
   if (more.length > 0) throw new Obstacle(`One at a time: "${what}" or "${more.join('" or "')}".\n\n${usage}`);
@@ -39,7 +42,10 @@ async function list(): Promise<number> {
     const { title } = await load(id);
     print(`${id.padEnd(20)}${title}`);
     if (!result) print(`${''.padEnd(20)}not measured yet`);
-    else print(`${''.padEnd(20)}without: ${effect(result).without}; with: ${effect(result).with}  (${result.date.slice(0, 10)})`);
+    else
+      print(
+        `${''.padEnd(20)}without: ${effect(result).without}; with: ${effect(result).with}  (${result.date.slice(0, 10)})`,
+      );
   }
   return print(`\n${usage}`);
 }
@@ -60,7 +66,10 @@ async function check(): Promise<number> {
   const outcomes: Outcome[] = Object.entries(pageFaults()).map(([test, faults]) => ({ test, faults }));
   for (const id of ids) {
     const recorded = lastResult(id)?.verdict;
-    outcomes.push({ test: `${id}: a full run is on record`, faults: recorded === 'shown' ? [] : [`its verdict is ${recorded ?? 'missing'}`] });
+    outcomes.push({
+      test: `${id}: a full run is on record`,
+      faults: recorded === 'shown' ? [] : [`its verdict is ${recorded ?? 'missing'}`],
+    });
   }
   const noKafka = await noKafkaBecause();
   const skipped = noKafka === undefined ? [] : ids.map((test) => ({ test, reason: noKafka }));
@@ -106,9 +115,12 @@ async function withServers<T>(work: (servers: Servers) => Promise<T>): Promise<T
   const began = performance.now();
   const servers = await startServers({ state, need: ['postgres', 'kafka', 'redis'], say });
   const { postgres, kafka, redis } = servers.how;
-  say(`Postgres (${postgres}), Kafka (${kafka}) and Redis (${redis}) are up (${((performance.now() - began) / 1000).toFixed(1)} s)`);
+  say(
+    `Postgres (${postgres}), Kafka (${kafka}) and Redis (${redis}) are up (${((performance.now() - began) / 1000).toFixed(1)} s)`,
+  );
   // Logs of a round stay until the next run, to be read.
-  for (const old of globSync('practice_*', { cwd: servers.state.folder })) rmSync(join(servers.state.folder, old), { recursive: true });
+  for (const old of globSync('practice_*', { cwd: servers.state.folder }))
+    rmSync(join(servers.state.folder, old), { recursive: true });
   try {
     return await work(servers);
   } finally {

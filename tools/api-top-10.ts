@@ -1,8 +1,9 @@
 import type { Risk } from './named-tests.ts';
 
 /**
- * The OWASP API Security Top 10 of 2023, what we do about each, and the tests that show it: file, and title as it stands there. What
- * `npm run security` and `npm run practice` show beside them is named, too. A test that is not there fails CI.
+ * The OWASP API Security Top 10 of 2023, what we do about each, and the tests that show it: file, and title as it
+ * stands there. What `npm run security` and `npm run practice` show beside them is named, too. A test that is not there
+ * fails CI.
  */
 export const apiTop10: readonly Risk[] = [
   {
@@ -12,10 +13,16 @@ export const apiTop10: readonly Risk[] = [
     also: ['npm run security matrix', 'npm run practice rbac'],
     tests: [
       ['apps/orders/src/orders.int.spec.ts', 'is read as it was written, by its customer only'],
-      ['apps/orders/src/orders.int.spec.ts', 'is read by whoever serves customers, who is written down before it is shown, and cancelled by its customer only'],
+      [
+        'apps/orders/src/orders.int.spec.ts',
+        'is read by whoever serves customers, who is written down before it is shown, and cancelled by its customer only',
+      ],
       ['infra/e2e/main-job.e2e.spec.ts', 'somebody else’s order is not found, whatever one asks of it'],
       ['infra/e2e/main-job.e2e.spec.ts', 'of somebody else is a key of its own'],
-      ['apps/gateway/src/responses/response-cache.spec.ts', 'cannot be asked for through it: a route that knows its user is refused'],
+      [
+        'apps/gateway/src/responses/response-cache.spec.ts',
+        'cannot be asked for through it: a route that knows its user is refused',
+      ],
     ],
   },
   {
@@ -24,14 +31,26 @@ export const apiTop10: readonly Risk[] = [
     done: 'OpenID Connect by a certified library: code with PKCE, refresh tokens that rotate and end the sign-in when they are used again, access tokens of five minutes. Guesses cost their address and their account; unknown users cost the same time.',
     also: ['npm run security tokens', 'npm run practice jwt', 'npm run practice oauth2-oidc'],
     tests: [
-      ['apps/auth/src/auth.int.spec.ts', 'rotates refresh tokens: the new one works, the old one is refused, and a late reuse ends the whole sign-in'],
+      [
+        'apps/auth/src/auth.int.spec.ts',
+        'rotates refresh tokens: the new one works, the old one is refused, and a late reuse ends the whole sign-in',
+      ],
       ['apps/auth/src/auth.int.spec.ts', 'lets one of fifty parallel refreshes win and ends nothing'],
-      ['apps/auth/src/auth.int.spec.ts', 'gives no code without PKCE by S256, and sends nobody to an address it does not know'],
+      [
+        'apps/auth/src/auth.int.spec.ts',
+        'gives no code without PKCE by S256, and sends nobody to an address it does not know',
+      ],
       ['apps/auth/src/auth.int.spec.ts', 'takes a code once; used again, it ends the sign-in it began'],
       ['apps/auth/src/auth.int.spec.ts', 'says the same to a wrong password and to an unknown address'],
       ['apps/auth/src/accounts/passwords.spec.ts', 'of nobody match nothing, and finding that out costs as much'],
-      ['apps/auth/src/sign-in/guess-limits.int.spec.ts', 'are a hundred in an hour at most, seventy from everywhere and thirty by known browsers, however many addresses and cookies there are'],
-      ['apps/auth/src/identity.int.spec.ts', 'is changed under constant requests, at two instances, and not one token is refused'],
+      [
+        'apps/auth/src/sign-in/guess-limits.int.spec.ts',
+        'are a hundred in an hour at most, seventy from everywhere and thirty by known browsers, however many addresses and cookies there are',
+      ],
+      [
+        'apps/auth/src/identity.int.spec.ts',
+        'is changed under constant requests, at two instances, and not one token is refused',
+      ],
       ['libs/platform/src/auth/token-verifier.spec.ts', 'a token is refused'],
     ],
   },
@@ -53,12 +72,29 @@ export const apiTop10: readonly Risk[] = [
     id: 'API4:2023',
     title: 'Unrestricted resource consumption',
     done: 'Quotas per user, client and address, shared by all instances; bodies, depth, headers, pages, connections and times have an end; what is behind turns requests away unread; no pattern that backtracks.',
-    also: ['npm run practice rate-limiting', 'npm run practice owasp', 'npm run practice pagination', 'npm run practice query-optimization'],
+    also: [
+      'npm run practice rate-limiting',
+      'npm run practice owasp',
+      'npm run practice pagination',
+      'npm run practice query-optimization',
+    ],
     tests: [
-      ['libs/platform/src/limits/shared-rate-limiter.int.spec.ts', 'lets the quota through once, however many of them are asked at once'],
-      ['libs/platform/src/limits/shared-rate-limiter.int.spec.ts', 'each instance counts for itself: so many times the quota, and no more'],
-      ['apps/gateway/src/limits/edge-limits.spec.ts', 'tell what is left, and refuse what is too much as a problem that says when to come again'],
-      ['libs/platform/src/http/overload.spec.ts', 'turns requests away with a problem that says when to come again, but never questions about health'],
+      [
+        'libs/platform/src/limits/shared-rate-limiter.int.spec.ts',
+        'lets the quota through once, however many of them are asked at once',
+      ],
+      [
+        'libs/platform/src/limits/shared-rate-limiter.int.spec.ts',
+        'each instance counts for itself: so many times the quota, and no more',
+      ],
+      [
+        'apps/gateway/src/limits/edge-limits.spec.ts',
+        'tell what is left, and refuse what is too much as a problem that says when to come again',
+      ],
+      [
+        'libs/platform/src/http/overload.spec.ts',
+        'turns requests away with a problem that says when to come again, but never questions about health',
+      ],
       ['libs/platform/src/http/server.int.spec.ts', 'gets half of them, and the rest is closed unread'],
       ['apps/gateway/src/validation.spec.ts', 'has no text without an end'],
       ['apps/gateway/src/validation.spec.ts', 'what is nested thirty thousand deep is refused, and keeps nobody busy'],
@@ -85,11 +121,23 @@ export const apiTop10: readonly Risk[] = [
     done: 'Orders have a quota of their own per customer. Stock is reserved for minutes, not for ever, and given back when nobody pays; an order cannot be placed twice by one wish.',
     also: ['npm run practice idempotency', 'npm run practice saga'],
     tests: [
-      ['apps/gateway/src/limits/edge-limits.spec.ts', 'count classes of routes apart, and OpenID Connect too; health is never counted'],
-      ['apps/gateway/src/limits/edge-limits.spec.ts', 'count a user by what a verified token says, its first request included, and never by a forged one'],
-      ['apps/orders/src/deadlines.int.spec.ts', 'is given up when its next step does not come, whatever is wrong with another'],
+      [
+        'apps/gateway/src/limits/edge-limits.spec.ts',
+        'count classes of routes apart, and OpenID Connect too; health is never counted',
+      ],
+      [
+        'apps/gateway/src/limits/edge-limits.spec.ts',
+        'count a user by what a verified token says, its first request included, and never by a forged one',
+      ],
+      [
+        'apps/orders/src/deadlines.int.spec.ts',
+        'is given up when its next step does not come, whatever is wrong with another',
+      ],
       ['apps/catalog/src/stock/stock-side-by-side.int.spec.ts', 'fifty orders for the last ten get exactly ten'],
-      ['infra/e2e/main-job.e2e.spec.ts', 'gets the first answer again and orders nothing twice, also when twenty come at once'],
+      [
+        'infra/e2e/main-job.e2e.spec.ts',
+        'gets the first answer again and orders nothing twice, also when twenty come at once',
+      ],
     ],
   },
   {
@@ -98,10 +146,19 @@ export const apiTop10: readonly Risk[] = [
     done: 'No input is ever an address: what is called stands in the configuration, and ids are UUIDs before they are part of a path. Headers that say where a request comes from are believed of named proxies only.',
     also: [],
     tests: [
-      ['apps/gateway/src/oidc/oidc-proxy.spec.ts', 'says who asks, and by which address the world knows the shop, whatever the caller claims'],
+      [
+        'apps/gateway/src/oidc/oidc-proxy.spec.ts',
+        'says who asks, and by which address the world knows the shop, whatever the caller claims',
+      ],
       ['apps/gateway/src/oidc/oidc-proxy.spec.ts', 'does not reach what lies beside it'],
-      ['apps/gateway/src/limits/edge-limits.spec.ts', 'believe no header about where a request comes from, unless a proxy is named'],
-      ['libs/platform/src/auth/token-verifier.spec.ts', 'are fetched once, not again for each token with a made-up key id'],
+      [
+        'apps/gateway/src/limits/edge-limits.spec.ts',
+        'believe no header about where a request comes from, unless a proxy is named',
+      ],
+      [
+        'libs/platform/src/auth/token-verifier.spec.ts',
+        'are fetched once, not again for each token with a made-up key id',
+      ],
     ],
   },
   {
@@ -111,12 +168,21 @@ export const apiTop10: readonly Risk[] = [
     also: ['npm run practice problem-details'],
     tests: [
       ['libs/platform/src/config/config.spec.ts', 'never shows a value'],
-      ['libs/platform/src/http/browsers.spec.ts', '%s is not sniffed, not framed, runs nothing of others and is kept by nobody'],
-      ['libs/platform/src/http/browsers.spec.ts', 'may call nothing unless it is listed: no header lets its browser read the answer'],
+      [
+        'libs/platform/src/http/browsers.spec.ts',
+        '%s is not sniffed, not framed, runs nothing of others and is kept by nobody',
+      ],
+      [
+        'libs/platform/src/http/browsers.spec.ts',
+        'may call nothing unless it is listed: no header lets its browser read the answer',
+      ],
       ['libs/platform/src/http/requests.spec.ts', 'a bug, without a word of it, with its trace'],
       ['apps/gateway/src/gateway.spec.ts', 'turns a failure behind it into 503, without its words'],
       ['libs/platform/src/service/logger.spec.ts', 'strikes out secrets and addresses wherever they are'],
-      ['infra/e2e/main-job.e2e.spec.ts', 'keeps a secret, wherever it was put: no answer, no log and no message shows it but the one that pays'],
+      [
+        'infra/e2e/main-job.e2e.spec.ts',
+        'keeps a secret, wherever it was put: no answer, no log and no message shows it but the one that pays',
+      ],
       ['infra/servers/settings.spec.ts', 'listen on loopback only'],
     ],
   },
@@ -127,7 +193,10 @@ export const apiTop10: readonly Risk[] = [
     also: ['npm run security matrix', 'npm run generate -- --check', 'npm run practice api-versioning'],
     tests: [
       ['apps/gateway/src/docs/open-api.spec.ts', 'are of version 3.1 and list what the gateway offers'],
-      ['apps/gateway/src/docs/open-api.spec.ts', 'say for each operation which scopes it needs, as the guard enforces them'],
+      [
+        'apps/gateway/src/docs/open-api.spec.ts',
+        'say for each operation which scopes it needs, as the guard enforces them',
+      ],
       ['tools/documents.spec.ts', 'are stale when one was edited, lost, or left behind by a type that is gone'],
     ],
   },
@@ -138,9 +207,18 @@ export const apiTop10: readonly Risk[] = [
     also: ['npm run practice circuit-breaker', 'npm run practice timeout'],
     tests: [
       ['libs/platform/src/upstream/upstream.spec.ts', 'of another shape is a bug, not a refusal'],
-      ['libs/platform/src/upstream/upstream.spec.ts', 'is waited for as long as the call may take, and not asked again'],
-      ['libs/platform/src/resilience/resilient-calls.spec.ts', 'is left alone after five failures: nothing more is asked of it'],
-      ['apps/payments/src/payment-provider.int.spec.ts', 'leaves a provider that never answers alone, and comes back to it'],
+      [
+        'libs/platform/src/upstream/upstream.spec.ts',
+        'is waited for as long as the call may take, and not asked again',
+      ],
+      [
+        'libs/platform/src/resilience/resilient-calls.spec.ts',
+        'is left alone after five failures: nothing more is asked of it',
+      ],
+      [
+        'apps/payments/src/payment-provider.int.spec.ts',
+        'leaves a provider that never answers alone, and comes back to it',
+      ],
       ['apps/notifications/src/delivery/auth-addresses.int.spec.ts', 'come again after auth was away'],
     ],
   },

@@ -35,14 +35,27 @@ interface Scenario {
 }
 
 const read = <T>(root: string, pattern: string): [string, T][] =>
-  globSync(pattern, { cwd: join(root, 'load-tests/results') }).sort().map((file) => [basename(file, '.json'), JSON.parse(readFileSync(join(root, 'load-tests/results', file), 'utf8')) as T]);
+  globSync(pattern, { cwd: join(root, 'load-tests/results') })
+    .sort()
+    .map((file) => [
+      basename(file, '.json'),
+      JSON.parse(readFileSync(join(root, 'load-tests/results', file), 'utf8')) as T,
+    ]);
 
 /** docs/benchmarks.md: every line from a result file, nothing by hand. */
 export function benchmarksPage(root: string): string {
   const results = read<Result>(root, '*.json');
-  const lines = results.flatMap(([id, { figures, ...result }]) => (figures.verdicts ?? []).map((line) => ({ id, line, result })));
+  const lines = results.flatMap(([id, { figures, ...result }]) =>
+    (figures.verdicts ?? []).map((line) => ({ id, line, result })),
+  );
   lines.sort((a, b) => a.line.id.localeCompare(b.line.id, 'en', { numeric: true }));
-  return [intro, tableOf(lines), ...costs(results), ...scenariosOf(read<Scenario>(root, 'load/*.json')), machines(lines)].join('\n');
+  return [
+    intro,
+    tableOf(lines),
+    ...costs(results),
+    ...scenariosOf(read<Scenario>(root, 'load/*.json')),
+    machines(lines),
+  ].join('\n');
 }
 
 const intro = `# Benchmarks
@@ -54,11 +67,18 @@ cannot be compared; ratios can, better. What falls short of its goal says so. Ti
 
 function tableOf(lines: readonly { id: string; line: Line; result: Omit<Result, 'figures'> }[]): string {
   if (lines.length === 0) return 'Nothing has been measured yet.\n';
-  const rows = lines.map(({ id, line: { id: number, what, base, goal, measured, verdict }, result: { doubts = [] } }) => {
-    const told = doubts.length > 0 ? `${verdict}, doubted: ${doubts[0]}` : goal === 'told' ? '' : verdict;
-    return `| ${number} | ${what} | ${base} | ${goal} | [${measured}](../load-tests/results/${id}.json) | ${told} |`;
-  });
-  return ['| | what | base | goal | measured: median (least – most) | verdict |', '|---|---|---|---|---|---|', ...rows, ''].join('\n');
+  const rows = lines.map(
+    ({ id, line: { id: number, what, base, goal, measured, verdict }, result: { doubts = [] } }) => {
+      const told = doubts.length > 0 ? `${verdict}, doubted: ${doubts[0]}` : goal === 'told' ? '' : verdict;
+      return `| ${number} | ${what} | ${base} | ${goal} | [${measured}](../load-tests/results/${id}.json) | ${told} |`;
+    },
+  );
+  return [
+    '| | what | base | goal | measured: median (least – most) | verdict |',
+    '|---|---|---|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n');
 }
 
 /** Processor time only: what an hour of a core costs is between a reader and a provider. */
@@ -79,13 +99,17 @@ function costs(results: readonly [string, Result][]): string[] {
 
 function scenariosOf(scenarios: readonly [string, Scenario][]): string[] {
   if (scenarios.length === 0) return [];
-  const text = (spread: { median: number; min: number; max: number } | undefined) => (spread ? `${spread.median} (${spread.min} – ${spread.max})` : '');
+  const text = (spread: { median: number; min: number; max: number } | undefined) =>
+    spread ? `${spread.median} (${spread.min} – ${spread.max})` : '';
   return [
     '## Scenarios\n',
     'By k6, at a fixed arrival rate, held to the [objectives](objectives.md): `npm run load <scenario> -- --rounds 5`.\n',
     '| scenario | asked for | requests a second | p99 ms | objectives |',
     '|---|---|---|---|---|',
-    ...scenarios.map(([, { id, title, rate, seconds, rounds, held, spread }]) => `| [${id}](../load-tests/results/load/${id}.json): ${title} | ${rate} a second, ${rounds.length} × ${seconds} s | ${text(spread['perSecond'])} | ${text(spread['p99Ms'])} | ${held ? 'held' : 'not held'} |`),
+    ...scenarios.map(
+      ([, { id, title, rate, seconds, rounds, held, spread }]) =>
+        `| [${id}](../load-tests/results/load/${id}.json): ${title} | ${rate} a second, ${rounds.length} × ${seconds} s | ${text(spread['perSecond'])} | ${text(spread['p99Ms'])} | ${held ? 'held' : 'not held'} |`,
+    ),
     '',
   ];
 }
@@ -93,6 +117,15 @@ function scenariosOf(scenarios: readonly [string, Scenario][]): string[] {
 function machines(lines: readonly { id: string; result: Omit<Result, 'figures'> }[]): string {
   const seen = new Map(lines.map(({ id, result }) => [id, result]));
   if (seen.size === 0) return '';
-  const rows = [...seen].map(([id, { date, commit, machine }]) => `| ${id} | ${date.slice(0, 10)} | \`${commit.id.slice(0, 7)}\`${commit.changed ? ', changed' : ''} | ${machine['cores']} × ${machine['cpu']}, ${machine['memoryGiB']} GiB | ${machine['loadBefore']} → ${machine['loadAfter']} |`);
-  return ['## Where\n', '| bench | when | commit | machine | load average before → after |', '|---|---|---|---|---|', ...rows, ''].join('\n');
+  const rows = [...seen].map(
+    ([id, { date, commit, machine }]) =>
+      `| ${id} | ${date.slice(0, 10)} | \`${commit.id.slice(0, 7)}\`${commit.changed ? ', changed' : ''} | ${machine['cores']} × ${machine['cpu']}, ${machine['memoryGiB']} GiB | ${machine['loadBefore']} → ${machine['loadAfter']} |`,
+  );
+  return [
+    '## Where\n',
+    '| bench | when | commit | machine | load average before → after |',
+    '|---|---|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n');
 }

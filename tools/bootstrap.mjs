@@ -32,7 +32,10 @@ export async function go([command = '', ...args]) {
   endWithReader();
   const script = scripts[command] ?? (infraCommands.includes(command) ? 'infra/cli.ts' : undefined);
   const rest = scripts[command] ? args : [command, ...args];
-  if (!script) return fail(new Obstacle(`There is no command "${command}": ${[...infraCommands, ...Object.keys(scripts)].join(', ')}.`));
+  if (!script)
+    return fail(
+      new Obstacle(`There is no command "${command}": ${[...infraCommands, ...Object.keys(scripts)].join(', ')}.`),
+    );
   const stopPassing = passSignalsOn();
   try {
     const node = node24();
@@ -71,23 +74,31 @@ function node24() {
   if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath;
   const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
   const { optionalDependencies } = JSON.parse(readFileSync(at('package.json'), 'utf8'));
-  if (name in optionalDependencies) return at('node_modules', name, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+  if (name in optionalDependencies)
+    return at('node_modules', name, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
   const here = `${process.platform}-${process.arch}`;
-  throw new Obstacle(`The shop runs on Node 24; this is ${process.version}, and there is no packaged Node for ${here}.\nInstall Node 24 (nvm install 24, or https://nodejs.org) and start again.`);
+  throw new Obstacle(
+    `The shop runs on Node 24; this is ${process.version}, and there is no packaged Node for ${here}.\nInstall Node 24 (nvm install 24, or https://nodejs.org) and start again.`,
+  );
 }
 
 /** With the stamps in place this reads a few files and does nothing. */
 async function prepare(node) {
   const wanted = `${hashOf(at('package-lock.json'))} ${process.platform}-${process.arch}`;
   const stale = () => readOr(stamp) !== wanted;
-  const ungenerated = () => schemas().filter(({ generated, mark, hash }) => !existsSync(generated) || readOr(mark) !== `${hash} ${wanted}`);
+  const ungenerated = () =>
+    schemas().filter(({ generated, mark, hash }) => !existsSync(generated) || readOr(mark) !== `${hash} ${wanted}`);
   if (!stale() && ungenerated().length === 0) return;
   const release = await lock();
   try {
     if (stale()) await install(wanted);
-    if (!existsSync(node)) throw new Obstacle(`The install left out Node 24 (${node}): remove node_modules and start again, or install Node 24 yourself.`);
+    if (!existsSync(node))
+      throw new Obstacle(
+        `The install left out Node 24 (${node}): remove node_modules and start again, or install Node 24 yourself.`,
+      );
     const todo = ungenerated();
-    if (todo.length > 0) await showing('Generating Prisma clients', Promise.all(todo.map((schema) => generate(node, schema, wanted))));
+    if (todo.length > 0)
+      await showing('Generating Prisma clients', Promise.all(todo.map((schema) => generate(node, schema, wanted))));
   } finally {
     release();
   }
@@ -101,7 +112,8 @@ async function lock() {
     const lock = takeLock(at('.cache/bootstrap.lock'));
     if (lock.taken) return lock.release;
     if (current.interruptedBy) throw new Error('interrupted');
-    if (!told && Date.now() - since > 500) process.stderr.write(`Another start (process ${lock.holder.pid}) prepares this clone; waiting for it.\n`);
+    if (!told && Date.now() - since > 500)
+      process.stderr.write(`Another start (process ${lock.holder.pid}) prepares this clone; waiting for it.\n`);
     told ||= Date.now() - since > 500;
   }
 }
@@ -109,13 +121,20 @@ async function lock() {
 function schemas() {
   return readdirSync(at('apps')).flatMap((app) => {
     const schema = at('apps', app, 'prisma/schema.prisma');
-    return existsSync(schema) ? [{ schema, hash: hashOf(schema), generated: at('apps', app, 'src/generated'), mark: at('.cache/prisma', app) }] : [];
+    return existsSync(schema)
+      ? [{ schema, hash: hashOf(schema), generated: at('apps', app, 'src/generated'), mark: at('.cache/prisma', app) }]
+      : [];
   });
 }
 
 async function generate(node, { schema, hash, mark }, wanted) {
   // Prisma wants to download an engine that generating a client never runs; told that it is there already, it does not.
-  const env = { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, CHECKPOINT_DISABLE: '1', PRISMA_HIDE_UPDATE_MESSAGE: '1' };
+  const env = {
+    ...process.env,
+    PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
+    CHECKPOINT_DISABLE: '1',
+    PRISMA_HIDE_UPDATE_MESSAGE: '1',
+  };
   await run([node, at('node_modules/prisma/build/index.js'), 'generate', '--no-hints', '--schema', schema], { env });
   mkdirSync(dirname(mark), { recursive: true });
   writeFileSync(mark, `${hash} ${wanted}`);
@@ -123,10 +142,15 @@ async function generate(node, { schema, hash, mark }, wanted) {
 
 /** The same once more, under the other Node. The child has a channel to us, so that it notices when we are killed. */
 function runUnder(node, args) {
-  const child = spawn(node, [at('tools/run.mjs'), ...args], { cwd: root, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  const child = spawn(node, [at('tools/run.mjs'), ...args], {
+    cwd: root,
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
   Object.assign(current, { child, patience: Infinity });
   return new Promise((_, reject) => {
-    child.once('error', (error) => reject(new Obstacle(`Node 24 does not run here (${error.message}). Install Node 24 yourself and start again.`)));
+    child.once('error', (error) =>
+      reject(new Obstacle(`Node 24 does not run here (${error.message}). Install Node 24 yourself and start again.`)),
+    );
     child.once('exit', (code, signal) => {
       process.removeAllListeners(signal ?? '');
       if (signal) process.kill(process.pid, signal);

@@ -1,7 +1,23 @@
 import { runStages } from './run-stages.ts';
-import { checkStages, faultStage, manifestStage, nightlyStages, practiceStage, securityStage, testStages } from './stages.ts';
+import {
+  checkStages,
+  faultStage,
+  manifestStage,
+  nightlyStages,
+  practiceStage,
+  securityStage,
+  testStages,
+} from './stages.ts';
 
-const stages = [...checkStages, ...testStages, practiceStage, securityStage, manifestStage, faultStage, ...(process.env['CI_LEVEL'] === 'nightly' ? nightlyStages : [])];
+const stages = [
+  ...checkStages,
+  ...testStages,
+  practiceStage,
+  securityStage,
+  manifestStage,
+  faultStage,
+  ...(process.env['CI_LEVEL'] === 'nightly' ? nightlyStages : []),
+];
 
 if (process.argv.length > 2) {
   console.log('npm run check   what CI runs; the last line is "N passed, N failed":\n');

@@ -10,7 +10,9 @@ const clone = mkdtempSync(join(tmpdir(), 'documents-'));
 let wanted: Documents;
 beforeAll(async () => {
   mkdirSync(join(clone, 'libs/contracts'), { recursive: true });
-  cpSync(resolve(import.meta.dirname, '../libs/contracts/golden'), join(clone, 'libs/contracts/golden'), { recursive: true });
+  cpSync(resolve(import.meta.dirname, '../libs/contracts/golden'), join(clone, 'libs/contracts/golden'), {
+    recursive: true,
+  });
   wanted = await documents(clone);
 });
 afterAll(() => rmSync(clone, { recursive: true }));
@@ -39,7 +41,10 @@ describe('the generated documents', () => {
     const committed = JSON.parse(readFileSync(join(clone, asyncApi), 'utf8')) as AsyncApi;
     const type = 'orders.order-returned.v1';
     const channel = committed.channels['orders.events'] as AsyncApi['channels'][string];
-    const channels = { ...committed.channels, 'orders.events': { ...channel, messages: { ...channel.messages, [type]: { $ref: '' } } } };
+    const channels = {
+      ...committed.channels,
+      'orders.events': { ...channel, messages: { ...channel.messages, [type]: { $ref: '' } } },
+    };
     writeFileSync(join(clone, asyncApi), JSON.stringify({ ...committed, channels }));
     expect(broken(clone, wanted)).toEqual([expect.stringMatching(/^orders\.order-returned\.v1 is gone/)]);
     write(clone, wanted);
@@ -48,7 +53,13 @@ describe('the generated documents', () => {
   it.each([1, 2])('nor what clients of version %i call: an operation that the code lacks is named', (version) => {
     const file = join(clone, `apps/gateway/generated/openapi.v${version}.json`);
     const committed = JSON.parse(readFileSync(file, 'utf8')) as { paths: object };
-    writeFileSync(file, JSON.stringify({ ...committed, paths: { ...committed.paths, [`/v${version}/gifts`]: { get: { responses: {} } } } }));
+    writeFileSync(
+      file,
+      JSON.stringify({
+        ...committed,
+        paths: { ...committed.paths, [`/v${version}/gifts`]: { get: { responses: {} } } },
+      }),
+    );
     expect(broken(clone, wanted)).toEqual([`GET /v${version}/gifts is gone: clients call it.`]);
     write(clone, wanted);
   });

@@ -1,6 +1,16 @@
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { apiChanges, asyncApi, breakingChanges, language, messageSchema, topology, type AsyncApi, type CloudEvent, type OpenApiDocument } from '@shop/contracts';
+import {
+  apiChanges,
+  asyncApi,
+  breakingChanges,
+  language,
+  messageSchema,
+  topology,
+  type AsyncApi,
+  type CloudEvent,
+  type OpenApiDocument,
+} from '@shop/contracts';
 import { objectiveDocuments } from '@shop/infra/objective-documents';
 import { graphLimits, graphSchema } from '@shop/infra/graph-schema';
 import { gatewayOpenApi } from '@shop/infra/open-api';
@@ -19,11 +29,27 @@ const asyncApiFile = 'libs/contracts/generated/asyncapi.json';
 const graphFile = 'apps/gateway/generated/schema.graphql';
 /** The gateway's description of one version of its API. */
 const apiFile = (version: number) => `apps/gateway/generated/openapi.v${version}.json`;
-const pages = ['docs/topology.md', 'docs/benchmarks.md', 'docs/brokers.md', 'docs/objectives.md', 'docs/security/api-top-10.md', 'docs/security/asvs.md', 'k8s/components/kafka/topics.yaml'];
-const made = ['libs/contracts/generated/**/*.json', 'apps/gateway/generated/*.json', ...pages, 'infra/observability/{rules.yml,dashboards/*.json}'];
+const pages = [
+  'docs/topology.md',
+  'docs/benchmarks.md',
+  'docs/brokers.md',
+  'docs/objectives.md',
+  'docs/security/api-top-10.md',
+  'docs/security/asvs.md',
+  'k8s/components/kafka/topics.yaml',
+];
+const made = [
+  'libs/contracts/generated/**/*.json',
+  'apps/gateway/generated/*.json',
+  ...pages,
+  'infra/observability/{rules.yml,dashboards/*.json}',
+];
 /** A page that people write, but for what stands between its marks. */
 const graphPage = 'docs/graphql.md';
-const marks = ['<!-- limits: made by "npm run generate" of apps/gateway/src/graph/documents/limits.ts -->', '<!-- /limits -->'] as const;
+const marks = [
+  '<!-- limits: made by "npm run generate" of apps/gateway/src/graph/documents/limits.ts -->',
+  '<!-- /limits -->',
+] as const;
 const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
 
 /** The documents as the code now says they should be. */
@@ -32,16 +58,33 @@ export async function documents(root: string): Promise<Documents> {
   const note = '<!-- Made by "npm run generate": edit libs/contracts instead. -->\n';
   return new Map([
     [asyncApiFile, json(asyncApi(spoken, examples(root)))],
-    ...spoken.messages.map((contract): [string, string] => [`libs/contracts/generated/schemas/${contract.type}.json`, json(messageSchema(contract))]),
+    ...spoken.messages.map((contract): [string, string] => [
+      `libs/contracts/generated/schemas/${contract.type}.json`,
+      json(messageSchema(contract)),
+    ]),
     ...(await gatewayOpenApi()).map((document, index): [string, string] => [apiFile(index + 1), json(document)]),
-    ['docs/benchmarks.md', '<!-- Made by "npm run generate" from load-tests/results: measure instead (npm run bench). -->\n' + benchmarksPage(root)],
+    [
+      'docs/benchmarks.md',
+      '<!-- Made by "npm run generate" from load-tests/results: measure instead (npm run bench). -->\n' +
+        benchmarksPage(root),
+    ],
     [graphFile, await graphSchema()],
     [graphPage, between(marks, read(root, graphPage) ?? marks.join('\n'), graphLimits())],
     ['docs/topology.md', note + topology(spoken)],
     ['k8s/components/kafka/topics.yaml', topicManifest()],
-    ['docs/brokers.md', '<!-- Made by "npm run generate": edit libs/eventing/src/bus-traits.ts instead. -->\n' + brokersPage()],
-    ['docs/security/api-top-10.md', '<!-- Made by "npm run generate": edit tools/api-top-10.ts instead. -->\n' + risksPage(apiTop10)],
-    ['docs/security/asvs.md', '<!-- Made by "npm run generate": edit docs/security/asvs.csv instead. -->\n' + asvsPage(read(root, 'docs/security/asvs.csv') === undefined ? [] : requirements(root))],
+    [
+      'docs/brokers.md',
+      '<!-- Made by "npm run generate": edit libs/eventing/src/bus-traits.ts instead. -->\n' + brokersPage(),
+    ],
+    [
+      'docs/security/api-top-10.md',
+      '<!-- Made by "npm run generate": edit tools/api-top-10.ts instead. -->\n' + risksPage(apiTop10),
+    ],
+    [
+      'docs/security/asvs.md',
+      '<!-- Made by "npm run generate": edit docs/security/asvs.csv instead. -->\n' +
+        asvsPage(read(root, 'docs/security/asvs.csv') === undefined ? [] : requirements(root)),
+    ],
     ...objectiveDocuments(),
   ]);
 }
@@ -56,7 +99,11 @@ function between([begin, end]: readonly [string, string], page: string, made: st
 /** One recorded message of each type. */
 function examples(root: string): Map<string, CloudEvent> {
   const files = globSync('libs/contracts/golden/*.json', { cwd: root }).sort();
-  return new Map(files.map((file) => JSON.parse(readFileSync(join(root, file), 'utf8')) as CloudEvent).map((message) => [message.type, message]));
+  return new Map(
+    files
+      .map((file) => JSON.parse(readFileSync(join(root, file), 'utf8')) as CloudEvent)
+      .map((message) => [message.type, message]),
+  );
 }
 
 /** What would break for those who read messages, call the API or ask the graph, by the committed documents. */
@@ -66,7 +113,11 @@ export function broken(root: string, wanted: Documents): string[] {
     const parse = (text: string) => (file.endsWith('.json') ? JSON.parse(text) : text) as D;
     return before === undefined || after === undefined ? [] : changes(parse(before), parse(after));
   };
-  return [...compare<AsyncApi>(asyncApiFile, breakingChanges), ...[1, 2].flatMap((version) => compare<OpenApiDocument>(apiFile(version), apiChanges)), ...compare(graphFile, graphChanges)];
+  return [
+    ...compare<AsyncApi>(asyncApiFile, breakingChanges),
+    ...[1, 2].flatMap((version) => compare<OpenApiDocument>(apiFile(version), apiChanges)),
+    ...compare(graphFile, graphChanges),
+  ];
 }
 
 /** Files that are not as they should be: other, missing, or left from something that is gone. */

@@ -9,8 +9,13 @@ export const fileNames = {
       create: (context) => ({
         Program(node) {
           const path = context.filename.slice(context.cwd.length + 1).replaceAll('\\', '/');
-          if (!kebab.test(path.split('/').at(-1))) context.report({ node, message: `"${path}": files are named in kebab-case.` });
-          if (vague.test(path)) context.report({ node, message: `"${path}": no utils, common, shared, helpers, interfaces or dto; name what it is about.` });
+          if (!kebab.test(path.split('/').at(-1)))
+            context.report({ node, message: `"${path}": files are named in kebab-case.` });
+          if (vague.test(path))
+            context.report({
+              node,
+              message: `"${path}": no utils, common, shared, helpers, interfaces or dto; name what it is about.`,
+            });
         },
       }),
     },

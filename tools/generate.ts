@@ -14,7 +14,8 @@ references between TypeScript projects. Refuses when a message would break for t
   --check            writes nothing; exit code 1 when something is stale or breaks ("npm run check" does this)
   --accept-breaking  writes all the same: for what nobody reads any more
 `;
-const advice = 'Declare the new form beside the old one, as the next major version (….v2, /v3), until nobody reads the old one.';
+const advice =
+  'Declare the new form beside the old one, as the next major version (….v2, /v3), until nobody reads the old one.';
 const root = resolve(import.meta.dirname, '..');
 
 async function main(): Promise<number> {
@@ -40,7 +41,10 @@ async function main(): Promise<number> {
 /** The references between TypeScript projects are nx's to make. */
 function sync(command: 'sync' | 'sync:check'): number {
   const env = { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false' };
-  return spawnSync(process.execPath, ['node_modules/nx/dist/bin/nx.js', command], { cwd: root, stdio: 'inherit', env }).status ?? 1;
+  return (
+    spawnSync(process.execPath, ['node_modules/nx/dist/bin/nx.js', command], { cwd: root, stdio: 'inherit', env })
+      .status ?? 1
+  );
 }
 
 function say(line: string, code: number): number {

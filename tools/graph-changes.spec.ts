@@ -11,12 +11,27 @@ const changed = (from: string | RegExp, to: string) => {
 
 describe('a change of the graph', () => {
   it.each<[string, string | RegExp, string, string]>([
-    ['a field that is gone', /\n {2}"""The shop's own number of it."""\n {2}sku: String!\n/, '\n', 'Product.sku was removed'],
+    [
+      'a field that is gone',
+      /\n {2}"""The shop's own number of it."""\n {2}sku: String!\n/,
+      '\n',
+      'Product.sku was removed',
+    ],
     ['a field that may now be null', '  total: Amount!', '  total: Amount', 'Order.total changed type'],
     ['another type', '  version: Int!', '  version: String!', 'version changed type'],
-    ['an argument that has to be given', 'product(id: ID!)', 'product(id: ID!, currency: String!)', 'A required arg currency'],
+    [
+      'an argument that has to be given',
+      'product(id: ID!)',
+      'product(id: ID!, currency: String!)',
+      'A required arg currency',
+    ],
     ['an argument that is gone', /cancelOrder\([^)]*\)/, 'cancelOrder(id: ID!)', 'arg ifVersion was removed'],
-    ['an input that has to be given', 'input PlaceOrderInput {', 'input PlaceOrderInput {\n  coupon: String!', 'A required field coupon'],
+    [
+      'an input that has to be given',
+      'input PlaceOrderInput {',
+      'input PlaceOrderInput {\n  coupon: String!',
+      'A required field coupon',
+    ],
     ['a word that is gone', '  RESERVED\n', '', 'RESERVED was removed'],
     ['a word that clients do not know', '  RESERVED\n', '  RESERVED\n  SHIPPED\n', 'SHIPPED was added'],
     ['another default', 'limit: Int! = 20', 'limit: Int! = 10', 'defaultValue'],

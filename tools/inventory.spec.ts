@@ -9,7 +9,8 @@ const lacks = (names: Iterable<string>) => [...new Set(names)].filter((name) => 
 
 it('every key, secret and certificate that a service reads is in the inventory', () => {
   const files = ['libs/platform/src/config/settings.ts', ...globSync('apps/*/src/{,*.}config.ts', { cwd: root })];
-  const secret = /\b([A-Z]+(?:_[A-Z]+)*_(?:KEYS?|SECRET|PASSWORD|CA_FILE|CERT_FILE|KEY_FILE)|CLIENT_SECRET|DATABASE_URL|DATABASE_DIRECT_URL|REPLICATION_URL|REDIS_URL|SMTP_URL)\b/g;
+  const secret =
+    /\b([A-Z]+(?:_[A-Z]+)*_(?:KEYS?|SECRET|PASSWORD|CA_FILE|CERT_FILE|KEY_FILE)|CLIENT_SECRET|DATABASE_URL|DATABASE_DIRECT_URL|REPLICATION_URL|REDIS_URL|SMTP_URL)\b/g;
   const named = files.flatMap((file) => [...read(file).matchAll(secret)].map(([, name = '']) => name));
   expect(new Set(named).size).toBeGreaterThan(10);
   expect(lacks(named)).toEqual([]);

@@ -6,8 +6,17 @@ const why = (what) => `purity: ${what} Pass it in: the core decides and knows no
 
 const ambient = {
   'a clock': ['performance', 'Temporal'],
-  'randomness': ['crypto', 'Crypto'],
-  'a timer': ['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval', 'clearImmediate', 'queueMicrotask', 'AbortSignal'],
+  randomness: ['crypto', 'Crypto'],
+  'a timer': [
+    'setTimeout',
+    'setInterval',
+    'setImmediate',
+    'clearTimeout',
+    'clearInterval',
+    'clearImmediate',
+    'queueMicrotask',
+    'AbortSignal',
+  ],
   'the network': ['fetch', 'WebSocket', 'EventSource', 'XMLHttpRequest'],
   'the process': ['process', 'navigator', 'console', 'localStorage', 'sessionStorage'],
   'a way round these rules': ['globalThis', 'global', 'self', 'eval', 'Function', 'require'],
@@ -31,7 +40,9 @@ export const purity = {
   ],
   'no-restricted-globals': [
     'error',
-    ...Object.entries(ambient).flatMap(([what, names]) => names.map((name) => ({ name, message: why(`"${name}" is ${what}.`) }))),
+    ...Object.entries(ambient).flatMap(([what, names]) =>
+      names.map((name) => ({ name, message: why(`"${name}" is ${what}.`) })),
+    ),
   ],
   'no-restricted-properties': [
     'error',

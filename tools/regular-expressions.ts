@@ -33,7 +33,10 @@ function fromLiteral(literal: string): RegExp {
   return new RegExp(literal.slice(1, end), literal.slice(end + 1));
 }
 
-/** Whether there are texts on which matching takes more than its length in steps, many times over. The judgement of a library, and a strict one. */
+/**
+ * Whether there are texts on which matching takes more than its length in steps, many times over. The judgement of a
+ * library, and a strict one.
+ */
 export function mayBacktrack(pattern: RegExp): boolean {
   return !isSafe(pattern, { timeout: 10_000 }).safe;
 }

@@ -18,11 +18,14 @@ interface Ended extends TestReport {
 }
 
 /**
- * Runs the stages one after the other, whatever becomes of each, and tells what they took, what was skipped, what passed at a second try
- * only, and what failed. The last line is `N passed, N failed`: tests, and each stage that failed otherwise as one more failure. Returns
- * the exit code. `folder` is the root of the repository.
+ * Runs the stages one after the other, whatever becomes of each, and tells what they took, what was skipped, what
+ * passed at a second try only, and what failed. The last line is `N passed, N failed`: tests, and each stage that
+ * failed otherwise as one more failure. Returns the exit code. `folder` is the root of the repository.
  */
-export async function runStages(stages: readonly Stage[], folder = resolve(import.meta.dirname, '..')): Promise<number> {
+export async function runStages(
+  stages: readonly Stage[],
+  folder = resolve(import.meta.dirname, '..'),
+): Promise<number> {
   rmSync(join(folder, reports), { recursive: true, force: true });
   const ended: Ended[] = [];
   for (const stage of stages) {
@@ -34,10 +37,20 @@ export async function runStages(stages: readonly Stage[], folder = resolve(impor
   console.log(`\n${'stage'.padEnd(12)}minutes  passed  failed`);
   for (const { name, minutes, passed, failed } of ended) console.log(row(name, minutes, passed, failed.length));
   const [passed, failed] = [sum((one) => one.passed), sum((one) => one.failed.length)];
-  console.log(row('all', sum(({ minutes }) => minutes), passed, failed));
+  console.log(
+    row(
+      'all',
+      sum(({ minutes }) => minutes),
+      passed,
+      failed,
+    ),
+  );
   for (const { skipped } of ended) for (const { test, reason } of skipped) console.log(`skipped: ${test}: ${reason}`);
-  for (const { unsteady } of ended) for (const { test, faults } of unsteady) console.log(`passed at the second try only: ${test}: ${faults.join('; ')}`);
-  for (const { name, failed: those } of ended) for (const { test, faults } of those) console.log(`failed: ${name}: ${test}: ${faults.join('; ')}`);
+  for (const { unsteady } of ended)
+    for (const { test, faults } of unsteady)
+      console.log(`passed at the second try only: ${test}: ${faults.join('; ')}`);
+  for (const { name, failed: those } of ended)
+    for (const { test, faults } of those) console.log(`failed: ${name}: ${test}: ${faults.join('; ')}`);
   console.log(`\n${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }
@@ -52,24 +65,38 @@ async function run(stage: Stage, folder: string): Promise<Ended> {
   const unsteady = interrupted ? [] : await again(stage, report.failed, folder);
   const minutes = (performance.now() - began) / 60_000;
   const failed = report.failed.filter((one) => !unsteady.includes(one));
-  return { name: stage.name, minutes, passed: report.passed + unsteady.length, failed, skipped: report.skipped, unsteady };
+  return {
+    name: stage.name,
+    minutes,
+    passed: report.passed + unsteady.length,
+    failed,
+    skipped: report.skipped,
+    unsteady,
+  };
 }
 
 /** Runs those files once more that had failures, where that is asked for and they are few. Returns what passed then. */
 async function again(stage: Stage, failed: readonly Outcome[], folder: string): Promise<Outcome[]> {
   const files = [...new Set(failed.map(({ test }) => test.split(' > ')[0] ?? ''))];
-  if (files.length === 0 || files.length > (stage.filesAgain ?? 0) || !files.every((file) => file.endsWith('.spec.ts'))) return [];
+  if (files.length === 0 || files.length > (stage.filesAgain ?? 0) || !files.every((file) => file.endsWith('.spec.ts')))
+    return [];
   console.log(`\n── ${stage.name}, once more what failed: ${files.join(', ')}`);
   const report = `${reports}/again/${stage.name}.json`;
-  const second = await attempt({ ...stage, args: [...stage.args, ...files], reports: report, env: { ...stage.env, TEST_REPORT: report } }, folder);
+  const second = await attempt(
+    { ...stage, args: [...stage.args, ...files], reports: report, env: { ...stage.env, TEST_REPORT: report } },
+    folder,
+  );
   // What failed as a whole, such as a file that did not load, tells nothing of its tests.
-  return second.passed === 0 ? [] : failed.filter(({ test }) => !second.failed.some((one) => one.test === test || !one.test.includes(' > ')));
+  return second.passed === 0
+    ? []
+    : failed.filter(({ test }) => !second.failed.some((one) => one.test === test || !one.test.includes(' > ')));
 }
 
 async function attempt(stage: Stage, folder: string): Promise<TestReport> {
   const ended = await succeeds(stage, folder);
   const report = readReports(stage, folder);
-  if (!ended && report.failed.length === 0) report.failed.push({ test: stage.name, faults: ['it ended with an error'] });
+  if (!ended && report.failed.length === 0)
+    report.failed.push({ test: stage.name, faults: ['it ended with an error'] });
   return report;
 }
 
@@ -100,7 +127,10 @@ function readReports({ name, reports: files }: Stage, cwd: string): TestReport {
   const found = globSync(files, { cwd }).map((file) => JSON.parse(readFileSync(join(cwd, file), 'utf8')) as TestReport);
   return {
     passed: found.reduce((total, { passed }) => total + passed, 0),
-    failed: found.length === 0 ? [{ test: name, faults: ['it ended without a report'] }] : found.flatMap(({ failed }) => failed),
+    failed:
+      found.length === 0
+        ? [{ test: name, faults: ['it ended without a report'] }]
+        : found.flatMap(({ failed }) => failed),
     skipped: found.flatMap(({ skipped }) => skipped),
   };
 }

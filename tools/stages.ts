@@ -1,7 +1,10 @@
 /** Where the reports of stages are, from the root of the repository. */
 export const reports = '.cache/tests';
 
-/** One step of `npm test` or `npm run check`: a program, and what it may take at most before it is ended and counts as failed. */
+/**
+ * One step of `npm test` or `npm run check`: a program, and what it may take at most before it is ended and counts as
+ * failed.
+ */
 export interface Stage {
   name: string;
   what: string;
@@ -24,7 +27,13 @@ const vitest = (project: string, name = project, env = {}): Pick<Stage, 'args' |
 
 /** What `npm test` runs, in this order. */
 export const testStages: Stage[] = [
-  { name: 'unit', what: 'pure specs, cached by nx', args: nx('run-many', '-t', 'test'), reports: `${reports}/@shop/*.json`, minutesAtMost: 5 },
+  {
+    name: 'unit',
+    what: 'pure specs, cached by nx',
+    args: nx('run-many', '-t', 'test'),
+    reports: `${reports}/@shop/*.json`,
+    minutesAtMost: 5,
+  },
   { name: 'int', what: 'specs with real servers', ...vitest('int'), minutesAtMost: 15 },
   { name: 'e2e', what: 'the whole shop, two instances of each service', ...vitest('e2e'), minutesAtMost: 10 },
 ];
@@ -50,7 +59,12 @@ export const nightlyStages: Stage[] = [
     env: { TEST_REPORT: `${reports}/images.json` },
     minutesAtMost: 25,
   },
-  { name: 'load', what: 'the shop under a little load, held to its objectives', args: ['--import', './tools/ts.mjs', 'load-tests/load.ts', 'smoke'], minutesAtMost: 5 },
+  {
+    name: 'load',
+    what: 'the shop under a little load, held to its objectives',
+    args: ['--import', './tools/ts.mjs', 'load-tests/load.ts', 'smoke'],
+    minutesAtMost: 5,
+  },
 ];
 
 /** What `npm run check` runs after the tests. */
@@ -83,7 +97,10 @@ export const manifestStage: Stage = {
   minutesAtMost: 4,
 };
 
-/** The last of `npm run check`: what is broken on purpose has to be noticed, and what must hold has to hold. At night all faults, in full. */
+/**
+ * The last of `npm run check`: what is broken on purpose has to be noticed, and what must hold has to hold. At night
+ * all faults, in full.
+ */
 export const faultStage: Stage = {
   name: 'fault',
   what: 'the product broken in one place after another, and everything killed in random order: the checker and the specs notice',
@@ -102,7 +119,12 @@ export const checkStages: Stage[] = [
     args: ['--import', './tools/ts.mjs', 'tools/generate.ts', '--check'],
     minutesAtMost: 2,
   },
-  { name: 'lint', what: 'ESLint, with the boundaries between projects and the purity of the core; actionlint, zizmor and kube-score', args: nx('run-many', '-t', 'lint', 'workflows'), minutesAtMost: 5 },
+  {
+    name: 'lint',
+    what: 'ESLint, with the boundaries between projects and the purity of the core; actionlint, zizmor and kube-score',
+    args: nx('run-many', '-t', 'lint', 'workflows'),
+    minutesAtMost: 5,
+  },
   { name: 'typecheck', what: 'tsc, strict', args: nx('run-many', '-t', 'typecheck'), minutesAtMost: 5 },
   { name: 'build', what: 'what images contain', args: nx('run-many', '-t', 'build'), minutesAtMost: 3 },
 ];

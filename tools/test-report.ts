@@ -2,8 +2,8 @@ import { writeReport, type Outcome } from '@shop/infra/test-report';
 import type { Reporter, TestCase, TestModule, Vitest } from 'vitest/node';
 
 /**
- * Counts a run into the file $TEST_REPORT, and fails it for every skip that is not excused by a server this machine cannot have
- * (describeWith in @shop/testing): a test that nobody runs protects nobody.
+ * Counts a run into the file $TEST_REPORT, and fails it for every skip that is not excused by a server this machine
+ * cannot have (describeWith in @shop/testing): a test that nobody runs protects nobody.
  */
 export class TestReporter implements Reporter {
   private filtered = false;
@@ -19,7 +19,11 @@ export class TestReporter implements Reporter {
     const excused = off.filter((test) => test.meta().needs !== undefined);
     const unexcused = this.filtered ? [] : off.filter((test) => !excused.includes(test));
     // A file that does not load has no tests to fail.
-    const broken = modules.filter((module) => module.state() === 'failed' && ![...module.children.allTests()].some((test) => test.result().state !== 'passed'));
+    const broken = modules.filter(
+      (module) =>
+        module.state() === 'failed' &&
+        ![...module.children.allTests()].some((test) => test.result().state !== 'passed'),
+    );
     const failed: Outcome[] = [
       ...states('failed').map((test) => ({ test: nameOf(test), faults: messages(test.result().errors) })),
       ...broken.map((module) => ({ test: module.relativeModuleId, faults: messages(module.errors()) })),
@@ -38,7 +42,8 @@ export class TestReporter implements Reporter {
 const nameOf = (test: TestCase) => `${test.module.relativeModuleId} > ${test.fullName}`;
 
 /** The first line of each: the rest is in the log of the run. */
-const messages = (errors: readonly { message: string }[] = []) => (errors.length === 0 ? ['no reason given'] : errors.map(({ message }) => message.split('\n')[0] ?? ''));
+const messages = (errors: readonly { message: string }[] = []) =>
+  errors.length === 0 ? ['no reason given'] : errors.map(({ message }) => message.split('\n')[0] ?? '');
 
 function reasonOf(test: TestCase): string {
   const result = test.result();

@@ -1,7 +1,7 @@
 /**
- * Runs TypeScript sources directly: `node --import ./tools/ts.mjs apps/orders/src/main.ts`.
- * Node's own type stripping cannot run decorators, so SWC compiles each file once and keeps the result under .cache/swc,
- * named by the hash of its content: a second start compiles nothing.
+ * Runs TypeScript sources directly: `node --import ./tools/ts.mjs apps/orders/src/main.ts`. Node's own type stripping
+ * cannot run decorators, so SWC compiles each file once and keeps the result under .cache/swc, named by the hash of its
+ * content: a second start compiles nothing.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';

@@ -24,15 +24,21 @@ describe.each(files)('the workflow %s', (file) => {
   const steps = Object.values(workflow.jobs).flatMap((job) => job.steps);
 
   it('uses each action by its commit, and says which version that is', () => {
-    for (const line of textOf(file).split('\n').filter((each) => each.includes('uses:'))) expect(line).toMatch(/uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+    for (const line of textOf(file)
+      .split('\n')
+      .filter((each) => each.includes('uses:')))
+      expect(line).toMatch(/uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
   });
 
   it('may read, and writes only where a job says so', () => {
     expect(workflow.permissions).toEqual({ contents: 'read' });
-    const more = Object.entries(workflow.jobs).flatMap(([job, { permissions }]) => (permissions ? [[job, permissions]] : []));
+    const more = Object.entries(workflow.jobs).flatMap(([job, { permissions }]) =>
+      permissions ? [[job, permissions]] : [],
+    );
     expect(more).toEqual(file === 'release.yml' ? [['release', { contents: 'write' }]] : []);
     expect(workflow.on).not.toHaveProperty('pull_request_target');
-    for (const { uses, with: given } of steps) if (uses?.startsWith('actions/checkout@')) expect(given).toMatchObject({ 'persist-credentials': false });
+    for (const { uses, with: given } of steps)
+      if (uses?.startsWith('actions/checkout@')) expect(given).toMatchObject({ 'persist-credentials': false });
   });
 
   it('ends: every job has a limit, and of two runs of the same one gives way', () => {
@@ -45,17 +51,25 @@ describe.each(files)('the workflow %s', (file) => {
   });
 
   it('takes nothing from a cache into what is published', () => {
-    for (const { uses, with: given } of steps) if (file === 'release.yml' && uses?.startsWith('actions/setup-node@')) expect(given).toMatchObject({ 'package-manager-cache': false });
+    for (const { uses, with: given } of steps)
+      if (file === 'release.yml' && uses?.startsWith('actions/setup-node@'))
+        expect(given).toMatchObject({ 'package-manager-cache': false });
     if (file === 'release.yml') expect(textOf(file)).not.toContain('actions/cache');
   });
 
   it('runs only commands that there are', () => {
-    const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { scripts: Record<string, string> };
-    for (const { run = '' } of steps) for (const [, script = ''] of run.matchAll(/npm run (?:--silent )?([\w:]+)/g)) expect(Object.keys(scripts)).toContain(script);
+    const { scripts } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    for (const { run = '' } of steps)
+      for (const [, script = ''] of run.matchAll(/npm run (?:--silent )?([\w:]+)/g))
+        expect(Object.keys(scripts)).toContain(script);
   });
 });
 
 it('the same action is the same commit everywhere', () => {
-  const used = new Set(files.flatMap((file) => [...textOf(file).matchAll(/uses: (\S+)/g)].map(([, action = '']) => action)));
+  const used = new Set(
+    files.flatMap((file) => [...textOf(file).matchAll(/uses: (\S+)/g)].map(([, action = '']) => action)),
+  );
   expect(new Set([...used].map((action) => action.split('@')[0])).size).toBe(used.size);
 });

@@ -22,7 +22,11 @@ describeWith(e2eBroker, 'when a process is killed', () => {
 
   /** A few orders of each fate, placed at once. */
   const someOrders = (count: number): Promise<OrderView[]> =>
-    Promise.all(Array.from({ length: count }, (_, n) => alice.order('DEMO-MUG', { card: n % 5 === 4 ? cards.declined : cards.good })));
+    Promise.all(
+      Array.from({ length: count }, (_, n) =>
+        alice.order('DEMO-MUG', { card: n % 5 === 4 ? cards.declined : cards.good }),
+      ),
+    );
 
   /** Every order ended, everybody's books agree, and nothing happened twice. */
   async function allIsWell(orders: readonly OrderView[]): Promise<void> {
@@ -30,16 +34,30 @@ describeWith(e2eBroker, 'when a process is killed', () => {
       const { status } = await alice.until(id, 'confirmed', 'cancelled');
       const paid = status === 'confirmed' ? ['authorisation', 'capture'] : ['decline'];
       await soon(async () => expect(await shop.ledger(id)).toEqual(paid));
-      const versions = await shop.sql<{ version: number }>('orders', 'SELECT version FROM events WHERE stream = $1 ORDER BY version', [id]);
+      const versions = await shop.sql<{ version: number }>(
+        'orders',
+        'SELECT version FROM events WHERE stream = $1 ORDER BY version',
+        [id],
+      );
       expect(versions.map((row) => row.version)).toEqual(versions.map((_, n) => n + 1));
       await soon(async () => {
-        const messages = await shop.sql<{ status: string }>('notifications', `SELECT status FROM messages WHERE document->>'orderId' = $1`, [id]);
+        const messages = await shop.sql<{ status: string }>(
+          'notifications',
+          `SELECT status FROM messages WHERE document->>'orderId' = $1`,
+          [id],
+        );
         expect(messages).toEqual([{ status: 'sent' }]);
       });
     }
     await soon(async () => {
-      const [stock] = await shop.sql<{ reserved: number; sold: number }>('catalog', `SELECT reserved, sold FROM products WHERE sku = 'DEMO-MUG'`);
-      const [confirmed] = await shop.sql<{ count: number }>('orders', `SELECT count(*)::int AS count FROM events WHERE type = 'OrderConfirmed'`);
+      const [stock] = await shop.sql<{ reserved: number; sold: number }>(
+        'catalog',
+        `SELECT reserved, sold FROM products WHERE sku = 'DEMO-MUG'`,
+      );
+      const [confirmed] = await shop.sql<{ count: number }>(
+        'orders',
+        `SELECT count(*)::int AS count FROM events WHERE type = 'OrderConfirmed'`,
+      );
       expect(stock).toEqual({ reserved: 0, sold: confirmed?.count });
     });
     for (const database of ['orders', 'catalog', 'payments', 'notifications'] as const) {
@@ -57,7 +75,14 @@ describeWith(e2eBroker, 'when a process is killed', () => {
     });
   }
 
-  const windows = ['relay-published', 'orders.saga-handled', 'orders.list-handled', 'catalog.stock-handled', 'payments.commands-handled', 'notifications.mail-handled'];
+  const windows = [
+    'relay-published',
+    'orders.saga-handled',
+    'orders.list-handled',
+    'catalog.stock-handled',
+    'payments.commands-handled',
+    'notifications.mail-handled',
+  ];
   it.each(windows)('at %s, nothing is lost and nothing happens twice', async (window) => {
     const before = restarts();
     const armed = join(shop.failPoints, window);
@@ -72,7 +97,12 @@ describeWith(e2eBroker, 'when a process is killed', () => {
   const services: ServiceName[] = ['orders', 'catalog', 'payments', 'notifications', 'auth', 'gateway'];
   it.each(services)('%s, in the middle of ten orders: all ten end, and nobody pays twice', async (service) => {
     const placing = someOrders(10);
-    await vi.waitFor(async () => expect(await shop.sql('orders', 'SELECT 1 FROM outbox')).not.toEqual([]), { timeout: 5_000, interval: 5 }).catch(() => {});
+    await vi
+      .waitFor(async () => expect(await shop.sql('orders', 'SELECT 1 FROM outbox')).not.toEqual([]), {
+        timeout: 5_000,
+        interval: 5,
+      })
+      .catch(() => {});
     await Promise.all([1, 2].map((instance) => shop.shop.kill(service, instance)));
     const orders = await placing;
     await Promise.all([1, 2].map((instance) => shop.shop.untilReady(service, instance)));

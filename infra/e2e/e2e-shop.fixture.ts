@@ -34,9 +34,9 @@ export const e2eBroker = bus === 'memory' ? 'kafka' : bus;
 export const cards = { good: '4242424242424242', declined: '4000000000000002' } as const;
 
 /**
- * A whole shop for one spec file: two instances of every service unless said, with fail-points that can be armed. Databases of its own on the
- * Postgres of this run, and a broker of its own: what one file's shop still had under way must not reach the next one's. `settings` is more
- * environment for a service's instances.
+ * A whole shop for one spec file: two instances of every service unless said, with fail-points that can be armed.
+ * Databases of its own on the Postgres of this run, and a broker of its own: what one file's shop still had under way
+ * must not reach the next one's. `settings` is more environment for a service's instances.
  */
 export async function e2eShop(name: string, settings: ShopOptions['env'] = {}, instances = 2): Promise<E2eShop> {
   const { postgres, redis, prefix } = servers();
@@ -53,7 +53,15 @@ export async function e2eShop(name: string, settings: ShopOptions['env'] = {}, i
     ports: 'free',
     prefix: `${prefix}${name}_`,
     say: () => {},
-    env: { ...settings, ...Object.fromEntries((['catalog', 'orders', 'payments', 'notifications'] as const).map((service) => [service, { ...env, ...settings[service] }])) },
+    env: {
+      ...settings,
+      ...Object.fromEntries(
+        (['catalog', 'orders', 'payments', 'notifications'] as const).map((service) => [
+          service,
+          { ...env, ...settings[service] },
+        ]),
+      ),
+    },
   });
   const stop = async () => {
     await shop.stop();
@@ -94,27 +102,43 @@ export class E2eShop {
     const email = `c${Math.random().toString(36).slice(2)}@example.com`;
     const credentials = { issuer: `${this.shop.urls.gateway}/oidc`, email, password: 'correct horse battery' };
     const { accessToken, subject } = await register({ ...credentials, name: 'Casey Customer' });
-    return { ...credentials, customer: new Customer(this, subject, accessToken, async () => (await signIn(credentials)).accessToken) };
+    return {
+      ...credentials,
+      customer: new Customer(this, subject, accessToken, async () => (await signIn(credentials)).accessToken),
+    };
   }
 
   /**
-   * One request to a gateway, the two in turn; the answer, whatever it is. "Not at the moment" is no answer yet: a good client asks again, with
-   * the same Idempotency-Key, and so do we, since a busy machine is no fault of the shop's.
+   * One request to a gateway, the two in turn; the answer, whatever it is. "Not at the moment" is no answer yet: a good
+   * client asks again, with the same Idempotency-Key, and so do we, since a busy machine is no fault of the shop's.
    */
   async ask<T = unknown>(path: string, { method, headers, ...init }: Request = {}): Promise<Answer<T>> {
     const gateways = this.shop.instances.gateway;
     for (const until = Date.now() + PATIENCE_MS; ; await sleep(200)) {
       const url = gateways[this.asked++ % gateways.length] + path;
-      const response = await fetch(url, { ...init, method: method ?? 'GET', headers: headers ?? {}, signal: AbortSignal.timeout(30_000) });
+      const response = await fetch(url, {
+        ...init,
+        method: method ?? 'GET',
+        headers: headers ?? {},
+        signal: AbortSignal.timeout(30_000),
+      });
       const text = await response.text();
       if (response.status === 503 && Date.now() < until) continue;
-      return { status: response.status, headers: response.headers, body: (text === '' ? {} : JSON.parse(text)) as Answer<T>['body'] };
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: (text === '' ? {} : JSON.parse(text)) as Answer<T>['body'],
+      };
     }
   }
   private asked = 0;
 
   /** Rows of a service's own database, as its operator sees them. */
-  async sql<T extends object = Record<string, unknown>>(database: DatabaseName, text: string, values: unknown[] = []): Promise<T[]> {
+  async sql<T extends object = Record<string, unknown>>(
+    database: DatabaseName,
+    text: string,
+    values: unknown[] = [],
+  ): Promise<T[]> {
     const client = new pg.Client({ connectionString: this.shop.databases[database].ownerUrl });
     await client.connect();
     try {
@@ -124,7 +148,9 @@ export class E2eShop {
     }
   }
 
-  /** Product ids by sku, of the first page; asked for again where no answer came, as when catalog has just been killed. */
+  /**
+   * Product ids by sku, of the first page; asked for again where no answer came, as when catalog has just been killed.
+   */
   products(): Promise<Map<string, string>> {
     return vi.waitFor(
       async () => {
@@ -138,7 +164,9 @@ export class E2eShop {
 
   /** What the payment provider did about an order, oldest first: the outside world's own word. */
   async ledger(orderId: string): Promise<string[]> {
-    const rows = await this.provider<{ entry: string }[] | { rows: { entry: string }[] }>(`/v1/ledger?reference=${orderId}`);
+    const rows = await this.provider<{ entry: string }[] | { rows: { entry: string }[] }>(
+      `/v1/ledger?reference=${orderId}`,
+    );
     return (Array.isArray(rows) ? rows : rows.rows).map((row) => row.entry);
   }
 
@@ -148,26 +176,41 @@ export class E2eShop {
   }
 
   async cardToken(cardNumber: string): Promise<string> {
-    return (await this.provider<{ token: string }>('/v1/tokens', { method: 'POST', body: JSON.stringify({ cardNumber }) })).token;
+    return (
+      await this.provider<{ token: string }>('/v1/tokens', { method: 'POST', body: JSON.stringify({ cardNumber }) })
+    ).token;
   }
 
   /** Subjects of the mails about an order that were delivered. */
   async mails(orderId: string): Promise<string[]> {
-    return (await this.delivered()).filter((mail) => `${mail.text} ${mail.html}`.includes(orderId)).map((mail) => mail.subject);
+    return (await this.delivered())
+      .filter((mail) => `${mail.text} ${mail.html}`.includes(orderId))
+      .map((mail) => mail.subject);
   }
 
   /** The text of each mail to an address. */
   async mailbox(address: string): Promise<string[]> {
-    return (await this.delivered()).filter(({ to }) => to.some((each) => each.address === address)).map(({ text }) => text ?? '');
+    return (await this.delivered())
+      .filter(({ to }) => to.some((each) => each.address === address))
+      .map(({ text }) => text ?? '');
   }
 
   private async delivered(): Promise<{ subject: string; text?: string; html?: string; to: { address: string }[] }[]> {
-    return (await (await fetch(`${this.shop.urls.mail}/api/email`)).json()) as Awaited<ReturnType<E2eShop['delivered']>>;
+    return (await (await fetch(`${this.shop.urls.mail}/api/email`)).json()) as Awaited<
+      ReturnType<E2eShop['delivered']>
+    >;
   }
 
   private async provider<T>(path: string, init: RequestInit = {}): Promise<T> {
-    const headers = { authorization: `Bearer ${this.shop.providerKey}`, ...(init.body ? { 'content-type': 'application/json' } : {}) };
-    const response = await fetch(this.shop.urls.provider + path, { ...init, headers, signal: AbortSignal.timeout(10_000) });
+    const headers = {
+      authorization: `Bearer ${this.shop.providerKey}`,
+      ...(init.body ? { 'content-type': 'application/json' } : {}),
+    };
+    const response = await fetch(this.shop.urls.provider + path, {
+      ...init,
+      headers,
+      signal: AbortSignal.timeout(10_000),
+    });
     if (!response.ok) throw new Error(`provider ${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as T;
   }
@@ -203,11 +246,18 @@ export class Customer {
   /** POST /v1/orders with a body of any shape, even a wrong one. */
   post(body: unknown, key: string, headers: Record<string, string> = {}): Promise<Answer<OrderView>> {
     const text = typeof body === 'string' ? body : JSON.stringify(body);
-    return this.ask('/v1/orders', { method: 'POST', body: text, headers: { 'content-type': 'application/json', 'idempotency-key': key, ...headers } });
+    return this.ask('/v1/orders', {
+      method: 'POST',
+      body: text,
+      headers: { 'content-type': 'application/json', 'idempotency-key': key, ...headers },
+    });
   }
 
   /** The body of an order for one product. */
-  async basket(sku: string, { quantity = 1, card = cards.good as string } = {}): Promise<{ lines: { productId: string; quantity: number }[]; paymentToken: string }> {
+  async basket(
+    sku: string,
+    { quantity = 1, card = cards.good as string } = {},
+  ): Promise<{ lines: { productId: string; quantity: number }[]; paymentToken: string }> {
     const [products, paymentToken] = await Promise.all([this.shop.products(), this.shop.cardToken(card)]);
     return { lines: [{ productId: products.get(sku) ?? sku, quantity }], paymentToken };
   }

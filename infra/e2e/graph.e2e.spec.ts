@@ -23,18 +23,33 @@ describeWith(e2eBroker, 'the graph', () => {
   afterAll(() => shop?.stop());
 
   const place = async (input: PlaceOrder, idempotencyKey: string) => {
-    const query = 'mutation ($input: PlaceOrderInput!, $idempotencyKey: String) { placeOrder(input: $input, idempotencyKey: $idempotencyKey) { id } }';
+    const query =
+      'mutation ($input: PlaceOrderInput!, $idempotencyKey: String) { placeOrder(input: $input, idempotencyKey: $idempotencyKey) { id } }';
     const body = JSON.stringify({ query, variables: { input, idempotencyKey } });
-    const answer = await alice.ask<{ data: { placeOrder: { id: string } } }>('/graphql', { method: 'POST', body, headers: { 'content-type': 'application/json' } });
+    const answer = await alice.ask<{ data: { placeOrder: { id: string } } }>('/graphql', {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/json' },
+    });
     return answer.body.data.placeOrder.id;
   };
 
   /** Follows an order by one gateway until it ends or the gateway does. */
-  async function follow(gateway: string, id: string, { after, seen }: { after: number | undefined; seen: (state: State) => void }): Promise<void> {
-    const client = createClient({ url: gateway.replace('http', 'ws') + '/graphql', webSocketImpl: WebSocket, retryAttempts: 0, connectionParams: { authorization: await alice.authorization() } });
+  async function follow(
+    gateway: string,
+    id: string,
+    { after, seen }: { after: number | undefined; seen: (state: State) => void },
+  ): Promise<void> {
+    const client = createClient({
+      url: gateway.replace('http', 'ws') + '/graphql',
+      webSocketImpl: WebSocket,
+      retryAttempts: 0,
+      connectionParams: { authorization: await alice.authorization() },
+    });
     const query = 'subscription ($id: ID!, $after: Int) { orderState(id: $id, after: $after) { version status } }';
     try {
-      for await (const { data } of client.iterate<{ orderState: State }>({ query, variables: { id, after } })) if (data) seen(data.orderState);
+      for await (const { data } of client.iterate<{ orderState: State }>({ query, variables: { id, after } }))
+        if (data) seen(data.orderState);
     } catch (error) {
       // A socket that broke is what happens when its gateway is killed; anything else is a fault.
       if (error instanceof Error) throw error;
@@ -49,7 +64,9 @@ describeWith(e2eBroker, 'the graph', () => {
     expect(new Set(ids).size).toBe(1);
   });
 
-  it('tells each state of an order once and in order, also to whom it has to tell the rest by another gateway', { timeout: PATIENCE_MS * 3 }, async () => {
+  it('tells each state of an order once and in order, also to whom it has to tell the rest by another gateway', {
+    timeout: PATIENCE_MS * 3,
+  }, async () => {
     // Long enough that the order is still under way when the gateway is killed.
     await shop.turnKnobs({ endpoints: { authorise: { latencyMs: 1_500 } } });
     const id = await place(await alice.basket('DEMO-MUG'), randomUUID());
@@ -69,6 +86,8 @@ describeWith(e2eBroker, 'the graph', () => {
     await shop.shop.untilReady('gateway', 2);
     expect(states.map(({ version }) => version)).toEqual([1, 2, 3, 4]);
     expect([states[0]?.status, states[1]?.status, states.at(-1)?.status]).toEqual(['PLACED', 'RESERVED', 'CONFIRMED']);
-    expect(await alice.get(id)).toEqual(expect.objectContaining<Partial<OrderView>>({ status: 'confirmed', version: 4 }));
+    expect(await alice.get(id)).toEqual(
+      expect.objectContaining<Partial<OrderView>>({ status: 'confirmed', version: 4 }),
+    );
   });
 });

@@ -21,12 +21,22 @@ describeWith(e2eBroker, 'the shop', () => {
 
   const soon = <T>(assertion: () => Promise<T>) => vi.waitFor(assertion, { timeout: PATIENCE_MS, interval: 100 });
   const stockOf = async (sku: string) =>
-    (await shop.sql<{ free: number; reserved: number; sold: number }>('catalog', 'SELECT free, reserved, sold FROM products WHERE sku = $1', [sku]))[0];
-  const ordersOf = async (customer: Customer) => (await shop.sql('orders', `SELECT DISTINCT stream FROM events WHERE data->>'customerId' = $1`, [customer.subject])).length;
+    (
+      await shop.sql<{ free: number; reserved: number; sold: number }>(
+        'catalog',
+        'SELECT free, reserved, sold FROM products WHERE sku = $1',
+        [sku],
+      )
+    )[0];
+  const ordersOf = async (customer: Customer) =>
+    (await shop.sql('orders', `SELECT DISTINCT stream FROM events WHERE data->>'customerId' = $1`, [customer.subject]))
+      .length;
 
   describe('a customer who can pay for what is there', () => {
     it('gets it: reserved, paid, confirmed, mailed', async () => {
-      const sku = [...(await shop.products()).keys()].find((each) => each !== 'DEMO-MUG' && each !== 'SOLD-OUT') as string;
+      const sku = [...(await shop.products()).keys()].find(
+        (each) => each !== 'DEMO-MUG' && each !== 'SOLD-OUT',
+      ) as string;
       const before = await stockOf(sku);
       const placed = await alice.order(sku, { quantity: 3 });
       expect(placed).toMatchObject({ status: 'placed', version: 1, lines: [{ quantity: 3 }] });
@@ -42,7 +52,13 @@ describeWith(e2eBroker, 'the shop', () => {
         [4, 'OrderConfirmed'],
       ]);
       expect(JSON.stringify(body)).not.toContain('tok_');
-      await soon(async () => expect(await stockOf(sku)).toEqual({ free: (before?.free ?? 0) - 3, reserved: 0, sold: (before?.sold ?? 0) + 3 }));
+      await soon(async () =>
+        expect(await stockOf(sku)).toEqual({
+          free: (before?.free ?? 0) - 3,
+          reserved: 0,
+          sold: (before?.sold ?? 0) + 3,
+        }),
+      );
       await soon(async () => expect(await shop.ledger(placed.id)).toEqual(['authorisation', 'capture']));
       await soon(async () => expect(await shop.mails(placed.id)).toHaveLength(1));
     });
@@ -65,7 +81,15 @@ describeWith(e2eBroker, 'the shop', () => {
       const { customer, email, password } = await shop.stranger();
       const { id } = await customer.order();
       await customer.until(id, 'confirmed');
-      await soon(async () => expect(await shop.sql('notifications', `SELECT 1 FROM messages WHERE document->>'orderId' = $1 AND failure = 'address-unverified'`, [id])).toHaveLength(1));
+      await soon(async () =>
+        expect(
+          await shop.sql(
+            'notifications',
+            `SELECT 1 FROM messages WHERE document->>'orderId' = $1 AND failure = 'address-unverified'`,
+            [id],
+          ),
+        ).toHaveLength(1),
+      );
       const [mail = '', ...others] = await soon(async () => {
         const mails = await shop.mailbox(email);
         expect(mails.length).toBeGreaterThan(0);
@@ -98,7 +122,11 @@ describeWith(e2eBroker, 'the shop', () => {
     it('by changing her mind while the payment is under way: the stock goes back and what was held is let go', async () => {
       await shop.turnKnobs({ endpoints: { authorise: { latencyMs: 1_500 } } });
       const cancel = (id: string, headers: Record<string, string> = {}) =>
-        alice.ask(`/v1/orders/${id}/cancellation`, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json', ...headers } });
+        alice.ask(`/v1/orders/${id}/cancellation`, {
+          method: 'POST',
+          body: '{}',
+          headers: { 'content-type': 'application/json', ...headers },
+        });
       /** On a busy machine the payment may be through before she says so: then with another order. */
       const cancelledInTime = async (): Promise<{ id: string; free: number | undefined }> => {
         const free = (await stockOf('DEMO-MUG'))?.free;
@@ -121,7 +149,11 @@ describeWith(e2eBroker, 'the shop', () => {
     it('once it is confirmed: too late to cancel', async () => {
       const { id } = await alice.order();
       await alice.until(id, 'confirmed');
-      const answer = await alice.ask(`/v1/orders/${id}/cancellation`, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } });
+      const answer = await alice.ask(`/v1/orders/${id}/cancellation`, {
+        method: 'POST',
+        body: '{}',
+        headers: { 'content-type': 'application/json' },
+      });
       expect(answer).toMatchObject({ status: 409, body: { code: 'order-not-cancellable' } });
     });
   });
@@ -134,7 +166,11 @@ describeWith(e2eBroker, 'the shop', () => {
       expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([201]));
       expect(new Set(answers.map((answer) => answer.body.id)).size).toBe(1);
       const again = await carol.post(basket, key);
-      expect([again.status, again.body.id, again.headers.get('idempotency-replayed')]).toEqual([201, answers[0]?.body.id, 'true']);
+      expect([again.status, again.body.id, again.headers.get('idempotency-replayed')]).toEqual([
+        201,
+        answers[0]?.body.id,
+        'true',
+      ]);
       expect(await ordersOf(carol)).toBe(1);
       await carol.until(again.body.id, 'confirmed');
       await soon(async () => expect(await shop.ledger(again.body.id)).toEqual(['authorisation', 'capture']));
@@ -143,12 +179,18 @@ describeWith(e2eBroker, 'the shop', () => {
     it('with another body is refused', async () => {
       const key = randomUUID();
       await alice.post(await alice.basket('DEMO-MUG'), key);
-      expect(await alice.post(await alice.basket('DEMO-MUG', { quantity: 2 }), key)).toMatchObject({ status: 422, body: { code: 'idempotency-key-reused' } });
+      expect(await alice.post(await alice.basket('DEMO-MUG', { quantity: 2 }), key)).toMatchObject({
+        status: 422,
+        body: { code: 'idempotency-key-reused' },
+      });
     });
 
     it('of somebody else is a key of its own', async () => {
       const key = randomUUID();
-      const [hers, his] = [await alice.post(await alice.basket('DEMO-MUG'), key), await bob.post(await bob.basket('DEMO-MUG'), key)];
+      const [hers, his] = [
+        await alice.post(await alice.basket('DEMO-MUG'), key),
+        await bob.post(await bob.basket('DEMO-MUG'), key),
+      ];
       expect([hers.status, his.status]).toEqual([201, 201]);
       expect(hers.body.id).not.toBe(his.body.id);
     });
@@ -158,14 +200,23 @@ describeWith(e2eBroker, 'the shop', () => {
       const [first, second] = [await alice.post(basket, key), await alice.post(basket, key)];
       expect([first.status, first.body.code]).toEqual([422, 'unknown-product']);
       expect(first.body.errors).toEqual([expect.objectContaining({ pointer: '/lines/0/productId' })]);
-      expect([second.status, second.body.code, second.body.errors]).toEqual([422, 'unknown-product', first.body.errors]);
+      expect([second.status, second.body.code, second.body.errors]).toEqual([
+        422,
+        'unknown-product',
+        first.body.errors,
+      ]);
     });
   });
 
   describe('what is wrong with a request is said as a problem', () => {
     const wrong: [string, number, string, (basket: object) => [unknown, Record<string, string>?]][] = [
       ['no lines', 400, '/lines', (basket) => [{ ...basket, lines: [] }]],
-      ['a fraction of a mug', 400, '/lines/0/quantity', (basket) => [{ ...basket, lines: [{ productId: randomUUID(), quantity: 0.5 }] }]],
+      [
+        'a fraction of a mug',
+        400,
+        '/lines/0/quantity',
+        (basket) => [{ ...basket, lines: [{ productId: randomUUID(), quantity: 0.5 }] }],
+      ],
       ['a field nobody knows', 400, '/total', (basket) => [{ ...basket, total: 1 }]],
       ['not an object', 400, '', () => ['[]']],
     ];
@@ -174,7 +225,11 @@ describeWith(e2eBroker, 'the shop', () => {
       const answer = await alice.post(body, randomUUID(), headers);
       expect(answer.status).toBe(status);
       expect(answer.headers.get('content-type')).toContain('application/problem+json');
-      expect(answer.body).toMatchObject({ status, code: expect.any(String), traceId: expect.stringMatching(/^[0-9a-f]{32}$/) });
+      expect(answer.body).toMatchObject({
+        status,
+        code: expect.any(String),
+        traceId: expect.stringMatching(/^[0-9a-f]{32}$/),
+      });
       expect(answer.body.errors?.some((error) => error.pointer.endsWith(pointer))).toBe(true);
     });
 
@@ -182,7 +237,11 @@ describeWith(e2eBroker, 'the shop', () => {
       ['half a JSON', 400, () => alice.post('{"lines":', randomUUID())],
       ['another media type', 415, () => alice.post('lines', randomUUID(), { 'content-type': 'text/plain' })],
       ['a huge body', 413, () => alice.post({ lines: 'x'.repeat(200_000) }, randomUUID())],
-      ['no Idempotency-Key', 400, () => alice.ask('/v1/orders', { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } })],
+      [
+        'no Idempotency-Key',
+        400,
+        () => alice.ask('/v1/orders', { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } }),
+      ],
       ['no such path', 404, () => shop.ask('/v1/nothing')],
       ['not that method', 405, () => shop.ask('/v1/products', { method: 'DELETE' })],
       ['no token', 401, () => shop.ask('/v1/orders')],
@@ -199,8 +258,14 @@ describeWith(e2eBroker, 'the shop', () => {
     it('somebody else’s order is not found, whatever one asks of it', async () => {
       const { id } = await alice.order();
       const post = { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } };
-      const answers = [await bob.ask(`/v1/orders/${id}`), await bob.ask(`/v1/orders/${id}/history`), await bob.ask(`/v1/orders/${id}/cancellation`, post)];
-      expect(answers.map((answer) => [answer.status, answer.body.code])).toEqual(Array(3).fill([404, 'order-not-found']));
+      const answers = [
+        await bob.ask(`/v1/orders/${id}`),
+        await bob.ask(`/v1/orders/${id}/history`),
+        await bob.ask(`/v1/orders/${id}/cancellation`, post),
+      ];
+      expect(answers.map((answer) => [answer.status, answer.body.code])).toEqual(
+        Array(3).fill([404, 'order-not-found']),
+      );
       expect((await bob.ask<OrderPage>('/v1/orders?limit=100')).body.items.map((order) => order.id)).not.toContain(id);
     });
   });
@@ -220,14 +285,17 @@ describeWith(e2eBroker, 'the shop', () => {
     };
     const hit = () => soon(async () => expect((await read()).kept).toMatch(/^gateway; hit/));
 
-    it.each(['cut', 'silence'] as const)('Redis (%s): products are read and orders are placed and confirmed, and then it is used again', async (how) => {
-      await hit();
-      shop.redis?.[how]();
-      await soon(async () => expect(await read()).toMatchObject({ status: 200, kept: 'gateway; fwd=bypass' }));
-      await alice.until((await alice.order()).id, 'confirmed');
-      shop.redis?.mend();
-      await hit();
-    });
+    it.each(['cut', 'silence'] as const)(
+      'Redis (%s): products are read and orders are placed and confirmed, and then it is used again',
+      async (how) => {
+        await hit();
+        shop.redis?.[how]();
+        await soon(async () => expect(await read()).toMatchObject({ status: 200, kept: 'gateway; fwd=bypass' }));
+        await alice.until((await alice.order()).id, 'confirmed');
+        shop.redis?.mend();
+        await hit();
+      },
+    );
 
     it('catalog: products are still shown, from the cache, with their age', async () => {
       await hit();
@@ -252,7 +320,8 @@ describeWith(e2eBroker, 'the shop', () => {
         });
       }
       const statuses = [];
-      for (const service of ['catalog', 'payments', 'notifications'] as const) statuses.push((await fetch(`${urls[service]}/operations/outbox`, { headers })).status);
+      for (const service of ['catalog', 'payments', 'notifications'] as const)
+        statuses.push((await fetch(`${urls[service]}/operations/outbox`, { headers })).status);
       expect(statuses).toEqual([200, 200, 200]);
       expect((await shop.ask('/operations/outbox', { headers })).status).toBe(404);
     });

@@ -1,7 +1,10 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { hostOf } from '../ports.ts';
 
-/** The line between a shop and a Redis that it shares with others: cut, to the shop Redis is dead; silenced, it is there and never answers. */
+/**
+ * The line between a shop and a Redis that it shares with others: cut, to the shop Redis is dead; silenced, it is there
+ * and never answers.
+ */
 export class RedisLine {
   private readonly sockets = new Set<Socket>();
   private state: 'open' | 'cut' | 'silent' = 'open';
@@ -52,7 +55,10 @@ export class RedisLine {
   private pass(client: Socket): void {
     if (this.state === 'cut') return void client.destroy();
     const redis = connect(Number(this.target.port || 6379), hostOf(this.target));
-    for (const [from, to] of [[client, redis], [redis, client]] as const) {
+    for (const [from, to] of [
+      [client, redis],
+      [redis, client],
+    ] as const) {
       this.sockets.add(from);
       from.on('error', () => {}).on('close', () => (this.sockets.delete(from), to.destroy()));
       from.on('data', (data) => this.state === 'open' && to.write(data));

@@ -5,7 +5,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import type { ServiceName } from '../environment.ts';
 import { e2eBroker, e2eShop, PATIENCE_MS, type Customer, type E2eShop } from './e2e-shop.fixture.ts';
 
-/** Ways out of the main job: given up at each point, and a payment provider that does not say what it did. Two instances of every service. */
+/**
+ * Ways out of the main job: given up at each point, and a payment provider that does not say what it did. Two instances
+ * of every service.
+ */
 describeWith(e2eBroker, 'the saga', () => {
   let shop: E2eShop;
   let alice: Customer;
@@ -18,14 +21,29 @@ describeWith(e2eBroker, 'the saga', () => {
   afterAll(() => shop?.stop());
 
   const soon = <T>(assertion: () => Promise<T>) => vi.waitFor(assertion, { timeout: PATIENCE_MS, interval: 100 });
-  const stockOf = async (sku: string) => (await shop.sql('catalog', 'SELECT free, reserved FROM products WHERE sku = $1', [sku]))[0];
-  const reservationOf = async (id: string) => (await shop.sql<{ status: string }>('catalog', 'SELECT status FROM reservations WHERE order_id = $1', [id]))[0]?.status;
-  const paymentOf = async (id: string) => (await shop.sql<{ status: string }>('payments', 'SELECT status FROM payments WHERE order_id = $1', [id]))[0]?.status;
-  const openOutcome = (id: string) => shop.sql('payments', 'SELECT move, unwanted FROM open_outcomes WHERE order_id = $1', [id]);
-  const cancel = (id: string) => alice.ask(`/v1/orders/${id}/cancellation`, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } });
+  const stockOf = async (sku: string) =>
+    (await shop.sql('catalog', 'SELECT free, reserved FROM products WHERE sku = $1', [sku]))[0];
+  const reservationOf = async (id: string) =>
+    (await shop.sql<{ status: string }>('catalog', 'SELECT status FROM reservations WHERE order_id = $1', [id]))[0]
+      ?.status;
+  const paymentOf = async (id: string) =>
+    (await shop.sql<{ status: string }>('payments', 'SELECT status FROM payments WHERE order_id = $1', [id]))[0]
+      ?.status;
+  const openOutcome = (id: string) =>
+    shop.sql('payments', 'SELECT move, unwanted FROM open_outcomes WHERE order_id = $1', [id]);
+  const cancel = (id: string) =>
+    alice.ask(`/v1/orders/${id}/cancellation`, {
+      method: 'POST',
+      body: '{}',
+      headers: { 'content-type': 'application/json' },
+    });
   /** Time passes for one order only. */
-  const deadlinePasses = (id: string) => shop.sql('orders', `UPDATE deadlines SET since = since - interval '10 minutes', due_at = now() WHERE stream = $1`, [id]);
-  const eventsOf = async (id: string) => (await alice.ask<OrderHistory>(`/v1/orders/${id}/history`)).body.events.map(({ type }) => type);
+  const deadlinePasses = (id: string) =>
+    shop.sql('orders', `UPDATE deadlines SET since = since - interval '10 minutes', due_at = now() WHERE stream = $1`, [
+      id,
+    ]);
+  const eventsOf = async (id: string) =>
+    (await alice.ask<OrderHistory>(`/v1/orders/${id}/history`)).body.events.map(({ type }) => type);
 
   let stock: unknown;
   beforeEach(async () => {
@@ -36,7 +54,9 @@ describeWith(e2eBroker, 'the saga', () => {
 
   /** Everybody's books say that the order has nothing, and the provider's that nothing is held. */
   async function allIsGivenBack(id: string, ledger: string[]): Promise<void> {
-    await soon(async () => expect([await reservationOf(id), await paymentOf(id), await openOutcome(id)]).toEqual(['released', 'voided', []]));
+    await soon(async () =>
+      expect([await reservationOf(id), await paymentOf(id), await openOutcome(id)]).toEqual(['released', 'voided', []]),
+    );
     expect(await shop.ledger(id)).toEqual(ledger);
     expect(await stockOf('DEMO-MUG')).toEqual(stock);
   }
@@ -49,7 +69,8 @@ describeWith(e2eBroker, 'the saga', () => {
     expect(status).toBe(201);
     return body;
   }
-  const bringBack = (service: ServiceName) => Promise.all([1, 2].map((instance) => shop.shop.restart(service, instance)));
+  const bringBack = (service: ServiceName) =>
+    Promise.all([1, 2].map((instance) => shop.shop.restart(service, instance)));
 
   describe('given up before its stock is reserved', () => {
     it('by the customer, or by its deadline: the reservation that comes late holds nothing, and no money is asked for', async () => {
@@ -84,7 +105,13 @@ describeWith(e2eBroker, 'the saga', () => {
       await shop.turnKnobs({ endpoints: { authorise: { lostAnswerRate: 1 } } });
       const { id } = await alice.order();
       await alice.until(id, 'confirmed');
-      await soon(async () => expect([await shop.ledger(id), await paymentOf(id), await openOutcome(id)]).toEqual([['authorisation', 'capture'], 'captured', []]));
+      await soon(async () =>
+        expect([await shop.ledger(id), await paymentOf(id), await openOutcome(id)]).toEqual([
+          ['authorisation', 'capture'],
+          'captured',
+          [],
+        ]),
+      );
     });
 
     it('while the customer cancels, the ledger is away and payments is killed: what was held is let go in the end', async () => {

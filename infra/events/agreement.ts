@@ -6,9 +6,17 @@ import { inDatabase, messagingServices, table } from './operated-shop.ts';
 export const showAgreement: Command = async (_, rest, { shop, say }) => {
   nothingMore(rest);
   for (const service of messagingServices) {
-    const terms = await inDatabase(shop(), service, (database) => database.query<{ term: string; value: string; at: Date }>('SELECT term, value, agreed_at AS at FROM agreement ORDER BY term'));
+    const terms = await inDatabase(shop(), service, (database) =>
+      database.query<{ term: string; value: string; at: Date }>(
+        'SELECT term, value, agreed_at AS at FROM agreement ORDER BY term',
+      ),
+    );
     say(`${service}: ${terms.length === 0 ? 'nothing is agreed on yet' : `${terms.length} terms`}`);
-    for (const row of table(['', 'term', 'value', 'since'], terms.map(({ term, value, at }) => ['', term, value, at.toISOString()]))) say(row);
+    for (const row of table(
+      ['', 'term', 'value', 'since'],
+      terms.map(({ term, value, at }) => ['', term, value, at.toISOString()]),
+    ))
+      say(row);
   }
   return 0;
 };

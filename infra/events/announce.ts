@@ -8,8 +8,13 @@ import { inDatabase, operator } from './operated-shop.ts';
 /** What is a state that others copy. */
 export const announce: Command = async (_, [what, ...rest], { shop, say }) => {
   nothingMore(rest);
-  if (what !== 'products') throw new Obstacle(`Announce what? There is one thing that others copy: products${what === undefined ? '' : `, and no "${what}"`}.`);
-  const outcome = await inDatabase(shop(), 'catalog', async (database) => announceAll(database, new ProductAnnouncement(database, await outboxOf(database)), { operator: operator() }));
+  if (what !== 'products')
+    throw new Obstacle(
+      `Announce what? There is one thing that others copy: products${what === undefined ? '' : `, and no "${what}"`}.`,
+    );
+  const outcome = await inDatabase(shop(), 'catalog', async (database) =>
+    announceAll(database, new ProductAnnouncement(database, await outboxOf(database)), { operator: operator() }),
+  );
   say(`${outcome}: they wait in catalog's outbox for its relay.`);
   return 0;
 };

@@ -20,12 +20,31 @@ export type Command = (options: Options, rest: string[], surroundings: Surroundi
 export function parse(args: string[]) {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean', default: false } as const;
-  const options = { consumer: text, key: text, reason: text, rate: text, topic: text, version: text, at: text, yes: flag, 'dry-run': flag, 'skip-dead': flag, 'after-restore': flag, accept: flag, since: text, help: flag };
+  const options = {
+    consumer: text,
+    key: text,
+    reason: text,
+    rate: text,
+    topic: text,
+    version: text,
+    at: text,
+    yes: flag,
+    'dry-run': flag,
+    'skip-dead': flag,
+    'after-restore': flag,
+    accept: flag,
+    since: text,
+    help: flag,
+  };
   return parseArgs({ args, allowPositionals: true, options });
 }
 
 export function filterOf({ consumer, key, reason }: Options): Filter {
-  return { consumer: consumer === undefined ? undefined : asConsumer(consumer), key: key === undefined ? undefined : asKey(key), reason };
+  return {
+    consumer: consumer === undefined ? undefined : asConsumer(consumer),
+    key: key === undefined ? undefined : asKey(key),
+    reason,
+  };
 }
 
 export function nothingMore(rest: string[]): void {
@@ -42,5 +61,7 @@ export function asConsumer(text: string): ConsumerName {
 
 function asKey(text: string): string {
   if (/^[\x21-\x7e]{1,128}$/.test(text)) return text;
-  throw new Obstacle(`"${text}" cannot be a message key: those have 1 to 128 characters, no blanks, most often the id of an order or product.`);
+  throw new Obstacle(
+    `"${text}" cannot be a message key: those have 1 to 128 characters, no blanks, most often the id of an order or product.`,
+  );
 }

@@ -94,7 +94,10 @@ export async function eventsCommand(args: string[], surroundings = here): Promis
   }
   const name = Object.keys(commands).find((each) => positionals.slice(0, each.split(' ').length).join(' ') === each);
   const command = name === undefined ? undefined : commands[name];
-  if (!name || !command) throw new Obstacle(`There is no command "${positionals.join(' ')}": ${Object.keys(commands).join(', ')}. See --help.`);
+  if (!name || !command)
+    throw new Obstacle(
+      `There is no command "${positionals.join(' ')}": ${Object.keys(commands).join(', ')}. See --help.`,
+    );
   try {
     return await command(values, positionals.slice(name.split(' ').length), surroundings);
   } catch (error) {

@@ -1,7 +1,22 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { productsSummary, type CloudEvent } from '@shop/contracts';
-import { announceAll, ProductAdministration, ProductAnnouncement, ProductCopiesConsumer, ProductsSummary, ProductStore } from '@shop/catalog';
-import { ConsumerRuntime, MemoryBus, PostgresOutbox, QueueRelay, Unmeasured, type BusMessage, type Consumer } from '@shop/eventing';
+import {
+  announceAll,
+  ProductAdministration,
+  ProductAnnouncement,
+  ProductCopiesConsumer,
+  ProductsSummary,
+  ProductStore,
+} from '@shop/catalog';
+import {
+  ConsumerRuntime,
+  MemoryBus,
+  PostgresOutbox,
+  QueueRelay,
+  Unmeasured,
+  type BusMessage,
+  type Consumer,
+} from '@shop/eventing';
 import { PricesConsumer, ProductCopy, ProductCopyConsumer } from '@shop/orders';
 import { Database, Health, type Logger } from '@shop/platform';
 import { freshDatabase } from '@shop/testing';
@@ -30,21 +45,49 @@ class Counted extends Unmeasured {
 }
 
 const [catalogUrls, ordersUrls] = await Promise.all([freshDatabase('catalog'), freshDatabase('orders')]);
-const [catalog, orders] = [catalogUrls, ordersUrls].map(({ url }) => new Database(url, { size: 8, application: 'spec' })) as [Database, Database];
+const [catalog, orders] = [catalogUrls, ordersUrls].map(
+  ({ url }) => new Database(url, { size: 8, application: 'spec' }),
+) as [Database, Database];
 const [bus, health, metrics] = [new LosingBus(), new Health(), new Counted()];
 health.started();
-const [relay, ordersRelay] = [catalogUrls, ordersUrls].map(({ url }) => new QueueRelay({ connectionString: url, bus, log })) as [QueueRelay, QueueRelay];
-const [outbox, ordersOutbox] = [relay, ordersRelay].map((one) => new PostgresOutbox(() => one.wake())) as [PostgresOutbox, PostgresOutbox];
-const [store, products, announcement] = [new ProductStore(catalog, outbox), new ProductAdministration(catalog, outbox), new ProductAnnouncement(catalog, outbox)];
+const [relay, ordersRelay] = [catalogUrls, ordersUrls].map(
+  ({ url }) => new QueueRelay({ connectionString: url, bus, log }),
+) as [QueueRelay, QueueRelay];
+const [outbox, ordersOutbox] = [relay, ordersRelay].map((one) => new PostgresOutbox(() => one.wake())) as [
+  PostgresOutbox,
+  PostgresOutbox,
+];
+const [store, products, announcement] = [
+  new ProductStore(catalog, outbox),
+  new ProductAdministration(catalog, outbox),
+  new ProductAnnouncement(catalog, outbox),
+];
 const summary = new ProductsSummary(catalog, bus, log);
 const copy = new (class extends ProductCopy {
   protected override readonly patience = { answerMs: 1_000, apartMs: 0 };
 })(orders, ordersOutbox, metrics, log, health);
 const prices = new PricesConsumer(copy, metrics, log);
-const runtimes = ([[catalog, new ProductCopiesConsumer(announcement, log)], [orders, prices], [orders, new ProductCopyConsumer(copy)]] as [Database, Consumer][]).map(
-  ([database, consumer]) => new ConsumerRuntime({ consumer, bus, database, outbox: database === catalog ? outbox : ordersOutbox, log, attempts: 3 }),
+const runtimes = (
+  [
+    [catalog, new ProductCopiesConsumer(announcement, log)],
+    [orders, prices],
+    [orders, new ProductCopyConsumer(copy)],
+  ] as [Database, Consumer][]
+).map(
+  ([database, consumer]) =>
+    new ConsumerRuntime({
+      consumer,
+      bus,
+      database,
+      outbox: database === catalog ? outbox : ordersOutbox,
+      log,
+      attempts: 3,
+    }),
 );
-await Promise.all([...runtimes.map((runtime) => runtime.start()), bus.subscribe({ group: 'catalog.cache', topics: ['catalog.products'], maxInFlight: 9, handle: async () => {} })]);
+await Promise.all([
+  ...runtimes.map((runtime) => runtime.start()),
+  bus.subscribe({ group: 'catalog.cache', topics: ['catalog.products'], maxInFlight: 9, handle: async () => {} }),
+]);
 relay.start();
 ordersRelay.start();
 afterAll(async () => {
@@ -54,13 +97,22 @@ afterAll(async () => {
 });
 
 const soon = (condition: () => Promise<void> | void) => vi.waitFor(condition, { timeout: 30_000, interval: 50 });
-const rows = (database: Database) => database.query('SELECT id, name, price::int, currency::text, active, version FROM products ORDER BY id');
+const rows = (database: Database) =>
+  database.query('SELECT id, name, price::int, currency::text, active, version FROM products ORDER BY id');
 const whole = () => soon(async () => expect(await rows(orders)).toEqual(await rows(catalog)));
 const ready = async () => {
   await copy.tick();
   return health.report('ready').checks['copy of the products'];
 };
-const named = (n: number) => ({ id: randomUUIDv7(), sku: `S-${randomUUIDv7()}`, name: `Mug ${n}`, description: '', price: 100 + n, currency: 'EUR', stock: 5 });
+const named = (n: number) => ({
+  id: randomUUIDv7(),
+  sku: `S-${randomUUIDv7()}`,
+  name: `Mug ${n}`,
+  description: '',
+  price: 100 + n,
+  currency: 'EUR',
+  stock: 5,
+});
 const change = (id: string, price: number) => products.change(id, { price }, undefined);
 
 let ids: string[];
@@ -141,9 +193,11 @@ describe('a copy of the products', () => {
         }
       }
     })();
-    const changing = Promise.all(ids.slice(0, 8).map(async (id) => {
-      for (let n = 0; n < 15; n++) await change(id, 1_000 + n);
-    }));
+    const changing = Promise.all(
+      ids.slice(0, 8).map(async (id) => {
+        for (let n = 0; n < 15; n++) await change(id, 1_000 + n);
+      }),
+    );
     const announcing = (async () => {
       for (let n = 0; n < 6; n++) await announcement.run();
     })();
@@ -153,7 +207,9 @@ describe('a copy of the products', () => {
     await watching;
     expect(regressions).toEqual([]);
     expect(metrics.mended).toBe(0);
-    const told = bus.published.filter(({ type, subject }) => type === 'catalog.product-changed.v1' && subject === ids[0]).map(({ sequence }) => Number(sequence));
+    const told = bus.published
+      .filter(({ type, subject }) => type === 'catalog.product-changed.v1' && subject === ids[0])
+      .map(({ sequence }) => Number(sequence));
     // A relay that could not note what it had published says it again, in the same order.
     const first = [...new Set(told)];
     expect(first).toEqual(first.toSorted((a, b) => a - b));
@@ -167,7 +223,9 @@ describe('a copy of the products', () => {
     await whole();
     expect(said[0]).toMatch(/^announced \d+ products: they wait/);
     expect(await announceAll(catalog, announcement, { operator: 'op' })).toMatch(/^announced \d+ products$/);
-    const [last] = await catalog.query<{ operator: string; action: string }>('SELECT operator, action FROM operator_actions ORDER BY id DESC LIMIT 1');
+    const [last] = await catalog.query<{ operator: string; action: string }>(
+      'SELECT operator, action FROM operator_actions ORDER BY id DESC LIMIT 1',
+    );
     expect(last).toEqual({ operator: 'op', action: 'announce' });
   });
 });

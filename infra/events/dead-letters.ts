@@ -1,5 +1,15 @@
 import type { ConsumerName } from '@shop/contracts';
-import { consumerAt, deadLetterAt, deadLetters, DeadLetterTopics, openBus, planOf, replay, type DeadLetter, type Filter } from '@shop/eventing';
+import {
+  consumerAt,
+  deadLetterAt,
+  deadLetters,
+  DeadLetterTopics,
+  openBus,
+  planOf,
+  replay,
+  type DeadLetter,
+  type Filter,
+} from '@shop/eventing';
 import { Obstacle } from '../state.ts';
 import { asConsumer, consumerNames, filterOf, nothingMore, type Command } from './arguments.ts';
 import { busOf, inDatabase, line, operator, serviceOf, table, type OperatedShop } from './operated-shop.ts';
@@ -16,7 +26,9 @@ export const showDeadLetter: Command = async (_, [at, ...rest], { shop, say }) =
   nothingMore(rest);
   if (at === undefined) throw new Obstacle('Which one? "dead-letters list" says where each lies.');
   const name = asConsumer(consumerAt(at));
-  const { consumer, key, headers, value, handled } = await inDatabase(shop(), serviceOf(name), (database) => deadLetterAt(database, topicsOf(shop()), [name], at));
+  const { consumer, key, headers, value, handled } = await inDatabase(shop(), serviceOf(name), (database) =>
+    deadLetterAt(database, topicsOf(shop()), [name], at),
+  );
   say(`${at}, of ${consumer}, key ${key ?? '–'}${handled ? ', handled since' : ''}`);
   for (const [header, text] of Object.entries(headers)) say(`  ${header}: ${text}`);
   say(pretty(value ?? '(no value)'));
@@ -26,7 +38,8 @@ export const showDeadLetter: Command = async (_, [at, ...rest], { shop, say }) =
 export const replayDeadLetters: Command = async (options, rest, { shop, say }) => {
   nothingMore(rest);
   const rate = Number(options.rate ?? 10);
-  if (!(rate > 0 && rate <= 1_000)) throw new Obstacle(`--rate is a number of messages a second, up to 1000, not "${options.rate}".`);
+  if (!(rate > 0 && rate <= 1_000))
+    throw new Obstacle(`--rate is a number of messages a second, up to 1000, not "${options.rate}".`);
   if (options.yes && options['dry-run']) throw new Obstacle('Either --dry-run or --yes.');
   const running = shop();
   const letters = await lettersOf(running, filterOf(options));
@@ -45,7 +58,12 @@ export const replayDeadLetters: Command = async (options, rest, { shop, say }) =
   return unsent > 0 ? 1 : 0;
 };
 
-async function replayAll(shop: OperatedShop, letters: readonly DeadLetter[], rate: number, done: (letter: DeadLetter, outcome: string) => void): Promise<void> {
+async function replayAll(
+  shop: OperatedShop,
+  letters: readonly DeadLetter[],
+  rate: number,
+  done: (letter: DeadLetter, outcome: string) => void,
+): Promise<void> {
   const quiet = () => {};
   const bus = await openBus(busOf(shop), { clientId: 'operator', log: { info: quiet, warn: quiet, error: quiet } });
   try {
@@ -60,12 +78,20 @@ async function replayAll(shop: OperatedShop, letters: readonly DeadLetter[], rat
 const topicsOf = (shop: OperatedShop) => new DeadLetterTopics(busOf(shop));
 
 async function lettersOf(shop: OperatedShop, filter: Filter): Promise<DeadLetter[]> {
-  const of = (consumer: ConsumerName) => inDatabase(shop, serviceOf(consumer), (database) => deadLetters(database, topicsOf(shop), [consumer], filter));
+  const of = (consumer: ConsumerName) =>
+    inDatabase(shop, serviceOf(consumer), (database) => deadLetters(database, topicsOf(shop), [consumer], filter));
   const found = await Promise.all((filter.consumer ? [filter.consumer] : consumerNames).map(of));
   return found.flat().sort((a, b) => a.diedAt.localeCompare(b.diedAt));
 }
 
-const rowOf = ({ at, key, type, diedAt, handled, reason }: DeadLetter) => [at, key ?? '–', type ?? '–', diedAt, handled ? 'handled' : '–', line(reason)];
+const rowOf = ({ at, key, type, diedAt, handled, reason }: DeadLetter) => [
+  at,
+  key ?? '–',
+  type ?? '–',
+  diedAt,
+  handled ? 'handled' : '–',
+  line(reason),
+];
 
 function pretty(value: string): string {
   try {

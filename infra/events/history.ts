@@ -9,8 +9,11 @@ export const showHistory: Command = async ({ version, at }, [orderId, ...rest], 
   nothingMore(rest);
   if (orderId === undefined) throw new Obstacle('Which order? history <order> [--version n | --at time].');
   const moment = momentOf(version, at);
-  if (!id.safeParse(orderId).success) throw new Obstacle(`"${orderId}" is not the id of an order: those look like 01a2048b-0302-77ae-933f-f0de52be0f15.`);
-  const then = await inDatabase(shop(), 'orders', (database) => orderThen(new EventStore(database, new PostgresOutbox(), orderUpcasters), orderId, moment));
+  if (!id.safeParse(orderId).success)
+    throw new Obstacle(`"${orderId}" is not the id of an order: those look like 01a2048b-0302-77ae-933f-f0de52be0f15.`);
+  const then = await inDatabase(shop(), 'orders', (database) =>
+    orderThen(new EventStore(database, new PostgresOutbox(), orderUpcasters), orderId, moment),
+  );
   for (const { version, recordedAt, event } of then.happened) {
     const { type, ...data } = event;
     say(`${String(version).padStart(3)}  ${recordedAt}  ${type}  ${JSON.stringify(data)}`);

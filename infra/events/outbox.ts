@@ -4,7 +4,9 @@ import { Obstacle } from '../state.ts';
 import { filterOf, nothingMore, type Command } from './arguments.ts';
 import { inDatabase, line, messagingServices, operator, table } from './operated-shop.ts';
 
-const senders = messagingServices.filter((service) => [...messages.values()].some(({ source }) => source === `/${service}`));
+const senders = messagingServices.filter((service) =>
+  [...messages.values()].some(({ source }) => source === `/${service}`),
+);
 
 export const showOutbox: Command = async (_, rest, { shop, say }) => {
   nothingMore(rest);
@@ -13,11 +15,19 @@ export const showOutbox: Command = async (_, rest, { shop, say }) => {
     say(`${service}: ${summary(status)}`);
     const busy = status.shards.filter(({ depth, owner }) => depth > 0 || (owner === undefined && !status.slot));
     if (busy.length > 0) {
-      const rows = busy.map(({ shard, depth, oldest, owner }) => ['', shard, depth, `${oldest.toFixed(1)} s`, owner ?? 'nobody']);
+      const rows = busy.map(({ shard, depth, oldest, owner }) => [
+        '',
+        shard,
+        depth,
+        `${oldest.toFixed(1)} s`,
+        owner ?? 'nobody',
+      ]);
       for (const row of table(['', 'shard', 'waiting', 'oldest', 'owner'], rows)) say(row);
     }
-    for (const { behind, messages, oldest } of status.held) say(`  held ${messages} for ${behind}, the oldest for ${oldest.toFixed(1)} s`);
-    for (const { topic, key, reason, rejectedAt } of status.rejected) say(`  rejected ${rejectedAt.toISOString()} ${topic} ${key}: ${line(reason)}`);
+    for (const { behind, messages, oldest } of status.held)
+      say(`  held ${messages} for ${behind}, the oldest for ${oldest.toFixed(1)} s`);
+    for (const { topic, key, reason, rejectedAt } of status.rejected)
+      say(`  rejected ${rejectedAt.toISOString()} ${topic} ${key}: ${line(reason)}`);
   }
   return 0;
 };

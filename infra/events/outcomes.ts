@@ -8,7 +8,14 @@ export const listOutcomes: Command = async ({ key }, rest, { shop, say }) => {
   const open = await inDatabase(shop(), 'payments', (database) => openOutcomes(database, orderOf(key)));
   if (open.length === 0) say('No outcome is open.');
   else {
-    const rows = open.map(({ orderId, move, unwanted, askedAt, attempts, dueAt }) => [orderId, move, unwanted ? 'no' : 'yes', askedAt.toISOString(), attempts, dueAt.toISOString()]);
+    const rows = open.map(({ orderId, move, unwanted, askedAt, attempts, dueAt }) => [
+      orderId,
+      move,
+      unwanted ? 'no' : 'yes',
+      askedAt.toISOString(),
+      attempts,
+      dueAt.toISOString(),
+    ]);
     for (const row of table(['order', 'move', 'wanted', 'asked', 'looks', 'next look'], rows)) say(row);
   }
   return 0;
@@ -16,7 +23,9 @@ export const listOutcomes: Command = async ({ key }, rest, { shop, say }) => {
 
 export const askOutcomes: Command = async ({ key }, rest, { shop, say, patience }) => {
   nothingMore(rest);
-  const asked = await inDatabase(shop(), 'payments', (database) => askNow(database, { operator: operator(), order: orderOf(key), patience }));
+  const asked = await inDatabase(shop(), 'payments', (database) =>
+    askNow(database, { operator: operator(), order: orderOf(key), patience }),
+  );
   for (const { orderId, outcome } of asked) say(`${orderId}: ${line(outcome)}`);
   return asked.every(({ known }) => known) ? 0 : 1;
 };

@@ -23,13 +23,26 @@ describeWith('kafka', 'partitions added to a topic under load', ({ brokers }) =>
     await createTopics(brokers);
     urls = await freshDatabase('orders');
     database = new Database(urls.url, { size: 8, application: 'spec' });
-    // Two instances that publish and two that read; a message takes a while, so that another partition's could overtake it.
+    // Two instances that publish and two that read; a message takes a while, so that another partition's could overtake
+    // it.
     for (const bus of buses.slice(0, 2)) relays.push(new QueueRelay({ connectionString: urls.url, bus, log }));
     for (const relay of relays) relay.start();
     for (const bus of buses.slice(2)) {
-      const handle = async ({ id, key = '', value = '' }: { id: string; key: string | undefined; value: string | undefined }) => {
+      const handle = async ({
+        id,
+        key = '',
+        value = '',
+      }: {
+        id: string;
+        key: string | undefined;
+        value: string | undefined;
+      }) => {
         await sleep(Math.random() * 20);
-        seen.push({ key, partition: Number(id.split(':')[1]), sequence: Number((JSON.parse(value) as CloudEvent).sequence) });
+        seen.push({
+          key,
+          partition: Number(id.split(':')[1]),
+          sequence: Number((JSON.parse(value) as CloudEvent).sequence),
+        });
       };
       // In the order of each key, as the runtime has it.
       const tails = new Map<string, Promise<void>>();
@@ -51,14 +64,21 @@ describeWith('kafka', 'partitions added to a topic under load', ({ brokers }) =>
     await database.close();
   });
 
-  it('by the command cost no order: none of a key is read before an earlier one, and every partition is read', { timeout: 180_000 }, async () => {
+  it('by the command cost no order: none of a key is read before an earlier one, and every partition is read', {
+    timeout: 180_000,
+  }, async () => {
     const outbox = new PostgresOutbox(() => relays.forEach((relay) => relay.wake()));
     const keys = Array.from({ length: 30 }, () => randomUUIDv7());
     let [written, over] = [0, false];
     const writing = (async () => {
       while (!over) {
         const sequence = ++written;
-        await database.transaction((tx) => outbox.add(tx, keys.map((key) => event(capturePayment, { key, sequence, data: { orderId: key } }))));
+        await database.transaction((tx) =>
+          outbox.add(
+            tx,
+            keys.map((key) => event(capturePayment, { key, sequence, data: { orderId: key } })),
+          ),
+        );
         outbox.wake();
         await sleep(120);
       }
@@ -66,15 +86,25 @@ describeWith('kafka', 'partitions added to a topic under load', ({ brokers }) =>
     await vi.waitFor(() => expect(new Set(seen.map(({ key }) => key)).size).toBe(30), { timeout: 60_000 });
     const said: string[] = [];
     const shop = { brokers, databases: { orders: urls } } as never;
-    expect(await eventsCommand(['topics', 'partitions', topic, '17'], { shop: () => shop, say: (line) => said.push(line) })).toBe(0);
+    expect(
+      await eventsCommand(['topics', 'partitions', topic, '17'], { shop: () => shop, say: (line) => said.push(line) }),
+    ).toBe(0);
     expect(said[0]).toMatch(/^paused: what orders publish/);
-    expect(await database.query('SELECT value FROM agreement WHERE term = $1', [countTerm(topic)])).toEqual([{ value: '17' }]);
+    expect(await database.query('SELECT value FROM agreement WHERE term = $1', [countTerm(topic)])).toEqual([
+      { value: '17' },
+    ]);
     const before = seen.length;
-    await vi.waitFor(() => expect(new Set(seen.slice(before).map(({ partition }) => partition)).size).toBeGreaterThan(12), { timeout: 60_000 });
+    await vi.waitFor(
+      () => expect(new Set(seen.slice(before).map(({ partition }) => partition)).size).toBeGreaterThan(12),
+      { timeout: 60_000 },
+    );
     over = true;
     await writing;
     const last = new Map<string, number>();
-    await vi.waitFor(() => expect(new Set(seen.map(({ key, sequence }) => `${key} ${sequence}`)).size).toBe(30 * written), { timeout: 60_000 });
+    await vi.waitFor(
+      () => expect(new Set(seen.map(({ key, sequence }) => `${key} ${sequence}`)).size).toBe(30 * written),
+      { timeout: 60_000 },
+    );
     const inverted = seen.filter(({ key, sequence }) => {
       // What is delivered again was seen before: it is not the first sight that is out of order.
       const newest = last.get(key) ?? 0;
@@ -90,7 +120,8 @@ describeWith('kafka', 'partitions added to a topic under load', ({ brokers }) =>
 
   it('are refused where there would be fewer, or where nobody knows the topic', async () => {
     const shop = { brokers, databases: { orders: urls } } as never;
-    const change = (...args: string[]) => eventsCommand(['topics', 'partitions', ...args], { shop: () => shop, say: () => {} });
+    const change = (...args: string[]) =>
+      eventsCommand(['topics', 'partitions', ...args], { shop: () => shop, say: () => {} });
     await expect(change(topic, '4')).rejects.toThrow('there can only be more of them');
     await expect(change('no.topic', '40')).rejects.toThrow('Which topic?');
     await expect(change(topic, 'many')).rejects.toThrow('How many');

@@ -12,18 +12,24 @@ export const checkProjection: Command = async (_, rest, { shop, say, patience })
 
 export const rebuildProjection: Command = async (_, rest, { shop, say, patience }) => {
   assertOrders(rest);
-  const { mended, compared } = await inDatabase(shop(), 'orders', (database) => orderList(database).run(operator(), { patience }));
+  const { mended, compared } = await inDatabase(shop(), 'orders', (database) =>
+    orderList(database).run(operator(), { patience }),
+  );
   const { orders, events, seconds, wrong, behind, differences } = mended;
-  say(`${orders} orders folded from ${events} events in ${seconds.toFixed(1)} s (${Math.round(events / seconds)} a second): ${wrong} rows were wrong, ${behind} behind`);
+  say(
+    `${orders} orders folded from ${events} events in ${seconds.toFixed(1)} s (${Math.round(events / seconds)} a second): ${wrong} rows were wrong, ${behind} behind`,
+  );
   for (const { id, what } of differences) say(`  ${id}  ${line(what)}`);
   return sayCompared(compared, say);
 };
 
-const orderList = (database: Database) => new OrderListRebuild(database, new EventStore(database, new PostgresOutbox(), orderUpcasters));
+const orderList = (database: Database) =>
+  new OrderListRebuild(database, new EventStore(database, new PostgresOutbox(), orderUpcasters));
 
 function assertOrders([name, ...rest]: string[]): void {
   nothingMore(rest);
-  if (name !== 'orders') throw new Obstacle(`Which projection? There is one: orders${name === undefined ? '' : `, and no "${name}"`}.`);
+  if (name !== 'orders')
+    throw new Obstacle(`Which projection? There is one: orders${name === undefined ? '' : `, and no "${name}"`}.`);
 }
 
 function sayCompared(compared: Compared, say: (line: string) => void): number {

@@ -19,7 +19,12 @@ describe('the secrets of compose.yaml', () => {
   it('of an earlier release get those that came since, and keep what is there', () => {
     const file = join(folder, 'earlier');
     const { FACTOR_KEYS, ...earlier } = secretVariables('seed'.repeat(8));
-    writeFileSync(file, Object.entries({ ...earlier, PROVIDER_KEY: 'changed' }).map(([name, value]) => `${name}=${value}`).join('\n'));
+    writeFileSync(
+      file,
+      Object.entries({ ...earlier, PROVIDER_KEY: 'changed' })
+        .map(([name, value]) => `${name}=${value}`)
+        .join('\n'),
+    );
     expect(makeSecrets(file)).toBe('completed');
     expect(parseEnv(readFileSync(file, 'utf8'))).toEqual({ ...earlier, PROVIDER_KEY: 'changed', FACTOR_KEYS });
   });

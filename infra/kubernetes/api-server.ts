@@ -35,14 +35,25 @@ export async function findApiServer(): Promise<ApiServer | string> {
 
 async function kitServer(program: string): Promise<ApiServer> {
   // What it leaves running must not hold our pipes.
-  const exports = execFileSync(program, ['up'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], timeout: 120_000 });
+  const exports = execFileSync(program, ['up'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: 120_000,
+  });
   const env = execFileSync('bash', ['-c', `${exports}\nenv -0`], { encoding: 'utf8' });
   const wanted = ['PATH', 'KUBECONFIG', 'KUBECACHEDIR', 'K8S_KIT_RUN'];
-  const set = Object.fromEntries(env.split('\0').flatMap((line) => (wanted.includes(line.split('=', 1)[0]!) ? [[line.split('=', 1)[0]!, line.slice(line.indexOf('=') + 1)]] : [])));
+  const set = Object.fromEntries(
+    env
+      .split('\0')
+      .flatMap((line) =>
+        wanted.includes(line.split('=', 1)[0]!) ? [[line.split('=', 1)[0]!, line.slice(line.indexOf('=') + 1)]] : [],
+      ),
+  );
   return {
     what: 'a real API server (kit)',
     kustomize: async (folder) => (await run('kubectl', ['kustomize', folder], { env: set })).out,
-    tries: async (manifests) => verdict((await run(program, ['validate', '-'], { env: set, input: manifests, refuses: true })).out),
+    tries: async (manifests) =>
+      verdict((await run(program, ['validate', '-'], { env: set, input: manifests, refuses: true })).out),
     close: async () => void (await run(program, ['down'], { env: set })),
   };
 }
@@ -51,11 +62,28 @@ async function kitServer(program: string): Promise<ApiServer> {
 function verdict(said: string): Verdict {
   const refused = said.split(/^(?=ok {8}|REJECTED|\d+ objects)/m).filter((part) => part.startsWith('REJECTED'));
   const objects = Number(/^(\d+) objects, \d+ rejected$/m.exec(said)?.[1] ?? 0);
-  return { objects, refused: refused.map((part) => part.replace(/^REJECTED\s+/, '').replaceAll(/\s+/g, ' ').trim()) };
+  return {
+    objects,
+    refused: refused.map((part) =>
+      part
+        .replace(/^REJECTED\s+/, '')
+        .replaceAll(/\s+/g, ' ')
+        .trim(),
+    ),
+  };
 }
 
 function cluster(config: string): ApiServer {
-  const arguments_ = ['apply', '--server-side', '--dry-run=server', '--validate=strict', '--force-conflicts', '--field-manager=k8s-check', '-f', '-'];
+  const arguments_ = [
+    'apply',
+    '--server-side',
+    '--dry-run=server',
+    '--validate=strict',
+    '--force-conflicts',
+    '--field-manager=k8s-check',
+    '-f',
+    '-',
+  ];
   return {
     what: `the cluster of ${config}`,
     kustomize: async (folder) => (await run('kubectl', ['kustomize', folder])).out,
@@ -75,11 +103,19 @@ interface Running {
   refuses?: boolean;
 }
 
-async function run(program: string, args: string[], { env = {}, input = '', refuses = false }: Running = {}): Promise<{ out: string; err: string }> {
+async function run(
+  program: string,
+  args: string[],
+  { env = {}, input = '', refuses = false }: Running = {},
+): Promise<{ out: string; err: string }> {
   const child = spawn(program, args, { cwd: repository, env: { ...process.env, ...env }, timeout: 120_000 });
   child.stdin.on('error', () => {}); // it may end before it has read everything
   child.stdin.end(input);
-  const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit') as Promise<[number | null]>]);
+  const [out, err, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit') as Promise<[number | null]>,
+  ]);
   if (code === 0 || (refuses && code === 1)) return { out, err };
   throw new Error(`${program} ${args[0]} failed (${code}): ${err || out}`);
 }

@@ -51,7 +51,10 @@ class Check {
     try {
       const to = (...parts: string[]) => relative(place, join(folder, ...parts));
       const components = [...(upon[name] ?? []), name].map((each) => to('components', each));
-      writeFileSync(join(place, 'kustomization.yaml'), stringify({ kind: 'Kustomization', resources: [to('base')], components }));
+      writeFileSync(
+        join(place, 'kustomization.yaml'),
+        stringify({ kind: 'Kustomization', resources: [to('base')], components }),
+      );
       await this.accepts(`component ${name}`, await this.rendered(place));
     } finally {
       rmSync(place, { recursive: true });
@@ -62,8 +65,13 @@ class Check {
     const made = seeds(new Overlay('prod'));
     const { refused } = await this.server.tries(yaml(made.map(({ manifest }) => manifest)));
     for (const { mistake, manifest, says } of made) {
-      const said = refused.find((each) => each.includes(`${manifest.kind} `) && each.includes(`${manifest.metadata.name} `));
-      this.note(`refused: ${mistake}`, said && says.test(said) ? [] : [said ?? `${manifest.kind} ${manifest.metadata.name} is accepted`]);
+      const said = refused.find(
+        (each) => each.includes(`${manifest.kind} `) && each.includes(`${manifest.metadata.name} `),
+      );
+      this.note(
+        `refused: ${mistake}`,
+        said && says.test(said) ? [] : [said ?? `${manifest.kind} ${manifest.metadata.name} is accepted`],
+      );
     }
   }
 
@@ -95,15 +103,20 @@ function differences(real: readonly Manifest[], own: readonly Manifest[]): strin
   const plain = real.map((each) => JSON.parse(JSON.stringify(each).replace(hashed, '"$1"')) as Manifest);
   const nameOf = ({ kind, metadata }: Manifest) => `${kind} ${metadata.namespace ?? ''}/${metadata.name}`;
   const ours = new Map(own.map((each) => [nameOf(each), each]));
-  const other = plain.filter((each) => !isDeepStrictEqual(each, JSON.parse(JSON.stringify(ours.get(nameOf(each)) ?? {})))).map(nameOf);
+  const other = plain
+    .filter((each) => !isDeepStrictEqual(each, JSON.parse(JSON.stringify(ours.get(nameOf(each)) ?? {}))))
+    .map(nameOf);
   return [...other, ...(plain.length === own.length ? [] : [`${plain.length} objects, here ${own.length}`])];
 }
 
 async function main(): Promise<number> {
   const server = await findApiServer();
   if (typeof server === 'string') {
-    for (const name of overlays) console.log(`  parsed  overlay ${name}: ${render(join(folder, 'overlays', name)).length} objects`);
-    console.log(`  skipped: ${server}. Only parsed and composed here; what specs see of it, they check: no API server has seen the manifests.`);
+    for (const name of overlays)
+      console.log(`  parsed  overlay ${name}: ${render(join(folder, 'overlays', name)).length} objects`);
+    console.log(
+      `  skipped: ${server}. Only parsed and composed here; what specs see of it, they check: no API server has seen the manifests.`,
+    );
     return reportOutcomes([], [{ test: 'manifests against an API server', reason: server }]);
   }
   console.log(`  against ${server.what}`);

@@ -7,7 +7,12 @@ import { jsonPatched, strategicallyMerged, type Json, type JsonObject, type Oper
 export interface Manifest extends JsonObject {
   apiVersion: string;
   kind: string;
-  metadata: { name: string; namespace?: string; labels?: Record<string, string>; annotations?: Record<string, string> } & JsonObject;
+  metadata: {
+    name: string;
+    namespace?: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
+  } & JsonObject;
 }
 
 interface Generator {
@@ -38,11 +43,22 @@ interface Kustomization {
   images?: { name: string; newTag: string }[];
 }
 
-const known = ['apiVersion', 'kind', 'resources', 'components', 'configMapGenerator', 'patches', 'labels', 'transformers', 'images'];
+const known = [
+  'apiVersion',
+  'kind',
+  'resources',
+  'components',
+  'configMapGenerator',
+  'patches',
+  'labels',
+  'transformers',
+  'images',
+];
 
 /**
- * Renders a folder as `kubectl kustomize` does, but for the hash in a generated ConfigMap's name: so that a spec can look at what an overlay comes to where there is
- * no kubectl. What it does not know of kustomize it refuses; where there is kubectl, `npm run k8s:check` compares the two.
+ * Renders a folder as `kubectl kustomize` does, but for the hash in a generated ConfigMap's name: so that a spec can
+ * look at what an overlay comes to where there is no kubectl. What it does not know of kustomize it refuses; where
+ * there is kubectl, `npm run k8s:check` compares the two.
  */
 export function render(folder: string): Manifest[] {
   return accumulate(folder, []);
@@ -63,7 +79,10 @@ function accumulate(folder: string, before: Manifest[]): Manifest[] {
 function readKustomization(folder: string): Kustomization {
   const read = parse(readFileSync(join(folder, 'kustomization.yaml'), 'utf8')) as Kustomization;
   const strange = Object.keys(read).filter((key) => !known.includes(key));
-  if (strange.length > 0) throw new Error(`${folder}/kustomization.yaml: ${strange.join(', ')} is not rendered here; teach infra/kubernetes/kustomize.ts`);
+  if (strange.length > 0)
+    throw new Error(
+      `${folder}/kustomization.yaml: ${strange.join(', ')} is not rendered here; teach infra/kubernetes/kustomize.ts`,
+    );
   return read;
 }
 
@@ -84,12 +103,22 @@ export function parseAll(text: string): Manifest[] {
   });
 }
 
-function generated(all: Manifest[], { name, behavior, envs = [], literals = [], files = [] }: Generator, folder: string): Manifest[] {
-  const lines = [...envs.flatMap((file) => readFileSync(join(folder, file), 'utf8').split('\n')), ...literals].filter((line) => line !== '' && !line.startsWith('#'));
+function generated(
+  all: Manifest[],
+  { name, behavior, envs = [], literals = [], files = [] }: Generator,
+  folder: string,
+): Manifest[] {
+  const lines = [...envs.flatMap((file) => readFileSync(join(folder, file), 'utf8').split('\n')), ...literals].filter(
+    (line) => line !== '' && !line.startsWith('#'),
+  );
   const settings = lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]);
-  const data = Object.fromEntries([...settings, ...files.map((file) => [basename(file), readFileSync(join(folder, file), 'utf8')])]);
+  const data = Object.fromEntries([
+    ...settings,
+    ...files.map((file) => [basename(file), readFileSync(join(folder, file), 'utf8')]),
+  ]);
   const there = all.find((each) => each.kind === 'ConfigMap' && each.metadata.name === name);
-  if ((there === undefined) === (behavior === 'merge')) throw new Error(`ConfigMap ${name} of ${folder}: there ${there ? 'is one already' : 'is none to merge into'}`);
+  if ((there === undefined) === (behavior === 'merge'))
+    throw new Error(`ConfigMap ${name} of ${folder}: there ${there ? 'is one already' : 'is none to merge into'}`);
   if (there === undefined) return [...all, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data }];
   return all.map((each) => (each === there ? { ...there, data: { ...(there['data'] as JsonObject), ...data } } : each));
 }
@@ -109,7 +138,11 @@ function applied(manifest: Manifest, content: Operation[] | Manifest): Manifest 
   // A patch for several names none of them: whose it is says the target.
   const { name, namespace } = manifest.metadata;
   const merged = strategicallyMerged(manifest, content) as Manifest;
-  return { ...merged, kind: manifest.kind, metadata: { ...merged.metadata, name, ...(namespace !== undefined && { namespace }) } };
+  return {
+    ...merged,
+    kind: manifest.kind,
+    metadata: { ...merged.metadata, name, ...(namespace !== undefined && { namespace }) },
+  };
 }
 
 function matches({ apiVersion, kind, metadata }: Manifest, target: NonNullable<Patch['target']>): boolean {
@@ -124,10 +157,17 @@ function matches({ apiVersion, kind, metadata }: Manifest, target: NonNullable<P
 }
 
 function labelled(manifest: Manifest, pairs: Record<string, string>): Manifest {
-  const add = (metadata: unknown) => ({ ...(metadata as JsonObject), labels: { ...(metadata as { labels?: JsonObject }).labels, ...pairs } });
+  const add = (metadata: unknown) => ({
+    ...(metadata as JsonObject),
+    labels: { ...(metadata as { labels?: JsonObject }).labels, ...pairs },
+  });
   const spec = manifest['spec'] as { template?: { metadata?: Json } } | undefined;
   const template = spec?.template && { ...spec.template, metadata: add(spec.template.metadata ?? {}) };
-  return { ...manifest, metadata: add(manifest.metadata) as Manifest['metadata'], ...(template && { spec: { ...spec, template } as JsonObject }) };
+  return {
+    ...manifest,
+    metadata: add(manifest.metadata) as Manifest['metadata'],
+    ...(template && { spec: { ...spec, template } as JsonObject }),
+  };
 }
 
 const clusterWide = ['Namespace', 'PriorityClass'];
@@ -142,5 +182,10 @@ function inNamespace(manifest: Manifest, file: string, folder: string): Manifest
 function tagged(value: Json, image: { name: string; newTag: string }): Json {
   if (Array.isArray(value)) return value.map((each) => tagged(each, image));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, key === 'image' && each === image.name ? `${image.name}:${image.newTag}` : tagged(each, image)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => [
+      key,
+      key === 'image' && each === image.name ? `${image.name}:${image.newTag}` : tagged(each, image),
+    ]),
+  );
 }

@@ -71,7 +71,9 @@ export class Overlay {
 
   /** The pods of our own making, by the name of who makes them. */
   pods(): [name: string, pod: PodSpec][] {
-    const templates = ['Deployment', 'Job'].flatMap((kind) => this.all<{ spec: { template: { spec: PodSpec } } }>(kind));
+    const templates = ['Deployment', 'Job'].flatMap((kind) =>
+      this.all<{ spec: { template: { spec: PodSpec } } }>(kind),
+    );
     return templates.map(({ kind, metadata, spec }) => [`${kind} ${metadata.name}`, spec.template.spec]);
   }
 
@@ -83,10 +85,15 @@ export class Overlay {
     return this.pod(service).containers.find(({ name }) => name === 'service')!;
   }
 
-  /** What its process will find in its environment; a secret's value as the template that makes it, or as the name of the key; a field of the pod as its path. */
+  /**
+   * What its process will find in its environment; a secret's value as the template that makes it, or as the name of
+   * the key; a field of the pod as its path.
+   */
   environment(service: ServiceName): Record<string, string> {
     const { envFrom = [], env = [] } = this.container(service);
-    const settings = envFrom.map(({ configMapRef: { name } }) => this.get<{ data: Record<string, string> }>('ConfigMap', name).data);
+    const settings = envFrom.map(
+      ({ configMapRef: { name } }) => this.get<{ data: Record<string, string> }>('ConfigMap', name).data,
+    );
     const own = env.map(({ name, value, valueFrom }) => [name, valueFrom ? this.given(valueFrom) : value!]);
     return { ...Object.assign({}, ...settings), ...Object.fromEntries(own) };
   }

@@ -11,9 +11,16 @@ export interface Operation {
 }
 
 /** By what the API tells the elements of its lists apart, where it merges them; every other list is replaced. */
-const keys: Readonly<Record<string, string>> = { containers: 'name', env: 'name', volumes: 'name', volumeMounts: 'mountPath', ports: 'containerPort' };
+const keys: Readonly<Record<string, string>> = {
+  containers: 'name',
+  env: 'name',
+  volumes: 'name',
+  volumeMounts: 'mountPath',
+  ports: 'containerPort',
+};
 
-const isObject = (value: Json | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: Json | undefined): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Kubernetes' own way to merge: objects by key, the lists above by their elements' key, `null` deletes. */
 export function strategicallyMerged(value: Json | undefined, patch: Json, field = ''): Json {
@@ -26,7 +33,13 @@ export function strategicallyMerged(value: Json | undefined, patch: Json, field 
     return merged;
   }
   const by = keys[field];
-  if (Array.isArray(patch) && Array.isArray(value) && by !== undefined && patch.every((each) => isObject(each) && by in each)) return mergedLists(value as JsonObject[], patch as JsonObject[], by);
+  if (
+    Array.isArray(patch) &&
+    Array.isArray(value) &&
+    by !== undefined &&
+    patch.every((each) => isObject(each) && by in each)
+  )
+    return mergedLists(value as JsonObject[], patch as JsonObject[], by);
   return patch;
 }
 
@@ -46,12 +59,23 @@ export function jsonPatched(value: Json, operations: readonly Operation[]): Json
 }
 
 function step(document: Json, { op, path, value }: Operation): void {
-  const segments = path.slice(1).split('/').map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const segments = path
+    .slice(1)
+    .split('/')
+    .map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'));
   const last = segments.pop() ?? '';
-  const parent = segments.reduce<Json | undefined>((at, segment) => (at as JsonObject | undefined)?.[segment], document) as JsonObject | Json[] | undefined;
+  const parent = segments.reduce<Json | undefined>(
+    (at, segment) => (at as JsonObject | undefined)?.[segment],
+    document,
+  ) as JsonObject | Json[] | undefined;
   if (!parent || (op !== 'add' && !(last in parent))) throw new Error(`There is nothing at ${path} to ${op}`);
   const content = value ?? null;
-  if (Array.isArray(parent)) parent.splice(last === '-' ? parent.length : Number(last), op === 'add' ? 0 : 1, ...(op === 'remove' ? [] : [content]));
+  if (Array.isArray(parent))
+    parent.splice(
+      last === '-' ? parent.length : Number(last),
+      op === 'add' ? 0 : 1,
+      ...(op === 'remove' ? [] : [content]),
+    );
   else if (op === 'remove') delete parent[last];
   else parent[last] = content;
 }

@@ -11,17 +11,28 @@ export function objectiveDocuments(): [file: string, text: string][] {
   return [
     ['infra/observability/rules.yml', `# ${from}\n${stringify({ groups: ruleGroups() }, { lineWidth: 0 })}`],
     ['k8s/components/prometheus/rules.yaml', `# ${from}\n${stringify(prometheusRule(), { lineWidth: 0 })}`],
-    ...dashboards.map((board): [string, string] => [`infra/observability/dashboards/${board.id}.json`, `${JSON.stringify(grafana(board), undefined, 2)}\n`]),
+    ...dashboards.map((board): [string, string] => [
+      `infra/observability/dashboards/${board.id}.json`,
+      `${JSON.stringify(grafana(board), undefined, 2)}\n`,
+    ]),
     ['docs/objectives.md', page()],
   ];
 }
 
 /** The same rules, for Prometheus' operator. */
-const prometheusRule = () => ({ apiVersion: 'monitoring.coreos.com/v1', kind: 'PrometheusRule', metadata: { name: 'shop' }, spec: { groups: ruleGroups() } });
+const prometheusRule = () => ({
+  apiVersion: 'monitoring.coreos.com/v1',
+  kind: 'PrometheusRule',
+  metadata: { name: 'shop' },
+  spec: { groups: ruleGroups() },
+});
 
 function page(): string {
   const row = (objective: Objective) => {
-    const about = 'routes' in objective ? objective.routes.map(({ method, route }) => `\`${method} ${route}\``).join(', ') : `\`${objective.consumer}\``;
+    const about =
+      'routes' in objective
+        ? objective.routes.map(({ method, route }) => `\`${method} ${route}\``).join(', ')
+        : `\`${objective.consumer}\``;
     const { id, promise, target } = objective;
     return `| ${id} | ${promise} | ${about} | ${(target * 100).toFixed(target >= 0.999 ? 1 : 0)} % |`;
   };
@@ -52,5 +63,12 @@ function page(): string {
 }
 
 /** What stands in the place of an alarm's labels and value, before there are any. */
-const words: Readonly<Record<string, string>> = { job: 'a service', instance: 'an instance', consumer: 'a consumer', reason: 'what it said', value: '…' };
-const inWords = (summary: string) => summary.replaceAll(/\{\{ \$(?:labels\.)?(\w+)[^}]*\}\}/g, (_, name: string) => words[name] ?? name);
+const words: Readonly<Record<string, string>> = {
+  job: 'a service',
+  instance: 'an instance',
+  consumer: 'a consumer',
+  reason: 'what it said',
+  value: '…',
+};
+const inWords = (summary: string) =>
+  summary.replaceAll(/\{\{ \$(?:labels\.)?(\w+)[^}]*\}\}/g, (_, name: string) => words[name] ?? name);

@@ -3,7 +3,12 @@ import { durationBuckets } from '@shop/platform';
 import { describe, expect, it } from 'vitest';
 import { objectives } from './objectives.ts';
 
-const pathsOf = (version: number) => (JSON.parse(readFileSync(new URL(`../../apps/gateway/generated/openapi.v${version}.json`, import.meta.url), 'utf8')) as { paths: Record<string, object> }).paths;
+const pathsOf = (version: number) =>
+  (
+    JSON.parse(
+      readFileSync(new URL(`../../apps/gateway/generated/openapi.v${version}.json`, import.meta.url), 'utf8'),
+    ) as { paths: Record<string, object> }
+  ).paths;
 const documented = { ...pathsOf(1), ...pathsOf(2) };
 
 describe.each(objectives.map((objective) => [objective.id, objective] as const))('%s', (_, objective) => {
@@ -19,7 +24,8 @@ describe.each(objectives.map((objective) => [objective.id, objective] as const))
     });
   }
 
-  if (objective.kind === 'latency') it('is at a bound of the histogram', () => expect(durationBuckets).toContain(objective.withinSeconds));
+  if (objective.kind === 'latency')
+    it('is at a bound of the histogram', () => expect(durationBuckets).toContain(objective.withinSeconds));
 });
 
 it('has a name for each objective', () => expect(new Set(objectives.map(({ id }) => id)).size).toBe(objectives.length));

@@ -54,9 +54,16 @@ describe('Prometheus’ rules', () => {
 
   it('would be noticed if they did not: a limit ten times too high tells of nothing', async () => {
     const seeded = mkdtempSync(join(state.folder, 'rules-'));
-    writeFileSync(join(seeded, 'rules.yml'), readFileSync(rules, 'utf8').replaceAll('> 0.0144', '> 0.144').replaceAll('> 0.006', '> 0.06'));
-    const [first = ''] = readFileSync(join(here, 'rules.test.yml'), 'utf8').split(/(?=\n {2}- name: one order in two thousand)/);
+    writeFileSync(
+      join(seeded, 'rules.yml'),
+      readFileSync(rules, 'utf8').replaceAll('> 0.0144', '> 0.144').replaceAll('> 0.006', '> 0.06'),
+    );
+    const [first = ''] = readFileSync(join(here, 'rules.test.yml'), 'utf8').split(
+      /(?=\n {2}- name: one order in two thousand)/,
+    );
     writeFileSync(join(seeded, 'test.yml'), first.replace('../observability/rules.yml', 'rules.yml'));
-    await expect(run(tool, ['test', 'rules', join(seeded, 'test.yml')])).rejects.toMatchObject({ stderr: expect.stringContaining('FAILED') });
+    await expect(run(tool, ['test', 'rules', join(seeded, 'test.yml')])).rejects.toMatchObject({
+      stderr: expect.stringContaining('FAILED'),
+    });
   });
 });

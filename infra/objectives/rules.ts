@@ -22,8 +22,9 @@ const REQUESTS = metricName('http.server.request.duration');
 const LAG = metricName('messaging.consumer.lag');
 
 /**
- * How fast the budget of thirty days may burn before somebody is told, by two windows: the long one says that it matters, the short one that
- * it still goes on (Google, The Site Reliability Workbook, chapter 5, table 5-8). `factor`: 14.4 uses up 2 % of the budget in an hour.
+ * How fast the budget of thirty days may burn before somebody is told, by two windows: the long one says that it
+ * matters, the short one that it still goes on (Google, The Site Reliability Workbook, chapter 5, table 5-8). `factor`:
+ * 14.4 uses up 2 % of the budget in an hour.
  */
 const burns = [
   { severity: 'page', factor: 14.4, long: '1h', short: '5m', for: '2m' },
@@ -44,7 +45,11 @@ export function ruleGroups(): Group[] {
 
 /** The share of bad ones, over each window. Where nothing came there is none, which is not the same as good. */
 function badRatios(objective: Objective): Rule[] {
-  return windows.map((window) => ({ record: `slo:bad:ratio_${window}`, expr: badRatio(objective, window), labels: { slo: objective.id } }));
+  return windows.map((window) => ({
+    record: `slo:bad:ratio_${window}`,
+    expr: badRatio(objective, window),
+    labels: { slo: objective.id },
+  }));
 }
 
 function badRatio(objective: Objective, window: string): string {
@@ -52,11 +57,17 @@ function badRatio(objective: Objective, window: string): string {
   switch (objective.kind) {
     case 'availability': {
       const of = labelsOf(objective.routes);
-      return share(rate(`${REQUESTS}_count`, ...of, 'http_response_status_code=~"5.."'), rate(`${REQUESTS}_count`, ...of));
+      return share(
+        rate(`${REQUESTS}_count`, ...of, 'http_response_status_code=~"5.."'),
+        rate(`${REQUESTS}_count`, ...of),
+      );
     }
     case 'latency': {
       const of = labelsOf(objective.routes);
-      return late(rate(`${REQUESTS}_bucket`, ...of, 'http_response_status_code!~"5.."', bound(objective.withinSeconds)), rate(`${REQUESTS}_count`, ...of));
+      return late(
+        rate(`${REQUESTS}_bucket`, ...of, 'http_response_status_code!~"5.."', bound(objective.withinSeconds)),
+        rate(`${REQUESTS}_count`, ...of),
+      );
     }
     case 'freshness': {
       const of = `consumer="${objective.consumer}"`;
@@ -72,7 +83,10 @@ const bound = (seconds: number) => `le="${seconds}"`;
 
 /** Of these routes, in every version of them. */
 function labelsOf(routes: readonly Route[]): string[] {
-  const [methods, patterns] = [new Set(routes.map(({ method }) => method)), routes.map(({ route }) => route.replace('/v1/', '/v[0-9]+/'))];
+  const [methods, patterns] = [
+    new Set(routes.map(({ method }) => method)),
+    routes.map(({ route }) => route.replace('/v1/', '/v[0-9]+/')),
+  ];
   return ['job="gateway"', `http_request_method=~"${[...methods].join('|')}"`, `http_route=~"${patterns.join('|')}"`];
 }
 

@@ -10,7 +10,10 @@ export type StockStep = Extract<SagaStep, `${string}-stock`>;
 
 export type Reservation = 'reserved' | 'refused' | 'released' | 'committed';
 
-/** Catalog's rules about stock, as its statements have them (apps/catalog/src/stock/stock.ts): each order wants one of the same thing. */
+/**
+ * Catalog's rules about stock, as its statements have them (apps/catalog/src/stock/stock.ts): each order wants one of
+ * the same thing.
+ */
 export class StockBooks {
   readonly reservations = new Map<string, Reservation>();
   reserved = 0;
@@ -25,7 +28,8 @@ export class StockBooks {
     const to = step === 'release-stock' ? 'released' : 'committed';
     if (before === to) return to;
     if (before === 'reserved') this.move(to === 'released' ? 'free' : 'sold');
-    else if (to === 'committed' || before === 'committed') throw new Violation(`the stock of ${orderId} is ${before ?? 'not reserved'}: it cannot be ${to}`);
+    else if (to === 'committed' || before === 'committed')
+      throw new Violation(`the stock of ${orderId} is ${before ?? 'not reserved'}: it cannot be ${to}`);
     this.reservations.set(orderId, to);
     return to;
   }
@@ -103,10 +107,15 @@ export class ProviderBooks {
       const [first] = entries;
       const entry = first ?? (this.solvent(orderId) ? 'authorisation' : 'decline');
       if (!first) this.ledger.push({ orderId, entry });
-      return entry === 'decline' ? { status: 'declined', reason: 'card-declined' } : { status: 'authorised', paymentId: `auth ${orderId}` };
+      return entry === 'decline'
+        ? { status: 'declined', reason: 'card-declined' }
+        : { status: 'authorised', paymentId: `auth ${orderId}` };
     }
     if (!entries.includes(move.type)) {
-      if (entries.at(-1) !== 'authorisation') throw new Violation(`the provider is asked for a ${move.type} of ${orderId} after ${entries.join(', ') || 'nothing'}`);
+      if (entries.at(-1) !== 'authorisation')
+        throw new Violation(
+          `the provider is asked for a ${move.type} of ${orderId} after ${entries.join(', ') || 'nothing'}`,
+        );
       this.ledger.push({ orderId, entry: move.type });
     }
     return { status: move.type === 'capture' ? 'captured' : 'voided' };

@@ -10,7 +10,10 @@ export interface Message<T> {
   readonly body: T;
 }
 
-/** What one consumer reads about one order: in order, and again from any earlier place after a crash, a rebalance or a replay. */
+/**
+ * What one consumer reads about one order: in order, and again from any earlier place after a crash, a rebalance or a
+ * replay.
+ */
 export class Lane<T> {
   readonly #log: Message<T>[] = [];
   readonly inbox = new Set<number>();
@@ -63,7 +66,10 @@ export interface Case {
   open: { askedBy: number; dueAt: number } | undefined;
 }
 
-/** Something an instance of payments has begun: it has read, and not yet asked or written. It may stand still there, or die. */
+/**
+ * Something an instance of payments has begun: it has read, and not yet asked or written. It may stand still there, or
+ * die.
+ */
 export interface Hand {
   readonly of: Case;
   readonly state: Payment;
@@ -75,14 +81,33 @@ export interface Hand {
 
 export function newCase(id: string): Case {
   const toOrders = { catalog: new Lane<Heard>(), payments: new Lane<Heard>() };
-  return { id, events: [], state: order.initial, awaited: undefined, toCatalog: new Lane(), toPayments: new Lane(), toOrders, payment: payment.initial, open: undefined };
+  return {
+    id,
+    events: [],
+    state: order.initial,
+    awaited: undefined,
+    toCatalog: new Lane(),
+    toPayments: new Lane(),
+    toOrders,
+    payment: payment.initial,
+    open: undefined,
+  };
 }
 
-export const lanesOf = ({ toCatalog, toPayments, toOrders }: Case): Lane<unknown>[] => [toCatalog, toPayments, toOrders.catalog, toOrders.payments] as Lane<unknown>[];
+export const lanesOf = ({ toCatalog, toPayments, toOrders }: Case): Lane<unknown>[] =>
+  [toCatalog, toPayments, toOrders.catalog, toOrders.payments] as Lane<unknown>[];
 
 export function placing(orderId: string): OrderCommand {
   const products = new Map([['mug', { id: 'mug', name: 'Mug', price: 1250, currency: 'EUR' }]]);
-  return { type: 'PlaceOrder', orderId, customerId: 'c1', lines: [{ productId: 'mug', quantity: 1 }], products, pricing: 'list', paymentToken: 'tok_1' };
+  return {
+    type: 'PlaceOrder',
+    orderId,
+    customerId: 'c1',
+    lines: [{ productId: 'mug', quantity: 1 }],
+    products,
+    pricing: 'list',
+    paymentToken: 'tok_1',
+  };
 }
 
 export function commandOf(step: PaymentStep): PaymentCommand {

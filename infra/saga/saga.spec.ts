@@ -28,7 +28,11 @@ function search(seeds: number, by: Rules = rules): { seed: number; wrong: string
 
 const retold = (seed: number, by: Rules = rules) => {
   const { wrong, story } = fate(seed, by);
-  return [`seed ${seed}: ${wrong ?? 'all is well'}`, ...story.map((line) => `  ${line}`), `again: SAGA_SEED=${seed} npx vitest run --project unit infra/saga`].join('\n');
+  return [
+    `seed ${seed}: ${wrong ?? 'all is well'}`,
+    ...story.map((line) => `  ${line}`),
+    `again: SAGA_SEED=${seed} npx vitest run --project unit infra/saga`,
+  ].join('\n');
 };
 
 describe('the saga, whatever the buses, the provider, the customer and death do', () => {
@@ -39,7 +43,9 @@ describe('the saga, whatever the buses, the provider, the customer and death do'
       const found = search(many);
       const seconds = (performance.now() - began) / 1_000;
       if (found) expect.fail(retold(found.seed));
-      console.log(`  saga: ${many.toLocaleString('en')} seeds, ${Math.round(many / seconds).toLocaleString('en')} a second`);
+      console.log(
+        `  saga: ${many.toLocaleString('en')} seeds, ${Math.round(many / seconds).toLocaleString('en')} a second`,
+      );
     });
   } else {
     it(`${name}: seed ${one}`, () => {
@@ -53,7 +59,9 @@ type Order = Rules['order'];
 type Payment = Rules['payment'];
 const deciding = <D extends Order | Payment>(decider: D, decide: D['decide']): D => ({ ...decider, decide });
 
-/** It neither asks for a step nor waits for it: what is waited for is asked for in the end, though it was not at first. */
+/**
+ * It neither asks for a step nor waits for it: what is waited for is asked for in the end, though it was not at first.
+ */
 const forgetting = (forgotten: SagaStep): Partial<Rules> => ({
   steps: (event) => rules.steps(event).filter((step) => step !== forgotten),
   awaits: (state) => rules.awaits(state).filter((step) => step !== forgotten),
@@ -67,7 +75,9 @@ const mistakes: [string, Partial<Rules>][] = [
     'believes a yes that comes after the end',
     {
       order: deciding(rules.order, (state, command) =>
-        command.type === 'NotePaymentAuthorised' && state.status === 'cancelled' ? [{ type: 'OrderConfirmed' }] : rules.order.decide(state, command),
+        command.type === 'NotePaymentAuthorised' && state.status === 'cancelled'
+          ? [{ type: 'OrderConfirmed' }]
+          : rules.order.decide(state, command),
       ),
     },
   ],
@@ -75,15 +85,24 @@ const mistakes: [string, Partial<Rules>][] = [
     'takes silence for a refusal',
     {
       payment: deciding(rules.payment, (state, command) =>
-        command.type === 'AuthorisePayment' && command.answer?.status === 'unknown' ? [{ type: 'PaymentDeclined', reason: 'time-out' }] : rules.payment.decide(state, command),
+        command.type === 'AuthorisePayment' && command.answer?.status === 'unknown'
+          ? [{ type: 'PaymentDeclined', reason: 'time-out' }]
+          : rules.payment.decide(state, command),
       ),
     },
   ],
   [
     'takes an empty ledger for the last word',
-    { payment: deciding(rules.payment, (state, command) => rules.payment.decide(state, command.type === 'Reconcile' ? { ...command, quiet: true } : command)) },
+    {
+      payment: deciding(rules.payment, (state, command) =>
+        rules.payment.decide(state, command.type === 'Reconcile' ? { ...command, quiet: true } : command),
+      ),
+    },
   ],
-  ['sends its last steps and forgets them', { awaits: (state) => (state.status === 'confirmed' || state.status === 'cancelled' ? [] : rules.awaits(state)) }],
+  [
+    'sends its last steps and forgets them',
+    { awaits: (state) => (state.status === 'confirmed' || state.status === 'cancelled' ? [] : rules.awaits(state)) },
+  ],
   [
     'looks for answers, and never asks again',
     {

@@ -1,7 +1,27 @@
 import { DomainError, fold } from '@shop/kernel';
-import { awaits, lookAfter, order, remedy, steps, type OrderCommand, type OrderEvent, type SagaStep } from '@shop/orders';
+import {
+  awaits,
+  lookAfter,
+  order,
+  remedy,
+  steps,
+  type OrderCommand,
+  type OrderEvent,
+  type SagaStep,
+} from '@shop/orders';
 import { isOpen, moneyMove, payment, stands, type PaymentEvent } from '@shop/payments';
-import { commandOf, diceOf, isAboutStock, lanesOf, newCase, placing, type Case, type Hand, type Heard, type Lane } from './case.fixture.ts';
+import {
+  commandOf,
+  diceOf,
+  isAboutStock,
+  lanesOf,
+  newCase,
+  placing,
+  type Case,
+  type Hand,
+  type Heard,
+  type Lane,
+} from './case.fixture.ts';
 import { ProviderBooks, SETTLES_WITHIN_MS, StockBooks, Violation, type StockStep } from './books.fixture.ts';
 
 /** The product's own rules, each of which a test may replace by a wrong one to see that it is found. */
@@ -22,9 +42,10 @@ export const rules: Rules = { order, steps, awaits, remedy, stands, payment, mon
 const LEASE_MS = 12_000;
 
 /**
- * The whole shop about a few orders, in memory: the product's own rules, ports that keep their promises and not more, and a scheduler
- * that a seed drives. Steps to one service, and its replies, arrive in order for each order; everything else happens in any order, twice,
- * late or half, and anybody may die between any two lines. In some worlds what is asked for, and what is answered, is lost on its way now and then.
+ * The whole shop about a few orders, in memory: the product's own rules, ports that keep their promises and not more,
+ * and a scheduler that a seed drives. Steps to one service, and its replies, arrive in order for each order; everything
+ * else happens in any order, twice, late or half, and anybody may die between any two lines. In some worlds what is
+ * asked for, and what is answered, is lost on its way now and then.
  */
 export class World {
   now = 0;
@@ -68,7 +89,8 @@ export class World {
     for (const each of this.#cases) this.#judge(each);
     const { free, reserved, sold } = this.#stock;
     const confirmed = this.#cases.filter(({ state }) => state.status === 'confirmed').length;
-    if (free < 0 || reserved !== 0 || sold !== confirmed) throw new Violation(`${confirmed} orders are confirmed; stock: ${free} free, ${reserved} reserved, ${sold} sold`);
+    if (free < 0 || reserved !== 0 || sold !== confirmed)
+      throw new Violation(`${confirmed} orders are confirmed; stock: ${free} free, ${reserved} reserved, ${sold} sold`);
   }
 
   #comeToRest(): void {
@@ -112,7 +134,9 @@ export class World {
       const waiting = lanesOf(each).findIndex((lane) => lane.head);
       if (waiting >= 0) return (this.#deliver(each, waiting), true);
     }
-    const due = this.#cases.flatMap(({ awaited, open }) => [awaited?.dueAt, open?.dueAt]).filter((at) => at !== undefined);
+    const due = this.#cases
+      .flatMap(({ awaited, open }) => [awaited?.dueAt, open?.dueAt])
+      .filter((at) => at !== undefined);
     if (due.length === 0) return false;
     this.#passTime(Math.max(0, Math.min(...due) - this.now));
     for (const each of this.#cases) {
@@ -193,7 +217,11 @@ export class World {
   #lookAfter(one: Case): void {
     const { awaited } = one;
     if (!awaited || awaited.dueAt > this.now) return;
-    const what = this.#rules.remedy(one.state, { awaited: awaited.steps, asked: awaited.asked, waitedMs: this.now - awaited.since });
+    const what = this.#rules.remedy(one.state, {
+      awaited: awaited.steps,
+      asked: awaited.asked,
+      waitedMs: this.now - awaited.since,
+    });
     if (what.type === 'give-up') return this.#tell(one, { type: 'ExpireOrder' });
     this.#note(`${one.id}: asked for again: ${what.steps.join(', ')}`);
     one.awaited = { ...awaited, asked: awaited.asked + 1, dueAt: this.now + what.lookInMs };
@@ -220,7 +248,14 @@ export class World {
     const { turn } = one.toPayments;
     // One instance has one message of a key in hand; two instances may have the same one.
     if (this.#hands.some((hand) => hand.message === message && hand.turn === turn)) return;
-    this.#hands.push({ of: one, state: one.payment, command: commandOf(message.body), readAt: this.now, message, turn });
+    this.#hands.push({
+      of: one,
+      state: one.payment,
+      command: commandOf(message.body),
+      readAt: this.now,
+      message,
+      turn,
+    });
   }
 
   /** Payments takes an open outcome that is due, and reads the ledger. */
@@ -232,10 +267,20 @@ export class World {
     one.open = { askedBy: unwanted ? open.askedBy : this.now + LEASE_MS, dueAt: this.now + LEASE_MS };
     const standing = this.#provider.standing(one.id);
     this.#note(`${one.id}: the ledger says ${standing.status}${quiet ? ', and the provider is quiet' : ''}`);
-    this.#hands.push({ of: one, state: one.payment, command: { type: 'Reconcile', standing, quiet }, readAt: this.now, message: undefined, turn: 0 });
+    this.#hands.push({
+      of: one,
+      state: one.payment,
+      command: { type: 'Reconcile', standing, quiet },
+      readAt: this.now,
+      message: undefined,
+      turn: 0,
+    });
   }
 
-  /** It asks the provider, decides, and writes what it decided if its row is still what it was; or it dies after it has asked. */
+  /**
+   * It asks the provider, decides, and writes what it decided if its row is still what it was; or it dies after it has
+   * asked.
+   */
   #goOn(which: number, dies: boolean): void {
     const hand = this.#hands[which];
     if (!hand) return;
@@ -244,7 +289,10 @@ export class World {
     const move = this.#rules.moneyMove(state, command);
     if (move && this.now - hand.readAt > this.#rules.readIsGoodForMs) return;
     const answer = move && this.#provider.ask(one.id, move, this.now);
-    if (move) this.#note(`${one.id}: the provider is asked to ${move.type} → ${answer?.status}${dies ? '; payments dies' : ''}`);
+    if (move)
+      this.#note(
+        `${one.id}: the provider is asked to ${move.type} → ${answer?.status}${dies ? '; payments dies' : ''}`,
+      );
     if (dies) return;
     const decided = this.#rules.payment.decide(state, answer ? { ...command, answer } : command);
     if (message && one.toPayments.inbox.has(message.id)) return one.toPayments.done(message);
@@ -278,7 +326,11 @@ export class World {
   #judge({ id, state, payment: books, open, awaited }: Case): void {
     const [ledger, stock] = [this.#provider.entries(id).join(', '), this.#stock.reservations.get(id)];
     const told = `${id} is ${state.status}, its stock ${stock}, its payment ${books.status}; the provider's ledger: ${ledger || 'nothing'}`;
-    const sold = state.status === 'confirmed' && stock === 'committed' && books.status === 'captured' && ledger === 'authorisation, capture';
+    const sold =
+      state.status === 'confirmed' &&
+      stock === 'committed' &&
+      books.status === 'captured' &&
+      ledger === 'authorisation, capture';
     const nothingHeld = ['', 'decline', 'authorisation, void'].includes(ledger);
     const givenBack = state.status === 'cancelled' && stock === 'released' && books.status === 'voided' && nothingHeld;
     if (!sold && !givenBack) throw new Violation(told);

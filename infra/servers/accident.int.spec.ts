@@ -14,7 +14,13 @@ describe('a server that is ours to break', () => {
     vi.stubEnv('POSTGRES_URL', undefined);
     vi.stubEnv('REDIS_URL', undefined);
     const prepare = () => void lines.push('prepared');
-    servers = await startServers({ state: mkdtempSync('/var/tmp/ablation-broken-'), need: ['postgres', 'redis'], mode: 'native', say: () => {}, prepare });
+    servers = await startServers({
+      state: mkdtempSync('/var/tmp/ablation-broken-'),
+      need: ['postgres', 'redis'],
+      mode: 'native',
+      say: () => {},
+      prepare,
+    });
   });
   afterAll(async () => {
     vi.unstubAllEnvs();
@@ -40,7 +46,10 @@ describe('a server that is ours to break', () => {
     expect(await query('SELECT n FROM kept')).toEqual([{ n: 7 }]);
   });
 
-  it('is there and never answers while it is stopped, and then goes on; killed, it comes back at its address', async ({ task, skip }) => {
+  it('is there and never answers while it is stopped, and then goes on; killed, it comes back at its address', async ({
+    task,
+    skip,
+  }) => {
     const url = servers.redis?.url ?? '';
     if (url === '') {
       task.meta.needs = 'redis';
@@ -57,5 +66,6 @@ describe('a server that is ours to break', () => {
     await redisAnswers(url);
   });
 
-  it('is named where it is not ours', () => expect(() => breakable(servers, 'kafka')).toThrow('kafka is not ours to kill: it comes from none.'));
+  it('is named where it is not ours', () =>
+    expect(() => breakable(servers, 'kafka')).toThrow('kafka is not ours to kill: it comes from none.'));
 });

@@ -9,7 +9,10 @@ import { nativeRedis } from './redis.ts';
 export interface Breakable {
   /** Whether its process is there. */
   readonly runs: boolean;
-  /** Kills it and resolves when it is gone. Postgres takes its sessions with it ("immediate"), as a machine that loses its power does. */
+  /**
+   * Kills it and resolves when it is gone. Postgres takes its sessions with it ("immediate"), as a machine that loses
+   * its power does.
+   */
   kill(): Promise<void>;
   /** Stops it where it stands (SIGSTOP), so that it is there and never answers, or lets it go on (SIGCONT). */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
@@ -20,9 +23,17 @@ export interface Breakable {
 /** The hand on a server of these: only one that was started natively can be killed by us. */
 export function breakable({ state, how, ...servers }: Servers, name: 'postgres' | 'kafka' | 'redis'): Breakable {
   if (how[name] !== 'native') throw new Obstacle(`${name} is not ours to kill: it comes from ${how[name]}.`);
-  const urls = { postgres: servers.postgres.adminUrl, kafka: `kafka://${servers.kafka?.brokers}`, redis: servers.redis?.url ?? '' };
+  const urls = {
+    postgres: servers.postgres.adminUrl,
+    kafka: `kafka://${servers.kafka?.brokers}`,
+    redis: servers.redis?.url ?? '',
+  };
   const port = Number(new URL(urls[name]).port);
-  const source = { postgres: () => nativePostgres(state, port), kafka: () => nativeKafka(state, port, () => {}), redis: () => nativeRedis(state, port, () => {}) }[name]();
+  const source = {
+    postgres: () => nativePostgres(state, port),
+    kafka: () => nativeKafka(state, port, () => {}),
+    redis: () => nativeRedis(state, port, () => {}),
+  }[name]();
   const running = () => state.processes.pids.find((each) => each.name === name);
   return {
     get runs() {

@@ -36,7 +36,8 @@ const kafka = (KAFKA_CLIENT: 'platformatic' | 'kafkajs'): Killed => ({
   source: (state, port) => nativeKafka(state, port, () => {}),
   settings: (url) => ({ BUS: 'kafka', KAFKA_BROKERS: [url], KAFKA_CLIENT }),
   portOf: (url) => Number(url.split(':')[1]),
-  makeTopic: (url, topic) => asking(url, (admin) => admin.createTopics({ topics: [topic], partitions: PARTITIONS, replicas: 1 })).then(() => {}),
+  makeTopic: (url, topic) =>
+    asking(url, (admin) => admin.createTopics({ topics: [topic], partitions: PARTITIONS, replicas: 1 })).then(() => {}),
   settled: async (url, topic, group) => expect(await committed(url, group)).toBe(await written(url, topic)),
 });
 
@@ -47,7 +48,11 @@ const rabbitmq: Killed = {
   settings: (RABBITMQ_URL) => ({ BUS: 'rabbitmq', RABBITMQ_URL }),
   portOf: (url) => Number(new URL(url).port),
   makeTopic: (RABBITMQ_URL, topic, group) => makeQueues({ BUS: 'rabbitmq', RABBITMQ_URL }, { [group]: [topic] }),
-  outlives: (state, group) => queuesOnDisk(state, Array.from({ length: 4 }, (_, lane) => `${group}.${lane}`)),
+  outlives: (state, group) =>
+    queuesOnDisk(
+      state,
+      Array.from({ length: 4 }, (_, lane) => `${group}.${lane}`),
+    ),
 };
 
 const sqs: Killed = {
@@ -56,13 +61,19 @@ const sqs: Killed = {
   source: (state, port) => nativeSqs(state, port, () => {}),
   settings: (SQS_URL) => ({ BUS: 'sqs', SQS_URL }),
   portOf: (url) => Number(new URL(url).port),
-  // The emulator forgets which message groups are in hand, and hands out what comes after. (Amazon's own does not restart.)
+  // The emulator forgets which message groups are in hand, and hands out what comes after. (Amazon's own does not
+  // restart.)
   forgetsOrder: true,
   makeTopic: (SQS_URL, topic, group) => makeQueues({ BUS: 'sqs', SQS_URL }, { [group]: [topic] }),
 };
 
 /** At night also the second client of Kafka. */
-const all = [kafka('platformatic'), rabbitmq, sqs, ...(process.env['CI_LEVEL'] === 'nightly' ? [kafka('kafkajs')] : [])];
+const all = [
+  kafka('platformatic'),
+  rabbitmq,
+  sqs,
+  ...(process.env['CI_LEVEL'] === 'nightly' ? [kafka('kafkajs')] : []),
+];
 
 for (const killed of all) {
   describeWith(killed.broker, `${killed.name} killed and started again`, () => suite(killed));
@@ -90,7 +101,8 @@ function suite({ broker, source, settings, portOf, makeTopic, outlives, forgetsO
   it(`has lost nothing that was acknowledged${forgetsOrder ? '' : ', keeps the order of each key'}, and is read to its end`, async () => {
     const read = new Map(keys.map((key) => [key, [] as number[]]));
     const note = async ({ key = '', value }: Delivery) => void read.get(key)?.push(Number(value));
-    for (let n = 0; n < 2; n++) await (await bus()).subscribe({ group, topics: [topic], maxInFlight: 16, handle: note });
+    for (let n = 0; n < 2; n++)
+      await (await bus()).subscribe({ group, topics: [topic], maxInFlight: 16, handle: note });
     const publisher = publishing(await bus());
     await vi.waitFor(() => expect(read.get('a')?.length).toBeGreaterThan(20), { timeout: 60_000 });
 
@@ -104,14 +116,20 @@ function suite({ broker, source, settings, portOf, makeTopic, outlives, forgetsO
 
     expect(publisher.failures).toBeGreaterThan(0);
     const everything = Array.from({ length: last }, (_, n) => n + 1);
-    await vi.waitFor(() => keys.forEach((key) => expect(new Set(read.get(key)).size).toBe(last)), { timeout: 60_000, interval: 50 });
+    await vi.waitFor(() => keys.forEach((key) => expect(new Set(read.get(key)).size).toBe(last)), {
+      timeout: 60_000,
+      interval: 50,
+    });
     // What comes twice does so at the same place or later: each number is first seen in its turn.
     const seen = keys.map((key) => [...new Set(read.get(key))]);
     for (const values of seen) expect(forgetsOrder ? values.toSorted((a, b) => a - b) : values).toEqual(everything);
     await vi.waitFor(() => settled?.(url, topic, group), { timeout: 60_000, interval: 200 });
   }, 240_000);
 
-  /** Says the next number under every key, again and again; a batch that is not acknowledged is said again, as the relay does it. */
+  /**
+   * Says the next number under every key, again and again; a batch that is not acknowledged is said again, as the relay
+   * does it.
+   */
   function publishing(one: MessageBus) {
     let stopped = false;
     const publisher = { acknowledged: 0, failures: 0, stop: () => ((stopped = true), done) };
@@ -145,11 +163,19 @@ const sum = (offsets: bigint[]) => offsets.reduce((total, offset) => total + (of
 const committed = (brokers: string, group: string) =>
   asking(brokers, async (admin) => {
     const groups = await admin.listConsumerGroupOffsets({ groups: [group] });
-    return sum(groups.flatMap(({ topics }) => topics.flatMap(({ partitions }) => partitions.map((partition) => partition.committedOffset))));
+    return sum(
+      groups.flatMap(({ topics }) =>
+        topics.flatMap(({ partitions }) => partitions.map((partition) => partition.committedOffset)),
+      ),
+    );
   });
 
 const written = (brokers: string, topic: string) =>
   asking(brokers, async (admin) => {
     const partitions = Array.from({ length: PARTITIONS }, (_, partitionIndex) => ({ partitionIndex, timestamp: -1n }));
-    return sum((await admin.listOffsets({ topics: [{ name: topic, partitions }] })).flatMap((one) => one.partitions.map(({ offset }) => offset)));
+    return sum(
+      (await admin.listOffsets({ topics: [{ name: topic, partitions }] })).flatMap((one) =>
+        one.partitions.map(({ offset }) => offset),
+      ),
+    );
   });

@@ -17,11 +17,40 @@ export function certificatesIn(folder: string, client: string): Certificates {
   openssl('req', '-x509', ...fresh, '-keyout', file('ca.key'), '-out', file('ca.pem'), '-subj', '/CN=authority');
   const signed = (name: string, subject: string, more: string) => {
     writeFileSync(file(`${name}.ext`), more);
-    openssl('req', ...fresh.slice(0, -2), '-keyout', file(`${name}.key`), '-out', file(`${name}.csr`), '-subj', subject);
-    openssl('x509', '-req', '-in', file(`${name}.csr`), '-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-CAcreateserial', '-days', '1', '-extfile', file(`${name}.ext`), '-out', file(`${name}.pem`));
+    openssl(
+      'req',
+      ...fresh.slice(0, -2),
+      '-keyout',
+      file(`${name}.key`),
+      '-out',
+      file(`${name}.csr`),
+      '-subj',
+      subject,
+    );
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      file(`${name}.csr`),
+      '-CA',
+      file('ca.pem'),
+      '-CAkey',
+      file('ca.key'),
+      '-CAcreateserial',
+      '-days',
+      '1',
+      '-extfile',
+      file(`${name}.ext`),
+      '-out',
+      file(`${name}.pem`),
+    );
     return { cert: file(`${name}.pem`), key: file(`${name}.key`) };
   };
   const server = signed('server', '/CN=localhost', 'subjectAltName=DNS:localhost,IP:127.0.0.1\n');
   writeFileSync(file('both.pem'), readFileSync(server.key, 'utf8') + readFileSync(server.cert, 'utf8'));
-  return { ca: file('ca.pem'), server: { ...server, both: file('both.pem') }, client: signed('client', `/CN=${client}`, 'extendedKeyUsage=clientAuth\n') };
+  return {
+    ca: file('ca.pem'),
+    server: { ...server, both: file('both.pem') },
+    client: signed('client', `/CN=${client}`, 'extendedKeyUsage=clientAuth\n'),
+  };
 }

@@ -5,7 +5,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openState, type State } from '../state.ts';
 import { composeServers, dockerObstacle, imageObstacle, passing, removeCompose, stopCompose } from './docker.ts';
 
-/** A Docker whose engine, plugin, containers and volume are files. The volume keeps the password it was first started with, as Postgres does. */
+/**
+ * A Docker whose engine, plugin, containers and volume are files. The volume keeps the password it was first started
+ * with, as Postgres does.
+ */
 const fake = `#!/bin/sh
 cd "$(dirname "$0")"
 case "$*" in
@@ -64,10 +67,13 @@ describe('Docker is used', () => {
     expect(await dockerObstacle()).toBe('a Docker engine, but no "docker compose"');
   });
 
-  it.each(['tcp://10.0.0.1:2375', 'ssh://me@build.example'])('not at %s: what it publishes on loopback is not on ours', async (endpoint) => {
-    put('endpoint', endpoint);
-    expect(await dockerObstacle()).toBe(`a Docker client, but its engine is on another machine (${endpoint})`);
-  });
+  it.each(['tcp://10.0.0.1:2375', 'ssh://me@build.example'])(
+    'not at %s: what it publishes on loopback is not on ours',
+    async (endpoint) => {
+      put('endpoint', endpoint);
+      expect(await dockerObstacle()).toBe(`a Docker client, but its engine is on another machine (${endpoint})`);
+    },
+  );
 
   it.each(['tcp://localhost:2375', 'npipe:////./pipe/docker_engine'])('at %s', async (endpoint) => {
     put('endpoint', endpoint);
@@ -88,7 +94,9 @@ describe('an image', () => {
   });
 
   it('that cannot be had is told in a sentence', async () => {
-    expect(await imageObstacle('rabbitmq')).toBe('The image rabbitmq:3 is not on this machine and cannot be fetched: no such host.');
+    expect(await imageObstacle('rabbitmq')).toBe(
+      'The image rabbitmq:3 is not on this machine and cannot be fetched: no such host.',
+    );
   });
 });
 

@@ -18,25 +18,40 @@ const patience = 5_000;
 const fetching = 600_000;
 const file = fileURLToPath(new URL('compose.yaml', import.meta.url));
 
-/** Why Docker cannot be used here, for a person; undefined when it can: an engine of this machine answers, and there is `docker compose`. */
+/**
+ * Why Docker cannot be used here, for a person; undefined when it can: an engine of this machine answers, and there is
+ * `docker compose`.
+ */
 export async function dockerObstacle(): Promise<string | undefined> {
   if (!onPath('docker')) return 'no Docker';
-  const endpoint = await docker(['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'], patience).catch(() => '');
+  const endpoint = await docker(['context', 'inspect', '--format', '{{.Endpoints.docker.Host}}'], patience).catch(
+    () => '',
+  );
   if (!isHere(endpoint)) return `a Docker client, but its engine is on another machine (${endpoint})`;
-  const succeeds = (args: string[]) => docker(args, patience).then(() => true, () => false);
-  if (!(await succeeds(['version', '--format', '{{.Server.Version}}']))) return 'a Docker client, but no engine answers';
+  const succeeds = (args: string[]) =>
+    docker(args, patience).then(
+      () => true,
+      () => false,
+    );
+  if (!(await succeeds(['version', '--format', '{{.Server.Version}}'])))
+    return 'a Docker client, but no engine answers';
   return (await succeeds(['compose', 'version'])) ? undefined : 'a Docker engine, but no "docker compose"';
 }
 
 let answers: Promise<boolean> | undefined;
 
 /** Whether Docker is used here: asked once, so that all of a launcher goes the same way. */
-export const dockerAnswers = (): Promise<boolean> => (answers ??= dockerObstacle().then((obstacle) => obstacle === undefined));
+export const dockerAnswers = (): Promise<boolean> =>
+  (answers ??= dockerObstacle().then((obstacle) => obstacle === undefined));
 
 /** Containers are reached by this machine's loopback, so an engine elsewhere is of no use. */
 function isHere(endpoint: string): boolean {
   const url = URL.parse(endpoint);
-  return !url || !['tcp:', 'http:', 'https:', 'ssh:'].includes(url.protocol) || ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
+  return (
+    !url ||
+    !['tcp:', 'http:', 'https:', 'ssh:'].includes(url.protocol) ||
+    ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
+  );
 }
 
 /** Why the image of a server cannot be had, for a person; undefined once it is on this machine. */
@@ -46,20 +61,37 @@ export async function imageObstacle(name: ServerName): Promise<string | undefine
   if (here !== undefined) return undefined;
   return docker(['pull', '--quiet', image], fetching).then(
     () => undefined,
-    (error: Error) => `The image ${image} is not on this machine and cannot be fetched: ${error.message.split('\n').at(-1)!.replace(/^docker pull .*?: /, '')}.`,
+    (error: Error) =>
+      `The image ${image} is not on this machine and cannot be fetched: ${error.message
+        .split('\n')
+        .at(-1)!
+        .replace(/^docker pull .*?: /, '')}.`,
   );
 }
 
 /** The servers of compose.yaml beside this file, brought up together by the first that is asked for. */
-export function composeServers(state: State, names: ServerName[], say: (line: string) => void): Record<ServerName, Source> {
+export function composeServers(
+  state: State,
+  names: ServerName[],
+  say: (line: string) => void,
+): Record<ServerName, Source> {
   return inContainers(state, () => bringUp(state, names, say));
 }
 
-export function inContainers(state: State, bringUp: () => Promise<Record<ServerName, number>>): Record<ServerName, Source> {
+export function inContainers(
+  state: State,
+  bringUp: () => Promise<Record<ServerName, number>>,
+): Record<ServerName, Source> {
   let up: Promise<Record<ServerName, number>> | undefined;
-  const source = (name: ServerName, url: (port: number) => string): Source => ({ how: 'docker', start: async () => url((await (up ??= bringUp()))[name]) });
+  const source = (name: ServerName, url: (port: number) => string): Source => ({
+    how: 'docker',
+    start: async () => url((await (up ??= bringUp()))[name]),
+  });
   return {
-    postgres: source('postgres', (port) => `postgres://postgres:${state.secret('postgres')}@127.0.0.1:${port}/postgres`),
+    postgres: source(
+      'postgres',
+      (port) => `postgres://postgres:${state.secret('postgres')}@127.0.0.1:${port}/postgres`,
+    ),
     kafka: source('kafka', (port) => `127.0.0.1:${port}`),
     redis: source('redis', (port) => `redis://127.0.0.1:${port}`),
     rabbitmq: source('rabbitmq', (port) => rabbitmqUrl(port, state)),
@@ -71,18 +103,29 @@ export function inContainers(state: State, bringUp: () => Promise<Record<ServerN
 /** What compose.yaml wants to be told. */
 export function composeVariables(state: State, ports: Record<ServerName, number>): Record<string, string> {
   const listening = Object.entries(ports).map(([name, port]) => [`${name.toUpperCase()}_PORT`, String(port)]);
-  return { POSTGRES_PASSWORD: state.secret('postgres'), RABBITMQ_PASSWORD: state.secret('rabbitmq'), ...Object.fromEntries(listening) };
+  return {
+    POSTGRES_PASSWORD: state.secret('postgres'),
+    RABBITMQ_PASSWORD: state.secret('rabbitmq'),
+    ...Object.fromEntries(listening),
+  };
 }
 
 /** What a state folder knows of its containers. */
 interface Noted {
-  /** They have all been up once. Until then they are removed rather than kept: a volume whose initialisation was cut short is of no use to anyone. */
+  /**
+   * They have all been up once. Until then they are removed rather than kept: a volume whose initialisation was cut
+   * short is of no use to anyone.
+   */
   whole: boolean;
   /** Where they listen; there while they may be running. */
   ports?: Record<ServerName, number>;
 }
 
-async function bringUp(state: State, names: ServerName[], say: (line: string) => void): Promise<Record<ServerName, number>> {
+async function bringUp(
+  state: State,
+  names: ServerName[],
+  say: (line: string) => void,
+): Promise<Record<ServerName, number>> {
   const { folder } = state;
   const { whole, ports: kept } = noted(folder) ?? { whole: false };
   // Containers that a killed start left running are used again as they are.
@@ -96,19 +139,29 @@ async function bringUp(state: State, names: ServerName[], say: (line: string) =>
   say('Bringing up containers (the first time Docker fetches the images)');
   const env = { ...process.env, ...composeVariables(state, ports) };
   const args = ['compose', '-p', project(folder), '-f', file, 'up', '--detach', '--wait', ...names];
-  await run(state, { name: 'docker-compose', command: onPath('docker')!, args, env, log: join(folder, 'logs/docker.log'), cwd: folder });
+  await run(state, {
+    name: 'docker-compose',
+    command: onPath('docker')!,
+    args,
+    env,
+    log: join(folder, 'logs/docker.log'),
+    cwd: folder,
+  });
   note(folder, { whole: true, ports });
   return ports;
 }
 
 async function choosePorts(): Promise<Record<ServerName, number>> {
   const found = await freePorts(Object.values(serverPorts));
-  return Object.fromEntries(Object.keys(serverPorts).map((name, index) => [name, found[index]])) as Record<ServerName, number>;
+  return Object.fromEntries(Object.keys(serverPorts).map((name, index) => [name, found[index]])) as Record<
+    ServerName,
+    number
+  >;
 }
 
 /**
- * Notes containers that are not to outlive the run: stopCompose() removes them, also for whoever finds the folder of a run that was killed.
- * Returns Compose's name for them.
+ * Notes containers that are not to outlive the run: stopCompose() removes them, also for whoever finds the folder of a
+ * run that was killed. Returns Compose's name for them.
  */
 export function passing(folder: string, ports: Record<ServerName, number>): string {
   note(folder, { whole: false, ports });
@@ -143,11 +196,18 @@ const compose = (folder: string, args: string[]) =>
     );
   });
 
-const project = (folder: string) => `ablation-${createHash('sha256').update(realpathSync(folder)).digest('hex').slice(0, 8)}`;
+const project = (folder: string) =>
+  `ablation-${createHash('sha256').update(realpathSync(folder)).digest('hex').slice(0, 8)}`;
 
-/** What it prints. In a process group of its own, so that a second Ctrl-C does not reach it while it stops containers. */
+/**
+ * What it prints. In a process group of its own, so that a second Ctrl-C does not reach it while it stops containers.
+ */
 async function docker(args: string[], timeout?: number): Promise<string> {
-  const child = spawn('docker', args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true, ...(timeout !== undefined && { timeout }) });
+  const child = spawn('docker', args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+    ...(timeout !== undefined && { timeout }),
+  });
   const ended = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
   const [code, out, error] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
   if (code !== 0) throw new Obstacle(`docker ${args.join(' ')}: ${error.trim()}`);

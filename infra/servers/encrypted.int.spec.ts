@@ -18,7 +18,8 @@ import { findRedis, redisAnswers } from './redis.ts';
 import { untilReady } from './start.ts';
 
 class Settings extends Config(z.object({ ...busSettings, ...redisSettings })) {}
-const settings = (env: Record<string, string>) => Settings.parse({ ISSUER: 'https://shop.example/oidc', JWKS_URL: 'https://shop.example/jwks', BUS: 'memory', ...env });
+const settings = (env: Record<string, string>) =>
+  Settings.parse({ ISSUER: 'https://shop.example/oidc', JWKS_URL: 'https://shop.example/jwks', BUS: 'memory', ...env });
 
 let home: string;
 let state: State;
@@ -54,11 +55,20 @@ listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.p
 listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 `;
-    const users = ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => ['--add-scram', `${mechanism}=[name="shop",password="sesame"]`]);
+    const users = ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [
+      '--add-scram',
+      `${mechanism}=[name="shop",password="sesame"]`,
+    ]);
     await nativeKafka(state, 0, () => {}, { settings: own, format: users }).start();
   });
 
-  const byCertificate = () => ({ KAFKA_BROKERS: `127.0.0.1:${ports[0]}`, KAFKA_SECURITY_PROTOCOL: 'SSL', KAFKA_CA_FILE: files.ca, KAFKA_CERT_FILE: files.client.cert, KAFKA_KEY_FILE: files.client.key });
+  const byCertificate = () => ({
+    KAFKA_BROKERS: `127.0.0.1:${ports[0]}`,
+    KAFKA_SECURITY_PROTOCOL: 'SSL',
+    KAFKA_CA_FILE: files.ca,
+    KAFKA_CERT_FILE: files.client.cert,
+    KAFKA_KEY_FILE: files.client.key,
+  });
   const byPassword = (mechanism: string) => ({
     KAFKA_BROKERS: `localhost:${ports[1]}`,
     KAFKA_SECURITY_PROTOCOL: 'SASL_SSL',
@@ -69,11 +79,18 @@ listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.se
   });
   const ways: [string, () => Record<string, string>][] = [
     ['a certificate of ours', byCertificate],
-    ...['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'].map((mechanism): [string, () => Record<string, string>] => [mechanism, () => byPassword(mechanism)]),
+    ...['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'].map((mechanism): [string, () => Record<string, string>] => [
+      mechanism,
+      () => byPassword(mechanism),
+    ]),
   ];
 
   describe.each(['platformatic', 'kafkajs'] as const)('by the client %s', (KAFKA_CLIENT) => {
-    const open = (env: Record<string, string>) => openBus(settings({ ...env, BUS: 'kafka', KAFKA_CLIENT }) as BusSettings, { clientId: 'spec', log: { info() {}, warn() {}, error() {} } });
+    const open = (env: Record<string, string>) =>
+      openBus(settings({ ...env, BUS: 'kafka', KAFKA_CLIENT }) as BusSettings, {
+        clientId: 'spec',
+        log: { info() {}, warn() {}, error() {} },
+      });
 
     it.each(ways)('publishes and reads with TLS and %s', async (name, way) => {
       const topic = `encrypted-${KAFKA_CLIENT}-${name.replaceAll(' ', '-')}`;
@@ -81,7 +98,12 @@ listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.se
       await makeTopic(topic, settings({ ...way(), BUS: 'kafka' }) as BusSettings);
       const read = vi.fn();
       try {
-        await bus.subscribe({ group: topic, topics: [topic], maxInFlight: 4, handle: async ({ value }) => read(value) });
+        await bus.subscribe({
+          group: topic,
+          topics: [topic],
+          maxInFlight: 4,
+          handle: async ({ value }) => read(value),
+        });
         await bus.publish([{ topic, key: 'k', value: '{"hello":1}', headers: {} }]);
         await vi.waitFor(() => expect(read).toHaveBeenCalledWith('{"hello":1}'), { timeout: 30_000, interval: 50 });
       } finally {
@@ -102,7 +124,11 @@ listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.se
 });
 
 async function makeTopic(topic: string, bus: BusSettings): Promise<void> {
-  const admin = new Admin({ ...secured(kafkaSecurity(bus)), clientId: 'spec', bootstrapBrokers: [...(bus.KAFKA_BROKERS ?? [])] });
+  const admin = new Admin({
+    ...secured(kafkaSecurity(bus)),
+    clientId: 'spec',
+    bootstrapBrokers: [...(bus.KAFKA_BROKERS ?? [])],
+  });
   await admin.createTopics({ topics: [topic], partitions: 1, replicas: 1 });
   await admin.close();
 }
@@ -115,14 +141,24 @@ describe('Postgres without a mesh', () => {
     url = new URL(admin);
     const client = new pg.Client({ connectionString: admin });
     await client.connect();
-    const [{ hba_file: hba }] = (await client.query<{ hba_file: string }>('SHOW hba_file')).rows as [{ hba_file: string }];
+    const [{ hba_file: hba }] = (await client.query<{ hba_file: string }>('SHOW hba_file')).rows as [
+      { hba_file: string },
+    ];
     // Its key is its own: whoever else may read it, Postgres refuses it.
     const [user, key] = [serverUser(), join(dirname(hba), 'server.key')];
     copyFileSync(files.server.key, key);
     chmodSync(key, 0o600);
     if (user) chownSync(key, user.uid, user.gid);
-    writeFileSync(hba, 'hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca\n', { mode: statSync(hba).mode });
-    for (const [name, value] of Object.entries({ ssl_cert_file: files.server.cert, ssl_key_file: key, ssl_ca_file: files.ca, ssl: 'on' })) await client.query(`ALTER SYSTEM SET ${name} = '${value}'`);
+    writeFileSync(hba, 'hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca\n', {
+      mode: statSync(hba).mode,
+    });
+    for (const [name, value] of Object.entries({
+      ssl_cert_file: files.server.cert,
+      ssl_key_file: key,
+      ssl_ca_file: files.ca,
+      ssl: 'on',
+    }))
+      await client.query(`ALTER SYSTEM SET ${name} = '${value}'`);
     await client.query('SELECT pg_reload_conf()');
     await client.end();
   });
@@ -163,9 +199,25 @@ describe('Redis without a mesh', () => {
     if (binary === undefined) return;
     const [port] = (await freePorts([0])) as [number];
     const log = join(state.folder, 'logs/redis-tls.log');
-    const args = ['--port', '0', '--tls-port', String(port), '--bind', '127.0.0.1', '--save', '', '--tls-cert-file', files.server.cert, '--tls-key-file', files.server.key, '--tls-ca-cert-file', files.ca];
+    const args = [
+      '--port',
+      '0',
+      '--tls-port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--tls-cert-file',
+      files.server.cert,
+      '--tls-key-file',
+      files.server.key,
+      '--tls-ca-cert-file',
+      files.ca,
+    ];
     const server = await state.processes.start({ name: 'redis-tls', ...binary, args, log, cwd: state.folder });
-    for (const [name, file] of Object.entries({ CA: files.ca, CERT: files.client.cert, KEY: files.client.key })) vi.stubEnv(`REDIS_${name}_FILE`, file);
+    for (const [name, file] of Object.entries({ CA: files.ca, CERT: files.client.cert, KEY: files.client.key }))
+      vi.stubEnv(`REDIS_${name}_FILE`, file);
     url = `rediss://127.0.0.1:${port}`;
     await untilReady(server, () => redisAnswers(url ?? ''), log);
     vi.unstubAllEnvs();
@@ -182,7 +234,11 @@ describe('Redis without a mesh', () => {
       redis.onModuleInit();
       return redis;
     };
-    const known = connect({ REDIS_CA_FILE: files.ca, REDIS_CERT_FILE: files.client.cert, REDIS_KEY_FILE: files.client.key });
+    const known = connect({
+      REDIS_CA_FILE: files.ca,
+      REDIS_CERT_FILE: files.client.cert,
+      REDIS_KEY_FILE: files.client.key,
+    });
     await vi.waitFor(() => expect(known.available).toBe(true), { timeout: 5_000 });
     expect(await known.use((redis) => redis.ping())).toBe('PONG');
     const strangers = [connect({ REDIS_CA_FILE: files.ca }), connect({})];

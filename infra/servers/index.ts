@@ -65,8 +65,8 @@ export interface ServerOptions {
   need: ServerName[];
   say: (line: string) => void;
   /**
-   * How Docker is used where it is there: by compose.yaml (the default), or by Testcontainers, which cleans up after tests; 'native': not
-   * at all, for whoever wants to kill servers.
+   * How Docker is used where it is there: by compose.yaml (the default), or by Testcontainers, which cleans up after
+   * tests; 'native': not at all, for whoever wants to kill servers.
    */
   mode?: 'compose' | 'testcontainers' | 'native';
   /** 'fixed': the same ports at each start, where they are free; any otherwise. */
@@ -74,17 +74,31 @@ export interface ServerOptions {
 }
 
 /**
- * Takes the state folder, and finds or starts the servers in it; `prepare` has the folder for itself before. They end when stop() is called or
- * this process dies in any way.
+ * Takes the state folder, and finds or starts the servers in it; `prepare` has the folder for itself before. They end
+ * when stop() is called or this process dies in any way.
  */
-export async function startServers({ state: folder, prepare, ...options }: ServerOptions & { state: string; prepare?: (state: State) => void }): Promise<Servers> {
+export async function startServers({
+  state: folder,
+  prepare,
+  ...options
+}: ServerOptions & { state: string; prepare?: (state: State) => void }): Promise<Servers> {
   await checkSettings(options.say);
   const state = await openState(folder, options.say);
   try {
     prepare?.(state);
     const { postgres, kafka, redis, rabbitmq, sqs, zipkin, how } = await findServers(state, options);
     const found = await Promise.all([postgres, kafka, redis, rabbitmq, sqs, zipkin]);
-    return { postgres: found[0], kafka: found[1], redis: found[2], rabbitmq: found[3], sqs: found[4], zipkin: found[5], how, state, stop: () => state.close() };
+    return {
+      postgres: found[0],
+      kafka: found[1],
+      redis: found[2],
+      rabbitmq: found[3],
+      sqs: found[4],
+      zipkin: found[5],
+      how,
+      state,
+      stop: () => state.close(),
+    };
   } catch (error) {
     await state.close();
     throw error;
@@ -92,10 +106,19 @@ export async function startServers({ state: folder, prepare, ...options }: Serve
 }
 
 /** For each server: a URL in the environment, else a Docker engine, else native from packages. All start at once. */
-export async function findServers(state: State, { need, say, mode = 'compose', ports = 'free' }: ServerOptions): Promise<StartingServers> {
-  const given = Object.fromEntries(need.map((name) => [name, process.env[variables[name]]])) as Record<ServerName, string | undefined>;
+export async function findServers(
+  state: State,
+  { need, say, mode = 'compose', ports = 'free' }: ServerOptions,
+): Promise<StartingServers> {
+  const given = Object.fromEntries(need.map((name) => [name, process.env[variables[name]]])) as Record<
+    ServerName,
+    string | undefined
+  >;
   const missing = need.filter((name) => !given[name]);
-  const docker = missing.length > 0 && mode !== 'native' && (await dockerAnswers()) ? await inDocker(mode, state, missing, say) : undefined;
+  const docker =
+    missing.length > 0 && mode !== 'native' && (await dockerAnswers())
+      ? await inDocker(mode, state, missing, say)
+      : undefined;
   const port = (name: ServerName) => (ports === 'fixed' ? serverPorts[name] : 0);
   const native: Record<ServerName, Source> = {
     postgres: nativePostgres(state, port('postgres')),
@@ -134,20 +157,32 @@ export async function findServers(state: State, { need, say, mode = 'compose', p
 
 type Say = (line: string) => void;
 
-async function inDocker(mode: 'compose' | 'testcontainers', state: State, names: ServerName[], say: Say): Promise<Record<ServerName, Source>> {
+async function inDocker(
+  mode: 'compose' | 'testcontainers',
+  state: State,
+  names: ServerName[],
+  say: Say,
+): Promise<Record<ServerName, Source>> {
   if (mode === 'compose') return composeServers(state, names, say);
   const { testContainers } = await import('./testcontainers.ts'); // half a second of modules that nothing else needs
   return testContainers(state, names);
 }
 
-const obstacles: Record<Broker, () => string | undefined> = { kafka: kafkaObstacle, rabbitmq: rabbitmqObstacle, sqs: sqsObstacle };
+const obstacles: Record<Broker, () => string | undefined> = {
+  kafka: kafkaObstacle,
+  rabbitmq: rabbitmqObstacle,
+  sqs: sqsObstacle,
+};
 
 /** Why this broker can be had in no way here; undefined when it can. */
 export async function noBrokerBecause(name: Broker): Promise<string | undefined> {
   return process.env[variables[name]] || (await dockerAnswers()) ? undefined : obstacles[name]();
 }
 
-/** Why the container of this broker cannot be made, where it is to be one: its image is fetched by this, which takes a while the first time. */
+/**
+ * Why the container of this broker cannot be made, where it is to be one: its image is fetched by this, which takes a
+ * while the first time.
+ */
 export async function noImageBecause(name: Broker): Promise<string | undefined> {
   return process.env[variables[name]] || !(await dockerAnswers()) ? undefined : imageObstacle(name);
 }
@@ -156,7 +191,14 @@ export async function noImageBecause(name: Broker): Promise<string | undefined> 
 export const noKafkaBecause = () => noBrokerBecause('kafka');
 
 function fromEnvironment(name: ServerName, url: string): Source {
-  const ask = { postgres: answers, kafka: brokerAnswers, redis: redisAnswers, rabbitmq: rabbitmqAnswers, sqs: sqsAnswers, zipkin: zipkinAnswers }[name];
+  const ask = {
+    postgres: answers,
+    kafka: brokerAnswers,
+    redis: redisAnswers,
+    rabbitmq: rabbitmqAnswers,
+    sqs: sqsAnswers,
+    zipkin: zipkinAnswers,
+  }[name];
   return {
     how: 'environment',
     async start() {

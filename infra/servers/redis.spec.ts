@@ -23,5 +23,9 @@ it('a Redis that does not start is done without, and said', async () => {
   vi.stubEnv('PATH', home);
   const said: string[] = [];
   expect(await nativeRedis(state, 0, (line) => said.push(line)).start()).toBeUndefined();
-  expect(said).toEqual([expect.stringMatching(/^Redis does not start here .*redis\.log.*: product reads are not cached, all else is the same/)]);
+  expect(said).toEqual([
+    expect.stringMatching(
+      /^Redis does not start here .*redis\.log.*: product reads are not cached, all else is the same/,
+    ),
+  ]);
 });

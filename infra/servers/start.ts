@@ -6,11 +6,20 @@ import { Obstacle, type State } from '../state.ts';
 /** Runs a program to its end. A failure shows the end of its output. */
 export async function run(state: State, command: Command): Promise<void> {
   const { code, signal } = await (await state.processes.start(command)).exited;
-  if (code !== 0) throw new Obstacle(`${command.name} failed (${signal ?? `exit code ${code}`}):\n${lastLines(command.log)}`);
+  if (code !== 0)
+    throw new Obstacle(`${command.name} failed (${signal ?? `exit code ${code}`}):\n${lastLines(command.log)}`);
 }
 
-/** Asks again and again until it answers. Gives up at once when the process ends, and after a minute (a loaded machine is slow). */
-export async function untilReady(server: RunningProcess, ask: () => Promise<void>, log: string, deadline = 60_000): Promise<void> {
+/**
+ * Asks again and again until it answers. Gives up at once when the process ends, and after a minute (a loaded machine
+ * is slow).
+ */
+export async function untilReady(
+  server: RunningProcess,
+  ask: () => Promise<void>,
+  log: string,
+  deadline = 60_000,
+): Promise<void> {
   let ended = false;
   void server.exited.then(() => (ended = true));
   for (const until = Date.now() + deadline; ; await sleep(30)) {
@@ -19,7 +28,9 @@ export async function untilReady(server: RunningProcess, ask: () => Promise<void
       return await ask();
     } catch (error) {
       if (Date.now() < until) continue;
-      throw new Obstacle(`${server.name} does not answer after ${deadline / 1000} s (${(error as Error).message}):\n${lastLines(log)}`);
+      throw new Obstacle(
+        `${server.name} does not answer after ${deadline / 1000} s (${(error as Error).message}):\n${lastLines(log)}`,
+      );
     }
   }
 }

@@ -7,7 +7,10 @@ import type { ServerName, Source } from './index.ts';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 
-/** The containers of compose.yaml for one test run: on any free ports, and gone with their data afterwards, whatever becomes of the run. */
+/**
+ * The containers of compose.yaml for one test run: on any free ports, and gone with their data afterwards, whatever
+ * becomes of the run.
+ */
 export function testContainers(state: State, names: ServerName[]): Record<ServerName, Source> {
   return inContainers(state, () => bringUp(state, names));
 }

@@ -24,8 +24,8 @@ const settings = (port: number) => [
 ];
 
 /**
- * Zipkin, which keeps traces and shows them, from Maven Central. Its address is known at once and nothing waits for it: what is told
- * before it is up is lost, and where it cannot be had, nothing is told.
+ * Zipkin, which keeps traces and shows them, from Maven Central. Its address is known at once and nothing waits for it:
+ * what is told before it is up is lost, and where it cannot be had, nothing is told.
  */
 export function nativeZipkin(state: State, wishedPort: number, say: (line: string) => void): Source {
   return {
@@ -44,10 +44,21 @@ export function nativeZipkin(state: State, wishedPort: number, say: (line: strin
 }
 
 async function boot(state: State, port: number, say: (line: string) => void): Promise<void> {
-  const jars = await fetchJars(state, { folder, pom, say, what: `Zipkin ${version} by Maven (84 MB, once for all clones)` });
+  const jars = await fetchJars(state, {
+    folder,
+    pom,
+    say,
+    what: `Zipkin ${version} by Maven (84 MB, once for all clones)`,
+  });
   const jar = readdirSync(jars).find((name) => name.endsWith('.jar')) ?? '';
   const log = join(state.folder, 'logs/zipkin.log');
-  const server = await state.processes.start({ name: 'zipkin', command: onPath('java')!, args: [...jvmFlags, '-jar', join(jars, jar), ...settings(port)], log, cwd: state.folder });
+  const server = await state.processes.start({
+    name: 'zipkin',
+    command: onPath('java')!,
+    args: [...jvmFlags, '-jar', join(jars, jar), ...settings(port)],
+    log,
+    cwd: state.folder,
+  });
   await untilReady(server, () => zipkinAnswers(`http://127.0.0.1:${port}`), log);
 }
 
@@ -58,10 +69,16 @@ export async function zipkinAnswers(url: string): Promise<void> {
   if (!response.ok) throw new Error(`it answers ${response.status}`);
 }
 
-/** Waits until it takes spans, unless that would keep people waiting: when it has to be fetched first, or takes long. Answers whether it does. */
+/**
+ * Waits until it takes spans, unless that would keep people waiting: when it has to be fetched first, or takes long.
+ * Answers whether it does.
+ */
 export async function untilZipkin(url: string, patience = isCached(folder) ? 10_000 : 0): Promise<boolean> {
   for (const until = Date.now() + patience; ; await sleep(50)) {
-    const ready = await zipkinAnswers(url).then(() => true, () => false);
+    const ready = await zipkinAnswers(url).then(
+      () => true,
+      () => false,
+    );
     if (ready || Date.now() >= until) return ready;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Ends this process in order when it is asked to (SIGTERM, SIGINT) and when the launcher that started it is gone: its IPC channel closes
- * however the launcher died, so a simulator is never left behind.
+ * Ends this process in order when it is asked to (SIGTERM, SIGINT) and when the launcher that started it is gone: its
+ * IPC channel closes however the launcher died, so a simulator is never left behind.
  */
 export function endWithLauncher(close: () => Promise<void>): void {
   let ending = false;

@@ -1,8 +1,9 @@
 /**
- * The mail catcher: maildev's SMTP server, web page and REST API (`GET /api/email`). Nothing is ever sent on. It stands for the world
- * outside the product.
+ * The mail catcher: maildev's SMTP server, web page and REST API (`GET /api/email`). Nothing is ever sent on. It stands
+ * for the world outside the product.
  *
- * Environment: SMTP_PORT, PORT (web page), HOST (127.0.0.1), MAIL_DIR (kept between starts), MAX_MAILS (the newest are kept).
+ * Environment: SMTP_PORT, PORT (web page), HOST (127.0.0.1), MAIL_DIR (kept between starts), MAX_MAILS (the newest are
+ * kept).
  */
 import { setFlagsFromString } from 'node:v8';
 import { z } from 'zod';
@@ -18,7 +19,9 @@ export const mailSettings = z.object({
 export type MailSettings = z.infer<typeof mailSettings>;
 
 /** Starts the mail catcher; `smtp` and `web` are where it listens. */
-export async function startMailCatcher(settings: MailSettings): Promise<{ smtp: string; web: string; close(): Promise<void> }> {
+export async function startMailCatcher(
+  settings: MailSettings,
+): Promise<{ smtp: string; web: string; close(): Promise<void> }> {
   const { MailDev } = await import('maildev');
   const catcher = new MailDev({
     smtp: settings.SMTP_PORT,
@@ -39,7 +42,8 @@ export async function startMailCatcher(settings: MailSettings): Promise<{ smtp: 
 }
 
 if (import.meta.main) {
-  // maildev brings a whole DOM with it to clean HTML mails; V8 then trades speed, of which nothing here needs much, for memory.
+  // maildev brings a whole DOM with it to clean HTML mails; V8 then trades speed, of which nothing here needs much, for
+  // memory.
   setFlagsFromString('--optimize-for-size');
   const catcher = await startMailCatcher(mailSettings.parse(process.env));
   endWithLauncher(() => catcher.close());

@@ -5,7 +5,12 @@ import { Cards } from './provider-cards.ts';
 import type { Endpoint, Fates } from './provider-knobs.ts';
 import type { Ledger, LedgerRow } from './provider-ledger.ts';
 
-const cardRequest = z.strictObject({ cardNumber: z.string().regex(/^\d{12,19}$/).refine(passesLuhn, 'Not a card number.') });
+const cardRequest = z.strictObject({
+  cardNumber: z
+    .string()
+    .regex(/^\d{12,19}$/)
+    .refine(passesLuhn, 'Not a card number.'),
+});
 const authorisationRequest = z.strictObject({
   amount: z.int().min(0),
   currency: z.string().regex(/^[A-Z]{3}$/),
@@ -14,7 +19,11 @@ const authorisationRequest = z.strictObject({
 });
 const idempotencyKey = z.string().min(8).max(255);
 const byId = z.object({ id: z.string() });
-const ledgerQuery = z.strictObject({ reference: z.string().optional(), after: z.coerce.number().int().min(0).default(0), limit: z.coerce.number().int().min(1).optional() });
+const ledgerQuery = z.strictObject({
+  reference: z.string().optional(),
+  after: z.coerce.number().int().min(0).default(0),
+  limit: z.coerce.number().int().min(1).optional(),
+});
 
 /** The provider's own way to say no; its shape is not the shop's. */
 export class Refusal extends Error {
@@ -41,12 +50,26 @@ export class MerchantApi {
 
   serveOn(app: FastifyInstance): void {
     const guarded = { onRequest: async (request: FastifyRequest) => this.#requireKey(request) };
-    app.post('/v1/tokens', (request, reply) => reply.code(201).send({ token: this.#cards.seal(cardRequest.parse(request.body).cardNumber) }));
-    app.post('/v1/authorisations', guarded, this.#money('authorise', (request, key) => this.#authorise(request, key)));
+    app.post('/v1/tokens', (request, reply) =>
+      reply.code(201).send({ token: this.#cards.seal(cardRequest.parse(request.body).cardNumber) }),
+    );
+    app.post(
+      '/v1/authorisations',
+      guarded,
+      this.#money('authorise', (request, key) => this.#authorise(request, key)),
+    );
     for (const entry of ['capture', 'void'] as const) {
-      app.post(`/v1/authorisations/:id/${entry}`, guarded, this.#money(entry, (request, key) => this.#settle(entry, request, key)));
+      app.post(
+        `/v1/authorisations/:id/${entry}`,
+        guarded,
+        this.#money(entry, (request, key) => this.#settle(entry, request, key)),
+      );
     }
-    app.get('/v1/ledger', guarded, this.#fated('ledger', (request) => (reply) => reply.send({ rows: this.#page(ledgerQuery.parse(request.query)) })));
+    app.get(
+      '/v1/ledger',
+      guarded,
+      this.#fated('ledger', (request) => (reply) => reply.send({ rows: this.#page(ledgerQuery.parse(request.query)) })),
+    );
   }
 
   /** Oldest first, behind a row's number, so many at most. */
@@ -78,8 +101,18 @@ export class MerchantApi {
     return this.#once(key, [request.url, token, body], (fingerprint) => {
       const card = this.#cards.open(token);
       const reason = card === undefined ? 'unknown-token' : this.fates.current.declines[card];
-      const about = { authorisationId: `auth_${randomBytes(12).toString('hex')}`, ...body, lastFour: card?.slice(-4) ?? '????' };
-      return this.ledger.append({ entry: reason ? 'decline' : 'authorisation', ...about, reason, idempotencyKey: key, fingerprint });
+      const about = {
+        authorisationId: `auth_${randomBytes(12).toString('hex')}`,
+        ...body,
+        lastFour: card?.slice(-4) ?? '????',
+      };
+      return this.ledger.append({
+        entry: reason ? 'decline' : 'authorisation',
+        ...about,
+        reason,
+        idempotencyKey: key,
+        fingerprint,
+      });
     });
   }
 
@@ -87,9 +120,19 @@ export class MerchantApi {
     return this.#once(key, [request.url], (fingerprint) => {
       const found = this.ledger.authorisation(byId.parse(request.params).id);
       if (!found) throw new Refusal(404, 'unknown-authorisation', 'There is no such authorisation.');
-      if (found.status !== 'authorised') throw new Refusal(409, `already-${found.status}`, `The authorisation is ${found.status}.`);
+      if (found.status !== 'authorised')
+        throw new Refusal(409, `already-${found.status}`, `The authorisation is ${found.status}.`);
       const { authorisationId, reference, amount, currency, lastFour } = found.row;
-      return this.ledger.append({ entry, authorisationId, reference, amount, currency, lastFour, idempotencyKey: key, fingerprint });
+      return this.ledger.append({
+        entry,
+        authorisationId,
+        reference,
+        amount,
+        currency,
+        lastFour,
+        idempotencyKey: key,
+        fingerprint,
+      });
     });
   }
 
@@ -97,7 +140,8 @@ export class MerchantApi {
   #once(key: string, request: unknown, first: (fingerprint: string) => LedgerRow): LedgerRow {
     const fingerprint = createHash('sha256').update(JSON.stringify(request)).digest('hex');
     const before = this.ledger.answered(key);
-    if (before && before.fingerprint !== fingerprint) throw new Refusal(422, 'key-reused', 'This Idempotency-Key came with another request.');
+    if (before && before.fingerprint !== fingerprint)
+      throw new Refusal(422, 'key-reused', 'This Idempotency-Key came with another request.');
     return before ?? first(fingerprint);
   }
 

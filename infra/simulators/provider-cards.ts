@@ -1,8 +1,8 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
 
 /**
- * Card numbers as tokens: the number sealed with the provider's own key (AES-256-GCM), so that tokens outlive a restart and no card
- * number is kept anywhere. A real provider keeps a vault instead.
+ * Card numbers as tokens: the number sealed with the provider's own key (AES-256-GCM), so that tokens outlive a restart
+ * and no card number is kept anywhere. A real provider keeps a vault instead.
  */
 export class Cards {
   private readonly key: Buffer;
@@ -25,7 +25,9 @@ export class Cards {
     const decipher = createDecipheriv('aes-256-gcm', this.key, bytes.subarray(0, 12));
     decipher.setAuthTag(bytes.subarray(32));
     try {
-      return Buffer.concat([decipher.update(bytes.subarray(12, 32)), decipher.final()]).toString().trim();
+      return Buffer.concat([decipher.update(bytes.subarray(12, 32)), decipher.final()])
+        .toString()
+        .trim();
     } catch {
       return undefined;
     }

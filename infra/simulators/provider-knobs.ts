@@ -24,9 +24,14 @@ export const knobs = z.strictObject({
   /** Where the dice start: the same seed rolls the same numbers. */
   seed: z.int().default(1),
   /** Card numbers that are declined, and why. */
-  declines: z.record(z.string(), z.string()).default({ '4000000000000002': 'card-declined', '4000000000009995': 'insufficient-funds' }),
+  declines: z
+    .record(z.string(), z.string())
+    .default({ '4000000000000002': 'card-declined', '4000000000009995': 'insufficient-funds' }),
   /** The ledger answers well unless it is named here: whoever judges what happened has to be able to read it. */
-  endpoints: z.strictObject({ authorise: override, capture: override, void: override, ledger: override }).partial().default({}),
+  endpoints: z
+    .strictObject({ authorise: override, capture: override, void: override, ledger: override })
+    .partial()
+    .default({}),
 });
 export type Knobs = z.infer<typeof knobs>;
 export type Endpoint = keyof Knobs['endpoints'];

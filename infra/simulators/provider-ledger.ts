@@ -26,8 +26,9 @@ export type AuthorisationStatus = 'authorised' | 'captured' | 'voided';
 const statusAfter = { authorisation: 'authorised', capture: 'captured', void: 'voided' } as const;
 
 /**
- * What the provider did, as an append-only file of JSON lines; everything else it knows is read from there at start, idempotency
- * keys included. A row is written with one synchronous call: two requests never interleave, and what was answered was written.
+ * What the provider did, as an append-only file of JSON lines; everything else it knows is read from there at start,
+ * idempotency keys included. A row is written with one synchronous call: two requests never interleave, and what was
+ * answered was written.
  */
 export class Ledger {
   private readonly all: LedgerRow[] = [];

@@ -5,7 +5,8 @@ import type { LedgerRow } from './provider-ledger.ts';
 const shown = 200;
 const escapes: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 const escape = (text: string) => text.replace(/[&<>"]/g, (character) => escapes[character] ?? character);
-const cells = (texts: string[], tag = 'td') => `<tr>${texts.map((text) => `<${tag}>${escape(text)}</${tag}>`).join('')}</tr>`;
+const cells = (texts: string[], tag = 'td') =>
+  `<tr>${texts.map((text) => `<${tag}>${escape(text)}</${tag}>`).join('')}</tr>`;
 
 /** The provider's back office on one page: the newest rows of the ledger and how the provider behaves now. */
 export function ledgerPage(rows: readonly LedgerRow[], knobs: Knobs): string {

@@ -35,19 +35,34 @@ interface Call {
   patienceMs?: number;
 }
 
-async function call(method: string, path: string, { body, key, bearer = PROVIDER_KEY, patienceMs = PATIENCE_MS }: Call = {}): Promise<Answer> {
+async function call(
+  method: string,
+  path: string,
+  { body, key, bearer = PROVIDER_KEY, patienceMs = PATIENCE_MS }: Call = {},
+): Promise<Answer> {
   const headers = {
     authorization: `Bearer ${bearer}`,
     ...(body && { 'content-type': 'application/json' }),
     ...(key !== undefined && { 'idempotency-key': key }),
   };
-  const answer = await fetch(provider.url + path, { method, headers, ...(body && { body: JSON.stringify(body) }), signal: AbortSignal.timeout(patienceMs) });
+  const answer = await fetch(provider.url + path, {
+    method,
+    headers,
+    ...(body && { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(patienceMs),
+  });
   return { code: answer.status, body: (await answer.json()) as Answer['body'] };
 }
 const tokenOf = async (cardNumber: string) => (await call('POST', '/v1/tokens', { body: { cardNumber } })).body.token;
 const request = (token: string) => ({ amount: 100, currency: 'EUR', token, reference: 'order-1' });
-const authorise = async (key: string, token?: string, patienceMs?: number) => call('POST', '/v1/authorisations', { body: request(token ?? (await tokenOf('4242424242424242'))), key, ...(patienceMs !== undefined && { patienceMs }) });
-const settle = (id: string, what: 'capture' | 'void', key: string) => call('POST', `/v1/authorisations/${id}/${what}`, { key });
+const authorise = async (key: string, token?: string, patienceMs?: number) =>
+  call('POST', '/v1/authorisations', {
+    body: request(token ?? (await tokenOf('4242424242424242'))),
+    key,
+    ...(patienceMs !== undefined && { patienceMs }),
+  });
+const settle = (id: string, what: 'capture' | 'void', key: string) =>
+  call('POST', `/v1/authorisations/${id}/${what}`, { key });
 const entries = async () => (await call('GET', '/v1/ledger?reference=order-1')).body.rows.map((row) => row.entry);
 
 describe('the simulated payment provider', () => {
@@ -93,7 +108,9 @@ describe('the simulated payment provider', () => {
 
   it('misbehaves as it is told, for one endpoint or for all', async () => {
     const token = await tokenOf('4242424242424242');
-    await call('PUT', '/knobs', { body: { errorRate: 1, endpoints: { authorise: { errorRate: 0, lostAnswerRate: 1 } } } });
+    await call('PUT', '/knobs', {
+      body: { errorRate: 1, endpoints: { authorise: { errorRate: 0, lostAnswerRate: 1 } } },
+    });
     await expect(authorise('authorise-1', token, 500)).rejects.toThrow(/timeout/i);
     expect((await settle('auth_1', 'capture', 'capture-1')).code).toBe(500);
     await call('PUT', '/knobs', { body: {} });

@@ -1,6 +1,6 @@
 /**
- * The payment provider, simulated: not part of the product but the world outside it. It keeps its word like a real one (idempotency
- * keys, one ledger row per movement of money, both over restarts) and misbehaves on demand (`PUT /knobs`).
+ * The payment provider, simulated: not part of the product but the world outside it. It keeps its word like a real one
+ * (idempotency keys, one ledger row per movement of money, both over restarts) and misbehaves on demand (`PUT /knobs`).
  *
  * Environment: PORT, HOST (127.0.0.1), LEDGER_DIR, PROVIDER_KEY.
  */
@@ -40,8 +40,10 @@ export async function startProvider(settings: ProviderSettings): Promise<{ url: 
 }
 
 function sendError(error: unknown, reply: FastifyReply): FastifyReply {
-  if (error instanceof Refusal) return reply.code(error.status).send({ error: { code: error.code, message: error.message } });
-  if (error instanceof z.ZodError) return reply.code(400).send({ error: { code: 'invalid', message: z.prettifyError(error) } });
+  if (error instanceof Refusal)
+    return reply.code(error.status).send({ error: { code: error.code, message: error.message } });
+  if (error instanceof z.ZodError)
+    return reply.code(400).send({ error: { code: 'invalid', message: z.prettifyError(error) } });
   const { statusCode = 500, message } = error as { statusCode?: number; message: string };
   return reply.code(statusCode).send({ error: { code: statusCode < 500 ? 'invalid' : 'internal', message } });
 }

@@ -54,7 +54,11 @@ export class BenchShop {
 
   /** A shop that runs already, as benches see it. */
   static async of(shop: Shop, servers: Servers, say: (line: string) => void): Promise<BenchShop> {
-    const address: Address = { gateway: shop.urls.gateway, provider: shop.urls.provider, providerKey: shop.providerKey };
+    const address: Address = {
+      gateway: shop.urls.gateway,
+      provider: shop.urls.provider,
+      providerKey: shop.providerKey,
+    };
     const products = await productIds(address);
     const customers = await Customers.register(address, CUSTOMERS);
     await proveAddresses(shop.databases.auth);
@@ -66,7 +70,9 @@ export class BenchShop {
 
   /** Orders of one product each, by all customers in turn. */
   async orders(url: string, path: string): Promise<Plan> {
-    const bodies = zipf(this.products, VARIETY).map((productId) => JSON.stringify({ lines: [{ productId, quantity: 1 }], paymentToken: this.card }));
+    const bodies = zipf(this.products, VARIETY).map((productId) =>
+      JSON.stringify({ lines: [{ productId, quantity: 1 }], paymentToken: this.card }),
+    );
     return { url, method: 'POST', paths: [path], bodies, tokens: await this.customers.tokens() };
   }
 
@@ -78,7 +84,12 @@ export class BenchShop {
 
   /** Looks of each customer at the newest of their orders. */
   async lists(limit: number): Promise<Plan> {
-    return { url: this.shop.urls.gateway, method: 'GET', paths: [`/v1/orders?limit=${limit}`], tokens: await this.customers.tokens() };
+    return {
+      url: this.shop.urls.gateway,
+      method: 'GET',
+      paths: [`/v1/orders?limit=${limit}`],
+      tokens: await this.customers.tokens(),
+    };
   }
 
   /** Process ids by name: of services, and of the servers behind them, where they are processes of ours. */
@@ -86,20 +97,30 @@ export class BenchShop {
     const services = this.shop.processes.map(({ service, pid }) => [service, pid] as const);
     const servers = this.servers.state.processes.pids.map(({ name, pid }) => [name, pid] as const);
     const known = new Map<string, number | undefined>([...servers, ...services]);
-    return Object.fromEntries(names.flatMap((name) => (known.get(name) === undefined ? [] : [[name, known.get(name) as number]])));
+    return Object.fromEntries(
+      names.flatMap((name) => (known.get(name) === undefined ? [] : [[name, known.get(name) as number]])),
+    );
   }
 
-  /** Until every order has come to its end, is in the list as it is, and its mail is sent: nothing of this round is left to the next. Answers how many did not in time. */
+  /**
+   * Until every order has come to its end, is in the list as it is, and its mail is sent: nothing of this round is left
+   * to the next. Answers how many did not in time.
+   */
   async drained(): Promise<number> {
     let waiting = 0;
     for (const until = Date.now() + DRAIN_MS; Date.now() < until; await sleep(200)) {
-      waiting = (await this.count('orders', UNFINISHED)) + (await this.count('notifications', `SELECT count(*) FROM messages WHERE status = 'queued'`));
+      waiting =
+        (await this.count('orders', UNFINISHED)) +
+        (await this.count('notifications', `SELECT count(*) FROM messages WHERE status = 'queued'`));
       if (waiting === 0) break;
     }
     return waiting;
   }
 
-  /** Has orders placed, and waits until all have gone all the way: how many they were, how many a second that makes, and what an order has cost each process. */
+  /**
+   * Has orders placed, and waits until all have gone all the way: how many they were, how many a second that makes, and
+   * what an order has cost each process.
+   */
   async through<T>(place: () => Promise<T>, processes: Watched): Promise<Through<T>> {
     const placed = () => this.count('orders', 'SELECT count(*) FROM events WHERE version = 1');
     const look = () => Object.entries(processes).map(([name, pid]) => [name, processorMicros(pid)] as const);
@@ -108,7 +129,10 @@ export class BenchShop {
     const unfinished = await this.drained();
     const [seconds, after] = [(performance.now() - began) / 1_000, look()];
     const orders = (await placed()) - before;
-    const cpuMicros = perRequest(Object.fromEntries(after.map(([name, micros]) => [name, micros - (spent.get(name) ?? 0)])), orders);
+    const cpuMicros = perRequest(
+      Object.fromEntries(after.map(([name, micros]) => [name, micros - (spent.get(name) ?? 0)])),
+      orders,
+    );
     return { round, orders, perSecond: Math.round(orders / seconds), cpuMicros, unfinished };
   }
 
@@ -117,7 +141,10 @@ export class BenchShop {
   }
 
   async rows<T extends object>(database: 'orders' | 'catalog' | 'notifications', text: string): Promise<T[]> {
-    const client = new pg.Client({ connectionString: this.shop.databases[database].ownerUrl, connectionTimeoutMillis: 10_000 });
+    const client = new pg.Client({
+      connectionString: this.shop.databases[database].ownerUrl,
+      connectionTimeoutMillis: 10_000,
+    });
     await client.connect();
     try {
       return (await client.query<T>(text)).rows;
@@ -141,5 +168,8 @@ export class BenchShop {
 
 const services: readonly ServiceName[] = ['gateway', 'auth', 'catalog', 'orders', 'payments', 'notifications'];
 
-/** As in production, but for limits, which a single machine that asks for everybody would reach: they are counted and kept, only higher. */
+/**
+ * As in production, but for limits, which a single machine that asks for everybody would reach: they are counted and
+ * kept, only higher.
+ */
 export const noLimits = { RATE_LIMITS: '*.*=1000000/1' };

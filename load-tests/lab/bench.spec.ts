@@ -19,7 +19,9 @@ describe('a percentile', () => {
 describe('a page with figures', () => {
   const page = 'before\n<!-- bench x -->\nold\n<!-- /bench x -->\nafter\n';
 
-  it('gets new ones between its marks', () => expect(withFigures(page, 'x', 'new')).toBe('before\n<!-- bench x -->\nnew\n<!-- /bench x -->\nafter\n'));
+  it('gets new ones between its marks', () =>
+    expect(withFigures(page, 'x', 'new')).toBe('before\n<!-- bench x -->\nnew\n<!-- /bench x -->\nafter\n'));
 
-  it('that has lost its marks is not written to', () => expect(() => withFigures('before', 'x', 'new')).toThrow('<!-- bench x -->'));
+  it('that has lost its marks is not written to', () =>
+    expect(() => withFigures('before', 'x', 'new')).toThrow('<!-- bench x -->'));
 });

@@ -29,7 +29,9 @@ export interface Bench {
   readonly need: ServerName[];
   /** The numbers of the lines of docs/benchmarks.md that it measures. */
   readonly proves?: readonly string[];
-  /** It leaves the shop with services halted and orders that nobody works off: nothing can be measured in it afterwards. */
+  /**
+   * It leaves the shop with services halted and orders that nobody works off: nothing can be measured in it afterwards.
+   */
   readonly last?: boolean;
   measure(setting: Setting): Promise<Measured>;
 }
@@ -59,7 +61,9 @@ export function spread(values: readonly number[]): Spread {
 /** The value that so many of a hundred do not exceed. */
 export function percentile(values: readonly number[], percent: number): number {
   const sorted = values.toSorted((a, b) => a - b);
-  return Math.round((sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? NaN) * 100) / 100;
+  return (
+    Math.round((sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? NaN) * 100) / 100
+  );
 }
 
 /** Rounds that differ by more than this say nothing. */

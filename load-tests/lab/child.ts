@@ -18,9 +18,17 @@ export class Child {
   private constructor(main: string, env: NodeJS.ProcessEnv, tell: (text: unknown) => void) {
     // A base has what the shop's own processes have.
     const args = [...youngObjects, '--disable-warning=TimeoutNegativeWarning', '--import', './tools/ts.mjs', main];
-    this.#process = spawn(process.execPath, args, { cwd: root, env: { ...ownEnvironment(), BENCH_VERBOSE: process.env['BENCH_VERBOSE'], ...env }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    this.#process.on('message', (message) => this.#hear(message as { id?: number; answer?: unknown; text?: unknown }, tell));
-    this.#process.once('exit', (code, signal) => this.#fail(new Error(`${main} ended by itself (${signal ?? `exit code ${code}`})`)));
+    this.#process = spawn(process.execPath, args, {
+      cwd: root,
+      env: { ...ownEnvironment(), BENCH_VERBOSE: process.env['BENCH_VERBOSE'], ...env },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    this.#process.on('message', (message) =>
+      this.#hear(message as { id?: number; answer?: unknown; text?: unknown }, tell),
+    );
+    this.#process.once('exit', (code, signal) =>
+      this.#fail(new Error(`${main} ended by itself (${signal ?? `exit code ${code}`})`)),
+    );
   }
 
   /** Resolves when the process says that it is ready. `tell` hears what it says unasked. */

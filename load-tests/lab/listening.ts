@@ -15,10 +15,16 @@ export async function startListening(main: URL, env: NodeJS.ProcessEnv): Promise
 }
 
 /** In that process: listens on any port, and tells which. */
-export async function listenAs(app: FastifyInstance, close: () => Promise<unknown> = () => Promise.resolve()): Promise<void> {
+export async function listenAs(
+  app: FastifyInstance,
+  close: () => Promise<unknown> = () => Promise.resolve(),
+): Promise<void> {
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
-  serve(() => Promise.resolve(url), async () => {
-    await app.close();
-    await close();
-  });
+  serve(
+    () => Promise.resolve(url),
+    async () => {
+      await app.close();
+      await close();
+    },
+  );
 }

@@ -27,7 +27,9 @@ export interface Loaded {
   stop(): Promise<void>;
 }
 
-const elsewhere = { how: { postgres: 'none', kafka: 'none', redis: 'none', rabbitmq: 'none', sqs: 'none', zipkin: 'none' } } as unknown as Pick<Servers, 'how'>;
+const elsewhere = {
+  how: { postgres: 'none', kafka: 'none', redis: 'none', rabbitmq: 'none', sqs: 'none', zipkin: 'none' },
+} as unknown as Pick<Servers, 'how'>;
 
 /** The target that was named, the shop that runs here, or one of its own. */
 export async function findShop(target: string | undefined, say: (line: string) => void): Promise<Loaded> {
@@ -35,15 +37,30 @@ export async function findShop(target: string | undefined, say: (line: string) =
   if (!holderOfState(defaultState)) return started(say);
   const { urls, providerKey, databases } = runningShop();
   say('Asks the shop that runs here: its limits hold (RATE_LIMITS), and its processor time is not told apart.');
-  return { ...(await answering({ gateway: urls.gateway, provider: urls.provider, providerKey })), prove: () => proveAddresses(databases.auth) };
+  return {
+    ...(await answering({ gateway: urls.gateway, provider: urls.provider, providerKey })),
+    prove: () => proveAddresses(databases.auth),
+  };
 }
 
 /** Nothing of it is ours but its address. */
 async function answering(address: Address): Promise<Loaded> {
-  const ready = await fetch(`${address.gateway}/health/ready`, { signal: AbortSignal.timeout(5_000) }).catch((error: Error) => error);
-  if (ready instanceof Error) throw new Obstacle(`No shop answers at ${address.gateway}: ${(ready.cause as Error | undefined)?.message ?? ready.message}.`);
+  const ready = await fetch(`${address.gateway}/health/ready`, { signal: AbortSignal.timeout(5_000) }).catch(
+    (error: Error) => error,
+  );
+  if (ready instanceof Error)
+    throw new Obstacle(
+      `No shop answers at ${address.gateway}: ${(ready.cause as Error | undefined)?.message ?? ready.message}.`,
+    );
   await ready.body?.cancel();
-  return { address, pids: () => ({}), metrics: undefined, servers: elsewhere, prove: () => Promise.resolve(), stop: () => Promise.resolve() };
+  return {
+    address,
+    pids: () => ({}),
+    metrics: undefined,
+    servers: elsewhere,
+    prove: () => Promise.resolve(),
+    stop: () => Promise.resolve(),
+  };
 }
 
 async function started(say: (line: string) => void): Promise<Loaded> {
@@ -53,12 +70,20 @@ async function started(say: (line: string) => void): Promise<Loaded> {
   wipeState(state);
   const servers = await startServers({ state, need: ['postgres', 'kafka', 'redis'], say });
   try {
-    if (!servers.kafka) throw new Obstacle('A load test needs Kafka: "npm run doctor" says how this machine can have it.');
+    if (!servers.kafka)
+      throw new Obstacle('A load test needs Kafka: "npm run doctor" says how this machine can have it.');
     const [port] = (await freePorts([0])) as [number];
     const shop = await startShop({ servers, ports: 'free', say: () => {}, env: settings(port) });
     const { gateway, provider } = shop.urls;
     const stop = async () => (await shop.stop(), await servers.stop());
-    return { address: { gateway, provider, providerKey: shop.providerKey }, pids: () => pidsOf(shop, servers), metrics: `http://127.0.0.1:${port}/metrics`, servers, prove: () => proveAddresses(shop.databases.auth), stop };
+    return {
+      address: { gateway, provider, providerKey: shop.providerKey },
+      pids: () => pidsOf(shop, servers),
+      metrics: `http://127.0.0.1:${port}/metrics`,
+      servers,
+      prove: () => proveAddresses(shop.databases.auth),
+      stop,
+    };
   } catch (error) {
     await servers.stop();
     throw error;
@@ -72,7 +97,10 @@ function settings(port: number) {
 }
 
 function pidsOf(shop: Shop, servers: Servers): Watched {
-  const all = [...shop.processes.map(({ service, pid }) => [service, pid] as const), ...servers.state.processes.pids.map(({ name, pid }) => [name, pid] as const)];
+  const all = [
+    ...shop.processes.map(({ service, pid }) => [service, pid] as const),
+    ...servers.state.processes.pids.map(({ name, pid }) => [name, pid] as const),
+  ];
   const wanted = new Set<string>([...names, 'postgres', 'kafka', 'redis']);
   return Object.fromEntries(all.filter(([name, pid]) => wanted.has(name) && pid !== undefined)) as Watched;
 }

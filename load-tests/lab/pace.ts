@@ -21,32 +21,65 @@ const ANSWER_MS = 10_000;
 const CONNECTIONS = 256;
 
 /** POSTs the plan's bodies at a fixed rate. */
-export async function pace({ url, paths, bodies = [], tokens = [] }: Plan, { perSecond, seconds }: { perSecond: number; seconds: number }): Promise<Paced> {
+export async function pace(
+  { url, paths, bodies = [], tokens = [] }: Plan,
+  { perSecond, seconds }: { perSecond: number; seconds: number },
+): Promise<Paced> {
   const pool = new Pool(url, { connections: CONNECTIONS, bodyTimeout: ANSWER_MS, headersTimeout: ANSWER_MS });
   const found: { status: number; ms: number }[] = [];
   const one = async (n: number, due: number) => {
-    const headers = { authorization: `Bearer ${tokens[n % tokens.length]}`, 'content-type': 'application/json', 'idempotency-key': randomUUID() };
-    const asked = pool.request({ path: paths[0] ?? '/', method: 'POST', headers, body: bodies[n % bodies.length] ?? '' });
-    const status = await asked.then(async (answer) => (await answer.body.dump(), answer.statusCode), () => 0);
+    const headers = {
+      authorization: `Bearer ${tokens[n % tokens.length]}`,
+      'content-type': 'application/json',
+      'idempotency-key': randomUUID(),
+    };
+    const asked = pool.request({
+      path: paths[0] ?? '/',
+      method: 'POST',
+      headers,
+      body: bodies[n % bodies.length] ?? '',
+    });
+    const status = await asked.then(
+      async (answer) => (await answer.body.dump(), answer.statusCode),
+      () => 0,
+    );
     found.push({ status, ms: performance.now() - due });
   };
   const [total, began, under] = [perSecond * seconds, performance.now(), [] as Promise<void>[]];
   for (let sent = 0; sent < total; await sleep(1)) {
-    for (const now = performance.now(); sent < total && began + (sent * 1_000) / perSecond <= now; sent++) under.push(one(sent, began + (sent * 1_000) / perSecond));
+    for (const now = performance.now(); sent < total && began + (sent * 1_000) / perSecond <= now; sent++)
+      under.push(one(sent, began + (sent * 1_000) / perSecond));
   }
   await Promise.all(under);
   await pool.close();
   return told(found, { offered: total, seconds });
 }
 
-function told(found: readonly { status: number; ms: number }[], { offered, seconds }: Pick<Paced, 'offered' | 'seconds'>): Paced {
+function told(
+  found: readonly { status: number; ms: number }[],
+  { offered, seconds }: Pick<Paced, 'offered' | 'seconds'>,
+): Paced {
   const msOf = (fits: (status: number) => boolean) => found.filter(({ status }) => fits(status)).map(({ ms }) => ms);
-  const [accepted, refused] = [msOf((status) => status >= 200 && status < 300), msOf((status) => status === 429 || status === 503)];
-  const statuses = Object.fromEntries([...Map.groupBy(found, ({ status }) => status)].map(([status, all]) => [String(status), all.length]));
-  const times = (ms: number[]) => (ms.length === 0 ? { p50Ms: 0, p99Ms: 0 } : { p50Ms: percentile(ms, 50), p99Ms: percentile(ms, 99) });
-  return { offered, seconds, statuses, accepted: { perSecond: Math.round(accepted.length / seconds), ...times(accepted) }, refused: { count: refused.length, ...times(refused) } };
+  const [accepted, refused] = [
+    msOf((status) => status >= 200 && status < 300),
+    msOf((status) => status === 429 || status === 503),
+  ];
+  const statuses = Object.fromEntries(
+    [...Map.groupBy(found, ({ status }) => status)].map(([status, all]) => [String(status), all.length]),
+  );
+  const times = (ms: number[]) =>
+    ms.length === 0 ? { p50Ms: 0, p99Ms: 0 } : { p50Ms: percentile(ms, 50), p99Ms: percentile(ms, 99) };
+  return {
+    offered,
+    seconds,
+    statuses,
+    accepted: { perSecond: Math.round(accepted.length / seconds), ...times(accepted) },
+    refused: { count: refused.length, ...times(refused) },
+  };
 }
 
 /** How many were neither taken nor turned away. */
 export const lost = ({ offered, refused, statuses }: Paced): number =>
-  offered - refused.count - Object.entries(statuses).reduce((sum, [status, count]) => sum + (status.startsWith('2') ? count : 0), 0);
+  offered -
+  refused.count -
+  Object.entries(statuses).reduce((sum, [status, count]) => sum + (status.startsWith('2') ? count : 0), 0);

@@ -11,7 +11,10 @@ import { perRequest, runTool, type Watched } from './tool.ts';
 import type { Round } from './versus.ts';
 
 const root = new URL('../..', import.meta.url);
-const migrations = ['libs/eventing', 'apps/orders'].map((of) => ({ name: of, dir: fileURLToPath(new URL(`${of}/migrations`, root)) }));
+const migrations = ['libs/eventing', 'apps/orders'].map((of) => ({
+  name: of,
+  dir: fileURLToPath(new URL(`${of}/migrations`, root)),
+}));
 
 /** Postgres's own load tool: what the database does for us at most, with no program of ours in between. */
 export class Pgbench {
@@ -27,7 +30,10 @@ export class Pgbench {
     mkdirSync(folder, { recursive: true });
     const there = onPath('pgbench') ?? globSync('/usr/lib/postgresql/*/bin/pgbench').at(-1);
     if (there !== undefined) return new Pgbench(there, process.env, folder);
-    if (!hasDebian()) throw new Obstacle('This bench needs pgbench, and there is none: install it (brew install postgresql, apt-get install postgresql).');
+    if (!hasDebian())
+      throw new Obstacle(
+        'This bench needs pgbench, and there is none: install it (brew install postgresql, apt-get install postgresql).',
+      );
     const { folder: unpacked, env } = await fromDebian(state, 'postgresql');
     const program = globSync('usr/lib/postgresql/*/bin/pgbench', { cwd: unpacked })[0];
     if (program === undefined) throw new Obstacle('Debian’s package has no pgbench any more.');
@@ -35,12 +41,23 @@ export class Pgbench {
   }
 
   /** Runs the transaction over and over, on so many connections. */
-  async saturate(url: string, transaction: string, { seconds, clients, processes }: { seconds: number; clients: number; processes: Watched }): Promise<Round> {
+  async saturate(
+    url: string,
+    transaction: string,
+    { seconds, clients, processes }: { seconds: number; clients: number; processes: Watched },
+  ): Promise<Round> {
     const file = join(this.folder, 'transaction.sql');
     writeFileSync(file, transaction);
     const args = ['-n', '-M', 'prepared', '-f', file, '-c', String(clients), '-j', '1', '-T', String(seconds), url];
-    const { output, code, spent } = await runTool({ program: this.program, args, env: this.env, patience: (seconds + 20) * 1_000 }, processes);
-    const [perSecond, done, average] = [/^tps = ([\d.]+)/m, /actually processed: (\d+)/, /^latency average = ([\d.]+)/m].map((pattern) => Number(pattern.exec(output)?.[1]));
+    const { output, code, spent } = await runTool(
+      { program: this.program, args, env: this.env, patience: (seconds + 20) * 1_000 },
+      processes,
+    );
+    const [perSecond, done, average] = [
+      /^tps = ([\d.]+)/m,
+      /actually processed: (\d+)/,
+      /^latency average = ([\d.]+)/m,
+    ].map((pattern) => Number(pattern.exec(output)?.[1]));
     if (code !== 0 || !perSecond || !done) throw new Error(`pgbench failed (${code}):\n${output}`);
     return { perSecond: Math.round(perSecond), failed: 0, meanMs: average ?? NaN, cpuMicros: perRequest(spent, done) };
   }

@@ -7,7 +7,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = join(root, 'load-tests');
 
 /** Every bench, by the name of its folder. */
-export const ids: readonly string[] = globSync('*/bench.ts', { cwd: join(folder, 'benches') }).map(dirname).sort();
+export const ids: readonly string[] = globSync('*/bench.ts', { cwd: join(folder, 'benches') })
+  .map(dirname)
+  .sort();
 
 export async function loadBench(id: string): Promise<Bench> {
   const { bench } = (await import(join(folder, 'benches', id, 'bench.ts'))) as { bench: Bench };
@@ -36,7 +38,8 @@ export function withFigures(page: string, id: string, text: string): string {
   const [begin, end] = [`<!-- bench ${id} -->`, `<!-- /bench ${id} -->`];
   const [before, rest] = page.split(begin);
   const after = rest?.split(end)[1];
-  if (before === undefined || after === undefined) throw new Error(`The page has lost the marks of its figures: ${begin} … ${end}`);
+  if (before === undefined || after === undefined)
+    throw new Error(`The page has lost the marks of its figures: ${begin} … ${end}`);
   return `${before}${begin}\n${text}\n${end}${after}`;
 }
 

@@ -21,7 +21,11 @@ export interface People {
 export async function prepare(address: Address, folder: string, people: People): Promise<Prepared> {
   mkdirSync(folder, { recursive: true });
   const accounts = Array.from({ length: people.accounts }, account);
-  const [products, customers, card] = [await productIds(address), await Customers.register(address, people.customers), await paymentToken(address)];
+  const [products, customers, card] = [
+    await productIds(address),
+    await Customers.register(address, people.customers),
+    await paymentToken(address),
+  ];
   for (const each of accounts) await registerAs(address, each);
   const server = createServer((_, response) => {
     customers.tokens().then(
@@ -33,7 +37,19 @@ export async function prepare(address: Address, folder: string, people: People):
   const tokens = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const freshWithinSeconds = objectives.find((objective) => objective.kind === 'freshness')?.withinSeconds ?? 1;
   const file = join(folder, 'data.json');
-  writeFileSync(file, JSON.stringify({ gateway: address.gateway, tokens, products, card, accounts, thresholds: thresholds(objectives), freshWithinSeconds }), { mode: 0o600 });
+  writeFileSync(
+    file,
+    JSON.stringify({
+      gateway: address.gateway,
+      tokens,
+      products,
+      card,
+      accounts,
+      thresholds: thresholds(objectives),
+      freshWithinSeconds,
+    }),
+    { mode: 0o600 },
+  );
   return {
     file,
     close() {

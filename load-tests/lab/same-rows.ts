@@ -1,6 +1,7 @@
 /**
- * The rows that placing an order writes (one event, two messages, the answer under its key, the deadline of the next step) and reads (a key, a
- * product), by hand: in as few round trips as Postgres allows, and in the seven of a careful program without our statement.
+ * The rows that placing an order writes (one event, two messages, the answer under its key, the deadline of the next
+ * step) and reads (a key, a product), by hand: in as few round trips as Postgres allows, and in the seven of a careful
+ * program without our statement.
  */
 // A colon before a letter or a digit would be a variable of pgbench.
 const event = `'{"orderId": "0198c0de-0000-7000-8000-000000000000", "customerId": "0198c0de-0000-7000-8000-000000000000", "lines": [{"productId": "0198c0de-0000-7000-8000-000000000000", "name": "Ash Bookend, Chalk", "quantity": 1, "price": 1450}], "total": 1450, "currency": "EUR", "paymentToken": "tok_000000000000000000000000000000000000000000000000"}'`;

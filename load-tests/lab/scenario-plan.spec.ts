@@ -6,7 +6,9 @@ import { scenarios, wishOf } from './scenario-plan.ts';
 
 describe('a wish for load', () => {
   it('has a script for each scenario', () => {
-    const scripts = globSync('*.ts', { cwd: fileURLToPath(new URL('../scenarios', import.meta.url)) }).map((file) => basename(file, '.ts'));
+    const scripts = globSync('*.ts', { cwd: fileURLToPath(new URL('../scenarios', import.meta.url)) }).map((file) =>
+      basename(file, '.ts'),
+    );
     expect(scripts).toEqual(expect.arrayContaining(Object.keys(scenarios)));
   });
 
@@ -28,9 +30,12 @@ describe('a wish for load', () => {
     [['smoke', '--target', 'http://10.0.0.1'], 'is not this machine'],
   ])('that cannot be is refused with a sentence: %s', (args, sentence) => expect(() => wishOf(args)).toThrow(sentence));
 
-  it.each(['http://127.0.0.1:3000', 'http://localhost:3000', 'http://[::1]:3000', 'http://127.1:3000'])('may be of this machine: %s', (target) => {
-    expect(wishOf(['smoke', '--target', target])?.target).toBe(new URL(target).origin);
-  });
+  it.each(['http://127.0.0.1:3000', 'http://localhost:3000', 'http://[::1]:3000', 'http://127.1:3000'])(
+    'may be of this machine: %s',
+    (target) => {
+      expect(wishOf(['smoke', '--target', target])?.target).toBe(new URL(target).origin);
+    },
+  );
 
   it('may be of another one, where that is said', () => {
     expect(wishOf(['smoke', '--target', 'https://example.com/', '--not-loopback'])?.target).toBe('https://example.com');

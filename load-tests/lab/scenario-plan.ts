@@ -15,10 +15,25 @@ export interface Scenario {
 export const scenarios: Readonly<Record<string, Scenario>> = {
   smoke: { what: 'a little of everything, for a few seconds', rate: 8, seconds: 8, reconcile: 'read' },
   browse: { what: 'people who look at products and do not buy', rate: 150, seconds: 20, reconcile: 'read' },
-  'place-order': { what: 'orders only, each of which goes all the way', rate: 20, seconds: 20, reconcile: 'place-order' },
-  mixed: { what: 'an ordinary day: of a hundred requests ten place an order', rate: 80, seconds: 20, reconcile: 'place-order' },
+  'place-order': {
+    what: 'orders only, each of which goes all the way',
+    rate: 20,
+    seconds: 20,
+    reconcile: 'place-order',
+  },
+  mixed: {
+    what: 'an ordinary day: of a hundred requests ten place an order',
+    rate: 80,
+    seconds: 20,
+    reconcile: 'place-order',
+  },
   spike: { what: 'ten times as many, all of a sudden', rate: 12, seconds: 30, reconcile: 'place-order' },
-  soak: { what: 'an ordinary load for half an hour: what leaks shows', rate: 40, seconds: 1_800, reconcile: 'place-order' },
+  soak: {
+    what: 'an ordinary load for half an hour: what leaks shows',
+    rate: 40,
+    seconds: 1_800,
+    reconcile: 'place-order',
+  },
   breakpoint: { what: 'more and more, until a promise is broken', rate: 600, seconds: 120, reconcile: 'place-order' },
   'auth-storm': { what: 'everybody signs in, while others order', rate: 25, seconds: 20, reconcile: 'place-order' },
 };
@@ -27,7 +42,9 @@ export const usage = `npm run load <scenario> [-- --rounds <n>] [--rate <a secon
 
 Asks the shop that runs here, or one that it starts and ends, and holds it to its objectives (infra/objectives). The exit code says whether they held.
 
-${Object.entries(scenarios).map(([name, { what, rate, seconds }]) => `  ${name.padEnd(14)}${what} (${rate} a second, ${seconds} s)`).join('\n')}
+${Object.entries(scenarios)
+  .map(([name, { what, rate, seconds }]) => `  ${name.padEnd(14)}${what} (${rate} a second, ${seconds} s)`)
+  .join('\n')}
 
   --rounds <n>     so many times; five and more are a measurement, which load-tests/results/load keeps (1: a try)
   --target <url>   another shop, by its gateway; a card token for it in PAYMENT_TOKEN
@@ -60,18 +77,26 @@ export function wishOf(args: string[]): Wish | undefined {
   };
 }
 
-function number(name: string, value: string | undefined, { otherwise, most }: { otherwise: number; most: number }): number {
+function number(
+  name: string,
+  value: string | undefined,
+  { otherwise, most }: { otherwise: number; most: number },
+): number {
   const found = value === undefined ? otherwise : Number(value);
-  if (!Number.isInteger(found) || found < 1 || found > most) throw new Obstacle(`--${name} is a whole number from 1 to ${most}, not "${value}".`);
+  if (!Number.isInteger(found) || found < 1 || found > most)
+    throw new Obstacle(`--${name} is a whole number from 1 to ${most}, not "${value}".`);
   return found;
 }
 
 /** Load on a machine that is not one's own is an attack, unless somebody says that it is meant. */
 function targetOf(text: string, anywhere: boolean): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol)) throw new Obstacle(`--target is the http or https address of a gateway, not "${text}".`);
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw new Obstacle(`--target is the http or https address of a gateway, not "${text}".`);
   if (!anywhere && !isLoopback(url.hostname)) {
-    throw new Obstacle(`${url.hostname} is not this machine: load on somebody else's is an attack. If it is yours to load, say --not-loopback.`);
+    throw new Obstacle(
+      `${url.hostname} is not this machine: load on somebody else's is an attack. If it is yours to load, say --not-loopback.`,
+    );
   }
   return url.origin;
 }

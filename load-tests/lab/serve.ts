@@ -1,4 +1,7 @@
-/** The other side of child.ts: answers questions until the bench asks this process to end, or is gone. An error ends it, and so the bench. */
+/**
+ * The other side of child.ts: answers questions until the bench asks this process to end, or is gone. An error ends it,
+ * and so the bench.
+ */
 export function serve<Question>(answer: (question: Question) => Promise<unknown>, close: () => Promise<unknown>): void {
   const end = () => {
     setTimeout(() => process.exit(1), 10_000).unref();

@@ -1,6 +1,9 @@
 import type { Objective } from '@shop/infra/objectives';
 
-/** What k6 is to hold a run to, by metric: the objectives in its own words. Scenarios tag requests `read` and `place-order`, as the objectives are named. */
+/**
+ * What k6 is to hold a run to, by metric: the objectives in its own words. Scenarios tag requests `read` and
+ * `place-order`, as the objectives are named.
+ */
 export function thresholds(objectives: readonly Objective[]): Record<string, string[]> {
   return Object.fromEntries(objectives.map(thresholdOf));
 }
@@ -12,7 +15,10 @@ function thresholdOf(objective: Objective): [string, string[]] {
     case 'availability':
       return [`http_req_failed{kind:${id.replace('-availability', '')}}`, [`rate<=${budget}`]];
     case 'latency':
-      return [`http_req_duration{kind:${id.replace('-latency', '')}}`, [`p(${target * 100})<=${objective.withinSeconds * 1_000}`]];
+      return [
+        `http_req_duration{kind:${id.replace('-latency', '')}}`,
+        [`p(${target * 100})<=${objective.withinSeconds * 1_000}`],
+      ];
     case 'freshness':
       return ['order_fresh', [`rate>=${target}`]];
   }

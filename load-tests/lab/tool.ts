@@ -38,7 +38,14 @@ export async function runTool({ program, args, env, patience, hear }: Tool, watc
     tool.stdout.on('data', (chunk) => ((output += String(chunk)), hear?.(String(chunk))));
     tool.stderr.on('data', (chunk) => (output += String(chunk)));
     const [code] = (await once(tool, 'close')) as [number | null];
-    return { output, code, spent: { ...Object.fromEntries(look().map(([name, micros]) => [name, micros - (before.get(name) ?? 0)])), tool: own } };
+    return {
+      output,
+      code,
+      spent: {
+        ...Object.fromEntries(look().map(([name, micros]) => [name, micros - (before.get(name) ?? 0)])),
+        tool: own,
+      },
+    };
   } finally {
     clearInterval(watch);
     clearTimeout(late);

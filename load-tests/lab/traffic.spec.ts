@@ -1,7 +1,10 @@
 import { expect, it } from 'vitest';
 import { zipf } from './traffic.ts';
 
-const chosen = zipf(Array.from({ length: 1_000 }, (_, n) => n), 20_000);
+const chosen = zipf(
+  Array.from({ length: 1_000 }, (_, n) => n),
+  20_000,
+);
 const times = (value: number) => chosen.filter((each) => each === value).length;
 
 it('chooses as people do: the second most popular half as often as the first', () => {

@@ -13,7 +13,10 @@ export interface Address {
 const AGE_MS = 150_000;
 const PATIENCE_MS = 30_000;
 
-/** Customers who have signed in once, by the real way, and stay signed in as long as somebody asks for their tokens in time. */
+/**
+ * Customers who have signed in once, by the real way, and stay signed in as long as somebody asks for their tokens in
+ * time.
+ */
 export class Customers {
   #since = Date.now();
 
@@ -52,7 +55,11 @@ export async function registerAs({ gateway }: Address, who: ReturnType<typeof ac
   await register({ issuer: `${gateway}/oidc`, ...who });
 }
 
-export const account = () => ({ email: `load-${randomUUID()}@example.com`, password: 'a long enough password', name: 'Load' });
+export const account = () => ({
+  email: `load-${randomUUID()}@example.com`,
+  password: 'a long enough password',
+  name: 'Load',
+});
 
 /** The ids of all products that have stock, the most popular first (always the same order). */
 export async function productIds({ gateway }: Address): Promise<string[]> {
@@ -66,12 +73,19 @@ export async function productIds({ gateway }: Address): Promise<string[]> {
   return ids.sort();
 }
 
-/** What the provider's own page would give a browser for a card that pays; PAYMENT_TOKEN where the provider is somebody else's. */
+/**
+ * What the provider's own page would give a browser for a card that pays; PAYMENT_TOKEN where the provider is somebody
+ * else's.
+ */
 export async function paymentToken({ provider, providerKey }: Address): Promise<string> {
   const given = process.env['PAYMENT_TOKEN'];
   if (given !== undefined) return given;
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${providerKey}` };
-  const { token } = await answer<{ token: string }>(`${provider}/v1/tokens`, { method: 'POST', headers, body: JSON.stringify({ cardNumber: '4242424242424242' }) });
+  const { token } = await answer<{ token: string }>(`${provider}/v1/tokens`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ cardNumber: '4242424242424242' }),
+  });
   return token;
 }
 
@@ -82,7 +96,10 @@ async function answer<T>(url: string, init: RequestInit): Promise<T> {
   return JSON.parse(text) as T;
 }
 
-/** `count` of these, as people choose: the n-th most popular one n times less often than the first (Zipf). The same each time. */
+/**
+ * `count` of these, as people choose: the n-th most popular one n times less often than the first (Zipf). The same each
+ * time.
+ */
 export function zipf<T>(values: readonly T[], count: number): T[] {
   const edges: number[] = [];
   for (const [rank] of values.entries()) edges.push((edges.at(-1) ?? 0) + 1 / (rank + 1));

@@ -17,7 +17,12 @@ describe('two sides', () => {
   });
 
   it('are compared inside each round', () => {
-    const { ratio, verdict } = against({ ours: [round(50), round(100)], theirs: [round(100), round(200)] }, 'ours', 'theirs', row);
+    const { ratio, verdict } = against(
+      { ours: [round(50), round(100)], theirs: [round(100), round(200)] },
+      'ours',
+      'theirs',
+      row,
+    );
     expect({ ratio, verdict }).toEqual({ ratio: { median: 0.5, min: 0.5, max: 0.5 }, verdict: 'met' });
   });
 
@@ -26,12 +31,17 @@ describe('two sides', () => {
   });
 
   it('say neither yes nor no when rounds differ by more than 30 %', () => {
-    expect(against({ ours: [round(60), round(100)], theirs: [round(100), round(100)] }, 'ours', 'theirs', row).verdict).toBe('too noisy');
+    expect(
+      against({ ours: [round(60), round(100)], theirs: [round(100), round(100)] }, 'ours', 'theirs', row).verdict,
+    ).toBe('too noisy');
   });
 
-  it('say nothing at all without a round', () => expect(against({ ours: [], theirs: [] }, 'ours', 'theirs', row).verdict).toBe('too noisy'));
+  it('say nothing at all without a round', () =>
+    expect(against({ ours: [], theirs: [] }, 'ours', 'theirs', row).verdict).toBe('too noisy'));
 
   it('are doubted when a request failed', () => {
-    expect(failures({ ours: [round(1), round(1, 3)], theirs: [round(1)] })).toEqual(['round 2: 3 requests to ours failed']);
+    expect(failures({ ours: [round(1), round(1, 3)], theirs: [round(1)] })).toEqual([
+      'round 2: 3 requests to ours failed',
+    ]);
   });
 });

@@ -8,7 +8,9 @@ export interface Round {
   readonly p50Ms?: number;
   readonly p99Ms?: number;
   readonly meanMs?: number;
-  /** Processor time per request, in microseconds, of each process that had to do with it, and of the tool that asked. */
+  /**
+   * Processor time per request, in microseconds, of each process that had to do with it, and of the tool that asked.
+   */
   readonly cpuMicros: Readonly<Record<string, number>>;
 }
 
@@ -42,7 +44,9 @@ export async function inTurn(sides: readonly Side[], rounds: number, say: (line:
     for (const side of sides) {
       const came = await side.run();
       found[side.name]?.push(came);
-      say(`round ${round} of ${rounds}: ${side.name} ${came.perSecond.toLocaleString('en')} a second${came.failed === 0 ? '' : `, ${came.failed} failed`}`);
+      say(
+        `round ${round} of ${rounds}: ${side.name} ${came.perSecond.toLocaleString('en')} a second${came.failed === 0 ? '' : `, ${came.failed} failed`}`,
+      );
       await side.rest?.();
     }
   }
@@ -86,12 +90,18 @@ export function linesOf(rounds: Rounds, verdicts: readonly Verdict[]): string[] 
     const costs = Object.keys(found[0]?.cpuMicros ?? {}).map((process) => `${process} ${costOf(found, process)}`);
     return `${name}: ${Math.round(spread(found.map(({ perSecond }) => perSecond)).median).toLocaleString('en')} a second; CPU µs a request: ${costs.join(' · ')}`;
   });
-  return [...sides, ...verdicts.map(({ id, what, measured, goal, verdict }) => `${id} ${what}: ${measured}; goal ${goal}: ${verdict}`)];
+  return [
+    ...sides,
+    ...verdicts.map(({ id, what, measured, goal, verdict }) => `${id} ${what}: ${measured}; goal ${goal}: ${verdict}`),
+  ];
 }
 
 /** The median of what a request cost a process, in microseconds. */
-export const costOf = (rounds: readonly Round[], process: string): number => spread(rounds.map(({ cpuMicros }) => cpuMicros[process] ?? 0)).median;
+export const costOf = (rounds: readonly Round[], process: string): number =>
+  spread(rounds.map(({ cpuMicros }) => cpuMicros[process] ?? 0)).median;
 
 /** What failed makes a rate worthless. */
 export const failures = (rounds: Rounds): string[] =>
-  Object.entries(rounds).flatMap(([name, found]) => found.flatMap(({ failed }, n) => (failed === 0 ? [] : [`round ${n + 1}: ${failed} requests to ${name} failed`])));
+  Object.entries(rounds).flatMap(([name, found]) =>
+    found.flatMap(({ failed }, n) => (failed === 0 ? [] : [`round ${n + 1}: ${failed} requests to ${name} failed`])),
+  );

@@ -28,7 +28,9 @@ const script = fileURLToPath(new URL('wrk.lua', import.meta.url));
 /** Longer than a request may take anywhere. */
 const TIMEOUT_SECONDS = 10;
 
-/** wrk keeps so many connections busy: what a side can do at most, for a fifth of what k6 would cost the machine itself. */
+/**
+ * wrk keeps so many connections busy: what a side can do at most, for a fifth of what k6 would cost the machine itself.
+ */
 export class Wrk {
   private constructor(
     private readonly program: string,
@@ -42,7 +44,10 @@ export class Wrk {
     mkdirSync(folder, { recursive: true });
     const there = onPath('wrk');
     if (there !== undefined) return new Wrk(there, process.env, folder);
-    if (!hasDebian()) throw new Obstacle('This bench saturates with wrk, and there is none: install it (brew install wrk, apt-get install wrk).');
+    if (!hasDebian())
+      throw new Obstacle(
+        'This bench saturates with wrk, and there is none: install it (brew install wrk, apt-get install wrk).',
+      );
     const { folder: unpacked, env } = await fromDebian(state, 'wrk');
     return new Wrk(join(unpacked, 'usr/bin/wrk'), env, folder);
   }
@@ -50,14 +55,36 @@ export class Wrk {
   async saturate(plan: Plan, { seconds, connections, processes }: Saturation): Promise<Round> {
     const file = join(this.folder, 'plan.lua');
     writeFileSync(file, lua(plan), { mode: 0o600 });
-    const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', `${TIMEOUT_SECONDS}s`, '--latency', '-s', script, plan.url];
+    const args = [
+      '-t1',
+      `-c${connections}`,
+      `-d${seconds}s`,
+      '--timeout',
+      `${TIMEOUT_SECONDS}s`,
+      '--latency',
+      '-s',
+      script,
+      plan.url,
+    ];
     const env = { ...this.env, WRK_PLAN: file, WRK_KEYS: randomBytes(6).toString('hex') };
-    const { output, spent } = await runTool({ program: this.program, args, env, patience: (seconds + 2 * TIMEOUT_SECONDS) * 1_000 }, processes);
+    const { output, spent } = await runTool(
+      { program: this.program, args, env, patience: (seconds + 2 * TIMEOUT_SECONDS) * 1_000 },
+      processes,
+    );
     const said = /^result (.*)$/m.exec(output)?.[1];
     if (said === undefined) throw new Error(`wrk told no result:\n${output}`);
-    const { requests, micros, failed, p50Micros, p99Micros } = JSON.parse(said) as Record<'requests' | 'micros' | 'failed' | 'p50Micros' | 'p99Micros', number>;
+    const { requests, micros, failed, p50Micros, p99Micros } = JSON.parse(said) as Record<
+      'requests' | 'micros' | 'failed' | 'p50Micros' | 'p99Micros',
+      number
+    >;
     const perSecond = Math.round((requests - failed) / (micros / 1e6));
-    return { perSecond, failed, p50Ms: p50Micros / 1_000, p99Ms: p99Micros / 1_000, cpuMicros: perRequest(spent, requests) };
+    return {
+      perSecond,
+      failed,
+      p50Ms: p50Micros / 1_000,
+      p99Ms: p99Micros / 1_000,
+      cpuMicros: perRequest(spent, requests),
+    };
   }
 }
 

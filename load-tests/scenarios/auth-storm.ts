@@ -22,14 +22,30 @@ export function signIn(): void {
   const account = data.accounts[exec.scenario.iterationInTest % data.accounts.length];
   const verifier = crypto.sha256(crypto.randomBytes(32), 'hex');
   const challenge = crypto.sha256(verifier, 'base64rawurl');
-  const asked = { client_id: 'shop-cli', response_type: 'code', redirect_uri: callback, scope: 'openid orders:read orders:write', state: 's', code_challenge: challenge, code_challenge_method: 'S256' };
+  const asked = {
+    client_id: 'shop-cli',
+    response_type: 'code',
+    redirect_uri: callback,
+    scope: 'openid orders:read orders:write',
+    state: 's',
+    code_challenge: challenge,
+    code_challenge_method: 'S256',
+  };
   const form = http.get(`${data.gateway}/oidc/auth?${query(asked)}`, { tags });
   const token = /name="token" value="([^"]+)"/.exec(String(form.body))?.[1];
   if (!check(form, { 'the form comes': () => token !== undefined })) return;
-  const sent = http.post(form.url, { token: token ?? '', email: account?.email ?? '', password: account?.password ?? '' }, { redirects: 0, tags });
+  const sent = http.post(
+    form.url,
+    { token: token ?? '', email: account?.email ?? '', password: account?.password ?? '' },
+    { redirects: 0, tags },
+  );
   if (sent.status === 503 || sent.status === 429) return; // sent away in time is as it should be
   const code = codeFrom(sent);
-  const granted = http.post(`${data.gateway}/oidc/token`, { grant_type: 'authorization_code', code, redirect_uri: callback, client_id: 'shop-cli', code_verifier: verifier }, { tags });
+  const granted = http.post(
+    `${data.gateway}/oidc/token`,
+    { grant_type: 'authorization_code', code, redirect_uri: callback, client_id: 'shop-cli', code_verifier: verifier },
+    { tags },
+  );
   check(granted, { 'is signed in': ({ status }) => status === 200 });
 }
 
@@ -43,4 +59,7 @@ function codeFrom(sent: Response): string {
 }
 
 const absolute = (location: string) => (location.startsWith('/') ? data.gateway + location : location);
-const query = (values: Record<string, string>) => Object.entries(values).map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join('&');
+const query = (values: Record<string, string>) =>
+  Object.entries(values)
+    .map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
+    .join('&');

@@ -16,7 +16,10 @@ export const options = {
     },
   },
   thresholds: Object.fromEntries(
-    Object.entries(thresholdsFor('read', 'place-order')).map(([metric, limits]) => [metric, limits.map((threshold) => ({ threshold, abortOnFail: true, delayAbortEval: '10s' }))]),
+    Object.entries(thresholdsFor('read', 'place-order')).map(([metric, limits]) => [
+      metric,
+      limits.map((threshold) => ({ threshold, abortOnFail: true, delayAbortEval: '10s' })),
+    ]),
   ),
   summaryTrendStats,
 };

@@ -22,7 +22,8 @@ export const perSecond = Number(__ENV['LOAD_RATE']);
 
 /** Whether an order stood in its customer's list as soon as it is promised to. */
 const fresh = new Rate('order_fresh');
-const answered = (response: RefinedResponse<ResponseType | undefined>, status: number) => check(response, { [`is answered ${status}`]: ({ status: was }) => was === status });
+const answered = (response: RefinedResponse<ResponseType | undefined>, status: number) =>
+  check(response, { [`is answered ${status}`]: ({ status: was }) => was === status });
 
 /** Zipf: the n-th most popular product n times less often than the first. */
 const edges = data.products.reduce<number[]>((sums, _, rank) => [...sums, (sums[rank - 1] ?? 0) + 1 / (rank + 1)], []);
@@ -51,7 +52,10 @@ function authorization(): Record<string, string> {
 }
 
 export function lookAtProduct(): void {
-  answered(http.get(`${data.gateway}/v1/products/${popular()}`, { tags: { kind: 'read', name: 'GET /v1/products/:id' } }), 200);
+  answered(
+    http.get(`${data.gateway}/v1/products/${popular()}`, { tags: { kind: 'read', name: 'GET /v1/products/:id' } }),
+    200,
+  );
 }
 
 export function lookAtPage(): void {
@@ -65,20 +69,38 @@ export function browse(): void {
 }
 
 export function listOrders(): void {
-  answered(http.get(`${data.gateway}/v1/orders?limit=20`, { headers: authorization(), tags: { kind: 'read', name: 'GET /v1/orders' } }), 200);
+  answered(
+    http.get(`${data.gateway}/v1/orders?limit=20`, {
+      headers: authorization(),
+      tags: { kind: 'read', name: 'GET /v1/orders' },
+    }),
+    200,
+  );
 }
 
-/** Places an order of one to three products; one in twenty customers then looks whether it is there, after as long as is promised. */
+/**
+ * Places an order of one to three products; one in twenty customers then looks whether it is there, after as long as is
+ * promised.
+ */
 export function placeOrder(): void {
   const customer = authorization();
   const key = `${exec.scenario.name}-${exec.scenario.startTime}-${exec.scenario.iterationInTest}`;
   const headers = { ...customer, 'content-type': 'application/json', 'idempotency-key': key };
   const ids = new Set(Array.from({ length: 1 + Math.floor(Math.random() * 3) }, popular));
-  const body = JSON.stringify({ lines: [...ids].map((productId) => ({ productId, quantity: 1 })), paymentToken: data.card });
-  const placed = http.post(`${data.gateway}/v1/orders`, body, { headers, tags: { kind: 'place-order', name: 'POST /v1/orders' } });
+  const body = JSON.stringify({
+    lines: [...ids].map((productId) => ({ productId, quantity: 1 })),
+    paymentToken: data.card,
+  });
+  const placed = http.post(`${data.gateway}/v1/orders`, body, {
+    headers,
+    tags: { kind: 'place-order', name: 'POST /v1/orders' },
+  });
   if (!answered(placed, 201) || Math.random() >= 0.05) return;
   sleep(data.freshWithinSeconds);
-  const list = http.get(`${data.gateway}/v1/orders?limit=50`, { headers: customer, tags: { kind: 'read', name: 'GET /v1/orders' } });
+  const list = http.get(`${data.gateway}/v1/orders?limit=50`, {
+    headers: customer,
+    tags: { kind: 'read', name: 'GET /v1/orders' },
+  });
   fresh.add(list.body?.toString().includes(placed.json('id') as string) ?? false);
 }
 
@@ -96,7 +118,9 @@ export const steadily = (name: string, rate: number, more: object = {}) => ({
 
 /** Of the objectives, those that speak of these kinds of requests. */
 export function thresholdsFor(...kinds: ('read' | 'place-order' | 'fresh')[]): Record<string, string[]> {
-  return Object.fromEntries(Object.entries(data.thresholds).filter(([metric]) => kinds.some((kind) => metric.includes(kind))));
+  return Object.fromEntries(
+    Object.entries(data.thresholds).filter(([metric]) => kinds.some((kind) => metric.includes(kind))),
+  );
 }
 
 export const summaryTrendStats = ['avg', 'med', 'p(95)', 'p(99)', 'max', 'count'];

@@ -17,7 +17,10 @@ export interface Tally {
 
 const LIMIT = 20;
 
-/** A program that uses the shop through one version of its API: a window, a basket, a customer's page and the tool by which prices are made. */
+/**
+ * A program that uses the shop through one version of its API: a window, a basket, a customer's page and the tool by
+ * which prices are made.
+ */
 export class Client {
   readonly tally: Tally = { requests: 0, refused: 0, readings: 0, wrong: 0, warned: 0, cases: new Set() };
 
@@ -39,7 +42,9 @@ export class Client {
       this.read('the status of an order', () => order.status, status);
       this.read('what an order costs', () => this.dialect.total(order), [total, currency]);
     });
-    await this.list('/notifications', messages, (message, { kind }) => this.read('what a message says', () => message.kind, kind));
+    await this.list('/notifications', messages, (message, { kind }) =>
+      this.read('what a message says', () => message.kind, kind),
+    );
     await this.buys(attempt, choice);
     await this.makesPrices(attempt, choice);
   }
@@ -65,7 +70,12 @@ export class Client {
     const lines = [{ productId, quantity: 2 }];
     const product = await this.ask('GET', `${dialect.prefix}/products/${productId}`);
     this.read('the price of one product', () => dialect.price(product), [price, currency]);
-    const order = await this.ask('POST', `${dialect.prefix}/orders`, { lines, paymentToken: 'tok_visa' }, { 'idempotency-key': `${attempt}-order` });
+    const order = await this.ask(
+      'POST',
+      `${dialect.prefix}/orders`,
+      { lines, paymentToken: 'tok_visa' },
+      { 'idempotency-key': `${attempt}-order` },
+    );
     const truth = orderOf(shop.products, shop.orders[0]!.id, lines);
     this.read('what the new order costs', () => dialect.total(order), [truth.total, truth.currency]);
     this.read('the price in its line', () => dialect.unitPrice(order.lines[0], order), [price, currency]);
@@ -74,9 +84,16 @@ export class Client {
   private async makesPrices(attempt: string, choice: number): Promise<void> {
     const { dialect, shop } = this;
     const words = { sku: `NEW-${choice}`, name: 'New', description: '', stock: 5 };
-    const made = await this.ask('POST', `${dialect.prefix}/products`, dialect.newProduct(words, [4_900, 'EUR']), { 'idempotency-key': `${attempt}-product` });
+    const made = await this.ask('POST', `${dialect.prefix}/products`, dialect.newProduct(words, [4_900, 'EUR']), {
+      'idempotency-key': `${attempt}-product`,
+    });
     this.read('the price of a new product', () => dialect.price(made), [4_900, 'EUR']);
-    const changed = await this.ask('PATCH', `${dialect.prefix}/products/${shop.products[0]!.id}`, dialect.newPrice(1_450), { 'if-match': '*' });
+    const changed = await this.ask(
+      'PATCH',
+      `${dialect.prefix}/products/${shop.products[0]!.id}`,
+      dialect.newPrice(1_450),
+      { 'if-match': '*' },
+    );
     this.read('a new price', () => dialect.price(changed), [1_450, 'EUR']);
   }
 
@@ -89,12 +106,16 @@ export class Client {
     if (answer.headers.has('sunset')) this.tally.warned++;
     if (!answer.ok) {
       this.tally.refused++;
-      this.tally.cases.add(`${method} ${path.split('?')[0]?.replace(/[0-9a-f-]{36}/, '…')} is answered with ${answer.status}`);
+      this.tally.cases.add(
+        `${method} ${path.split('?')[0]?.replace(/[0-9a-f-]{36}/, '…')} is answered with ${answer.status}`,
+      );
     }
     return answer.json();
   }
 
-  /** One reading, and whether it is right. A program that finds nothing where it looks gets nothing, or an exception. */
+  /**
+   * One reading, and whether it is right. A program that finds nothing where it looks gets nothing, or an exception.
+   */
   private read<T extends string | number | Money>(what: string, take: () => T, truth: T): boolean {
     this.tally.readings++;
     let got: unknown;

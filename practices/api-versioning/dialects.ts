@@ -1,4 +1,6 @@
-/** What a client's code expects of one version of the API: it was written against its documents, and not against ours. */
+/**
+ * What a client's code expects of one version of the API: it was written against its documents, and not against ours.
+ */
 export interface Dialect {
   readonly prefix: string;
   items(page: Body): Body[];

@@ -28,7 +28,14 @@ const { variant } = takePart();
 serve<Wish>(
   async ({ issuer, keysUrl, behind }) => {
     const urls = { AUTH_URLS: behind, CATALOG_URLS: behind, ORDERS_URLS: behind, NOTIFICATIONS_URLS: behind };
-    const env = { ISSUER: issuer, JWKS_URL: keysUrl, ...urls, RATE_LIMITS: 'off', LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0' };
+    const env = {
+      ISSUER: issuer,
+      JWKS_URL: keysUrl,
+      ...urls,
+      RATE_LIMITS: 'off',
+      LOG_LEVEL: 'silent',
+      SHED_LOOP_DELAY_MS: '0',
+    };
     return (await runService(variant === 'in place' ? inPlace : gateway, env)).url;
   },
   () => Promise.resolve(),

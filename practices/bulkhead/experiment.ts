@@ -11,12 +11,19 @@ interface BulkheadLoad extends Load {
   readonly atOnce: number;
 }
 
-/** Of two services behind a gateway one takes calls and does not answer. What becomes of requests that only need the other? */
+/**
+ * Of two services behind a gateway one takes calls and does not answer. What becomes of requests that only need the
+ * other?
+ */
 export const experiment: Experiment<BulkheadLoad> = {
   title: 'Bulkhead',
   harm: 'requests failed that the hanging service has nothing to do with',
   variants: [
-    { name: 'one hold', practice: false, what: 'so many calls at once, whomever they go to; as many more wait for their turn' },
+    {
+      name: 'one hold',
+      practice: false,
+      what: 'so many calls at once, whomever they go to; as many more wait for their turn',
+    },
     { name: 'bulkheads', practice: true, what: 'so many calls at once to each' },
   ],
   load: {
@@ -36,11 +43,18 @@ export const experiment: Experiment<BulkheadLoad> = {
       const asked = innocent.ok + innocent.failed;
       return {
         harm: innocent.failed,
-        figures: { 'innocent requests': asked, 'of them failed': innocent.failed, 'calls to the other one': hanging.calls, 'requests that need it': others.failed },
+        figures: {
+          'innocent requests': asked,
+          'of them failed': innocent.failed,
+          'calls to the other one': hanging.calls,
+          'requests that need it': others.failed,
+        },
         doubts: [
           ...bench.doubts(gateway),
           ...(asked === rate * seconds ? [] : [`of ${rate * seconds} innocent requests ${asked} were made`]),
-          ...(others.ok === 0 && hanging.calls >= atOnce ? [] : ['the other service did not hang, or too few called it']),
+          ...(others.ok === 0 && hanging.calls >= atOnce
+            ? []
+            : ['the other service did not hang, or too few called it']),
         ],
       };
     } finally {

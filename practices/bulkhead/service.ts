@@ -23,7 +23,10 @@ export interface Told {
   readonly others: Count;
 }
 
-/** One limit for whatever this process calls, as a pool of threads or of connections is: as many more wait for their turn, until their time is up. */
+/**
+ * One limit for whatever this process calls, as a pool of threads or of connections is: as many more wait for their
+ * turn, until their time is up.
+ */
 class OneHold extends CallPolicy {
   readonly #hold: BulkheadPolicy;
 
@@ -54,7 +57,11 @@ serve<Wish>(
         count.failed++;
       }
     };
-    await openLoop(rate, seconds, async () => void (await Promise.all([ask(one, told.innocent), ask(other, told.others)])));
+    await openLoop(
+      rate,
+      seconds,
+      async () => void (await Promise.all([ask(one, told.innocent), ask(other, told.others)])),
+    );
     return told;
   },
   () => Promise.resolve(),

@@ -18,14 +18,25 @@ interface CachingLoad extends Load {
 
 const EVICTED_EVERY_MS = 5;
 
-/** Two processes share a cache. How often is the origin asked too much, and how often is an old value read as if it were the new one? */
+/**
+ * Two processes share a cache. How often is the origin asked too much, and how often is an old value read as if it were
+ * the new one?
+ */
 export const experiment: Experiment<CachingLoad> = {
   title: 'Caching',
   harm: 'loads beyond one per key and lifetime, and reads of what an invalidation had outdated',
   variants: [
-    { name: 'get, load, set', practice: false, what: 'if it is not there, load it and set it; delete what has changed' },
+    {
+      name: 'get, load, set',
+      practice: false,
+      what: 'if it is not there, load it and set it; delete what has changed',
+    },
     { name: 'deletion', practice: false, what: 'one loader for all, but what has changed is deleted' },
-    { name: 'marks', practice: true, what: 'one loader for all; what was loaded before a change bears its old mark, however late it is written' },
+    {
+      name: 'marks',
+      practice: true,
+      what: 'one loader for all; what was loaded before a change bears its old mark, however late it is written',
+    },
   ],
   load: {
     full: { seed: 20, keys: 30, lifetimes: 10, readers: 10, changing: 8, changes: 150 },
@@ -51,7 +62,9 @@ export const experiment: Experiment<CachingLoad> = {
       if (kept.length > 0) await redis.unlink(kept);
     };
     const stampede = await stampedes(processes, { keys, load, forget });
-    const excess = (await bench.query<{ loads: number }>('SELECT count(*)::int AS loads FROM loads GROUP BY key')).map(({ loads }) => Math.max(0, loads - load.lifetimes));
+    const excess = (await bench.query<{ loads: number }>('SELECT count(*)::int AS loads FROM loads GROUP BY key')).map(
+      ({ loads }) => Math.max(0, loads - load.lifetimes),
+    );
     const churn = await changeUnderReaders(processes, { keys: changing, times: load.changes, forget });
     redis.disconnect();
 
@@ -61,7 +74,13 @@ export const experiment: Experiment<CachingLoad> = {
     const tooMany = excess.reduce((total, one) => total + one, 0);
     return {
       harm: tooMany + sum('old'),
-      figures: { lifetimes: load.keys * load.lifetimes, 'loads too many': tooMany, changes: 2 * load.changing * load.changes, 'old values read': sum('old'), reads: sum('reads') },
+      figures: {
+        lifetimes: load.keys * load.lifetimes,
+        'loads too many': tooMany,
+        changes: 2 * load.changing * load.changes,
+        'old values read': sum('old'),
+        reads: sum('reads'),
+      },
       doubts: [
         ...bench.doubts(...processes),
         ...(sum('bypassed') > 0 ? [`Redis did not answer ${sum('bypassed')} reads`] : []),
@@ -72,16 +91,26 @@ export const experiment: Experiment<CachingLoad> = {
 };
 
 /** Everything runs out at once, and everybody wants it: again and again. */
-async function stampedes(processes: readonly Victim[], { keys, load, forget }: { keys: readonly string[]; load: CachingLoad; forget: () => Promise<void> }): Promise<(Seen | undefined)[]> {
+async function stampedes(
+  processes: readonly Victim[],
+  { keys, load, forget }: { keys: readonly string[]; load: CachingLoad; forget: () => Promise<void> },
+): Promise<(Seen | undefined)[]> {
   const told: (Seen | undefined)[] = [];
   for (let lifetime = 0; lifetime < load.lifetimes; lifetime++) {
     await forget();
-    told.push(...(await Promise.all(processes.map((process) => process.ask<Seen>({ do: 'read', keys, readers: load.readers } satisfies Task)))));
+    told.push(
+      ...(await Promise.all(
+        processes.map((process) => process.ask<Seen>({ do: 'read', keys, readers: load.readers } satisfies Task)),
+      )),
+    );
   }
   return told;
 }
 
-/** Both processes change every key, and read all of them meanwhile; what is cached has to make room every few milliseconds. */
+/**
+ * Both processes change every key, and read all of them meanwhile; what is cached has to make room every few
+ * milliseconds.
+ */
 async function changeUnderReaders(
   processes: readonly Victim[],
   { keys, times, forget }: { keys: readonly string[]; times: number; forget: () => Promise<void> },
@@ -94,7 +123,9 @@ async function changeUnderReaders(
   const evicting = (async () => {
     for (; !over; await sleep(EVICTED_EVERY_MS)) await forget();
   })();
-  const changes = processes.flatMap((process) => keys.map((key) => process.ask<Seen>({ do: 'change', key, times } satisfies Task)));
+  const changes = processes.flatMap((process) =>
+    keys.map((key) => process.ask<Seen>({ do: 'change', key, times } satisfies Task)),
+  );
   told.push(...(await Promise.all(changes)));
   over = true;
   await Promise.all([...reading, evicting]);

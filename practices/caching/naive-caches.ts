@@ -1,4 +1,12 @@
-import { RedisCacheStore, type Cache, type KeepOptions, type Reading, type RedisConnection, type Sight, type Wanted } from '@shop/platform';
+import {
+  RedisCacheStore,
+  type Cache,
+  type KeepOptions,
+  type Reading,
+  type RedisConnection,
+  type Sight,
+  type Wanted,
+} from '@shop/platform';
 
 /** As much of the product's cache as its readers and writers use. */
 export type ReadThrough = Pick<Cache, 'read' | 'invalidate'>;

@@ -4,7 +4,9 @@ import { hasEnded, ordersOf, type History } from './history.ts';
 /** The catcher forgets older mails than these, so that after a long run one that is not there says nothing. */
 const MAILS_KEPT = 2_000;
 
-/** I5: reserved + sold + free = initial, nothing negative, stock is what reservations say, and money is what orders say. */
+/**
+ * I5: reserved + sold + free = initial, nothing negative, stock is what reservations say, and money is what orders say.
+ */
 export function balanced(evidence: Evidence): Violation[] {
   const held = (status: string) => {
     const sums = new Map<string, number>();
@@ -15,16 +17,24 @@ export function balanced(evidence: Evidence): Violation[] {
   };
   const [reserved, sold] = [held('reserved'), held('committed')];
   return [
-    ...evidence.products.flatMap((product) => stockOf(product, reserved.get(product.id) ?? 0, sold.get(product.id) ?? 0)),
-    ...[...ordersOf(evidence).values()].filter(hasEnded).flatMap((order) => [...goodsOf(order, evidence), ...moneyOf(order, evidence)]),
+    ...evidence.products.flatMap((product) =>
+      stockOf(product, reserved.get(product.id) ?? 0, sold.get(product.id) ?? 0),
+    ),
+    ...[...ordersOf(evidence).values()]
+      .filter(hasEnded)
+      .flatMap((order) => [...goodsOf(order, evidence), ...moneyOf(order, evidence)]),
   ];
 }
 
 function stockOf({ id, initial, free, reserved, sold }: StockedProduct, held: number, gone: number): Violation[] {
   const say = (what: string): Violation[] => [{ invariant: 'I5', about: `product ${id}`, what }];
-  if (free + reserved + sold !== initial) return say(`free ${free} + reserved ${reserved} + sold ${sold} is not the initial ${initial}`);
-  if (Math.min(free, reserved, sold) < 0) return say(`free ${free}, reserved ${reserved}, sold ${sold}: something is negative`);
-  return reserved === held && sold === gone ? [] : say(`reserved ${reserved} and sold ${sold}, but orders hold ${held} and bought ${gone}`);
+  if (free + reserved + sold !== initial)
+    return say(`free ${free} + reserved ${reserved} + sold ${sold} is not the initial ${initial}`);
+  if (Math.min(free, reserved, sold) < 0)
+    return say(`free ${free}, reserved ${reserved}, sold ${sold}: something is negative`);
+  return reserved === held && sold === gone
+    ? []
+    : say(`reserved ${reserved} and sold ${sold}, but orders hold ${held} and bought ${gone}`);
 }
 
 /** An order that ended has its goods, or none. */
@@ -32,9 +42,16 @@ function goodsOf({ order, status, lines }: History, { reservations }: Evidence):
   const reservation = reservations.find((one) => one.order === order);
   const wanted = status === 'confirmed' ? 'committed' : 'released';
   const say = (what: string): Violation[] => [{ invariant: 'I5', about: `order ${order}`, what }];
-  if (reservation?.status !== wanted) return say(`is ${status}, and its stock is ${reservation?.status ?? 'unknown'} instead of ${wanted}`);
-  const text = (some: History['lines']) => some.map(({ productId, quantity }) => `${productId} ${quantity}`).sort().join();
-  return status === 'confirmed' && text(reservation.lines) !== text(lines) ? say('bought other things than it ordered') : [];
+  if (reservation?.status !== wanted)
+    return say(`is ${status}, and its stock is ${reservation?.status ?? 'unknown'} instead of ${wanted}`);
+  const text = (some: History['lines']) =>
+    some
+      .map(({ productId, quantity }) => `${productId} ${quantity}`)
+      .sort()
+      .join();
+  return status === 'confirmed' && text(reservation.lines) !== text(lines)
+    ? say('bought other things than it ordered')
+    : [];
 }
 
 /** An order that ended has paid its total, or nothing is held. */
@@ -44,7 +61,8 @@ function moneyOf({ order, status, total, currency }: History, { ledger, payments
   const say = (what: string): Violation[] => [{ invariant: 'I5', about: `order ${order}`, what }];
   const payment = payments.find((one) => one.order === order)?.status;
   if (status === 'confirmed') {
-    if (payment !== 'captured' || !entries.has('capture') || entries.has('void')) return say(`is confirmed, and its money is ${payment}: ${[...entries].join(', ')}`);
+    if (payment !== 'captured' || !entries.has('capture') || entries.has('void'))
+      return say(`is confirmed, and its money is ${payment}: ${[...entries].join(', ')}`);
     const wrong = rows.find((row) => row.amount !== total || row.currency !== currency);
     return wrong ? say(`costs ${total} ${currency}, and ${wrong.amount} ${wrong.currency} were taken`) : [];
   }
@@ -62,14 +80,29 @@ export function ended(evidence: Evidence): Violation[] {
   const mailed = new Set(mails.map(({ order }) => order));
   const say = (order: string, what: string): Violation => ({ invariant: 'I6', about: `order ${order}`, what });
   return [
-    ...[...orders.values()].filter((one) => !hasEnded(one) && !parked.has(one.order)).map(({ order, status }) => say(order, `is still ${status}, and nobody is told`)),
-    ...awaited.filter((order) => hasEnded(orders.get(order) ?? { status: 'placed' })).map((order) => say(order, 'has ended, and a step of it is still awaited')),
+    ...[...orders.values()]
+      .filter((one) => !hasEnded(one) && !parked.has(one.order))
+      .map(({ order, status }) => say(order, `is still ${status}, and nobody is told`)),
+    ...awaited
+      .filter((order) => hasEnded(orders.get(order) ?? { status: 'placed' }))
+      .map((order) => say(order, 'has ended, and a step of it is still awaited')),
     ...open.map((order) => say(order, 'what became of its money is still not known')),
-    ...[...orders.values()].filter((one) => hasEnded(one) && !parked.has(one.order)).flatMap(({ order, status }) => {
-      if (told.get(order) !== 'sent') return [say(order, `is ${status}, and its customer's message is ${told.get(order) ?? 'not there'}`)];
-      return mailed.has(order) || mails.length >= MAILS_KEPT ? [] : [say(order, 'its mail was sent, and never came')];
-    }),
-    ...services.flatMap(({ outbox }) => outbox.map(({ topic, key }): Violation => ({ invariant: 'I6', about: `key ${key}`, what: `its message for ${topic} still waits to be published` }))),
+    ...[...orders.values()]
+      .filter((one) => hasEnded(one) && !parked.has(one.order))
+      .flatMap(({ order, status }) => {
+        if (told.get(order) !== 'sent')
+          return [say(order, `is ${status}, and its customer's message is ${told.get(order) ?? 'not there'}`)];
+        return mailed.has(order) || mails.length >= MAILS_KEPT ? [] : [say(order, 'its mail was sent, and never came')];
+      }),
+    ...services.flatMap(({ outbox }) =>
+      outbox.map(
+        ({ topic, key }): Violation => ({
+          invariant: 'I6',
+          about: `key ${key}`,
+          what: `its message for ${topic} still waits to be published`,
+        }),
+      ),
+    ),
   ];
 }
 
@@ -79,15 +112,37 @@ export function projected(evidence: Evidence): Violation[] {
   const priced = new Map(evidence.priced.map((row) => [row.id, row]));
   const orders = ordersOf(evidence);
   const difference = (have: object | undefined, want: object) => {
-    const wrong = Object.entries(want).filter(([field, value]) => (have as Record<string, unknown> | undefined)?.[field] !== value);
-    return have ? wrong.map(([field, value]) => `${field} is ${String((have as Record<string, unknown>)[field])}, not ${String(value)}`).join(', ') : 'is not there';
+    const wrong = Object.entries(want).filter(
+      ([field, value]) => (have as Record<string, unknown> | undefined)?.[field] !== value,
+    );
+    return have
+      ? wrong
+          .map(
+            ([field, value]) => `${field} is ${String((have as Record<string, unknown>)[field])}, not ${String(value)}`,
+          )
+          .join(', ')
+      : 'is not there';
   };
   const say = (about: string, what: string): Violation[] => (what === '' ? [] : [{ invariant: 'I7', about, what }]);
   return [
     ...[...orders.values()].flatMap(({ order, customer, status, total, currency, events }) =>
-      say(`order ${order}`, prefixed('in the list', difference(list.get(order), { customer, status, total, currency, version: events.length })))),
-    ...evidence.list.filter(({ id }) => !orders.has(id)).flatMap(({ id }) => say(`order ${id}`, 'is in the list, and has no events')),
-    ...evidence.products.flatMap(({ id, name, price, currency, active, version }) => say(`product ${id}`, prefixed("in orders' copy", difference(priced.get(id), { name, price, currency, active, version })))),
+      say(
+        `order ${order}`,
+        prefixed(
+          'in the list',
+          difference(list.get(order), { customer, status, total, currency, version: events.length }),
+        ),
+      ),
+    ),
+    ...evidence.list
+      .filter(({ id }) => !orders.has(id))
+      .flatMap(({ id }) => say(`order ${id}`, 'is in the list, and has no events')),
+    ...evidence.products.flatMap(({ id, name, price, currency, active, version }) =>
+      say(
+        `product ${id}`,
+        prefixed("in orders' copy", difference(priced.get(id), { name, price, currency, active, version })),
+      ),
+    ),
   ];
 }
 
@@ -100,7 +155,9 @@ export function returned({ gauges, bounds, lag }: Evidence): Violation[] {
   const found = behind.map(([consumer, messages]) => say(`consumer ${consumer}`, `is ${messages} messages behind`));
   if (!gauges) return found;
   const { before, after } = gauges;
-  if (after.memoryMiB - before.memoryMiB > bounds.memoryMiB) found.push(say('memory', `grew from ${before.memoryMiB} to ${after.memoryMiB} MiB`));
-  if (after.sockets - before.sockets > bounds.sockets) found.push(say('sockets', `grew from ${before.sockets} to ${after.sockets}`));
+  if (after.memoryMiB - before.memoryMiB > bounds.memoryMiB)
+    found.push(say('memory', `grew from ${before.memoryMiB} to ${after.memoryMiB} MiB`));
+  if (after.sockets - before.sockets > bounds.sockets)
+    found.push(say('sockets', `grew from ${before.sockets} to ${after.sockets}`));
   return found;
 }

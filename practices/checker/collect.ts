@@ -14,23 +14,54 @@ export interface Sources {
   readonly mail: string;
 }
 
-/** What only the run knows: what clients were told, what was put on topics or taken away, what processes held, what is allowed. */
+/**
+ * What only the run knows: what clients were told, what was put on topics or taken away, what processes held, what is
+ * allowed.
+ */
 export type Told = Pick<Evidence, 'journal' | 'poison' | 'lost' | 'gauges' | 'bounds'>;
 
 /** Gathers what there is to know, when nothing moves any more. */
 export async function collect(sources: Sources, told: Told): Promise<Evidence> {
   const [orders, catalog, payments, notifications, published, lag, ledger, mails] = await Promise.all([
-    inDatabase(sources.databases.orders, async (query) => ({ ...(await ordersTables(query)), messaging: await messagingOf(query) })),
-    inDatabase(sources.databases.catalog, async (query) => ({ ...(await catalogTables(query)), messaging: await messagingOf(query) })),
-    inDatabase(sources.databases.payments, async (query) => ({ ...(await paymentsTables(query)), messaging: await messagingOf(query) })),
-    inDatabase(sources.databases.notifications, async (query) => ({ messages: await query<Evidence['messages'][number]>(MESSAGES), messaging: await messagingOf(query) })),
+    inDatabase(sources.databases.orders, async (query) => ({
+      ...(await ordersTables(query)),
+      messaging: await messagingOf(query),
+    })),
+    inDatabase(sources.databases.catalog, async (query) => ({
+      ...(await catalogTables(query)),
+      messaging: await messagingOf(query),
+    })),
+    inDatabase(sources.databases.payments, async (query) => ({
+      ...(await paymentsTables(query)),
+      messaging: await messagingOf(query),
+    })),
+    inDatabase(sources.databases.notifications, async (query) => ({
+      messages: await query<Evidence['messages'][number]>(MESSAGES),
+      messaging: await messagingOf(query),
+    })),
     dumpTopics(sources.brokers),
     lagOf(sources.admin),
     ledgerOf(sources.provider),
     mailsAt(sources.mail),
   ]);
-  const messaging = { orders: orders.messaging, catalog: catalog.messaging, payments: payments.messaging, notifications: notifications.messaging };
-  return { ...told, ...orders, ...catalog, ...payments, messages: notifications.messages, messaging, published, lag, ledger, mails };
+  const messaging = {
+    orders: orders.messaging,
+    catalog: catalog.messaging,
+    payments: payments.messaging,
+    notifications: notifications.messaging,
+  };
+  return {
+    ...told,
+    ...orders,
+    ...catalog,
+    ...payments,
+    messages: notifications.messages,
+    messaging,
+    published,
+    lag,
+    ledger,
+    mails,
+  };
 }
 
 type Query = <T>(sql: string) => Promise<T[]>;
@@ -58,7 +89,9 @@ async function ordersTables(query: Query): Promise<Pick<Evidence, 'events' | 'ke
 
 async function catalogTables(query: Query): Promise<Pick<Evidence, 'products' | 'reservations'>> {
   return {
-    products: await query('SELECT id, name, price, currency, active, version, initial, free, reserved, sold FROM products'),
+    products: await query(
+      'SELECT id, name, price, currency, active, version, initial, free, reserved, sold FROM products',
+    ),
     reservations: await query(`
       SELECT order_id AS order, status, version, coalesce((
         SELECT json_agg(json_build_object('productId', product_id, 'quantity', quantity)) FROM reservation_lines AS line WHERE line.order_id = r.order_id), '[]') AS lines
@@ -79,14 +112,19 @@ async function messagingOf(query: Query): Promise<Messaging> {
   return {
     outbox: await query('SELECT topic, key FROM outbox UNION ALL SELECT topic, key FROM outbox_held'),
     rejected: await query('SELECT topic, key, reason FROM outbox_rejected'),
-    inbox: await query('SELECT consumer, message_id AS "messageId", (extract(epoch FROM handled_at) * 1000)::float8 AS at FROM inbox'),
+    inbox: await query(
+      'SELECT consumer, message_id AS "messageId", (extract(epoch FROM handled_at) * 1000)::float8 AS at FROM inbox',
+    ),
     parked: await query('SELECT consumer, key, kind, reason FROM parked_keys'),
     waiting: await query('SELECT consumer, message_id AS "messageId" FROM parked_messages'),
   };
 }
 
 async function ledgerOf({ url, key }: Sources['provider']): Promise<LedgerRow[]> {
-  const response = await fetch(`${url}/v1/ledger`, { headers: { authorization: `Bearer ${key}` }, signal: AbortSignal.timeout(10_000) });
+  const response = await fetch(`${url}/v1/ledger`, {
+    headers: { authorization: `Bearer ${key}` },
+    signal: AbortSignal.timeout(10_000),
+  });
   if (!response.ok) throw new Error(`the provider does not show its ledger: ${response.status}`);
   return ((await response.json()) as { rows: LedgerRow[] }).rows;
 }
@@ -95,5 +133,8 @@ async function ledgerOf({ url, key }: Sources['provider']): Promise<LedgerRow[]>
 async function mailsAt(url: string): Promise<{ id: string; order: string }[]> {
   const response = await fetch(`${url}/api/email`, { signal: AbortSignal.timeout(30_000) });
   const mails = (await response.json()) as { headers: Record<string, string>; text?: string }[];
-  return mails.map(({ headers, text }) => ({ id: headers['message-id'] ?? '', order: /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(text ?? '')?.[0] ?? '' }));
+  return mails.map(({ headers, text }) => ({
+    id: headers['message-id'] ?? '',
+    order: /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(text ?? '')?.[0] ?? '',
+  }));
 }

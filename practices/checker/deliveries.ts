@@ -40,12 +40,16 @@ const effective: Record<ConsumerName, readonly { type: string }[] | 'all'> = {
   'notifications.mail': [orderConfirmed, orderCancelled],
 };
 
-/** The events of the product's topics as they were first seen, oldest first within a key; what was injected is not the product's. */
+/**
+ * The events of the product's topics as they were first seen, oldest first within a key; what was injected is not the
+ * product's.
+ */
 function firstSightings({ published, poison }: Evidence): Read[] {
   const injected = new Set(poison);
   const seen = new Set<string>();
   return published.filter((message): message is Read => {
-    if (!(message.topic in topics) || !message.event || injected.has(placeOf(message)) || seen.has(message.event.id)) return false;
+    if (!(message.topic in topics) || !message.event || injected.has(placeOf(message)) || seen.has(message.event.id))
+      return false;
     seen.add(message.event.id);
     return true;
   });
@@ -53,22 +57,35 @@ function firstSightings({ published, poison }: Evidence): Read[] {
 
 export const placeOf = ({ topic, partition, offset }: Published): string => `${topic}:${partition}:${offset}`;
 
-/** I2: a state change has exactly one event: the n-th change of an order, a reservation, a payment, a product is told once, as what it was. */
+/**
+ * I2: a state change has exactly one event: the n-th change of an order, a reservation, a payment, a product is told
+ * once, as what it was.
+ */
 export function announcedOnce(evidence: Evidence): Violation[] {
   // A snapshot is no change: it tells again what is so.
-  const told = Map.groupBy(firstSightings(evidence).filter(({ event }) => event.sequence && event.data['snapshot'] !== true), ({ topic, event }) => `${topic} ${event.subject} #${event.sequence}`);
+  const told = Map.groupBy(
+    firstSightings(evidence).filter(({ event }) => event.sequence && event.data['snapshot'] !== true),
+    ({ topic, event }) => `${topic} ${event.subject} #${event.sequence}`,
+  );
   const changes = changesOf(evidence);
   const taken = new Set(evidence.lost);
-  const missing = [...changes].filter(([change]) => !told.has(change) && !taken.has(change)).map(([change]): Violation => ({ invariant: 'I2', about: `event ${change}`, what: 'happened, and nobody was told' }));
+  const missing = [...changes]
+    .filter(([change]) => !told.has(change) && !taken.has(change))
+    .map(
+      ([change]): Violation => ({ invariant: 'I2', about: `event ${change}`, what: 'happened, and nobody was told' }),
+    );
   return [
     ...missing,
     ...[...told].flatMap(([change, messages]): Violation[] => {
       const about = `event ${change}`;
       const wanted = changes.get(change);
-      if (!wanted) return [{ invariant: 'I2', about, what: `was told (${messages[0]?.event.type}), and never happened` }];
-      if (messages.length > 1) return [{ invariant: 'I2', about, what: `was told as ${messages.length} different messages` }];
+      if (!wanted)
+        return [{ invariant: 'I2', about, what: `was told (${messages[0]?.event.type}), and never happened` }];
+      if (messages.length > 1)
+        return [{ invariant: 'I2', about, what: `was told as ${messages.length} different messages` }];
       const { id, type } = messages[0]!.event;
-      if (wanted.id !== undefined && wanted.id !== id) return [{ invariant: 'I2', about, what: `was told under another id: ${id}, not ${wanted.id}` }];
+      if (wanted.id !== undefined && wanted.id !== id)
+        return [{ invariant: 'I2', about, what: `was told under another id: ${id}, not ${wanted.id}` }];
       return wanted.type && !wanted.type.test(type) ? [{ invariant: 'I2', about, what: `was told as ${type}` }] : [];
     }),
   ];
@@ -83,29 +100,79 @@ interface Change {
 function changesOf({ events, reservations, payments, products }: Evidence): Map<string, Change> {
   const kebab = (type: string) => type.replace(/(?<!^)[A-Z]/g, '-$&').toLowerCase();
   const counted = (topic: Topic, rows: readonly { key: string; version: number }[]) =>
-    rows.flatMap(({ key, version }) => Array.from({ length: version }, (_, n): [string, Change] => [`${topic} ${key} #${n + 1}`, {}]));
+    rows.flatMap(({ key, version }) =>
+      Array.from({ length: version }, (_, n): [string, Change] => [`${topic} ${key} #${n + 1}`, {}]),
+    );
   return new Map([
-    ...events.map(({ stream, version, id, type }): [string, Change] => [`orders.events ${stream} #${version}`, { id, type: new RegExp(`^orders\\.${kebab(type)}\\.v\\d+$`) }]),
-    ...counted('catalog.stock', reservations.map(({ order, version }) => ({ key: order, version }))),
-    ...counted('payments.events', payments.map(({ order, version }) => ({ key: order, version }))),
-    ...counted('catalog.products', products.map(({ id, version }) => ({ key: id, version }))),
+    ...events.map(({ stream, version, id, type }): [string, Change] => [
+      `orders.events ${stream} #${version}`,
+      { id, type: new RegExp(`^orders\\.${kebab(type)}\\.v\\d+$`) },
+    ]),
+    ...counted(
+      'catalog.stock',
+      reservations.map(({ order, version }) => ({ key: order, version })),
+    ),
+    ...counted(
+      'payments.events',
+      payments.map(({ order, version }) => ({ key: order, version })),
+    ),
+    ...counted(
+      'catalog.products',
+      products.map(({ id, version }) => ({ key: id, version })),
+    ),
   ]);
 }
 
-/** I3: no event is effective twice: one message has at most one consequence of a kind, its customer one mail, its order one movement of money. */
+/**
+ * I3: no event is effective twice: one message has at most one consequence of a kind, its customer one mail, its order
+ * one movement of money.
+ */
 export function effectiveOnce(evidence: Evidence): Violation[] {
   const caused = firstSightings(evidence).filter(({ event }) => event.causationid);
-  const consequences = Map.groupBy(caused, ({ event }) => `${event.type} of ${event.subject} from message ${event.causationid}`);
+  const consequences = Map.groupBy(
+    caused,
+    ({ event }) => `${event.type} of ${event.subject} from message ${event.causationid}`,
+  );
   const twice = [...consequences].filter(([, messages]) => messages.length > 1);
   const money = Map.groupBy(evidence.ledger, ({ reference, entry }) => `${entry} for order ${reference}`);
   const mails = Map.groupBy(evidence.messages, ({ order }) => order);
   const sent = Map.groupBy(evidence.mails, ({ order }) => order);
   return [
-    ...twice.map(([what, messages]): Violation => ({ invariant: 'I3', about: `event ${messages[0]?.event.causationid}`, what: `had its effect ${messages.length} times: ${what}` })),
-    ...[...money].filter(([, rows]) => rows.length > 1).map(([what, rows]): Violation => ({ invariant: 'I3', about: `order ${rows[0]?.reference}`, what: `${rows.length} times at the provider: ${what}` })),
-    ...[...mails].filter(([, rows]) => rows.length > 1).map(([order, rows]): Violation => ({ invariant: 'I3', about: `order ${order}`, what: `its end was made ${rows.length} messages to the customer` })),
+    ...twice.map(
+      ([what, messages]): Violation => ({
+        invariant: 'I3',
+        about: `event ${messages[0]?.event.causationid}`,
+        what: `had its effect ${messages.length} times: ${what}`,
+      }),
+    ),
+    ...[...money]
+      .filter(([, rows]) => rows.length > 1)
+      .map(
+        ([what, rows]): Violation => ({
+          invariant: 'I3',
+          about: `order ${rows[0]?.reference}`,
+          what: `${rows.length} times at the provider: ${what}`,
+        }),
+      ),
+    ...[...mails]
+      .filter(([, rows]) => rows.length > 1)
+      .map(
+        ([order, rows]): Violation => ({
+          invariant: 'I3',
+          about: `order ${order}`,
+          what: `its end was made ${rows.length} messages to the customer`,
+        }),
+      ),
     // A mail may go out twice; then it is the same one, by its Message-ID.
-    ...[...sent].filter(([, rows]) => new Set(rows.map(({ id }) => id)).size > 1).map(([order]): Violation => ({ invariant: 'I3', about: `order ${order}`, what: 'its customer got different mails' })),
+    ...[...sent]
+      .filter(([, rows]) => new Set(rows.map(({ id }) => id)).size > 1)
+      .map(
+        ([order]): Violation => ({
+          invariant: 'I3',
+          about: `order ${order}`,
+          what: 'its customer got different mails',
+        }),
+      ),
   ];
 }
 
@@ -113,7 +180,13 @@ export function effectiveOnce(evidence: Evidence): Violation[] {
 export function inOrder(evidence: Evidence): Violation[] {
   const sightings = firstSightings(evidence);
   return [
-    ...Object.keys(topics).flatMap((topic) => orderOnTopic(topic, sightings.filter((message) => message.topic === topic), new Set(evidence.lost))),
+    ...Object.keys(topics).flatMap((topic) =>
+      orderOnTopic(
+        topic,
+        sightings.filter((message) => message.topic === topic),
+        new Set(evidence.lost),
+      ),
+    ),
     ...(Object.keys(consumers) as ConsumerName[]).flatMap((consumer) => orderAtConsumer(consumer, sightings, evidence)),
   ];
 }
@@ -123,33 +196,61 @@ function orderOnTopic(topic: string, sightings: readonly Read[], taken: Readonly
   const facts = numbered.map(({ event }) => ({ key: event.subject, sequence: Number(event.sequence) }));
   const last = new Map<string, number>();
   for (const { key, sequence } of facts) last.set(key, Math.max(sequence, last.get(key) ?? 0));
-  const all = [...last].flatMap(([key, count]) => Array.from({ length: count }, (_, n) => ({ key, sequence: n + 1 }))).filter(({ key, sequence }) => !taken.has(`${topic} ${key} #${sequence}`));
-  const torn = [...Map.groupBy(sightings, ({ event }) => event.subject)].filter(([, messages]) => new Set(messages.map(({ partition }) => partition)).size > 1);
+  const all = [...last]
+    .flatMap(([key, count]) => Array.from({ length: count }, (_, n) => ({ key, sequence: n + 1 })))
+    .filter(({ key, sequence }) => !taken.has(`${topic} ${key} #${sequence}`));
+  const torn = [...Map.groupBy(sightings, ({ event }) => event.subject)].filter(
+    ([, messages]) => new Set(messages.map(({ partition }) => partition)).size > 1,
+  );
   return [
-    ...findingsOf(all, facts).cases.filter((one) => /^(lost|inverted)/.test(one)).map((what): Violation => ({ invariant: 'I4', about: `key ${what.split(' ')[1]}`, what: `on ${topic}: ${what}` })),
-    ...torn.map(([key]): Violation => ({ invariant: 'I4', about: `key ${key}`, what: `lies in more than one partition of ${topic}` })),
+    ...findingsOf(all, facts)
+      .cases.filter((one) => /^(lost|inverted)/.test(one))
+      .map(
+        (what): Violation => ({ invariant: 'I4', about: `key ${what.split(' ')[1]}`, what: `on ${topic}: ${what}` }),
+      ),
+    ...torn.map(
+      ([key]): Violation => ({
+        invariant: 'I4',
+        about: `key ${key}`,
+        what: `lies in more than one partition of ${topic}`,
+      }),
+    ),
   ];
 }
 
-function orderAtConsumer(consumer: ConsumerName, sightings: readonly Read[], { messaging, published }: Evidence): Violation[] {
+function orderAtConsumer(
+  consumer: ConsumerName,
+  sightings: readonly Read[],
+  { messaging, published }: Evidence,
+): Violation[] {
   const { inbox, waiting } = messaging[serviceOf(consumer)];
   const handledAt = new Map(inbox.filter((row) => row.consumer === consumer).map((row) => [row.messageId, row.at]));
   const excused = new Set([...waiting.map(({ messageId }) => messageId), ...deadAt(consumer, published)]);
   const wanted = effective[consumer];
-  const mine = sightings.filter(({ topic, event }) => (consumers[consumer] as readonly string[]).includes(topic) && (wanted === 'all' || wanted.some(({ type }) => type === event.type)));
+  const mine = sightings.filter(
+    ({ topic, event }) =>
+      (consumers[consumer] as readonly string[]).includes(topic) &&
+      (wanted === 'all' || wanted.some(({ type }) => type === event.type)),
+  );
   const latest = new Map<string, number>();
   return mine.flatMap(({ topic, event }): Violation[] => {
     const at = handledAt.get(event.id);
     const about = `event ${event.id}`;
-    if (at === undefined) return excused.has(event.id) ? [] : [{ invariant: 'I4', about, what: `${event.type} of ${event.subject} never reached ${consumer}` }];
+    if (at === undefined)
+      return excused.has(event.id)
+        ? []
+        : [{ invariant: 'I4', about, what: `${event.type} of ${event.subject} never reached ${consumer}` }];
     const key = `${topic} ${event.subject}`;
     const before = latest.get(key) ?? 0;
     latest.set(key, Math.max(before, at));
-    return at < before ? [{ invariant: 'I4', about, what: `${event.type} of ${event.subject} reached ${consumer} after a later one` }] : [];
+    return at < before
+      ? [{ invariant: 'I4', about, what: `${event.type} of ${event.subject} reached ${consumer} after a later one` }]
+      : [];
   });
 }
 
-const deadAt = (consumer: ConsumerName, published: readonly Published[]) => published.flatMap(({ topic, event }) => (topic === `${consumer}.dead-letters` && event ? [event.id] : []));
+const deadAt = (consumer: ConsumerName, published: readonly Published[]) =>
+  published.flatMap(({ topic, event }) => (topic === `${consumer}.dead-letters` && event ? [event.id] : []));
 
 export const serviceOf = (consumer: ConsumerName): ServiceName => consumer.split('.')[0] as ServiceName;
 
@@ -161,24 +262,68 @@ export function fresh(evidence: Evidence): Violation[] {
   return inboxes.flatMap(({ consumer, messageId, at }): Violation[] => {
     const event = recorded.get(messageId);
     const age = event ? at - Date.parse(event.time) : 0;
-    return age > bounds.stalenessMs ? [{ invariant: 'I8', about: `event ${messageId}`, what: `took ${age} ms to ${consumer}; ${bounds.stalenessMs} ms are allowed` }] : [];
+    return age > bounds.stalenessMs
+      ? [
+          {
+            invariant: 'I8',
+            about: `event ${messageId}`,
+            what: `took ${age} ms to ${consumer}; ${bounds.stalenessMs} ms are allowed`,
+          },
+        ]
+      : [];
   });
 }
 
-/** I10: poison blocks nobody and never vanishes: each bad message is a dead letter of each of its readers, nothing else is, and nothing else is parked by it. */
+/**
+ * I10: poison blocks nobody and never vanishes: each bad message is a dead letter of each of its readers, nothing else
+ * is, and nothing else is parked by it.
+ */
 export function poisonKept({ published, poison, messaging }: Evidence): Violation[] {
   const names = Object.keys(consumers) as ConsumerName[];
-  const readers = (place: string) => names.filter((name) => (consumers[name] as readonly string[]).includes(place.split(':')[0] ?? ''));
+  const readers = (place: string) =>
+    names.filter((name) => (consumers[name] as readonly string[]).includes(place.split(':')[0] ?? ''));
   const expected = new Set(poison.flatMap((place) => readers(place).map((consumer) => `${consumer} ${place}`)));
   const letters = published.filter(({ topic }) => topic.endsWith('.dead-letters'));
-  const dead = new Set(letters.map(({ topic, headers }) => `${topic.replace(/\.dead-letters$/, '')} ${headers['dead-letter-from']}`));
+  const dead = new Set(
+    letters.map(({ topic, headers }) => `${topic.replace(/\.dead-letters$/, '')} ${headers['dead-letter-from']}`),
+  );
   const poisoned = new Set(published.filter((message) => poison.includes(placeOf(message))).map(({ key }) => key));
   const parked = Object.values(messaging).flatMap((one: Messaging) => one.parked);
   const rejected = Object.values(messaging).flatMap((one: Messaging) => one.rejected);
   return [
-    ...[...expected].filter((one) => !dead.has(one)).map((one): Violation => ({ invariant: 'I10', about: `event ${one.split(' ')[1]}`, what: `is in no dead letter of ${one.split(' ')[0]}` })),
-    ...[...dead].filter((one) => !expected.has(one)).map((one): Violation => ({ invariant: 'I10', about: `event ${one.split(' ')[1]}`, what: `is a dead letter of ${one.split(' ')[0]}, and nothing was wrong with it` })),
-    ...parked.filter(({ key, kind }) => kind === 'poison' && !poisoned.has(key)).map(({ consumer, key, reason }): Violation => ({ invariant: 'I10', about: `key ${key}`, what: `is parked at ${consumer} without poison of its own: ${reason}` })),
-    ...rejected.map(({ topic, key, reason }): Violation => ({ invariant: 'I10', about: `key ${key}`, what: `the broker refused its message for ${topic}: ${reason}` })),
+    ...[...expected]
+      .filter((one) => !dead.has(one))
+      .map(
+        (one): Violation => ({
+          invariant: 'I10',
+          about: `event ${one.split(' ')[1]}`,
+          what: `is in no dead letter of ${one.split(' ')[0]}`,
+        }),
+      ),
+    ...[...dead]
+      .filter((one) => !expected.has(one))
+      .map(
+        (one): Violation => ({
+          invariant: 'I10',
+          about: `event ${one.split(' ')[1]}`,
+          what: `is a dead letter of ${one.split(' ')[0]}, and nothing was wrong with it`,
+        }),
+      ),
+    ...parked
+      .filter(({ key, kind }) => kind === 'poison' && !poisoned.has(key))
+      .map(
+        ({ consumer, key, reason }): Violation => ({
+          invariant: 'I10',
+          about: `key ${key}`,
+          what: `is parked at ${consumer} without poison of its own: ${reason}`,
+        }),
+      ),
+    ...rejected.map(
+      ({ topic, key, reason }): Violation => ({
+        invariant: 'I10',
+        about: `key ${key}`,
+        what: `the broker refused its message for ${topic}: ${reason}`,
+      }),
+    ),
   ];
 }

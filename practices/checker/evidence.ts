@@ -10,7 +10,10 @@ export interface Answer {
   readonly ms?: number;
 }
 
-/** One thing a client wanted, and every answer it got to it, in order. The client repeats, under the same key, until it knows. */
+/**
+ * One thing a client wanted, and every answer it got to it, in order. The client repeats, under the same key, until it
+ * knows.
+ */
 export type Command = { readonly customer: string; readonly answers: Answer[] } & (
   | { readonly kind: 'place'; readonly key: string; readonly body: PlaceOrder }
   | { readonly kind: 'cancel'; readonly order: string }
@@ -96,7 +99,10 @@ export interface Gauges {
   readonly sockets: number;
 }
 
-/** Everything that is known after a run, from those who took part and those who watched. The checker judges by nothing else. */
+/**
+ * Everything that is known after a run, from those who took part and those who watched. The checker judges by nothing
+ * else.
+ */
 export interface Evidence {
   readonly journal: readonly Command[];
   readonly events: readonly StoredEvent[];

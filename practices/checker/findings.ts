@@ -24,7 +24,8 @@ export interface Findings {
 const CASES = 5;
 
 /**
- * Compares what happened with what was seen, in the order in which it was seen. Facts of different keys have no order between them.
+ * Compares what happened with what was seen, in the order in which it was seen. Facts of different keys have no order
+ * between them.
  */
 export function findingsOf(happened: readonly Fact[], seen: readonly Fact[]): Findings {
   const expected = new Map(happened.map((fact) => [nameOf(fact), fact]));

@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { keptPerRequest, leaks, type Soak } from './heap.ts';
 
 const MIB = 2 ** 20;
-const soak = (...heapMiB: number[]): Soak => ({ heapBytes: heapMiB.map((size) => size * MIB), requestsPerRound: 1_000, warmUpRounds: 2, bytesPerRequest: 100 });
+const soak = (...heapMiB: number[]): Soak => ({
+  heapBytes: heapMiB.map((size) => size * MIB),
+  requestsPerRound: 1_000,
+  warmUpRounds: 2,
+  bytesPerRequest: 100,
+});
 
 describe('a soak', () => {
   it('finds what grows with every round, however little of all memory that is', () => {

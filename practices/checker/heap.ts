@@ -1,4 +1,7 @@
-/** What a soak saw: the heap that a process had in use after each round of the same load, garbage collected before each look. */
+/**
+ * What a soak saw: the heap that a process had in use after each round of the same load, garbage collected before each
+ * look.
+ */
 export interface Soak {
   readonly heapBytes: readonly number[];
   readonly requestsPerRound: number;
@@ -9,8 +12,8 @@ export interface Soak {
 }
 
 /**
- * How many bytes each request left in the heap: the median of the slopes between any two rounds (Theil and Sen), so that a single round in which
- * something large came or went does not decide. NaN where fewer than two rounds are left.
+ * How many bytes each request left in the heap: the median of the slopes between any two rounds (Theil and Sen), so
+ * that a single round in which something large came or went does not decide. NaN where fewer than two rounds are left.
  */
 export function keptPerRequest({ heapBytes, requestsPerRound, warmUpRounds }: Soak): number {
   const settled = heapBytes.slice(warmUpRounds);

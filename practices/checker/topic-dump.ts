@@ -24,11 +24,15 @@ export async function dumpTopics(brokers: string): Promise<Published[]> {
       autoCommit: false,
       eachMessage: async ({ topic, partition, message }) => {
         read.push(published(topic, partition, message));
-        if (Number(message.offset) >= (left.get(`${topic}:${partition}`) ?? Infinity)) left.delete(`${topic}:${partition}`);
+        if (Number(message.offset) >= (left.get(`${topic}:${partition}`) ?? Infinity))
+          left.delete(`${topic}:${partition}`);
       },
     });
     for (const until = performance.now() + PATIENCE_MS; left.size > 0; await sleep(20)) {
-      if (performance.now() > until) throw new Error(`topics could not be read to their ends within ${PATIENCE_MS / 1000} s: ${[...left.keys()].join(', ')}`);
+      if (performance.now() > until)
+        throw new Error(
+          `topics could not be read to their ends within ${PATIENCE_MS / 1000} s: ${[...left.keys()].join(', ')}`,
+        );
     }
     return read.sort((a, b) => a.topic.localeCompare(b.topic) || a.partition - b.partition || a.offset - b.offset);
   } finally {
@@ -40,37 +44,52 @@ export async function dumpTopics(brokers: string): Promise<Published[]> {
 
 /** The last offset of each partition that has any message. */
 async function ends(admin: Admin): Promise<Map<string, number>> {
-  const bounds = await Promise.all(everyTopic.map(async (topic) => ({ topic, partitions: await admin.fetchTopicOffsets(topic) })));
+  const bounds = await Promise.all(
+    everyTopic.map(async (topic) => ({ topic, partitions: await admin.fetchTopicOffsets(topic) })),
+  );
   return new Map(
     bounds.flatMap(({ topic, partitions }) =>
-      partitions.filter(({ high, low }) => Number(high) > Number(low)).map(({ partition, high }): [string, number] => [`${topic}:${partition}`, Number(high) - 1]),
+      partitions
+        .filter(({ high, low }) => Number(high) > Number(low))
+        .map(({ partition, high }): [string, number] => [`${topic}:${partition}`, Number(high) - 1]),
     ),
   );
 }
 
 /**
- * How many messages each consumer group has not acknowledged yet. One group is left out: its topic never comes to rest, because readers say
- * there again and again what they have seen.
+ * How many messages each consumer group has not acknowledged yet. One group is left out: its topic never comes to rest,
+ * because readers say there again and again what they have seen.
  */
 export async function lagOf(admin: Admin): Promise<Partial<Record<ConsumerName, number>>> {
   const lags = await Promise.all(
-    names.filter((name) => name !== 'orders.reconciler').map(async (name): Promise<[ConsumerName, number]> => {
-      const read = await admin.fetchOffsets({ groupId: name, topics: [...consumers[name]] });
-      const behind = await Promise.all(
-        read.map(async ({ topic, partitions }) => {
-          const at = new Map(partitions.map(({ partition, offset }) => [partition, Number(offset)]));
-          // -1: nothing acknowledged yet.
-          return (await admin.fetchTopicOffsets(topic)).map(({ partition, high, low }) => Number(high) - Math.max(Number(low), at.get(partition) ?? -1));
-        }),
-      );
-      return [name, behind.flat().reduce((sum, count) => sum + count, 0)];
-    }),
+    names
+      .filter((name) => name !== 'orders.reconciler')
+      .map(async (name): Promise<[ConsumerName, number]> => {
+        const read = await admin.fetchOffsets({ groupId: name, topics: [...consumers[name]] });
+        const behind = await Promise.all(
+          read.map(async ({ topic, partitions }) => {
+            const at = new Map(partitions.map(({ partition, offset }) => [partition, Number(offset)]));
+            // -1: nothing acknowledged yet.
+            return (await admin.fetchTopicOffsets(topic)).map(
+              ({ partition, high, low }) => Number(high) - Math.max(Number(low), at.get(partition) ?? -1),
+            );
+          }),
+        );
+        return [name, behind.flat().reduce((sum, count) => sum + count, 0)];
+      }),
   );
   return Object.fromEntries(lags) as Partial<Record<ConsumerName, number>>;
 }
 
 function published(topic: string, partition: number, { key, value, offset, headers }: KafkaMessage): Published {
-  return { topic, partition, offset: Number(offset), key: key?.toString(), event: eventIn(value), headers: textOf(headers) };
+  return {
+    topic,
+    partition,
+    offset: Number(offset),
+    key: key?.toString(),
+    event: eventIn(value),
+    headers: textOf(headers),
+  };
 }
 
 function eventIn(value: Buffer | null): Published['event'] {
@@ -81,4 +100,5 @@ function eventIn(value: Buffer | null): Published['event'] {
   }
 }
 
-const textOf = (headers: IHeaders = {}) => Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
+const textOf = (headers: IHeaders = {}) =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));

@@ -5,8 +5,8 @@ import type { Fact } from './findings.ts';
 import { clientOf } from './kafka.ts';
 
 /**
- * Reads a topic from its first message as a stranger would: by another client than the product's, knowing nothing but CloudEvents.
- * A topic of one partition or of many: order is kept within a key, which is all that is judged.
+ * Reads a topic from its first message as a stranger would: by another client than the product's, knowing nothing but
+ * CloudEvents. A topic of one partition or of many: order is kept within a key, which is all that is judged.
  */
 export class TopicReader {
   readonly #consumer: Consumer;
@@ -20,11 +20,18 @@ export class TopicReader {
   }
 
   static async open(brokers: string, topic: string): Promise<TopicReader> {
-    const consumer = clientOf(brokers).consumer({ groupId: `checker-of-${topic}`, sessionTimeout: 30_000, maxWaitTimeInMs: 100 });
+    const consumer = clientOf(brokers).consumer({
+      groupId: `checker-of-${topic}`,
+      sessionTimeout: 30_000,
+      maxWaitTimeInMs: 100,
+    });
     const reader = new TopicReader(consumer);
     await consumer.connect();
     await consumer.subscribe({ topic, fromBeginning: true });
-    await consumer.run({ autoCommit: false, eachMessage: ({ message }) => Promise.resolve(reader.#see(message.value)) });
+    await consumer.run({
+      autoCommit: false,
+      eachMessage: ({ message }) => Promise.resolve(reader.#see(message.value)),
+    });
     return reader;
   }
 
@@ -43,10 +50,14 @@ export class TopicReader {
     return this.#lastAt;
   }
 
-  /** Resolves when so many different events have come, or nothing has for `patienceMs`: what has not come by then is lost. */
+  /**
+   * Resolves when so many different events have come, or nothing has for `patienceMs`: what has not come by then is
+   * lost.
+   */
   async settled(count: number, patienceMs: number): Promise<void> {
     const since = performance.now();
-    while (this.#distinct.size < count && performance.now() - Math.max(this.#lastAt, since) < patienceMs) await sleep(20);
+    while (this.#distinct.size < count && performance.now() - Math.max(this.#lastAt, since) < patienceMs)
+      await sleep(20);
   }
 
   close(): Promise<void> {
@@ -67,16 +78,24 @@ export class TopicReader {
 }
 
 /**
- * Whether a consumer group has acknowledged everything on a topic. Gives up after `deadlineMs`. A broker that has no answer yet (a
- * group's coordinator moves when its topic is made) is asked again: nobody knows is not the same as no.
+ * Whether a consumer group has acknowledged everything on a topic. Gives up after `deadlineMs`. A broker that has no
+ * answer yet (a group's coordinator moves when its topic is made) is asked again: nobody knows is not the same as no.
  */
 export async function isReadToTheEnd(admin: Admin, group: string, topic: string, deadlineMs: number): Promise<boolean> {
   for (const until = performance.now() + deadlineMs; performance.now() < until; await sleep(100)) {
-    const answers = await Promise.all([admin.fetchTopicOffsets(topic), admin.fetchOffsets({ groupId: group, topics: [topic] })]).catch(() => undefined);
+    const answers = await Promise.all([
+      admin.fetchTopicOffsets(topic),
+      admin.fetchOffsets({ groupId: group, topics: [topic] }),
+    ]).catch(() => undefined);
     if (!answers) continue;
     const [ends, [read]] = answers;
     const at = new Map(read?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
-    if (ends.every(({ partition, high, low }) => Number(high) === Number(low) || (at.get(partition) ?? -1) >= Number(high))) return true;
+    if (
+      ends.every(
+        ({ partition, high, low }) => Number(high) === Number(low) || (at.get(partition) ?? -1) >= Number(high),
+      )
+    )
+      return true;
   }
   return false;
 }

@@ -23,26 +23,51 @@ const { variant } = takePart();
 
 /** The product's own calls, but that nothing counts as the provider's failure: the circuit stays closed. */
 const withoutBreaker = (attemptMs: number) => () =>
-  new ResilientCalls({ name: 'provider', isFailure: () => false, isPassing: () => true, retries: 2, longestPause: 500, atOnce: 24, queue: 48, attemptMs });
+  new ResilientCalls({
+    name: 'provider',
+    isFailure: () => false,
+    isPassing: () => true,
+    retries: 2,
+    longestPause: 500,
+    atOnce: 24,
+    queue: 48,
+    attemptMs,
+  });
 
 serve<Wish>(
   async ({ url, clients, seconds, attemptMs }): Promise<Told> => {
     const naive = variant === 'breaker' ? {} : { calls: withoutBreaker(attemptMs) };
-    const provider = new HttpPaymentProvider({ url, key: 'key-of-the-experiment', attemptMs, deadlineMs: 2_000, ...naive });
+    const provider = new HttpPaymentProvider({
+      url,
+      key: 'key-of-the-experiment',
+      attemptMs,
+      deadlineMs: 2_000,
+      ...naive,
+    });
     const waits: number[] = [];
     let answered = 0;
     const until = performance.now() + seconds * 1_000;
     const client = async (_: unknown, index: number) => {
       for (let number = 0; performance.now() < until; number++, await sleep(PAUSE_MS)) {
         const since = performance.now();
-        await provider.authorise(`order-${index}-${number}`, { amount: 100, currency: 'EUR', paymentToken: 'tok_x' }).then(() => answered++, () => undefined);
+        await provider
+          .authorise(`order-${index}-${number}`, { amount: 100, currency: 'EUR', paymentToken: 'tok_x' })
+          .then(
+            () => answered++,
+            () => undefined,
+          );
         waits.push(performance.now() - since);
       }
     };
     await Promise.all(Array.from({ length: clients }, client));
     await provider.close();
     const inTurn = waits.toSorted((a, b) => a - b);
-    return { requests: waits.length, answered, waitedMs: waits.reduce((sum, each) => sum + each, 0), p99Ms: inTurn[Math.floor(inTurn.length * 0.99)] ?? 0 };
+    return {
+      requests: waits.length,
+      answered,
+      waitedMs: waits.reduce((sum, each) => sum + each, 0),
+      p99Ms: inTurn[Math.floor(inTurn.length * 0.99)] ?? 0,
+    };
   },
   () => Promise.resolve(),
 );

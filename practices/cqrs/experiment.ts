@@ -20,7 +20,10 @@ interface CqrsLoad extends Load {
 const PAGE = 20;
 const DRAINED_WITHIN_MS = 60_000;
 
-/** Orders are placed, each customer looks at the list at once; then everybody looks through all pages. What is read for that? */
+/**
+ * Orders are placed, each customer looks at the list at once; then everybody looks through all pages. What is read for
+ * that?
+ */
 export const experiment: Experiment<CqrsLoad> = {
   title: 'CQRS: a read model for lists',
   harm: 'events read again to show lists',
@@ -38,7 +41,10 @@ export const experiment: Experiment<CqrsLoad> = {
 
   async round(bench, { name, practice }, load) {
     if (name === 'folding, indexed') await bench.query(indexOfCustomers);
-    const [service, lists] = await Promise.all([bench.start(import.meta.resolve('./service.ts'), name), bench.start(import.meta.resolve('./lists.ts'), name)]);
+    const [service, lists] = await Promise.all([
+      bench.start(import.meta.resolve('./service.ts'), name),
+      bench.start(import.meta.resolve('./lists.ts'), name),
+    ]);
     const { customers, wishes } = await plan(bench, load);
     const told = await sideBySide(wishes, load.clients, (wish) => service.ask<Told>(wish));
     const followed = !practice || (await isFollowed(bench));
@@ -65,8 +71,12 @@ export const experiment: Experiment<CqrsLoad> = {
       doubts: [
         ...bench.doubts(service, lists),
         ...(told.length === load.orders ? [] : [`of ${load.orders} orders ${told.length} were placed`]),
-        ...(followed ? [] : [`the read model had not seen every event ${DRAINED_WITHIN_MS / 1000} s after the last one`]),
-        ...(looked.rows >= looked.shown ? [] : [`Postgres has counted ${looked.rows} rows read for ${looked.shown} orders shown`]),
+        ...(followed
+          ? []
+          : [`the read model had not seen every event ${DRAINED_WITHIN_MS / 1000} s after the last one`]),
+        ...(looked.rows >= looked.shown
+          ? []
+          : [`Postgres has counted ${looked.rows} rows read for ${looked.shown} orders shown`]),
         ...(wrong === 0 ? [] : [`${wrong} of ${looked.looks.length} lists are not what happened`]),
       ],
     };
@@ -74,16 +84,29 @@ export const experiment: Experiment<CqrsLoad> = {
 };
 
 /** The wishes of popular and less popular customers for the one product there is. */
-async function plan(bench: Bench, { seed, orders, customers }: CqrsLoad): Promise<{ customers: string[]; wishes: Wish[] }> {
+async function plan(
+  bench: Bench,
+  { seed, orders, customers }: CqrsLoad,
+): Promise<{ customers: string[]; wishes: Wish[] }> {
   const next = numbersFrom(seed);
   const [[product = ''], names] = [keysFrom(next, 1), keysFrom(next, customers)];
-  await bench.query(`INSERT INTO products (id, name, price, currency, active, version) VALUES ($1, 'Mug', 1200, 'EUR', true, 1)`, [product]);
+  await bench.query(
+    `INSERT INTO products (id, name, price, currency, active, version) VALUES ($1, 'Mug', 1200, 'EUR', true, 1)`,
+    [product],
+  );
   const customer = popular(next, names);
   return { customers: names, wishes: Array.from({ length: orders }, () => ({ customer: customer(), product })) };
 }
 
-/** So many clients take the next piece of work when the last one is answered; what an accident leaves unanswered is missing. */
-async function sideBySide<T, R>(work: readonly T[], clients: number, ask: (piece: T) => Promise<R | undefined>): Promise<R[]> {
+/**
+ * So many clients take the next piece of work when the last one is answered; what an accident leaves unanswered is
+ * missing.
+ */
+async function sideBySide<T, R>(
+  work: readonly T[],
+  clients: number,
+  ask: (piece: T) => Promise<R | undefined>,
+): Promise<R[]> {
   const waiting = work.values();
   const answers: R[] = [];
   const client = async () => {
@@ -102,12 +125,21 @@ async function lookThroughAll(bench: Bench, lists: Victim, customers: readonly s
   await bench.query('ANALYZE');
   const before = await statistics(bench);
   const began = performance.now();
-  const looks = await sideBySide(Array.from({ length: load.looks }, () => customers).flat(), load.clients, (customer) => lookThrough(lists, customer));
+  const looks = await sideBySide(Array.from({ length: load.looks }, () => customers).flat(), load.clients, (customer) =>
+    lookThrough(lists, customer),
+  );
   const seconds = (performance.now() - began) / 1_000;
   await ended(bench, lists);
   const after = await statistics(bench);
   const sum = (figure: (look: (typeof looks)[0]) => number) => looks.reduce((total, look) => total + figure(look), 0);
-  return { looks, seconds, pages: sum(({ pages }) => pages), shown: sum(({ orders }) => orders.length), events: after.events - before.events, rows: after.rows - before.rows };
+  return {
+    looks,
+    seconds,
+    pages: sum(({ pages }) => pages),
+    shown: sum(({ orders }) => orders.length),
+    events: after.events - before.events,
+    rows: after.rows - before.rows,
+  };
 }
 
 /** Every page of one customer's list, to its end. */
@@ -129,13 +161,16 @@ async function trueLists(bench: Bench): Promise<Map<string, string[]>> {
   const rows = await bench.query<{ id: string; version: number; customer: string }>(
     `SELECT stream AS id, max(version) AS version, max(data ->> 'customerId') FILTER (WHERE version = 1) AS customer FROM events GROUP BY stream ORDER BY stream DESC`,
   );
-  return new Map([...Map.groupBy(rows, ({ customer }) => customer)].map(([customer, orders]) => [customer, orders.map(named)]));
+  return new Map(
+    [...Map.groupBy(rows, ({ customer }) => customer)].map(([customer, orders]) => [customer, orders.map(named)]),
+  );
 }
 
 async function isFollowed(bench: Bench): Promise<boolean> {
   for (const until = performance.now() + DRAINED_WITHIN_MS; performance.now() < until; await sleep(50)) {
     const waiting = await bench.query('SELECT 1 FROM outbox LIMIT 1');
-    if (waiting.length === 0) return isReadToTheEnd(bench.admin, bench.named('orders.list'), bench.named(orderPlaced.topic), DRAINED_WITHIN_MS);
+    if (waiting.length === 0)
+      return isReadToTheEnd(bench.admin, bench.named('orders.list'), bench.named(orderPlaced.topic), DRAINED_WITHIN_MS);
   }
   return false;
 }

@@ -13,8 +13,8 @@ interface Row extends StoredEvent {
 const BEYOND = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /**
- * The list without a read model: finds the customer's newest orders in the event store, reads their streams and folds them, as GET of one
- * order does. As careful as it can be: one statement, only the streams of the page, never behind.
+ * The list without a read model: finds the customer's newest orders in the event store, reads their streams and folds
+ * them, as GET of one order does. As careful as it can be: one statement, only the streams of the page, never behind.
  */
 export class FoldedList extends OrderList {
   readonly #events: Database;
@@ -46,7 +46,10 @@ export class FoldedList extends OrderList {
 export const indexOfCustomers = `CREATE INDEX events_of_customer ON events ((data ->> 'customerId'), stream DESC) WHERE type = 'OrderPlaced'`;
 
 function summary(stream: Row[]): OrderSummary {
-  const state = fold(order, stream.map((row) => upcast<OrderEvent>(row, orderUpcasters)));
+  const state = fold(
+    order,
+    stream.map((row) => upcast<OrderEvent>(row, orderUpcasters)),
+  );
   if (state.status === 'none') throw new Error('a stream that is empty');
   const { orderId: id, status, total, currency } = state;
   return { id, status, total, currency, placedAt: (stream[0] as Row).recordedAt.toISOString(), version: stream.length };

@@ -17,22 +17,34 @@ export interface Told {
   readonly listed: number;
 }
 
-/** Takes orders and leads them to their confirmation, tells others of them, and keeps the read model where there is one. */
+/**
+ * Takes orders and leads them to their confirmation, tells others of them, and keeps the read model where there is one.
+ */
 const part = takePart();
 const { database, databaseUrl, variant } = part;
 const bus = part.bus();
 const relay = new QueueRelay({ connectionString: databaseUrl, bus, log });
 const outbox = new PostgresOutbox(() => relay.wake());
-const orders = new Orders(new EventStore(database, outbox, orderUpcasters), new Prices(database), new OrderReads(database), new NothingOn());
+const orders = new Orders(
+  new EventStore(database, outbox, orderUpcasters),
+  new Prices(database),
+  new OrderReads(database),
+  new NothingOn(),
+);
 const hasReadModel = variant === 'read model';
 const list = new (hasReadModel ? OrderList : FoldedList)(database);
-const projection = hasReadModel ? new ConsumerRuntime({ consumer: new OrderListConsumer(), bus, database, outbox, log }) : undefined;
+const projection = hasReadModel
+  ? new ConsumerRuntime({ consumer: new OrderListConsumer(), bus, database, outbox, log })
+  : undefined;
 await projection?.start();
 relay.start();
 
 serve<Wish>(
   async ({ customer, product }): Promise<Told> => {
-    const { view } = await orders.place(customer, randomUUID(), { lines: [{ productId: product, quantity: 1 }], paymentToken: 'tok_visa' });
+    const { view } = await orders.place(customer, randomUUID(), {
+      lines: [{ productId: product, quantity: 1 }],
+      paymentToken: 'tok_visa',
+    });
     const outcome = () => ({ consumer: 'orders.saga', messageId: randomUUID() }) as const;
     await orders.note(view.id, { type: 'NoteStockReserved' }, outcome());
     await orders.note(view.id, { type: 'NotePaymentAuthorised', paymentId: `payment of ${view.id}` }, outcome());

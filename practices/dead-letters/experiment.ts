@@ -24,7 +24,9 @@ const group = 'orders.list';
 const deadLetters = deadLetterTopic(group);
 const DRAINED_WITHIN_MS = 60_000;
 
-/** Some messages can never be handled, until somebody removes the cause. What becomes of them, and of all the others? */
+/**
+ * Some messages can never be handled, until somebody removes the cause. What becomes of them, and of all the others?
+ */
 export const experiment: Experiment<DeadLetterLoad> = {
   title: 'Dead letters and parked keys',
   harm: 'messages held up by another key’s poison, lost or overtaken',
@@ -43,8 +45,13 @@ export const experiment: Experiment<DeadLetterLoad> = {
   async round(bench, { name, practice }, load) {
     const messages = plan(load);
     const bus = bench.bus();
-    const publish = (chosen: readonly Message[]) => bus.publish(chosen.map(({ key, value }) => ({ topic, key, value })));
-    const [reader, service] = await Promise.all([bench.reader(deadLetters), bench.start(import.meta.resolve('./service.ts'), name), publish(messages)]);
+    const publish = (chosen: readonly Message[]) =>
+      bus.publish(chosen.map(({ key, value }) => ({ topic, key, value })));
+    const [reader, service] = await Promise.all([
+      bench.reader(deadLetters),
+      bench.start(import.meta.resolve('./service.ts'), name),
+      publish(messages),
+    ]);
     if (await isThrough(bench)) await reader.settled(load.poison, bench.patienceMs);
     const [before, met] = await Promise.all([effects(bench), deliveries(bench)]);
 
@@ -65,7 +72,9 @@ export const experiment: Experiment<DeadLetterLoad> = {
       figures: {
         messages: messages.length,
         poison: load.poison,
-        'deliveries of poison': messages.filter(({ poison }) => poison).reduce((sum, message) => sum + (met.get(nameOf(message)) ?? 0), 0),
+        'deliveries of poison': messages
+          .filter(({ poison }) => poison)
+          .reduce((sum, message) => sum + (met.get(nameOf(message)) ?? 0), 0),
         'dead letters': dead,
         'held up': held.length,
         'waited behind their own': missing.length - held.length,
@@ -75,14 +84,21 @@ export const experiment: Experiment<DeadLetterLoad> = {
       cases: [...held.slice(0, 3).map((message) => `held up ${nameOf(message)}`), ...found.cases],
       doubts: [
         ...bench.doubts(service),
-        ...(drained ? [] : [`the topic was not read to its end within ${DRAINED_WITHIN_MS / 1000} s, though nothing stood in the way any more`]),
+        ...(drained
+          ? []
+          : [
+              `the topic was not read to its end within ${DRAINED_WITHIN_MS / 1000} s, though nothing stood in the way any more`,
+            ]),
         ...(found.invented === 0 ? [] : [`${found.invented} effects of messages that were never sent`]),
       ],
     };
   },
 };
 
-/** Orders of popular and less popular customers; the poison among them is as well-formed as any, one of a customer at most. */
+/**
+ * Orders of popular and less popular customers; the poison among them is as well-formed as any, one of a customer at
+ * most.
+ */
 function plan({ seed, messages, customers, poison }: DeadLetterLoad): Message[] {
   const next = numbersFrom(seed);
   const customer = popular(next, keysFrom(next, customers));
@@ -97,7 +113,11 @@ function plan({ seed, messages, customers, poison }: DeadLetterLoad): Message[] 
     const sequence = (sequences.get(key) ?? 0) + 1;
     sequences.set(key, sequence);
     const currency = isPoison ? UNKNOWN_CURRENCY : 'EUR';
-    const { payload } = seal(event(orderConfirmed, { key, sequence, data: { orderId: id, customerId: key, total: 10, currency } }), undefined, id);
+    const { payload } = seal(
+      event(orderConfirmed, { key, sequence, data: { orderId: id, customerId: key, total: 10, currency } }),
+      undefined,
+      id,
+    );
     return { key, sequence, value: payload, poison: isPoison };
   });
 }
@@ -105,17 +125,24 @@ function plan({ seed, messages, customers, poison }: DeadLetterLoad): Message[] 
 const nameOf = ({ key, sequence }: Fact) => `${key} #${sequence}`;
 
 /** Whether poison of its own key comes before it: then nobody expects its effect while the cause is there. */
-const isBehindPoison = ({ key, sequence }: Fact, messages: readonly Message[]) => messages.some((one) => one.poison && one.key === key && one.sequence < sequence);
+const isBehindPoison = ({ key, sequence }: Fact, messages: readonly Message[]) =>
+  messages.some((one) => one.poison && one.key === key && one.sequence < sequence);
 
-const effects = (bench: Bench) => bench.query<{ key: string; sequence: number }>('SELECT key, sequence FROM credits ORDER BY n');
+const effects = (bench: Bench) =>
+  bench.query<{ key: string; sequence: number }>('SELECT key, sequence FROM credits ORDER BY n');
 
 /** How often each message was given to the handler. */
 async function deliveries(bench: Bench): Promise<Map<string, number>> {
-  const rows = await bench.query<Fact & { times: number }>('SELECT key, sequence, count(*)::int AS times FROM deliveries GROUP BY key, sequence');
+  const rows = await bench.query<Fact & { times: number }>(
+    'SELECT key, sequence, count(*)::int AS times FROM deliveries GROUP BY key, sequence',
+  );
   return new Map(rows.map((row) => [nameOf(row), row.times]));
 }
 
-/** Resolves with true when the group has acknowledged everything, with false when nothing new has had an effect for the bench's patience. */
+/**
+ * Resolves with true when the group has acknowledged everything, with false when nothing new has had an effect for the
+ * bench's patience.
+ */
 async function isThrough(bench: Bench): Promise<boolean> {
   const read = isReadToTheEnd(bench.admin, bench.named(group), bench.named(topic), DRAINED_WITHIN_MS);
   return Promise.race([read, standstill(bench).then(() => false)]);

@@ -1,5 +1,12 @@
 import 'reflect-metadata';
-import { Catch, Controller, Module, type ArgumentsHost, type INestMicroservice, type RpcExceptionFilter } from '@nestjs/common';
+import {
+  Catch,
+  Controller,
+  Module,
+  type ArgumentsHost,
+  type INestMicroservice,
+  type RpcExceptionFilter,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventPattern, KafkaContext, Payload, Transport, type MicroserviceOptions } from '@nestjs/microservices';
 import type { ConsumerRuntime } from '@shop/eventing';
@@ -57,8 +64,9 @@ function moduleFor({ topic, handle }: NestConsumerOptions) {
 const ATTEMPTS = 2;
 
 /**
- * The filter that the manual recommends against a message that fails for ever, with what its example lacks: it counts by itself (the example
- * reads a header that nobody sets), and keeps the message on a dead-letter topic before it goes on.
+ * The filter that the manual recommends against a message that fails for ever, with what its example lacks: it counts
+ * by itself (the example reads a header that nobody sets), and keeps the message on a dead-letter topic before it goes
+ * on.
  */
 @Catch()
 class DeadLetterFilter implements RpcExceptionFilter {

@@ -22,7 +22,11 @@ export async function note(database: Database, { subject, sequence }: Confirmed)
 
 /** What every variant does with a message. Doing it again changes nothing. */
 export async function credit(tx: Transaction, { subject, sequence, data }: Confirmed): Promise<void> {
-  const [rate] = await tx.query<{ points: number }>('SELECT points FROM rates WHERE currency = $1', [data.currency], 'rate');
+  const [rate] = await tx.query<{ points: number }>(
+    'SELECT points FROM rates WHERE currency = $1',
+    [data.currency],
+    'rate',
+  );
   if (!rate) throw new Poison(`there is no rate for ${data.currency}`);
   await tx.query(
     'INSERT INTO credits (key, sequence, points) VALUES ($1, $2, $3) ON CONFLICT (key, sequence) DO NOTHING',

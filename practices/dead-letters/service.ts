@@ -22,11 +22,15 @@ const nest = { brokers: part.brokers, group: part.named(consumer.name), topic: p
 const runtimes: Record<string, () => Pick<ConsumerRuntime, 'start' | 'stop'>> = {
   Nest: () => new NestConsumer(nest),
   'Nest, dead letters': () => new NestConsumer({ ...nest, deadLetters: part.named(deadLetterTopic(consumer.name)) }),
-  'dead letters, parked keys': () => new ConsumerRuntime({ consumer, bus, database, outbox: new PostgresOutbox(), log }),
+  'dead letters, parked keys': () =>
+    new ConsumerRuntime({ consumer, bus, database, outbox: new PostgresOutbox(), log }),
 };
 const runtime = runtimes[variant]?.();
 await runtime?.start();
-serve(() => Promise.resolve(), async () => {
-  await runtime?.stop();
-  await bus.close();
-});
+serve(
+  () => Promise.resolve(),
+  async () => {
+    await runtime?.stop();
+    await bus.close();
+  },
+);

@@ -32,12 +32,19 @@ const CASES = 6;
 /** Orders each client has under way at once: between two changes of one come changes of others. */
 const AT_ONCE = 5;
 
-/** Orders live and end in all the ways they can; afterwards the service is asked about their past, and its clients know the answers. */
+/**
+ * Orders live and end in all the ways they can; afterwards the service is asked about their past, and its clients know
+ * the answers.
+ */
 export const experiment: Experiment<HistoryLoad> = {
   title: 'Event sourcing',
   harm: 'questions about the past answered wrongly, or not at all',
   variants: [
-    { name: 'status column', practice: false, what: 'the row as it is now, with when it began and when it last changed' },
+    {
+      name: 'status column',
+      practice: false,
+      what: 'the row as it is now, with when it began and when it last changed',
+    },
     { name: 'audit log', practice: false, what: 'the same row, and after each commit a line in a log beside it' },
     { name: 'event sourcing', practice: true, what: 'what happened is what is stored; the state is its sum' },
   ],
@@ -57,7 +64,10 @@ export const experiment: Experiment<HistoryLoad> = {
     const marks: Marks = { asked: 0, right: 0, wrong: 0, unanswered: 0, cases: [] };
     let misremembered = 0;
     for (const { orderId, journal } of lives) {
-      const told = await service.ask<Told & { now: string }>({ orderId, moments: moments(journal).map(({ at }) => at) });
+      const told = await service.ask<Told & { now: string }>({
+        orderId,
+        moments: moments(journal).map(({ at }) => at),
+      });
       if (!told) break;
       mark(marks, orderId, journal, told);
       if (told.now !== journal.at(-1)?.status) misremembered++;
@@ -66,13 +76,34 @@ export const experiment: Experiment<HistoryLoad> = {
   },
 };
 
-function judged({ bench, service, lives, marks, misremembered }: { bench: Bench; service: Victim; lives: Life[]; marks: Marks; misremembered: number }) {
+function judged({
+  bench,
+  service,
+  lives,
+  marks,
+  misremembered,
+}: {
+  bench: Bench;
+  service: Victim;
+  lives: Life[];
+  marks: Marks;
+  misremembered: number;
+}) {
   const acknowledged = lives.reduce((sum, { journal }) => sum + journal.length, 0);
   const changes = lives.reduce((sum, { steps }) => sum + steps.length, 0);
   const { asked, right, wrong, unanswered, cases } = marks;
   return {
     harm: wrong + unanswered,
-    figures: { orders: lives.length, changes: acknowledged, kills: service.kills, 'asked again': service.repeats, questions: asked, right, wrong, 'no answer': unanswered },
+    figures: {
+      orders: lives.length,
+      changes: acknowledged,
+      kills: service.kills,
+      'asked again': service.repeats,
+      questions: asked,
+      right,
+      wrong,
+      'no answer': unanswered,
+    },
     cases: cases.slice(0, CASES),
     doubts: [
       ...bench.doubts(service),
@@ -84,7 +115,15 @@ function judged({ bench, service, lives, marks, misremembered }: { bench: Bench;
 }
 
 const place = (orderId: string, productId: string): Step => ({
-  change: { type: 'PlaceOrder', orderId, customerId: orderId, lines: [{ productId, quantity: 1 }], products: new Map(), pricing: 'list', paymentToken: 'tok_1' },
+  change: {
+    type: 'PlaceOrder',
+    orderId,
+    customerId: orderId,
+    lines: [{ productId, quantity: 1 }],
+    products: new Map(),
+    pricing: 'list',
+    paymentToken: 'tok_1',
+  },
   status: 'placed',
 });
 const reserved: Step = { change: { type: 'NoteStockReserved' }, status: 'reserved' };
@@ -104,7 +143,11 @@ function plan({ seed, orders }: HistoryLoad): Life[] {
   const next = numbersFrom(seed);
   const way = popular(next, ways);
   const [productId = ''] = keysFrom(next, 1);
-  return keysFrom(next, orders).map((orderId) => ({ orderId, steps: [place(orderId, productId), ...way()], journal: [] }));
+  return keysFrom(next, orders).map((orderId) => ({
+    orderId,
+    steps: [place(orderId, productId), ...way()],
+    journal: [],
+  }));
 }
 
 /** Where the process dies: right after the commit of these changes. */
@@ -115,10 +158,14 @@ function killsOf(lives: readonly Life[], { seed, kills }: HistoryLoad): string[]
 
 /** Clients live their orders, a few at once each, and write down what they asked for and when it was acknowledged. */
 async function live(service: Victim, lives: readonly Life[], clients: number): Promise<void> {
-  const waiting = Array.from({ length: Math.ceil(lives.length / AT_ONCE) }, (_, n) => lives.slice(n * AT_ONCE, (n + 1) * AT_ONCE)).values();
+  const waiting = Array.from({ length: Math.ceil(lives.length / AT_ONCE) }, (_, n) =>
+    lives.slice(n * AT_ONCE, (n + 1) * AT_ONCE),
+  ).values();
   const client = async () => {
     for (const few of waiting) {
-      const turns = [0, 1, 2].flatMap((turn) => few.flatMap((life) => (life.steps[turn] ? [{ life, step: life.steps[turn] }] : [])));
+      const turns = [0, 1, 2].flatMap((turn) =>
+        few.flatMap((life) => (life.steps[turn] ? [{ life, step: life.steps[turn] }] : [])),
+      );
       for (const { life, step } of turns) {
         const askedAt = Date.now();
         if (!(await service.ask({ orderId: life.orderId, change: step.change }))) return; // an accident, which the bench has noted

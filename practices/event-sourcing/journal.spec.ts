@@ -20,7 +20,8 @@ const marked = (told: Told): Omit<Marks, 'cases'> => {
 };
 
 describe('what a client wrote down', () => {
-  it('finds nothing wrong with the truth', () => expect(marked(truth)).toEqual({ asked: 7, right: 7, wrong: 0, unanswered: 0 }));
+  it('finds nothing wrong with the truth', () =>
+    expect(marked(truth)).toEqual({ asked: 7, right: 7, wrong: 0, unanswered: 0 }));
 
   it.each<[string, Partial<Told>, Partial<Marks>]>([
     ['a state that it was not in', { states: ['placed', 'placed', 'cancelled'] }, { wrong: 1 }],

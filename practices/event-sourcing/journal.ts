@@ -23,9 +23,14 @@ export interface Marks {
   readonly cases: string[];
 }
 
-/** Moments at which the client knows for sure how its order stood: a change was acknowledged, and the next not yet asked for. */
+/**
+ * Moments at which the client knows for sure how its order stood: a change was acknowledged, and the next not yet asked
+ * for.
+ */
 export function moments(journal: readonly Entry[]): { at: number; status: string }[] {
-  return journal.flatMap(({ answeredAt: at, status }, index) => ((journal[index + 1]?.askedAt ?? Infinity) > at ? [{ at, status }] : []));
+  return journal.flatMap(({ answeredAt: at, status }, index) =>
+    (journal[index + 1]?.askedAt ?? Infinity) > at ? [{ at, status }] : [],
+  );
 }
 
 /** Compares what is told of an order's past with what its client wrote down when it happened. */
@@ -35,10 +40,15 @@ export function mark(marks: Marks, orderId: string, journal: readonly Entry[], t
     if (right) marks.right++;
     else if (answer === undefined) marks.unanswered++;
     else marks.wrong++;
-    if (!right) marks.cases.push(`${orderId}: ${question} ${answer === undefined ? 'no answer' : JSON.stringify(answer)}`);
+    if (!right)
+      marks.cases.push(`${orderId}: ${question} ${answer === undefined ? 'no answer' : JSON.stringify(answer)}`);
   };
   for (const [index, { at, status }] of moments(journal).entries()) {
-    judge(`what was it at ${new Date(at).toISOString()}, when it was ${status}?`, told.states[index] === status, told.states[index]);
+    judge(
+      `what was it at ${new Date(at).toISOString()}, when it was ${status}?`,
+      told.states[index] === status,
+      told.states[index],
+    );
   }
   for (const { status, askedAt, answeredAt } of journal) {
     const since = told.since[status];
@@ -47,5 +57,9 @@ export function mark(marks: Marks, orderId: string, journal: readonly Entry[], t
   const [before, end] = journal.slice(-2);
   if (end?.status !== 'cancelled') return;
   const { from, reason } = told.cancelled ?? {};
-  judge(`what was it when it was cancelled (${before?.status}), and why (${end.reason})?`, from === before?.status && reason === end.reason, told.cancelled);
+  judge(
+    `what was it when it was cancelled (${before?.status}), and why (${end.reason})?`,
+    from === before?.status && reason === end.reason,
+    told.cancelled,
+  );
 }

@@ -30,10 +30,15 @@ export const memories: Readonly<Record<string, Open>> = {
         await super.append(change);
         committed(change);
         const rows = change.events.map((event) => JSON.stringify(event));
-        await database.query('INSERT INTO audit_log (order_id, entry, at) SELECT $1, unnest($2::jsonb[]), $3', [change.stream, rows, change.recordedAt]);
+        await database.query('INSERT INTO audit_log (order_id, entry, at) SELECT $1, unnest($2::jsonb[]), $3', [
+          change.stream,
+          rows,
+          change.recordedAt,
+        ]);
       }
     })(database, new PostgresOutbox());
-    const sql = 'SELECT row_number() OVER (ORDER BY n)::int AS version, at AS "recordedAt", entry AS event FROM audit_log WHERE order_id = $1 ORDER BY n';
+    const sql =
+      'SELECT row_number() OVER (ORDER BY n)::int AS version, at AS "recordedAt", entry AS event FROM audit_log WHERE order_id = $1 ORDER BY n';
     return {
       store,
       history: async (orderId) => {

@@ -26,10 +26,15 @@ const { variant, database, failPoint } = takePart();
 const open = memories[variant];
 if (!open) throw new Error(`there is no variant ${variant}`);
 const memory = open(database, ({ stream, expectedVersion }) => failPoint(`changed-${stream}-${expectedVersion + 1}`));
-const orders: Process<Order, OrderCommand, OrderEvent> = { decider: order, announce: () => [], patience: () => undefined };
+const orders: Process<Order, OrderCommand, OrderEvent> = {
+  decider: order,
+  announce: () => [],
+  patience: () => undefined,
+};
 
 serve<Question>(
-  (question) => ('change' in question ? change(question.orderId, question.change) : past(question.orderId, question.moments)),
+  (question) =>
+    'change' in question ? change(question.orderId, question.change) : past(question.orderId, question.moments),
   () => Promise.resolve(),
 );
 
@@ -46,7 +51,9 @@ async function change(orderId: string, command: OrderCommand): Promise<{ done: t
 /** A Map does not travel between processes as JSON does. */
 function withProducts(command: OrderCommand): OrderCommand {
   if (command.type !== 'PlaceOrder') return command;
-  const products = command.lines.map(({ productId: id }) => [id, { id, name: 'Mug', price: 1250, currency: 'EUR' }] as const);
+  const products = command.lines.map(
+    ({ productId: id }) => [id, { id, name: 'Mug', price: 1250, currency: 'EUR' }] as const,
+  );
   return { ...command, products: new Map(products) };
 }
 
@@ -60,12 +67,22 @@ async function past(orderId: string, moments: readonly number[]): Promise<Past> 
     since[state.status] ??= Date.parse(recordedAt);
     if (event.type === 'OrderCancelled') cancelled.push({ from: before, reason: event.reason });
   }
-  const { status: now } = fold(order, (await memory.store.load<OrderEvent>(orderId)).map(({ event }) => event));
-  return { states: moments.map((moment) => stateAt(history, moment)), since, ...(cancelled[0] ? { cancelled: cancelled[0] } : {}), now };
+  const { status: now } = fold(
+    order,
+    (await memory.store.load<OrderEvent>(orderId)).map(({ event }) => event),
+  );
+  return {
+    states: moments.map((moment) => stateAt(history, moment)),
+    since,
+    ...(cancelled[0] ? { cancelled: cancelled[0] } : {}),
+    now,
+  };
 }
 
 function stateAt(history: readonly RecordedEvent<OrderEvent>[], moment: number): Order['status'] {
-  return history.filter(({ recordedAt }) => Date.parse(recordedAt) <= moment).reduce((state, { event }) => evolve(state, event), order.initial).status;
+  return history
+    .filter(({ recordedAt }) => Date.parse(recordedAt) <= moment)
+    .reduce((state, { event }) => evolve(state, event), order.initial).status;
 }
 
 /** A history with holes still tells what it tells. */

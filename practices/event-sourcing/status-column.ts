@@ -28,8 +28,9 @@ const statuses: Partial<Record<OrderEvent['type'], Status>> = {
 };
 
 /**
- * The port of the event store, filled by what most services have: one row that is as it is now. It is as careful as it can be: it knows when
- * the row was made and last changed, and why an order was cancelled; of two who change the same row at once, one has to look again.
+ * The port of the event store, filled by what most services have: one row that is as it is now. It is as careful as it
+ * can be: it knows when the row was made and last changed, and why an order was cancelled; of two who change the same
+ * row at once, one has to look again.
  */
 export class StatusColumn extends EventStore {
   readonly #database: Database;
@@ -49,19 +50,19 @@ export class StatusColumn extends EventStore {
             `INSERT INTO orders (id, status, placed, created_at, updated_at) VALUES ($1, 'placed', $2, $3, $3) ON CONFLICT DO NOTHING RETURNING 1`,
             [stream, JSON.stringify(first), recordedAt],
           )
-        : await this.#database.query('UPDATE orders SET status = $2, reason = $3, updated_at = $4 WHERE id = $1 AND status = $5 RETURNING 1', [
-            stream,
-            statuses[last.type],
-            reason,
-            recordedAt,
-            expectedVersion === 1 ? 'placed' : 'reserved',
-          ]);
+        : await this.#database.query(
+            'UPDATE orders SET status = $2, reason = $3, updated_at = $4 WHERE id = $1 AND status = $5 RETURNING 1',
+            [stream, statuses[last.type], reason, recordedAt, expectedVersion === 1 ? 'placed' : 'reserved'],
+          );
     if (written.length === 0) throw new VersionConflict();
   }
 
   /** What the row tells of what has happened: how it began, and how it is. */
   override async load<E extends { type: string }>(stream: string): Promise<RecordedEvent<E>[]> {
-    const [row] = await this.#database.query<Row>('SELECT status, reason, placed, created_at, updated_at FROM orders WHERE id = $1', [stream]);
+    const [row] = await this.#database.query<Row>(
+      'SELECT status, reason, placed, created_at, updated_at FROM orders WHERE id = $1',
+      [stream],
+    );
     if (!row) return [];
     const began = { version: 1, recordedAt: row.created_at.toISOString(), event: row.placed as E };
     const since = { version: 2, recordedAt: row.updated_at.toISOString() };

@@ -30,6 +30,9 @@ export const burst: Fault = {
     const since = performance.now();
     const moving = await site.quiet(180_000);
     await site.turnKnobs({});
-    return { figures: { 'orders under way after the burst': sagas, 'drained (ms)': Math.round(performance.now() - since) }, broken: moving === undefined ? [] : [`it is not drained after three minutes: ${moving}`] };
+    return {
+      figures: { 'orders under way after the burst': sagas, 'drained (ms)': Math.round(performance.now() - since) },
+      broken: moving === undefined ? [] : [`it is not drained after three minutes: ${moving}`],
+    };
   },
 };

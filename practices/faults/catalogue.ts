@@ -52,7 +52,8 @@ export const faults: readonly Fault[] = [
 export type Driver = 'queue' | 'wal';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const fileOf = (id: string, outbox: Driver) => fileURLToPath(new URL(`results/${id}${outbox === 'wal' ? '-wal' : ''}.json`, import.meta.url));
+const fileOf = (id: string, outbox: Driver) =>
+  fileURLToPath(new URL(`results/${id}${outbox === 'wal' ? '-wal' : ''}.json`, import.meta.url));
 
 /** The last full run, if there is one. */
 export function lastResult(id: string, outbox: Driver = 'queue'): Result | undefined {

@@ -31,39 +31,68 @@ process.removeAllListeners('warning');
 const say = (line: string) => console.log(`  ${line}`);
 
 async function main(): Promise<number> {
-  const options = { quick: { type: 'boolean', default: false }, help: { type: 'boolean', default: false }, patches: { type: 'boolean', default: false }, pure: { type: 'boolean', default: false }, only: { type: 'string' }, seed: { type: 'string' }, seeds: { type: 'string' }, outbox: { type: 'string' } } as const;
+  const options = {
+    quick: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+    patches: { type: 'boolean', default: false },
+    pure: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    seed: { type: 'string' },
+    seeds: { type: 'string' },
+    outbox: { type: 'string' },
+  } as const;
   const { values, positionals } = parseArgs({ allowPositionals: true, options });
   const [what] = positionals;
   if (values.help) return print(usage);
   if (what === undefined) return list();
-  if (what === 'mutants') return mutants({ patchesOnly: values.patches || values.pure || values.only !== undefined, pure: values.pure, only: values.only });
+  if (what === 'mutants')
+    return mutants({
+      patchesOnly: values.patches || values.pure || values.only !== undefined,
+      pure: values.pure,
+      only: values.only,
+    });
   if (what === 'check') return check();
-  const wanted = positionals.map((name) => faults.find(({ id }) => id.toLowerCase() === name.toLowerCase()) ?? unknown(name));
+  const wanted = positionals.map(
+    (name) => faults.find(({ id }) => id.toLowerCase() === name.toLowerCase()) ?? unknown(name),
+  );
   const outbox = driver(values.outbox);
   const first = number('seed', values.seed, 1);
-  return runSome(wanted, Array.from({ length: number('seeds', values.seeds, 1) }, (_, n) => first + n), { quick: values.quick, outbox });
+  return runSome(
+    wanted,
+    Array.from({ length: number('seeds', values.seeds, 1) }, (_, n) => first + n),
+    { quick: values.quick, outbox },
+  );
 }
 
 function unknown(name: string): never {
-  throw new Obstacle(`There is no fault "${name}": ${faults.map(({ id }) => id).join(', ')}, mutants, check.\n\n${usage}`);
+  throw new Obstacle(
+    `There is no fault "${name}": ${faults.map(({ id }) => id).join(', ')}, mutants, check.\n\n${usage}`,
+  );
 }
 
 function list(): number {
   for (const { id, title } of faults) {
     const result = lastResult(id);
     print(`${id.padEnd(5)}${title}`);
-    print(`     ${result ? `${result.verdict}: ${summary(result)}  (${result.date.slice(0, 10)}, ${result.commit.id.slice(0, 7)})` : 'no full run yet'}`);
+    print(
+      `     ${result ? `${result.verdict}: ${summary(result)}  (${result.date.slice(0, 10)}, ${result.commit.id.slice(0, 7)})` : 'no full run yet'}`,
+    );
   }
   return print(`\n${usage}`);
 }
 
 function summary({ rounds }: Result): string {
-  const sum = (figure: string) => rounds.reduce((total, round) => total + (round.figures[figure] ?? 0), 0).toLocaleString('en');
+  const sum = (figure: string) =>
+    rounds.reduce((total, round) => total + (round.figures[figure] ?? 0), 0).toLocaleString('en');
   const seeds = rounds.length === 1 ? `seed ${rounds[0]?.seed}` : `${rounds.length} seeds`;
   return `${sum('accidents')} accidents in ${sum('commands')} commands, ${rounds.flatMap(({ violations }) => violations).length} violations, ${seeds}`;
 }
 
-async function runSome(wanted: readonly Fault[], seeds: number[], { quick, outbox }: { quick: boolean; outbox: Driver }): Promise<number> {
+async function runSome(
+  wanted: readonly Fault[],
+  seeds: number[],
+  { quick, outbox }: { quick: boolean; outbox: Driver },
+): Promise<number> {
   const obstacle = wanted.map(obstacleOf).find((one) => one !== undefined);
   if (obstacle !== undefined) throw new Obstacle(obstacle);
   const tell = (result: Result) => {
@@ -107,10 +136,23 @@ async function check(): Promise<number> {
   const noKafka = await noKafkaBecause();
   const skipped = noKafka === undefined ? [] : [{ test: 'mutants', reason: noKafka }];
   const outcomes: Outcome[] = [];
-  if (noKafka === undefined) outcomes.push(...(await judgeMutants({ patchesOnly: !nightly, quick: !nightly, seenGreen: process.env['SPECS_SEEN_GREEN'] === 'true', say })).map(({ name, caught, by }: Judged) => ({ test: `mutant ${name}`, faults: caught ? [] : [by] })));
+  if (noKafka === undefined)
+    outcomes.push(
+      ...(
+        await judgeMutants({
+          patchesOnly: !nightly,
+          quick: !nightly,
+          seenGreen: process.env['SPECS_SEEN_GREEN'] === 'true',
+          say,
+        })
+      ).map(({ name, caught, by }: Judged) => ({ test: `mutant ${name}`, faults: caught ? [] : [by] })),
+    );
   for (const fault of nightly ? faults : faults.filter(({ id }) => id === 'F18')) {
     const reason = obstacleOf(fault);
-    if (reason === undefined) outcomes.push(...(await checkFault(fault, nightly).catch((error: Error) => [{ test: fault.id, faults: [error.message] }])));
+    if (reason === undefined)
+      outcomes.push(
+        ...(await checkFault(fault, nightly).catch((error: Error) => [{ test: fault.id, faults: [error.message] }])),
+      );
     else skipped.push({ test: fault.id, reason });
   }
   for (const line of outcomes.filter(({ faults }) => faults.length > 0).flatMap(linesOf)) print(line);
@@ -121,8 +163,14 @@ async function check(): Promise<number> {
 async function checkFault(fault: Fault, nightly: boolean): Promise<Outcome[]> {
   const seeds = fault.id !== 'F18' ? [1] : Array.from({ length: nightly ? 20 : 3 }, (_, n) => n + 1);
   const [result] = await runFaults({ faults: [fault], seeds, quick: !nightly, say, tell: (one) => print(show(one)) });
-  const why = ({ violations, broken, doubts }: Round) => [...violations.map(({ invariant, about, what }) => `${invariant} ${about}: ${what}`), ...broken, ...doubts];
-  return result?.rounds.map((round) => ({ test: `${fault.id} seed ${round.seed}`, faults: why(round).slice(0, 5) })) ?? [];
+  const why = ({ violations, broken, doubts }: Round) => [
+    ...violations.map(({ invariant, about, what }) => `${invariant} ${about}: ${what}`),
+    ...broken,
+    ...doubts,
+  ];
+  return (
+    result?.rounds.map((round) => ({ test: `${fault.id} seed ${round.seed}`, faults: why(round).slice(0, 5) })) ?? []
+  );
 }
 
 function print(line: string): 0 {

@@ -30,8 +30,10 @@ export const databaseUnwell: Fault = {
         times[`orders taken again after ${ailment} (ms)`] = back;
         times[`p99 of reads while ${ailment} (ms)`] = read.p99;
         say(`the line was ${ailment}; orders are taken again ${back} ms later`);
-        if (read.failed > 0) broken.push(`${read.failed} reads of the catalog failed while the line of orders was ${ailment}`);
-        if (back > BACK_WITHIN_MS) broken.push(`orders were not taken again ${BACK_WITHIN_MS / 1_000} s after the line had been ${ailment}`);
+        if (read.failed > 0)
+          broken.push(`${read.failed} reads of the catalog failed while the line of orders was ${ailment}`);
+        if (back > BACK_WITHIN_MS)
+          broken.push(`orders were not taken again ${BACK_WITHIN_MS / 1_000} s after the line had been ${ailment}`);
       }
       return { figures: times, broken };
     } finally {
@@ -42,8 +44,12 @@ export const databaseUnwell: Fault = {
   judge(seen) {
     const { slowest, late } = deadlinesOf(seen.commands);
     const { figures, broken } = databaseAway(seen);
-    const overdue = late > 0 ? [`${late} requests were answered after their deadline, the slowest after ${slowest} ms`] : [];
-    return { figures: { ...figures, 'slowest answer (ms)': slowest, 'answered after their deadline': late }, broken: [...broken, ...overdue] };
+    const overdue =
+      late > 0 ? [`${late} requests were answered after their deadline, the slowest after ${slowest} ms`] : [];
+    return {
+      figures: { ...figures, 'slowest answer (ms)': slowest, 'answered after their deadline': late },
+      broken: [...broken, ...overdue],
+    };
   },
 };
 
@@ -70,7 +76,10 @@ async function phase({ site, line, readers, ailment, phaseMs }: Phase): Promise<
   });
   await sleep(500);
   const times = readings.map(({ ms }) => ms).sort((a, b) => a - b);
-  return { failed: readings.filter(({ ok }) => !ok).length, p99: Math.round(times[Math.floor(times.length * 0.99)] ?? 0) };
+  return {
+    failed: readings.filter(({ ok }) => !ok).length,
+    p99: Math.round(times[Math.floor(times.length * 0.99)] ?? 0),
+  };
 }
 
 function deadlinesOf(commands: readonly Command[]): { slowest: number; late: number } {

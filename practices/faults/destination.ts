@@ -15,7 +15,10 @@ const [BASE_MS, ILL_MS] = [
 ];
 /** What was held has to be gone so long after its destination is well. */
 const GONE_WITHIN_MS = 60_000;
-/** How much slower half of the other orders may end, and how many more of them may be late: those that were under way when it began, while each relay found out. */
+/**
+ * How much slower half of the other orders may end, and how many more of them may be late: those that were under way
+ * when it began, while each relay found out.
+ */
 const [SLOWER, LATER] = [2, 0.15];
 /** What a gauge may be behind: one look, and a busy machine. */
 const TOLD_WITHIN_S = 15;
@@ -34,7 +37,9 @@ export const destinationIll: Fault = {
   bounds: { stalenessMs: 240_000 },
   async strike({ site, quick, next, say }): Promise<Findings> {
     const line = await KafkaLine.to(site.shop.brokers ?? '');
-    const ports = new Map(await Promise.all(producers.map(async (producer) => [producer, await freePorts([0, 0])] as const)));
+    const ports = new Map(
+      await Promise.all(producers.map(async (producer) => [producer, await freePorts([0, 0])] as const)),
+    );
     const any = () => Math.floor(next() * 12);
     const illnesses: Illness[] = [
       { ailment: 'refusing', topic: 'catalog.commands', partition: any(), by: 'orders' },
@@ -42,13 +47,31 @@ export const destinationIll: Fault = {
       { ailment: 'silent', topic: 'payments.events', partition: any(), by: 'payments' },
     ];
     try {
-      await everyInstance(site, (producer, index) => ({ KAFKA_BROKERS: line.brokers, OTEL_METRICS_EXPORTER: 'prometheus', OTEL_EXPORTER_PROMETHEUS_PORT: String(ports.get(producer)?.[index]) }));
+      await everyInstance(site, (producer, index) => ({
+        KAFKA_BROKERS: line.brokers,
+        OTEL_METRICS_EXPORTER: 'prometheus',
+        OTEL_EXPORTER_PROMETHEUS_PORT: String(ports.get(producer)?.[index]),
+      }));
       await site.relays.ownedAgain();
       await sleep(quick ? BASE_MS.quick : BASE_MS.full); // those restarted are warm then
       const base = await during(site, () => sleep(quick ? BASE_MS.quick : BASE_MS.full));
       const findings: Findings[] = [];
-      for (const illness of quick ? illnesses.slice(0, 2) : illnesses) findings.push(await fallIll({ site, line, illness, base, ports: ports.get(illness.by) ?? [], illMs: quick ? ILL_MS.quick : ILL_MS.full, say }));
-      const figures = Object.assign({ 'half of the orders end within, before (ms)': (await timesOf(site, base)).p50 }, ...findings.map((one) => one.figures)) as Record<string, number>;
+      for (const illness of quick ? illnesses.slice(0, 2) : illnesses)
+        findings.push(
+          await fallIll({
+            site,
+            line,
+            illness,
+            base,
+            ports: ports.get(illness.by) ?? [],
+            illMs: quick ? ILL_MS.quick : ILL_MS.full,
+            say,
+          }),
+        );
+      const figures = Object.assign(
+        { 'half of the orders end within, before (ms)': (await timesOf(site, base)).p50 },
+        ...findings.map((one) => one.figures),
+      ) as Record<string, number>;
       return { figures, broken: findings.flatMap(({ broken }) => broken) };
     } finally {
       line.recover();
@@ -59,8 +82,12 @@ export const destinationIll: Fault = {
 };
 
 /** One after the other: a restart must not be an outage of its own. */
-async function everyInstance(site: Site, env: (producer: Producer, index: number) => Record<string, string>): Promise<void> {
-  for (const producer of producers) for (const instance of [1, 2]) await site.shop.restart(producer, instance, env(producer, instance - 1));
+async function everyInstance(
+  site: Site,
+  env: (producer: Producer, index: number) => Record<string, string>,
+): Promise<void> {
+  for (const producer of producers)
+    for (const instance of [1, 2]) await site.shop.restart(producer, instance, env(producer, instance - 1));
 }
 
 interface IllOptions {
@@ -74,7 +101,15 @@ interface IllOptions {
   readonly say: (line: string) => void;
 }
 
-async function fallIll({ site, line, illness: { ailment, topic, partition, by }, base, ports, illMs, say }: IllOptions): Promise<Findings> {
+async function fallIll({
+  site,
+  line,
+  illness: { ailment, topic, partition, by },
+  base,
+  ports,
+  illMs,
+  say,
+}: IllOptions): Promise<Findings> {
   const place = `${topic}:${partition} ${ailment}`;
   const behind = (key: string) => partitionOf(topic, key) === partition;
   let seen = { held: 0, toldS: 0, oldestS: 0 };
@@ -90,8 +125,14 @@ async function fallIll({ site, line, illness: { ailment, topic, partition, by },
   const goneMs = await gone(site, by);
   // Orders that nothing stands in the way of end meanwhile, and those that were held do.
   await sleep(LATE_MS);
-  const [before, others, own] = [await timesOf(site, base), await timesOf(site, ill, (key) => !behind(key)), await timesOf(site, ill, behind)];
-  say(`${place}: ${seen.held} messages were held, and gone ${goneMs} ms after it was well; ${others.late} of ${others.count} other orders ended later than ${LATE_MS} ms`);
+  const [before, others, own] = [
+    await timesOf(site, base),
+    await timesOf(site, ill, (key) => !behind(key)),
+    await timesOf(site, ill, behind),
+  ];
+  say(
+    `${place}: ${seen.held} messages were held, and gone ${goneMs} ms after it was well; ${others.late} of ${others.count} other orders ended later than ${LATE_MS} ms`,
+  );
   const ratio = others.p50 / Math.max(1, before.p50);
   return {
     figures: {
@@ -107,29 +148,62 @@ async function fallIll({ site, line, illness: { ailment, topic, partition, by },
     },
     broken: [
       ...(seen.held === 0 ? [`${place}: nothing was held back for it`] : []),
-      ...(ratio > SLOWER ? [`${place}: half of the other orders took ${ratio.toFixed(1)} times as long as before`] : []),
-      ...(others.late / Math.max(1, others.count) > before.late / Math.max(1, before.count) + LATER ? [`${place}: ${others.late} of ${others.count} other orders ended later than ${LATE_MS} ms (${before.late} of ${before.count} before)`] : []),
-      ...(seen.toldS < seen.oldestS - TOLD_WITHIN_S ? [`${place}: the oldest message had waited ${seen.oldestS.toFixed(0)} s, and the gauge said ${seen.toldS.toFixed(0)} s`] : []),
-      ...(goneMs >= GONE_WITHIN_MS ? [`${place}: messages were still held ${GONE_WITHIN_MS / 1_000} s after it was well`] : []),
+      ...(ratio > SLOWER
+        ? [`${place}: half of the other orders took ${ratio.toFixed(1)} times as long as before`]
+        : []),
+      ...(others.late / Math.max(1, others.count) > before.late / Math.max(1, before.count) + LATER
+        ? [
+            `${place}: ${others.late} of ${others.count} other orders ended later than ${LATE_MS} ms (${before.late} of ${before.count} before)`,
+          ]
+        : []),
+      ...(seen.toldS < seen.oldestS - TOLD_WITHIN_S
+        ? [
+            `${place}: the oldest message had waited ${seen.oldestS.toFixed(0)} s, and the gauge said ${seen.toldS.toFixed(0)} s`,
+          ]
+        : []),
+      ...(goneMs >= GONE_WITHIN_MS
+        ? [`${place}: messages were still held ${GONE_WITHIN_MS / 1_000} s after it was well`]
+        : []),
     ],
   };
 }
 
 /** Where Kafka's own clients put a key on a topic of the product. */
 function partitionOf(topic: string, key: string): number {
-  const partitionMetadata = Array.from({ length: 12 }, (_, partitionId) => ({ partitionId, leader: 1, partitionErrorCode: 0, replicas: [], isr: [] }));
+  const partitionMetadata = Array.from({ length: 12 }, (_, partitionId) => ({
+    partitionId,
+    leader: 1,
+    partitionErrorCode: 0,
+    replicas: [],
+    isr: [],
+  }));
   return place({ topic, partitionMetadata, message: { key, value: null } });
 }
 const place = Partitioners.DefaultPartitioner();
 
-/** What is held, how old the oldest message is, and what the instances say that it is: the most of what they say, as the alarm does. */
-async function waiting(site: Site, by: Producer, ports: readonly number[]): Promise<{ held: number; toldS: number; oldestS: number }> {
+/**
+ * What is held, how old the oldest message is, and what the instances say that it is: the most of what they say, as the
+ * alarm does.
+ */
+async function waiting(
+  site: Site,
+  by: Producer,
+  ports: readonly number[],
+): Promise<{ held: number; toldS: number; oldestS: number }> {
   const [row] = await site.stores.sql<{ held: number; oldest: number }>(
     by,
     `SELECT (SELECT count(*)::int FROM outbox_held) AS held, coalesce(extract(epoch FROM clock_timestamp() - (SELECT min(created_at) FROM (SELECT created_at FROM outbox UNION ALL SELECT created_at FROM outbox_held) AS each)), 0)::float8 AS oldest`,
   );
-  const pages = await Promise.all(ports.map((port) => fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(10_000) }).then((answer) => answer.text())));
-  const told = pages.flatMap((page) => [...page.matchAll(/^messaging_outbox_age\S* (\S+)/gm)].map(([, value]) => Number(value)));
+  const pages = await Promise.all(
+    ports.map((port) =>
+      fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(10_000) }).then((answer) =>
+        answer.text(),
+      ),
+    ),
+  );
+  const told = pages.flatMap((page) =>
+    [...page.matchAll(/^messaging_outbox_age\S* (\S+)/gm)].map(([, value]) => Number(value)),
+  );
   return { held: row?.held ?? 0, oldestS: row?.oldest ?? 0, toldS: Math.max(0, ...told) };
 }
 

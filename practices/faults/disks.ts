@@ -27,7 +27,10 @@ export const diskFull: Fault = {
     const backMs = await taken(site);
     const starts = await keeper();
     say(`the disk has room again; Postgres had to be started ${starts} times`);
-    return { figures: { 'Postgres started again': starts, 'orders taken again after (ms)': backMs }, broken: failing ? [] : ['the disk was full, and nobody noticed within a minute'] };
+    return {
+      figures: { 'Postgres started again': starts, 'orders taken again after (ms)': backMs },
+      broken: failing ? [] : ['the disk was full, and nobody noticed within a minute'],
+    };
   },
   judge: databaseAway,
 };
@@ -52,17 +55,27 @@ export const brokersDiskFull: Fault = {
     await drained(site);
     say(`the disk has room again; Kafka had to be started ${starts} times, and ${waiting} messages of orders waited`);
     return {
-      figures: { 'Kafka started again': starts, 'orders waiting in the end': waiting, 'drained after (ms)': Math.round(performance.now() - since) },
+      figures: {
+        'Kafka started again': starts,
+        'orders waiting in the end': waiting,
+        'drained after (ms)': Math.round(performance.now() - since),
+      },
       broken: waiting === 0 ? ["Kafka's disk was full, and it took messages all the same: it was no accident"] : [],
     };
   },
   judge({ commands }) {
     const failed = failures(commands).length;
-    return { figures: { 'requests that failed': failed }, broken: failed > 0 ? [`${failed} requests failed: the outbox is there so that none does`] : [] };
+    return {
+      figures: { 'requests that failed': failed },
+      broken: failed > 0 ? [`${failed} requests failed: the outbox is there so that none does`] : [],
+    };
   },
 };
 
-/** Starts a server again whenever it gives up, as whoever runs servers does. The answer ends that and says how often it was needed. */
+/**
+ * Starts a server again whenever it gives up, as whoever runs servers does. The answer ends that and says how often it
+ * was needed.
+ */
 function keepRunning(site: Site, name: 'postgres' | 'kafka'): () => Promise<number> {
   const server = site.server(name);
   let [over, starts] = [false, 0];
@@ -84,6 +97,7 @@ function keepRunning(site: Site, name: 'postgres' | 'kafka'): () => Promise<numb
 async function refused(site: Site, ms: number): Promise<boolean> {
   const count = () => failures(site.load?.journal ?? []).length;
   const before = count();
-  for (const until = performance.now() + ms; performance.now() < until; await sleep(50)) if (count() > before) return true;
+  for (const until = performance.now() + ms; performance.now() < until; await sleep(50))
+    if (count() > before) return true;
   return false;
 }

@@ -10,8 +10,8 @@ export class FailPoints {
   constructor(readonly folder: string) {}
 
   /**
-   * Lets whoever passes next die there. The file is taken by the process that dies: gone is the proof. Answers with what it had in hand, or
-   * false when nobody passed in time.
+   * Lets whoever passes next die there. The file is taken by the process that dies: gone is the proof. Answers with
+   * what it had in hand, or false when nobody passed in time.
    */
   async strike(name: string, withinMs: number): Promise<false | { inHand?: number }> {
     const armed = join(this.folder, name);

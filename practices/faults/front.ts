@@ -11,8 +11,8 @@ export function inTurn(urls: readonly string[]): () => string {
 }
 
 /**
- * What stands before the gateways, as load balancers do: asks each again and again whether it is ready, and sends everybody to the next of those that were when
- * it last asked. It tries no request twice.
+ * What stands before the gateways, as load balancers do: asks each again and again whether it is ready, and sends
+ * everybody to the next of those that were when it last asked. It tries no request twice.
  */
 export class Front {
   readonly #ready = new Set<string>();

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** Request kinds of Kafka's protocol: the one that carries messages, and those whose answers name a broker's address. */
+/**
+ * Request kinds of Kafka's protocol: the one that carries messages, and those whose answers name a broker's address.
+ */
 const PRODUCE = 0;
 const NAMING = new Set([3, 10, 60]);
 /** From this version on, a Produce request has compact strings and tagged fields. */
@@ -17,8 +19,9 @@ interface Place {
 }
 
 /**
- * A line to a broker of Kafka that refuses or swallows produce requests for some partitions. The broker's answers name this line as its address, so that a client which has begun here
- * stays here. Like a broker that waits for its replicas, it answers nothing more on a connection on which it owes an answer.
+ * A line to a broker of Kafka that refuses or swallows produce requests for some partitions. The broker's answers name
+ * this line as its address, so that a client which has begun here stays here. Like a broker that waits for its
+ * replicas, it answers nothing more on a connection on which it owes an answer.
  */
 export class KafkaLine {
   /** Produce requests that were swallowed or refused since it was last told to. */
@@ -52,14 +55,17 @@ export class KafkaLine {
   }
 
   /**
-   * From now on produce requests with a message for one of these never reach the broker. `silent`: they are never answered. `refusing`: all that is in them is
-   * answered with an error that may pass.
+   * From now on produce requests with a message for one of these never reach the broker. `silent`: they are never
+   * answered. `refusing`: all that is in them is answered with an error that may pass.
    */
   fallIll(ailment: 'silent' | 'refusing', which: Which): void {
     [this.#ailment, this.#ill, this.hits] = [ailment, which, 0];
   }
 
-  /** Well again. What was swallowed is lost, and connections that owe an answer stay silent until their client gives them up. */
+  /**
+   * Well again. What was swallowed is lost, and connections that owe an answer stay silent until their client gives
+   * them up.
+   */
   recover(): void {
     this.#ill = () => false;
   }
@@ -86,7 +92,10 @@ export class KafkaLine {
       far.write(frame);
     });
     frames(far, (frame) => near.write(naming.delete(frame.readInt32BE(4)) ? this.#renamed(frame) : frame));
-    for (const [one, other] of [[near, far], [far, near]] as const) {
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
       this.#sockets.add(one.setNoDelay(true));
       one.on('error', () => other.destroy());
       one.on('close', () => (this.#sockets.delete(one), other.destroy()));
@@ -96,7 +105,10 @@ export class KafkaLine {
   /** The broker's address as this line's: the same host, and a port of as many bytes. */
   #renamed(frame: Buffer): Buffer {
     const { host, port } = this.#far;
-    const [theirs, ours] = [port, this.#port].map((each) => Buffer.concat([Buffer.from(host), int32(each)])) as [Buffer, Buffer];
+    const [theirs, ours] = [port, this.#port].map((each) => Buffer.concat([Buffer.from(host), int32(each)])) as [
+      Buffer,
+      Buffer,
+    ];
     const renamed = Buffer.from(frame);
     for (let at = renamed.indexOf(theirs); at >= 0; at = renamed.indexOf(theirs, at + 1)) ours.copy(renamed, at);
     return renamed;
@@ -114,7 +126,8 @@ function frames(from: Socket, pass: (frame: Buffer) => void): void {
   let kept: Buffer = Buffer.alloc(0);
   from.on('data', (piece: Buffer) => {
     kept = kept.length === 0 ? piece : Buffer.concat([kept, piece]);
-    for (let end; kept.length >= 4 && kept.length >= (end = 4 + kept.readInt32BE(0)); kept = kept.subarray(end)) pass(kept.subarray(0, end));
+    for (let end; kept.length >= 4 && kept.length >= (end = 4 + kept.readInt32BE(0)); kept = kept.subarray(end))
+      pass(kept.subarray(0, end));
   });
 }
 
@@ -163,7 +176,10 @@ function refusal(request: Buffer, places: readonly Place[]): Buffer {
   const compact = version >= COMPACT_SINCE;
   const count = (length: number) => (compact ? varint(length + 1) : int32(length));
   const tags = compact ? [Buffer.of(0)] : [];
-  const text = (of: string) => [compact ? varint(of.length + 1) : Buffer.of(of.length >> 8, of.length & 0xff), Buffer.from(of)];
+  const text = (of: string) => [
+    compact ? varint(of.length + 1) : Buffer.of(of.length >> 8, of.length & 0xff),
+    Buffer.from(of),
+  ];
   const nothing = Buffer.alloc(8, 0xff);
   const topics = [...Map.groupBy(places, ({ topic }) => topic)];
   const partition = ({ partition: index }: Place) => [

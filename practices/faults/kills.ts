@@ -15,19 +15,33 @@ export const relayKilled: Fault = {
   async strike({ site, quick }) {
     const takeovers: number[] = [];
     for (let n = 0; n < (quick ? 3 : 20); n++) {
-      // Somebody has to be there who can take over: where both are dead, what is measured is how long a supervisor hesitates.
-      await Promise.all(site.instances.filter(({ service }) => producers.some((name) => name === service)).map(({ service, instance }) => site.shop.untilReady(service, instance)));
+      // Somebody has to be there who can take over: where both are dead, what is measured is how long a supervisor
+      // hesitates.
+      await Promise.all(
+        site.instances
+          .filter(({ service }) => producers.some((name) => name === service))
+          .map(({ service, instance }) => site.shop.untilReady(service, instance)),
+      );
       await site.killAt('relay-published');
       takeovers.push(await site.relays.ownedAgain());
       await sleep(500);
     }
     const inTurn = takeovers.toSorted((a, b) => a - b);
-    return { figures: { 'takeover p50 (ms)': inTurn[Math.floor(inTurn.length / 2)] ?? 0, 'takeover at most (ms)': inTurn.at(-1) ?? 0 }, broken: [] };
+    return {
+      figures: {
+        'takeover p50 (ms)': inTurn[Math.floor(inTurn.length / 2)] ?? 0,
+        'takeover at most (ms)': inTurn.at(-1) ?? 0,
+      },
+      broken: [],
+    };
   },
   judge({ evidence, accidents }) {
     const repeated = duplicates(evidence);
     const most = accidents.reduce((sum, { inHand = 0 }) => sum + inHand, 0);
-    const broken = repeated > most ? [`${repeated} messages were published twice, but only ${most} were in hand when their relay died`] : [];
+    const broken =
+      repeated > most
+        ? [`${repeated} messages were published twice, but only ${most} were in hand when their relay died`]
+        : [];
     return { figures: { 'in hand at the kills': most, 'published twice': repeated }, broken };
   },
 };
@@ -43,11 +57,20 @@ export const ordersKilled: Fault = {
     }
     return { figures: {}, broken: [] };
   },
-  judge: ({ commands }) => ({ figures: { 'commands repeated': commands.filter(({ answers }) => answers.length > 1).length }, broken: [] }),
+  judge: ({ commands }) => ({
+    figures: { 'commands repeated': commands.filter(({ answers }) => answers.length > 1).length },
+    broken: [],
+  }),
 };
 
 /** Every consumer but that of prices, which hears nothing of orders. */
-const windows = ['orders.saga-handled', 'orders.list-handled', 'catalog.stock-handled', 'payments.commands-handled', 'notifications.mail-handled'];
+const windows = [
+  'orders.saga-handled',
+  'orders.list-handled',
+  'catalog.stock-handled',
+  'payments.commands-handled',
+  'notifications.mail-handled',
+];
 
 export const consumerKilled: Fault = {
   id: 'F3',
@@ -65,11 +88,17 @@ export const everythingKilled: Fault = {
   bounds: { stalenessMs: 120_000 },
   async strike(trial) {
     const { site, next, quick } = trial;
-    const victims = [...site.instances.map((one) => ({ one })), { one: 'kafka' as const }, { one: 'postgres' as const }];
+    const victims = [
+      ...site.instances.map((one) => ({ one })),
+      { one: 'kafka' as const },
+      { one: 'postgres' as const },
+    ];
     const order = victims.map(({ one }) => ({ one, place: next() })).sort((a, b) => a.place - b.place);
     for (const { one } of order.slice(0, quick ? 5 : victims.length)) {
       const pause = Math.round(next() * 1_500);
-      await (typeof one === 'string' ? serverKilled(trial, one, 500 + next() * 2_000) : site.kill(one.service, one.instance));
+      await (typeof one === 'string'
+        ? serverKilled(trial, one, 500 + next() * 2_000)
+        : site.kill(one.service, one.instance));
       await sleep(pause);
     }
     return { figures: {}, broken: [] };
@@ -77,7 +106,11 @@ export const everythingKilled: Fault = {
 };
 
 /** Kills a server and brings it back after a while. */
-export async function serverKilled({ site }: Pick<Trial, 'site'>, name: 'postgres' | 'kafka', awayMs: number): Promise<Findings> {
+export async function serverKilled(
+  { site }: Pick<Trial, 'site'>,
+  name: 'postgres' | 'kafka',
+  awayMs: number,
+): Promise<Findings> {
   const server = site.server(name);
   await site.accident(`kill ${name}`, () => server.kill().then(() => true));
   await sleep(awayMs);

@@ -32,8 +32,9 @@ interface Shelf {
 }
 
 /**
- * Orders at a fixed rate, whatever becomes of those before (open loop): most can be paid, some are declined, out of stock, or cancelled by the
- * customer at once. A client repeats under the same key until it knows; everything it asked and was told stands in its journal.
+ * Orders at a fixed rate, whatever becomes of those before (open loop): most can be paid, some are declined, out of
+ * stock, or cancelled by the customer at once. A client repeats under the same key until it knows; everything it asked
+ * and was told stands in its journal.
  */
 export class Load {
   readonly journal: Command[] = [];
@@ -66,7 +67,11 @@ export class Load {
     await proveAddresses(site.shop.databases.auth);
     const [good = '', declined = ''] = tokens;
     const mugs = products.filter(({ sku }) => sku !== 'SOLD-OUT').map(({ id }) => id);
-    return new Load(site.shop.instances.gateway, customers, { mugs, soldOut: products.find(({ sku }) => sku === 'SOLD-OUT')?.id ?? '', tokens: { good, declined } });
+    return new Load(site.shop.instances.gateway, customers, {
+      mugs,
+      soldOut: products.find(({ sku }) => sku === 'SOLD-OUT')?.id ?? '',
+      tokens: { good, declined },
+    });
   }
 
   /** The same customers and the same journal, going on with another seed. */
@@ -95,7 +100,12 @@ export class Load {
   /** One customer's wish: drawn now, whatever the weather. */
   private command(next: () => number): Promise<void> {
     const pick = <T>(items: readonly T[]) => items[Math.floor(next() * items.length)] as T;
-    const [customer, fate, first, quantity] = [pick(this.customers), next(), pick(this.shelf.mugs), 1 + Math.floor(next() * 3)];
+    const [customer, fate, first, quantity] = [
+      pick(this.customers),
+      next(),
+      pick(this.shelf.mugs),
+      1 + Math.floor(next() * 3),
+    ];
     const soldOut = fate < 0.08;
     const body: PlaceOrder = {
       lines: [{ productId: first, quantity }, ...(soldOut ? [{ productId: this.shelf.soldOut, quantity: 1 }] : [])],
@@ -125,7 +135,12 @@ export class Load {
   }
 
   /** One attempt at one gateway. */
-  private async ask(customer: Customer, path: string, body: object, headers: Record<string, string> = {}): Promise<Answer> {
+  private async ask(
+    customer: Customer,
+    path: string,
+    body: object,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
     this.inFlight++;
     let asked = performance.now();
     try {
@@ -139,7 +154,13 @@ export class Load {
       });
       if (response.status === 401 && performance.now() - customer.since > REFUSED_AGAIN_MS) customer.since = -Infinity;
       const { id, code } = (await response.json()) as Partial<OrderView & Problem>;
-      return { asked, ms: performance.now() - asked, status: response.status, ...(response.ok && id !== undefined && { order: id }), ...(code !== undefined && { code }) };
+      return {
+        asked,
+        ms: performance.now() - asked,
+        status: response.status,
+        ...(response.ok && id !== undefined && { order: id }),
+        ...(code !== undefined && { code }),
+      };
     } catch {
       return { asked, ms: performance.now() - asked };
     } finally {
@@ -151,7 +172,12 @@ export class Load {
 async function newCustomer(issuer: string): Promise<Customer> {
   const credentials = { issuer, email: `c${randomUUID()}@example.com`, password: 'correct horse battery' };
   const { subject, accessToken } = await register({ ...credentials, name: 'Casey Customer' });
-  return { subject, token: accessToken, since: performance.now(), signInAgain: async () => (await signIn(credentials)).accessToken };
+  return {
+    subject,
+    token: accessToken,
+    since: performance.now(),
+    signInAgain: async () => (await signIn(credentials)).accessToken,
+  };
 }
 
 /** Signed in again in time; where that cannot be done now, the old token is good for a while. */
@@ -166,13 +192,18 @@ async function tokenOf(customer: Customer): Promise<string> {
 }
 
 async function cardToken(provider: string, cardNumber: string): Promise<string> {
-  const response = await fetch(`${provider}/v1/tokens`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ cardNumber }) });
+  const response = await fetch(`${provider}/v1/tokens`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ cardNumber }),
+  });
   return ((await response.json()) as { token: string }).token;
 }
 
 /** Orders hears of products by catalog's events: before that it would refuse them. */
 async function pricesKnown(site: Site): Promise<void> {
-  const count = async (store: 'catalog' | 'orders') => (await site.stores.sql<{ count: number }>(store, 'SELECT count(*)::int AS count FROM products'))[0]?.count ?? 0;
+  const count = async (store: 'catalog' | 'orders') =>
+    (await site.stores.sql<{ count: number }>(store, 'SELECT count(*)::int AS count FROM products'))[0]?.count ?? 0;
   for (const until = performance.now() + 60_000; (await count('orders')) < (await count('catalog')); await sleep(50)) {
     if (performance.now() > until) throw new Error('orders does not know the prices after a minute');
   }

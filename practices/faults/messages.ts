@@ -7,7 +7,16 @@ import { times, type Fault, type Findings } from './fault.ts';
 import type { Site } from './site.ts';
 
 const envelope = (subject: string, type: string, data: unknown, more: object = {}) =>
-  JSON.stringify({ specversion: '1.0', id: randomUUID(), source: '/poison', type, subject, time: new Date().toISOString(), data, ...more });
+  JSON.stringify({
+    specversion: '1.0',
+    id: randomUUID(),
+    source: '/poison',
+    type,
+    subject,
+    time: new Date().toISOString(),
+    data,
+    ...more,
+  });
 
 /** A message that nobody can handle, of each kind; `type` is one that the topic's readers know. */
 const kinds: Record<string, (key: string, type: string) => string | null> = {
@@ -51,7 +60,10 @@ export const poison: Fault = {
     return { figures: { 'poison messages': site.poison.length }, broken: [] };
   },
   judge: ({ evidence }) => ({
-    figures: { 'dead letters': evidence.published.filter(({ topic }) => topic.endsWith('.dead-letters')).length, messages: evidence.published.filter(({ topic }) => topic in topics).length },
+    figures: {
+      'dead letters': evidence.published.filter(({ topic }) => topic.endsWith('.dead-letters')).length,
+      messages: evidence.published.filter(({ topic }) => topic in topics).length,
+    },
     broken: [],
   }),
 };
@@ -65,14 +77,23 @@ export const deliveredAgain: Fault = {
     await sleep(quick ? 4_000 : 20_000);
     await site.load?.stop(60_000);
     const moving = await site.quiet(120_000);
-    if (moving !== undefined) return { figures: {}, broken: [`the shop did not come to rest before its topics were delivered again: ${moving}`] };
+    if (moving !== undefined)
+      return {
+        figures: {},
+        broken: [`the shop did not come to rest before its topics were delivered again: ${moving}`],
+      };
     const before = await stateOf(site);
     const changed: string[] = [];
     for (const n of times(3)) {
       await redeliver(site);
       const still = await site.quiet(120_000);
       const after = await stateOf(site);
-      changed.push(...(still ? [`delivery ${n}: ${still}`] : []), ...Object.keys(before).filter((table) => before[table] !== after[table]).map((table) => `delivery ${n} changed ${table}`));
+      changed.push(
+        ...(still ? [`delivery ${n}: ${still}`] : []),
+        ...Object.keys(before)
+          .filter((table) => before[table] !== after[table])
+          .map((table) => `delivery ${n} changed ${table}`),
+      );
     }
     return { figures: { deliveries: 3 }, broken: changed };
   },
@@ -82,7 +103,8 @@ const readers: readonly ServiceName[] = ['catalog', 'orders', 'payments', 'notif
 
 /** Halts every reader, has the broker forget how far each group was, and starts them. */
 async function redeliver(site: Site): Promise<void> {
-  const everyInstance = (what: (service: ServiceName, instance: number) => Promise<void>) => Promise.all(readers.flatMap((service) => [1, 2].map((instance) => what(service, instance))));
+  const everyInstance = (what: (service: ServiceName, instance: number) => Promise<void>) =>
+    Promise.all(readers.flatMap((service) => [1, 2].map((instance) => what(service, instance))));
   await site.again('every topic is delivered again', async () => {
     await everyInstance((service, instance) => site.shop.halt(service, instance));
     // A group that nobody knows begins with the oldest message.
@@ -104,8 +126,16 @@ async function stateOf(site: Site): Promise<Record<string, string>> {
   ] as const;
   const hashes = await Promise.all(
     tables.map(async ([store, table, columns]) => {
-      const rows = await site.stores.sql<{ row: string }>(store, `SELECT t::text AS row FROM (SELECT ${columns} FROM ${table}) AS t ORDER BY 1`);
-      return [`${store}.${table}`, createHash('sha256').update(rows.map(({ row }) => row).join('\n')).digest('hex')];
+      const rows = await site.stores.sql<{ row: string }>(
+        store,
+        `SELECT t::text AS row FROM (SELECT ${columns} FROM ${table}) AS t ORDER BY 1`,
+      );
+      return [
+        `${store}.${table}`,
+        createHash('sha256')
+          .update(rows.map(({ row }) => row).join('\n'))
+          .digest('hex'),
+      ];
     }),
   );
   return Object.fromEntries(hashes) as Record<string, string>;

@@ -3,7 +3,10 @@ import { basename, join } from 'node:path';
 import type { MigrationSet } from '@shop/platform';
 import { Scratch } from './mutants/scratch.ts';
 
-/** What the version after this one has more, as text: a field in an answer, a field in a message, a new event, and a column. */
+/**
+ * What the version after this one has more, as text: a field in an answer, a field in a message, a new event, and a
+ * column.
+ */
 export const patches = [
   {
     file: 'libs/contracts/src/api/products.ts',
@@ -36,7 +39,8 @@ export const stockCounted = message({
   {
     file: 'apps/catalog/src/stock/stock.ts',
     find: "INSERT INTO reservations (order_id, status, version)\n    SELECT $1, CASE WHEN bool_and(available >= quantity) THEN 'reserved' ELSE 'refused' END, 1 FROM lines",
-    replace: "INSERT INTO reservations (order_id, status, version, pieces)\n    SELECT $1, CASE WHEN bool_and(available >= quantity) THEN 'reserved' ELSE 'refused' END, 1, sum(quantity) FROM lines",
+    replace:
+      "INSERT INTO reservations (order_id, status, version, pieces)\n    SELECT $1, CASE WHEN bool_and(available >= quantity) THEN 'reserved' ELSE 'refused' END, 1, sum(quantity) FROM lines",
   },
   {
     file: 'apps/catalog/src/stock/stock.ts',
@@ -62,7 +66,10 @@ export async function withNextVersion<T>(work: (tree: string) => Promise<T>): Pr
   const scratch = await Scratch.make();
   try {
     for (const [file, sql] of Object.entries(migrations)) writeFileSync(join(scratch.folder, file), sql);
-    const whole = patches.reduceRight<() => Promise<T>>((inner, patch) => () => scratch.patched(patch, inner), () => work(scratch.folder));
+    const whole = patches.reduceRight<() => Promise<T>>(
+      (inner, patch) => () => scratch.patched(patch, inner),
+      () => work(scratch.folder),
+    );
     return await whole();
   } finally {
     scratch.remove();

@@ -16,7 +16,10 @@ export interface Reading {
 
 const READ_MS = 10_000;
 
-/** People who look at products, as popular as these are, at a fixed rate, whatever becomes of the reads before (open loop). */
+/**
+ * People who look at products, as popular as these are, at a fixed rate, whatever becomes of the reads before (open
+ * loop).
+ */
 export class Readers {
   /** Reads begun so far. */
   begun = 0;
@@ -28,8 +31,14 @@ export class Readers {
   ) {}
 
   /** `rate`: reads a second. */
-  static async open(site: Site, next: () => number, { choose = inTurn(site.shop.instances.gateway), rate = 40 } = {}): Promise<Readers> {
-    const answer = await fetch(`${site.shop.urls.gateway}/v1/products?limit=100`, { signal: AbortSignal.timeout(READ_MS) });
+  static async open(
+    site: Site,
+    next: () => number,
+    { choose = inTurn(site.shop.instances.gateway), rate = 40 } = {},
+  ): Promise<Readers> {
+    const answer = await fetch(`${site.shop.urls.gateway}/v1/products?limit=100`, {
+      signal: AbortSignal.timeout(READ_MS),
+    });
     const { items } = productPage.parse(await answer.json());
     const paths = ['/v1/products', ...items.map(({ id }) => `/v1/products/${id}`)];
     return new Readers(choose, popular(next, paths), rate);

@@ -35,7 +35,10 @@ export const redisAway: Fault = {
   judge({ commands }) {
     const answers = commands.flatMap((command) => command.answers);
     const failed = answers.filter((answer) => outcomeOf({ answers: [answer] }) === 'unknown').length;
-    return { figures: { 'requests for orders': answers.length, 'of them failed': failed }, broken: failed > answers.length * LOST ? [`${failed} of ${answers.length} requests for orders failed`] : [] };
+    return {
+      figures: { 'requests for orders': answers.length, 'of them failed': failed },
+      broken: failed > answers.length * LOST ? [`${failed} of ${answers.length} requests for orders failed`] : [],
+    };
   },
 };
 
@@ -50,11 +53,18 @@ function ailmentsOf(site: Site): Ailment[] {
     ['flushed', redis((client) => client.flushall()), async () => {}],
     ['silent', async () => server.signal('SIGSTOP'), async () => server.signal('SIGCONT')],
     // A replica of nobody: it answers reads, and refuses writes.
-    ['read-only', redis((client) => client.replicaof('127.0.0.1', 1)), redis((client) => client.replicaof('NO', 'ONE'))],
+    [
+      'read-only',
+      redis((client) => client.replicaof('127.0.0.1', 1)),
+      redis((client) => client.replicaof('NO', 'ONE')),
+    ],
   ];
 }
 
-/** Reads and their times in each phase; times are shown, and judged by whoever reads them: on a busy machine they are the machine's. */
+/**
+ * Reads and their times in each phase; times are shown, and judged by whoever reads them: on a busy machine they are
+ * the machine's.
+ */
 function judged(phases: readonly (readonly [string, readonly Reading[]])[], growth: number): Findings {
   const all = phases.flatMap(([, readings]) => readings);
   const failed = all.filter(({ ok }) => !ok).length;
@@ -75,5 +85,7 @@ function p99(readings: readonly Reading[]): number {
 
 /** Of each process that uses Redis, in MiB. */
 function memoryOf(site: Site): number[] {
-  return site.shop.processes.filter(({ service }) => service === 'gateway' || service === 'catalog').map(({ pid }) => (pid === undefined ? 0 : (gaugesOf([pid])?.memoryMiB ?? 0)));
+  return site.shop.processes
+    .filter(({ service }) => service === 'gateway' || service === 'catalog')
+    .map(({ pid }) => (pid === undefined ? 0 : (gaugesOf([pid])?.memoryMiB ?? 0)));
 }

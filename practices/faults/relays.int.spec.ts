@@ -13,7 +13,12 @@ const processes = producers.map((service) => ({ service, instance: 2, pid: proce
 const stores = new Stores(databases);
 const relays = openRelays(stores, { databases, processes } as unknown as Shop, servers().postgres.adminUrl);
 const log = { info: () => {}, warn: () => {}, error: () => {} };
-const relay = new WalRelay({ bus: { publish: async () => {}, prove: async () => {} } as unknown as MessageBus, log, connectionString: fresh.url, replicationUrl: fresh.replicationUrl });
+const relay = new WalRelay({
+  bus: { publish: async () => {}, prove: async () => {} } as unknown as MessageBus,
+  log,
+  connectionString: fresh.url,
+  replicationUrl: fresh.replicationUrl,
+});
 
 afterAll(async () => {
   await relay.stop();

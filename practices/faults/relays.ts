@@ -20,7 +20,11 @@ const IDLE_STEP_BYTES = 1_048_576;
 export abstract class Relays {
   /** Milliseconds until what is to be published has an owner, for every producer. */
   async ownedAgain(): Promise<number> {
-    return Math.max(...(await Promise.all(producers.map((producer) => until(`nobody took over the outbox of ${producer}`, () => this.isOwned(producer))))));
+    return Math.max(
+      ...(await Promise.all(
+        producers.map((producer) => until(`nobody took over the outbox of ${producer}`, () => this.isOwned(producer))),
+      )),
+    );
   }
 
   /** Milliseconds until another than this instance, which owned some or all of it, owns all of it. */
@@ -28,7 +32,10 @@ export abstract class Relays {
     return until(`nobody took over the outbox of ${producer}`, () => this.isAnothers(producer, instance));
   }
 
-  /** Resolves when everything that was committed by now is on the bus, where the tables do not tell; throws when it is not in time. */
+  /**
+   * Resolves when everything that was committed by now is on the bus, where the tables do not tell; throws when it is
+   * not in time.
+   */
   abstract published(): Promise<void>;
   /** An instance that owns some or all of it. */
   abstract ownerOf(producer: Producer): Promise<number>;
@@ -41,7 +48,9 @@ export abstract class Relays {
 
 /** `adminUrl`: only an administrator sees whose session reads a slot. */
 export function openRelays(stores: Stores, shop: Pick<Shop, 'databases' | 'processes'>, adminUrl: string): Relays {
-  return shop.databases.orders.replicationUrl === undefined ? new OfShards(stores) : new OfSlots(stores, shop, adminUrl);
+  return shop.databases.orders.replicationUrl === undefined
+    ? new OfShards(stores)
+    : new OfSlots(stores, shop, adminUrl);
 }
 
 /** OUTBOX_DRIVER=queue: the shards of each outbox are shared among the instances. */
@@ -60,7 +69,10 @@ class OfShards extends Relays {
   }
 
   override async holders(producer: Producer): Promise<string> {
-    const [row] = await this.stores.sql<{ held: string }>(producer, `SELECT coalesce(string_agg(objid || ' by ' || pid, ', ' ORDER BY objid, pid), '') AS held FROM pg_locks WHERE ${OF_SHARDS}`);
+    const [row] = await this.stores.sql<{ held: string }>(
+      producer,
+      `SELECT coalesce(string_agg(objid || ' by ' || pid, ', ' ORDER BY objid, pid), '') AS held FROM pg_locks WHERE ${OF_SHARDS}`,
+    );
     return row?.held ?? '';
   }
 
@@ -93,7 +105,12 @@ class OfSlots extends Relays {
     adminUrl: string,
   ) {
     super();
-    this.admin = new pg.Pool({ connectionString: adminUrl, max: 2, connectionTimeoutMillis: 5_000, query_timeout: 10_000 });
+    this.admin = new pg.Pool({
+      connectionString: adminUrl,
+      max: 2,
+      connectionTimeoutMillis: 5_000,
+      query_timeout: 10_000,
+    });
     this.serverPort = Number(new URL(adminUrl).port);
     this.admin.on('error', () => undefined);
   }
@@ -106,16 +123,25 @@ class OfSlots extends Relays {
   override async published(): Promise<void> {
     const behind = async (producer: Producer) => {
       const [now] = await this.stores.sql<{ lsn: string }>(producer, 'SELECT pg_current_wal_lsn()::text AS lsn');
-      await this.stores.sql(producer, `SELECT pg_logical_emit_message(false, 'faults', repeat('x', ${2 * IDLE_STEP_BYTES}))`);
+      await this.stores.sql(
+        producer,
+        `SELECT pg_logical_emit_message(false, 'faults', repeat('x', ${2 * IDLE_STEP_BYTES}))`,
+      );
       const past = `SELECT 1 FROM pg_replication_slots WHERE database = current_database() AND confirmed_flush_lsn >= '${now?.lsn}'`;
-      await until(`the log of ${producer} is not published`, async () => (await this.stores.sql(producer, past)).length > 0);
+      await until(
+        `the log of ${producer} is not published`,
+        async () => (await this.stores.sql(producer, past)).length > 0,
+      );
     };
     await Promise.all(producers.map(behind));
   }
 
   override async ownerOf(producer: Producer): Promise<number> {
     let found: number | undefined;
-    await until(`nobody reads the slot of ${producer}`, async () => (found = await this.reader(producer)) !== undefined);
+    await until(
+      `nobody reads the slot of ${producer}`,
+      async () => (found = await this.reader(producer)) !== undefined,
+    );
     return found ?? 1;
   }
 
@@ -140,18 +166,28 @@ class OfSlots extends Relays {
     );
     const inode = rows[0]?.port ? socketBetween(rows[0].port, this.serverPort) : undefined;
     if (inode === undefined) return undefined;
-    return this.shop.processes.find(({ service, pid }) => service === producer && pid !== undefined && holds(pid, inode))?.instance;
+    return this.shop.processes.find(
+      ({ service, pid }) => service === producer && pid !== undefined && holds(pid, inode),
+    )?.instance;
   }
 }
 
-/** The socket with these ports on this machine, by the number that the kernel knows it under: one port may have several, to different ends. */
+/**
+ * The socket with these ports on this machine, by the number that the kernel knows it under: one port may have several,
+ * to different ends.
+ */
 function socketBetween(local: number, remote: number): string | undefined {
   const end = (port: number) => `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  const rows = readFileSync('/proc/net/tcp', 'utf8').split('\n').map((line) => line.trim().split(/\s+/));
-  return rows.find(([, from, to, , , , , , , inode]) => from?.endsWith(end(local)) && to?.endsWith(end(remote)) && inode !== '0')?.[9];
+  const rows = readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/));
+  return rows.find(
+    ([, from, to, , , , , , , inode]) => from?.endsWith(end(local)) && to?.endsWith(end(remote)) && inode !== '0',
+  )?.[9];
 }
 
-const holds = (pid: number, inode: string): boolean => globSync(`/proc/${pid}/fd/*`).some((fd) => linkOf(fd) === `socket:[${inode}]`);
+const holds = (pid: number, inode: string): boolean =>
+  globSync(`/proc/${pid}/fd/*`).some((fd) => linkOf(fd) === `socket:[${inode}]`);
 
 function linkOf(fd: string): string {
   try {
@@ -164,7 +200,8 @@ function linkOf(fd: string): string {
 async function until(otherwise: string, isSo: () => Promise<boolean>): Promise<number> {
   const since = performance.now();
   while (!(await isSo().catch(() => false))) {
-    if (performance.now() - since > OWNED_WITHIN_MS) throw new Error(`${otherwise} within ${OWNED_WITHIN_MS / 1_000} s`);
+    if (performance.now() - since > OWNED_WITHIN_MS)
+      throw new Error(`${otherwise} within ${OWNED_WITHIN_MS / 1_000} s`);
     await sleep(10);
   }
   return Math.round(performance.now() - since);

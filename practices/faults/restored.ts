@@ -11,7 +11,10 @@ import type { Store } from './stores.ts';
 /** Which databases are put back. Of payments the processes run on meanwhile; those of orders are killed. */
 const stores = ['orders', 'payments'] as const satisfies Store[];
 
-/** How long orders arrive before the backup, after it, and after the service is back; and how long it is watched that nothing is served. */
+/**
+ * How long orders arrive before the backup, after it, and after the service is back; and how long it is watched that
+ * nothing is served.
+ */
 const [BEFORE_MS, SINCE_MS, AFTER_MS] = [
   { quick: 5_000, full: 20_000 },
   { quick: 8_000, full: 40_000 },
@@ -29,19 +32,29 @@ export const databasesRestored: Fault = {
   id: 'F22',
   title: 'the databases of orders and payments are put back to an older state while topics stay',
   bounds: { stalenessMs: 300_000 },
-  obstacle: () => (process.env['OUTBOX_DRIVER'] === 'wal' ? 'F22 copies databases by SQL, which takes no replication slot along. Run it without --outbox wal.' : undefined),
+  obstacle: () =>
+    process.env['OUTBOX_DRIVER'] === 'wal'
+      ? 'F22 copies databases by SQL, which takes no replication slot along. Run it without --outbox wal.'
+      : undefined,
   async strike({ site, quick, next, say }): Promise<Findings> {
     const of = (ms: { quick: number; full: number }) => (quick ? ms.quick : ms.full);
     const rate = quick ? 6 : 10;
     await sleep(of(BEFORE_MS));
-    await site.again('a backup of orders and payments', () => each(site, (admin, name) => copy(admin, name, `${name}_backup`)));
+    await site.again('a backup of orders and payments', () =>
+      each(site, (admin, name) => copy(admin, name, `${name}_backup`)),
+    );
     await sleep(of(SINCE_MS));
     await site.turnKnobs(slow);
     await sleep(2_000);
-    // A command whose answer got lost has to be known before: its repeat would be another order, since the answers to keys are lost (docs/adr/0047).
+    // A command whose answer got lost has to be known before: its repeat would be another order, since the answers to
+    // keys are lost (docs/adr/0047).
     await site.load?.stop(KNOWN_WITHIN_MS);
     for (const instance of [1, 2]) await site.kill('orders', instance, ({ sagas }) => sagas > 0);
-    await site.accident('orders and payments are put back', () => each(site, putBack).then(() => true), () => true);
+    await site.accident(
+      'orders and payments are put back',
+      () => each(site, putBack).then(() => true),
+      () => true,
+    );
     await site.turnKnobs({ latencyMs: 0 });
     const served = await servedMeanwhile(site);
     const told = toldBy(site);
@@ -90,7 +103,10 @@ async function alone(admin: pg.Client, name: string, work: () => Promise<unknown
   await admin.query(`ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS false`);
   try {
     for (let left = 1; left > 0; ) {
-      const { rows } = await admin.query<{ left: number }>('SELECT count(pg_terminate_backend(pid))::int AS left FROM pg_stat_activity WHERE datname = $1', [name]);
+      const { rows } = await admin.query<{ left: number }>(
+        'SELECT count(pg_terminate_backend(pid))::int AS left FROM pg_stat_activity WHERE datname = $1',
+        [name],
+      );
       left = rows[0]?.left ?? 0;
       await sleep(20);
     }
@@ -100,7 +116,8 @@ async function alone(admin: pg.Client, name: string, work: () => Promise<unknown
   }
 }
 
-const copy = (admin: pg.Client, name: string, to: string) => alone(admin, name, () => admin.query(`CREATE DATABASE ${to} TEMPLATE ${name} OWNER ${name}_owner`));
+const copy = (admin: pg.Client, name: string, to: string) =>
+  alone(admin, name, () => admin.query(`CREATE DATABASE ${to} TEMPLATE ${name} OWNER ${name}_owner`));
 
 /** The newer one is kept beside it, for whoever counts what is gone. */
 const putBack = (admin: pg.Client, name: string) =>
@@ -111,7 +128,10 @@ const putBack = (admin: pg.Client, name: string) =>
     await admin.query(`GRANT CONNECT ON DATABASE ${name} TO ${name}`);
   });
 
-/** Requests that an instance answered as if nothing had happened; what it has taken from its topics or left for them besides. */
+/**
+ * Requests that an instance answered as if nothing had happened; what it has taken from its topics or left for them
+ * besides.
+ */
 async function servedMeanwhile(site: Site): Promise<string[]> {
   const before = await Promise.all(stores.map((store) => taken(site, store)));
   const served: string[] = [];
@@ -119,26 +139,45 @@ async function servedMeanwhile(site: Site): Promise<string[]> {
   for (; performance.now() - since < WATCHED_MS; await sleep(200)) {
     for (const store of stores) {
       for (const [index, url] of site.shop.instances[store].entries()) {
-        const status = await fetch(`${url}/orders`, { signal: AbortSignal.timeout(2_000) }).then((answer) => answer.status, () => undefined);
-        if (status !== undefined && status !== 503 && performance.now() - since > NOTICED_WITHIN_MS) served.push(`${store}-${index + 1} answered ${status}`);
+        const status = await fetch(`${url}/orders`, { signal: AbortSignal.timeout(2_000) }).then(
+          (answer) => answer.status,
+          () => undefined,
+        );
+        if (status !== undefined && status !== 503 && performance.now() - since > NOTICED_WITHIN_MS)
+          served.push(`${store}-${index + 1} answered ${status}`);
       }
     }
   }
   const after = await Promise.all(stores.map((store) => taken(site, store)));
-  return [...served, ...stores.filter((_, n) => before[n] !== after[n]).map((store) => `${store} took or left messages (${before[stores.indexOf(store)]} → ${after[stores.indexOf(store)]})`)];
+  return [
+    ...served,
+    ...stores
+      .filter((_, n) => before[n] !== after[n])
+      .map(
+        (store) =>
+          `${store} took or left messages (${before[stores.indexOf(store)]} → ${after[stores.indexOf(store)]})`,
+      ),
+  ];
 }
 
 async function taken(site: Site, store: Store): Promise<string> {
-  const [row] = await site.stores.sql<{ taken: number; left: string }>(store, 'SELECT (SELECT count(*)::int FROM inbox) AS taken, (SELECT last_value FROM outbox_id_seq)::text AS left');
+  const [row] = await site.stores.sql<{ taken: number; left: string }>(
+    store,
+    'SELECT (SELECT count(*)::int FROM inbox) AS taken, (SELECT last_value FROM outbox_id_seq)::text AS left',
+  );
   return `${row?.taken} taken, ${row?.left} left`;
 }
 
 /** Who has not said what is wrong. */
 function toldBy(site: Site): string[] {
-  return site.instances.filter(({ service }) => stores.some((store) => store === service)).flatMap(({ service, instance }) => {
-    const log = readFileSync(join(site.servers.state.folder, `logs/${service}-${instance}.log`), 'utf8');
-    return log.includes('is an older state') ? [] : [`${service}-${instance} has not said that its database is an older state`];
-  });
+  return site.instances
+    .filter(({ service }) => stores.some((store) => store === service))
+    .flatMap(({ service, instance }) => {
+      const log = readFileSync(join(site.servers.state.folder, `logs/${service}-${instance}.log`), 'utf8');
+      return log.includes('is an older state')
+        ? []
+        : [`${service}-${instance} has not said that its database is an older state`];
+    });
 }
 
 interface Gone {
@@ -156,9 +195,14 @@ async function lostBy(site: Site): Promise<Gone> {
   try {
     const streams = async (rows: Promise<{ stream: string }[]>) => new Set((await rows).map(({ stream }) => stream));
     const all = 'SELECT DISTINCT stream FROM events';
-    const [then, now] = [await streams(lost.query<{ stream: string }>(all).then(({ rows }) => rows)), await streams(site.stores.sql('orders', all))];
+    const [then, now] = [
+      await streams(lost.query<{ stream: string }>(all).then(({ rows }) => rows)),
+      await streams(site.stores.sql('orders', all)),
+    ];
     const gone = [...then].filter((stream) => !now.has(stream));
-    const { rows } = await lost.query<{ key: string }>(`SELECT key FROM outbox WHERE payload::json ->> 'type' = 'orders.order-placed.v1'`);
+    const { rows } = await lost.query<{ key: string }>(
+      `SELECT key FROM outbox WHERE payload::json ->> 'type' = 'orders.order-placed.v1'`,
+    );
     const unheardOf = new Set(rows.map(({ key }) => key));
     return { orders: gone.length, unpublished: gone.filter((stream) => unheardOf.has(stream)).length, unheardOf };
   } finally {
@@ -172,7 +216,10 @@ async function reconciled(site: Site, say: (line: string) => void): Promise<stri
   const { brokers, databases, urls, providerKey } = site.shop;
   const shop = () => ({ brokers, databases, urls, providerKey });
   for (const store of ['payments', 'orders']) {
-    await eventsCommand(['reconcile', store, '--after-restore', '--accept'], { shop, say: (line) => void said.push(line) });
+    await eventsCommand(['reconcile', store, '--after-restore', '--accept'], {
+      shop,
+      say: (line) => void said.push(line),
+    });
   }
   for (const line of said.filter((one) => one.startsWith('put back'))) say(line);
   return said;
@@ -180,6 +227,16 @@ async function reconciled(site: Site, say: (line: string) => void): Promise<stri
 
 /** Orders that a customer was told of and that are not there. */
 async function missingOrders(site: Site): Promise<string[]> {
-  const there = new Set((await site.stores.sql<{ stream: string }>('orders', 'SELECT DISTINCT stream FROM events')).map(({ stream }) => stream));
-  return (site.load?.journal ?? []).flatMap((command) => (command.kind === 'place' && outcomeOf(command) === 'ok' ? (command.answers.find(({ order }) => order)?.order ?? []) : [])).filter((order) => !there.has(order));
+  const there = new Set(
+    (await site.stores.sql<{ stream: string }>('orders', 'SELECT DISTINCT stream FROM events')).map(
+      ({ stream }) => stream,
+    ),
+  );
+  return (site.load?.journal ?? [])
+    .flatMap((command) =>
+      command.kind === 'place' && outcomeOf(command) === 'ok'
+        ? (command.answers.find(({ order }) => order)?.order ?? [])
+        : [],
+    )
+    .filter((order) => !there.has(order));
 }

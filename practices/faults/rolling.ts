@@ -33,7 +33,10 @@ export const rollingDeploy: Fault = {
     if (site.load) site.load.choose = front.choose;
     try {
       return await withNextVersion(async (tree) => {
-        const readers = await Readers.open(site, next, { choose: front.choose, ...(!trial.quick && { rate: READS_A_SECOND }) });
+        const readers = await Readers.open(site, next, {
+          choose: front.choose,
+          ...(!trial.quick && { rate: READS_A_SECOND }),
+        });
         const rolling = thereAndBack(trial, front, tree, () => !trial.quick && readers.begun < REQUESTS);
         return judged(await readers.read(rolling), await rolling);
       });
@@ -47,9 +50,15 @@ export const rollingDeploy: Fault = {
     const failed = answers.filter((answer) => outcomeOf({ answers: [answer] }) === 'unknown');
     const events = evidence.published.filter(({ event }) => event?.type === newEvent).length;
     return {
-      figures: { 'requests for orders': answers.length, 'of them failed': failed.length, 'events of the new type': events },
+      figures: {
+        'requests for orders': answers.length,
+        'of them failed': failed.length,
+        'events of the new type': events,
+      },
       broken: [
-        ...(failed.length > 0 ? [`${failed.length} of ${answers.length} requests for orders failed: ${told(failed)}`] : []),
+        ...(failed.length > 0
+          ? [`${failed.length} of ${answers.length} requests for orders failed: ${told(failed)}`]
+          : []),
         ...(events > 0 ? [] : ['the next version told nobody of its new event']),
       ],
     };
@@ -57,7 +66,12 @@ export const rollingDeploy: Fault = {
 };
 
 /** Once, and again while there are not requests enough. */
-async function thereAndBack({ site, quick, say }: Trial, front: Front, tree: string, again: () => boolean): Promise<Seen> {
+async function thereAndBack(
+  { site, quick, say }: Trial,
+  front: Front,
+  tree: string,
+  again: () => boolean,
+): Promise<Seen> {
   const services = quick ? order.filter((name) => name === 'catalog' || name === 'gateway') : order;
   const { ownerUrl } = site.shop.databases.catalog;
   await migrate(ownerUrl, catalogMigrations(tree), { phase: 'expand' });
@@ -69,7 +83,10 @@ async function thereAndBack({ site, quick, say }: Trial, front: Front, tree: str
   await back();
   const fieldGone = !(await servesField(front, [13, 14]));
   while (again()) await there().then(back);
-  const [row] = await site.stores.sql<{ count: number }>('catalog', 'SELECT count(*)::int AS count FROM reservations WHERE pieces IS NOT NULL');
+  const [row] = await site.stores.sql<{ count: number }>(
+    'catalog',
+    'SELECT count(*)::int AS count FROM reservations WHERE pieces IS NOT NULL',
+  );
   await migrate(ownerUrl, catalogMigrations(tree), { phase: 'contract' });
   return { fieldServed, fieldGone, rows: row?.count ?? 0 };
 }
@@ -79,7 +96,19 @@ async function inOrder(services: readonly ServiceName[], one: (service: ServiceN
 }
 
 /** One instance after the other: the next one only when those before are ready, and known to be. */
-async function roll({ site, front, service, to, tree }: { site: Site; front: Front; service: ServiceName; to: string; tree?: string }): Promise<void> {
+async function roll({
+  site,
+  front,
+  service,
+  to,
+  tree,
+}: {
+  site: Site;
+  front: Front;
+  service: ServiceName;
+  to: string;
+  tree?: string;
+}): Promise<void> {
   for (const [index, url] of site.shop.instances[service].entries()) {
     const instance = index + 1;
     await site.accident(`${service}-${instance} to ${to}`, async () => {
@@ -90,11 +119,16 @@ async function roll({ site, front, service, to, tree }: { site: Site; front: Fro
   }
 }
 
-/** Whether products have the field that the next version has more, at both gateways; pages of these lengths nobody has asked for, so they are in no cache. */
+/**
+ * Whether products have the field that the next version has more, at both gateways; pages of these lengths nobody has
+ * asked for, so they are in no cache.
+ */
 async function servesField(front: Front, lengths: readonly number[]): Promise<boolean> {
   const pages = lengths.map(async (limit) => {
     const answer = await fetch(`${front.choose()}/v1/products?limit=${limit}`, { signal: AbortSignal.timeout(10_000) });
-    return z.object({ items: z.array(z.object({ inStock: z.boolean().optional() })).min(1) }).parse(await answer.json());
+    return z
+      .object({ items: z.array(z.object({ inStock: z.boolean().optional() })).min(1) })
+      .parse(await answer.json());
   });
   return (await Promise.all(pages)).every(({ items }) => items.every(({ inStock }) => inStock !== undefined));
 }
@@ -114,5 +148,7 @@ function judged(readings: readonly Reading[], { fieldServed, fieldGone, rows }: 
 
 /** How they failed: a version that does not fit the other is another thing than a machine that had no time. */
 function told(failed: readonly { status?: number }[]): string {
-  return [...Map.groupBy(failed, ({ status }) => status ?? 'no answer')].map(([how, those]) => `${those.length} × ${how}`).join(', ');
+  return [...Map.groupBy(failed, ({ status }) => status ?? 'no answer')]
+    .map(([how, those]) => `${those.length} × ${how}`)
+    .join(', ');
 }

@@ -36,12 +36,16 @@ const RETURNED_WITHIN_MS = 60_000;
 const bounds: Bounds = { stalenessMs: 60_000, memoryMiB: 12 * 60, sockets: 12 * 30 };
 
 /**
- * Opens one shop and lets each fault happen to it under load, once for each seed; after each the shop comes to rest, and everything since its
- * beginning is checked. What is broken stays so, and would be counted against what comes next: a violation ends the run.
+ * Opens one shop and lets each fault happen to it under load, once for each seed; after each the shop comes to rest,
+ * and everything since its beginning is checked. What is broken stays so, and would be counted against what comes next:
+ * a violation ends the run.
  */
 export async function runFaults({ faults, seeds, quick, say, tell }: RunOptions): Promise<Result[]> {
   const loadBefore = machineLoad();
-  const site = await Site.open(say, faults.flatMap(({ disk }) => disk ?? []));
+  const site = await Site.open(
+    say,
+    faults.flatMap(({ disk }) => disk ?? []),
+  );
   const results: Result[] = [];
   try {
     const load = await Load.prepare(site);
@@ -57,7 +61,14 @@ export async function runFaults({ faults, seeds, quick, say, tell }: RunOptions)
       }
       const verdict = rounds.map((round) => round.verdict).find((one) => one !== 'held') ?? 'held';
       const seconds = Math.round((performance.now() - began) / 100) / 10;
-      const result: Result = { id: fault.id, title: fault.title, verdict, rounds, seconds, ...(await measuredOn(site.servers, loadBefore)) };
+      const result: Result = {
+        id: fault.id,
+        title: fault.title,
+        verdict,
+        rounds,
+        seconds,
+        ...(await measuredOn(site.servers, loadBefore)),
+      };
       tell(result);
       results.push(result);
       if (verdict === 'violated') break;
@@ -85,9 +96,17 @@ async function warm(site: Site, load: Load): Promise<Gauges | undefined> {
 }
 
 /** What the services hold once they are back where they were, or what they then still hold. */
-async function settled(site: Site, before: Gauges | undefined, { sockets, memoryMiB }: Bounds): Promise<Gauges | undefined> {
+async function settled(
+  site: Site,
+  before: Gauges | undefined,
+  { sockets, memoryMiB }: Bounds,
+): Promise<Gauges | undefined> {
   let after = site.gauges();
-  for (const until = performance.now() + RETURNED_WITHIN_MS; before && after && performance.now() < until; after = site.gauges()) {
+  for (
+    const until = performance.now() + RETURNED_WITHIN_MS;
+    before && after && performance.now() < until;
+    after = site.gauges()
+  ) {
     if (after.sockets - before.sockets <= sockets && after.memoryMiB - before.memoryMiB <= memoryMiB) break;
     await sleep(1_000);
   }
@@ -123,7 +142,16 @@ async function runRound({ fault, site, load, before, allowed, seed, quick, say }
     bounds: allowed,
   });
   const judged = fault.judge?.({ evidence, accidents: site.accidents, commands: load.journal.slice(earlier) });
-  const round = sumUp({ seed, evidence, accidents: [...site.accidents], findings: [struck, ...(judged ? [judged] : [])], earlier, moving });
-  say(`${fault.id} seed ${seed}: ${round.verdict} (${(arrivedMs / 1000).toFixed(0)} s of orders, ${((performance.now() - since) / 1000).toFixed(0)} s in all)`);
+  const round = sumUp({
+    seed,
+    evidence,
+    accidents: [...site.accidents],
+    findings: [struck, ...(judged ? [judged] : [])],
+    earlier,
+    moving,
+  });
+  say(
+    `${fault.id} seed ${seed}: ${round.verdict} (${(arrivedMs / 1000).toFixed(0)} s of orders, ${((performance.now() - since) / 1000).toFixed(0)} s in all)`,
+  );
   return round;
 }

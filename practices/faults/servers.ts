@@ -6,9 +6,12 @@ import { serverKilled } from './kills.ts';
 import type { Site } from './site.ts';
 
 /** Attempts that were not answered as if nothing had happened. */
-export const failures = (commands: readonly Command[]) => commands.flatMap(({ answers }) => answers.filter((answer) => outcomeOf({ answers: [answer] }) === 'unknown'));
+export const failures = (commands: readonly Command[]) =>
+  commands.flatMap(({ answers }) => answers.filter((answer) => outcomeOf({ answers: [answer] }) === 'unknown'));
 
-/** Longer than a process may be silent before it counts as stuck: a broker that is away must not count against anybody. */
+/**
+ * Longer than a process may be silent before it counts as stuck: a broker that is away must not count against anybody.
+ */
 const AWAY_MS = { quick: 40_000, full: 150_000 };
 
 export const brokerAway: Fault = {
@@ -35,13 +38,17 @@ export const brokerAway: Fault = {
         'drained, its start included (ms)': drainedMs,
         'memory grew meanwhile (MiB)': Math.max(0, (after?.memoryMiB ?? 0) - (before?.memoryMiB ?? 0)),
       },
-      broken: unwell.map((one) => `${one} while the broker was away: it is not their fault, and orders still go through`),
+      broken: unwell.map(
+        (one) => `${one} while the broker was away: it is not their fault, and orders still go through`,
+      ),
     };
   },
   judge({ commands, evidence }) {
     const failed = failures(commands).length;
     const mine = new Set(commands.flatMap(({ answers }) => answers.flatMap(({ order }) => order ?? [])));
-    const timedOut = evidence.events.filter(({ stream, type, data }) => type === 'OrderCancelled' && data['reason'] === 'timed-out' && mine.has(stream)).length;
+    const timedOut = evidence.events.filter(
+      ({ stream, type, data }) => type === 'OrderCancelled' && data['reason'] === 'timed-out' && mine.has(stream),
+    ).length;
     return {
       figures: { 'requests that failed': failed, 'cancelled as timed out': timedOut },
       broken: [
@@ -59,7 +66,14 @@ function watch(site: Site): () => Promise<string[]> {
   const asking = (async () => {
     for (; !over; await sleep(1_000)) {
       for (const [service, urls] of Object.entries(site.shop.instances)) {
-        for (const probe of ['live', 'ready']) await Promise.all(urls.map((url, index) => ask(`${url}/health/${probe}`).catch((error: Error) => unwell.set(`${service}-${index + 1} is not ${probe}`, error.message))));
+        for (const probe of ['live', 'ready'])
+          await Promise.all(
+            urls.map((url, index) =>
+              ask(`${url}/health/${probe}`).catch((error: Error) =>
+                unwell.set(`${service}-${index + 1} is not ${probe}`, error.message),
+              ),
+            ),
+          );
       }
     }
   })();
@@ -78,7 +92,8 @@ async function ask(url: string): Promise<void> {
 
 /** Until no more waits than on any day, or a minute has gone by. */
 export async function drained(site: Site): Promise<void> {
-  for (const until = performance.now() + 60_000; (await site.inFlight()).outbox > 20 && performance.now() < until; ) await sleep(20);
+  for (const until = performance.now() + 60_000; (await site.inFlight()).outbox > 20 && performance.now() < until; )
+    await sleep(20);
 }
 
 export const databaseRestarted: Fault = {
@@ -102,7 +117,10 @@ export function databaseAway({ commands }: Seen): Findings {
   const failed = failures(commands);
   const others = failed.filter(({ status, code }) => status !== 503 && code !== 'request-in-progress');
   const named = [...new Set(others.map(({ status, code }) => `${status ?? 'no answer'} ${code ?? ''}`.trim()))];
-  return { figures: { 'answered 503': failed.length - others.length }, broken: named.map((one) => `a request got "${one}" while the database was away, not 503`) };
+  return {
+    figures: { 'answered 503': failed.length - others.length },
+    broken: named.map((one) => `a request got "${one}" while the database was away, not 503`),
+  };
 }
 
 /** Milliseconds until the next order is acknowledged. */

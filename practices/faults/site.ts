@@ -50,28 +50,52 @@ export class Site {
   ) {
     this.stores = new Stores(shop.databases);
     this.relays = openRelays(this.stores, shop, servers.postgres.adminUrl);
-    this.instances = (Object.keys(shop.instances) as ServiceName[]).flatMap((service) => shop.instances[service].map((_, index) => ({ service, instance: index + 1 })));
+    this.instances = (Object.keys(shop.instances) as ServiceName[]).flatMap((service) =>
+      shop.instances[service].map((_, index) => ({ service, instance: index + 1 })),
+    );
   }
 
   static async open(say: Say, small: readonly Disk[] = []): Promise<Site> {
     const began = performance.now();
     const disks = new Map<Disk['of'], SmallDisk>();
     const prepare = (state: State) => {
-      for (const name of ['postgres', 'kafka', 'provider', 'mail']) rmSync(join(state.folder, name), { recursive: true, force: true });
+      for (const name of ['postgres', 'kafka', 'provider', 'mail'])
+        rmSync(join(state.folder, name), { recursive: true, force: true });
       for (const { of, mebibytes } of small) {
         const mounted = SmallDisk.mount(join(state.folder, of), mebibytes);
         disks.set(of, mounted);
         state.defer(async () => mounted.remove());
       }
     };
-    const servers = await startServers({ state: folder, need: ['postgres', 'kafka', 'redis'], mode: 'native', say, prepare });
+    const servers = await startServers({
+      state: folder,
+      need: ['postgres', 'kafka', 'redis'],
+      mode: 'native',
+      say,
+      prepare,
+    });
     try {
       const failPoints = new FailPoints(mkdtempSync(join(servers.state.folder, 'fail-points-')));
       const env = { FAIL_POINTS_DIR: failPoints.folder, SHUTDOWN_DELAY_MS: '1000' };
-      const shop = await startShop({ servers, instances: 2, ports: 'free', say: () => {}, env: { gateway: { SHUTDOWN_DELAY_MS: '2000' }, auth: { SHUTDOWN_DELAY_MS: '1000' }, catalog: env, orders: env, payments: env, notifications: env } });
+      const shop = await startShop({
+        servers,
+        instances: 2,
+        ports: 'free',
+        say: () => {},
+        env: {
+          gateway: { SHUTDOWN_DELAY_MS: '2000' },
+          auth: { SHUTDOWN_DELAY_MS: '1000' },
+          catalog: env,
+          orders: env,
+          payments: env,
+          notifications: env,
+        },
+      });
       const admin = clientOf(shop.brokers ?? '').admin();
       await admin.connect();
-      say(`two instances of each service are up, on servers of their own (${((performance.now() - began) / 1000).toFixed(1)} s)`);
+      say(
+        `two instances of each service are up, on servers of their own (${((performance.now() - began) / 1000).toFixed(1)} s)`,
+      );
       return new Site(servers, shop, admin, failPoints, disks);
     } catch (error) {
       await servers.stop();
@@ -96,8 +120,19 @@ export class Site {
   get sources(): Sources {
     const { databases, urls, providerKey, brokers = '' } = this.shop;
     const { orders, catalog, payments, notifications } = databases;
-    const owners = { orders: orders.ownerUrl, catalog: catalog.ownerUrl, payments: payments.ownerUrl, notifications: notifications.ownerUrl };
-    return { databases: owners, brokers, admin: this.admin, provider: { url: urls.provider, key: providerKey }, mail: urls.mail };
+    const owners = {
+      orders: orders.ownerUrl,
+      catalog: catalog.ownerUrl,
+      payments: payments.ownerUrl,
+      notifications: notifications.ownerUrl,
+    };
+    return {
+      databases: owners,
+      brokers,
+      admin: this.admin,
+      provider: { url: urls.provider, key: providerKey },
+      mail: urls.mail,
+    };
   }
 
   /** The small disk of a server. */
@@ -111,13 +146,31 @@ export class Site {
     return breakable(this.servers, name);
   }
 
-  /** Waits until something is under way, does it, and notes what it hit. `act` answers whether it hit anybody, and what they had in hand. */
-  async accident(what: string, act: () => Promise<boolean | { inHand?: number }>, wanted: (now: InFlight) => boolean = ({ requests, sagas, outbox }) => requests + sagas + outbox > 0): Promise<void> {
+  /**
+   * Waits until something is under way, does it, and notes what it hit. `act` answers whether it hit anybody, and what
+   * they had in hand.
+   */
+  async accident(
+    what: string,
+    act: () => Promise<boolean | { inHand?: number }>,
+    wanted: (now: InFlight) => boolean = ({ requests, sagas, outbox }) => requests + sagas + outbox > 0,
+  ): Promise<void> {
     let inFlight = await this.inFlight();
-    for (const until = performance.now() + AIM_MS; !wanted(inFlight) && performance.now() < until; inFlight = await this.inFlight()) await sleep(2);
+    for (
+      const until = performance.now() + AIM_MS;
+      !wanted(inFlight) && performance.now() < until;
+      inFlight = await this.inFlight()
+    )
+      await sleep(2);
     const atMs = Math.round(performance.now() - this.began);
     const hit = await act();
-    this.accidents.push({ what, atMs, inFlight, effective: hit !== false && wanted(inFlight), ...(typeof hit === 'object' && hit) });
+    this.accidents.push({
+      what,
+      atMs,
+      inFlight,
+      effective: hit !== false && wanted(inFlight),
+      ...(typeof hit === 'object' && hit),
+    });
   }
 
   /** The same where nothing is to be under way. */
@@ -130,7 +183,12 @@ export class Site {
   /** How the payment provider behaves from now on. */
   async turnKnobs(knobs: object): Promise<void> {
     const headers = { authorization: `Bearer ${this.shop.providerKey}`, 'content-type': 'application/json' };
-    const answer = await fetch(`${this.shop.urls.provider}/knobs`, { method: 'PUT', headers, body: JSON.stringify(knobs), signal: AbortSignal.timeout(10_000) });
+    const answer = await fetch(`${this.shop.urls.provider}/knobs`, {
+      method: 'PUT',
+      headers,
+      body: JSON.stringify(knobs),
+      signal: AbortSignal.timeout(10_000),
+    });
     if (!answer.ok) throw new Error(`the provider does not take its knobs: ${answer.status}`);
   }
 
@@ -139,7 +197,8 @@ export class Site {
     const kill = async () => {
       // It may just be starting again, because what it needs was killed before.
       const pid = () => this.shop.processes.find((each) => each.service === service && each.instance === instance)?.pid;
-      for (const until = performance.now() + AIM_MS; !isAlive(pid()); await sleep(20)) if (performance.now() > until) return false;
+      for (const until = performance.now() + AIM_MS; !isAlive(pid()); await sleep(20))
+        if (performance.now() > until) return false;
       await this.shop.kill(service, instance);
       return true;
     };
@@ -157,15 +216,23 @@ export class Site {
     return { requests: this.load?.inFlight ?? 0, sagas, outbox };
   }
 
-  /** Resolves when nothing moves any more: every saga ended, every message published and handled, every mail sent. Answers what still moves after `deadlineMs`. */
+  /**
+   * Resolves when nothing moves any more: every saga ended, every message published and handled, every mail sent.
+   * Answers what still moves after `deadlineMs`.
+   */
   async quiet(deadlineMs: number): Promise<string | undefined> {
     const look = async () => {
       await this.relays.published();
       return this.stores.moving(await lagOf(this.admin).catch(() => ({ unknown: 1 })));
     };
     let moving: string | undefined = 'nothing was looked at';
-    // Handling the last message of one kind may have left one of another: what stood still several times has come to rest.
-    for (let [still, until] = [0, performance.now() + deadlineMs]; still < STILL && performance.now() < until; await sleep(200)) {
+    // Handling the last message of one kind may have left one of another: what stood still several times has come to
+    // rest.
+    for (
+      let [still, until] = [0, performance.now() + deadlineMs];
+      still < STILL && performance.now() < until;
+      await sleep(200)
+    ) {
       moving = await look().catch((error: Error) => error.message);
       still = moving === undefined ? still + 1 : 0;
     }
@@ -174,7 +241,11 @@ export class Site {
 
   /** What the services hold now. */
   gauges(): Gauges | undefined {
-    return gaugesOf(this.shop.processes.filter(({ service }) => service !== 'mail' && service !== 'provider').flatMap(({ pid }) => pid ?? []));
+    return gaugesOf(
+      this.shop.processes
+        .filter(({ service }) => service !== 'mail' && service !== 'provider')
+        .flatMap(({ pid }) => pid ?? []),
+    );
   }
 }
 

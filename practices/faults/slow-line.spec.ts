@@ -20,14 +20,24 @@ afterAll(async () => {
 async function speaker() {
   const socket = connect(Number(new URL(line.through('http://x:1')).port), '127.0.0.1');
   await once(socket, 'connect');
-  const said = () => once(socket, 'data').then(([heard]) => String(heard), (error: NodeJS.ErrnoException) => error.code);
+  const said = () =>
+    once(socket, 'data').then(
+      ([heard]) => String(heard),
+      (error: NodeJS.ErrnoException) => error.code,
+    );
   return { say: (text: string) => (socket.write(text), said()), end: () => socket.destroy() };
 }
 
 describe('a line', () => {
   it('leads to the same place under another port', () => {
     const url = new URL(line.through('postgresql://user:secret@elsewhere:5432/name?a=b'));
-    expect([url.username, url.password, url.hostname, url.pathname, url.search]).toEqual(['user', 'secret', '127.0.0.1', '/name', '?a=b']);
+    expect([url.username, url.password, url.hostname, url.pathname, url.search]).toEqual([
+      'user',
+      'secret',
+      '127.0.0.1',
+      '/name',
+      '?a=b',
+    ]);
     expect(url.port).not.toBe('5432');
   });
 

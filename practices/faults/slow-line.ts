@@ -6,7 +6,10 @@ const SLOW_MS = 800;
 
 export type Ailment = 'slow' | 'resetting' | 'silent';
 
-/** A TCP line between a service and its server that can be made worse: slow, broken as soon as anything is said, or silent without being closed. */
+/**
+ * A TCP line between a service and its server that can be made worse: slow, broken as soon as anything is said, or
+ * silent without being closed.
+ */
 export class SlowLine {
   /** Pieces that were kept, broken off, or swallowed since it fell ill. */
   hits = 0;

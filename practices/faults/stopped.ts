@@ -27,7 +27,8 @@ export const processStopped: Fault = {
       // Its sessions still hold what it owns; the server ends them when they have been silent for too long.
       await sleep(1_000);
       takeovers.push(1_000 + (await site.relays.takenFrom(service, instance)));
-      if (await isLive(site, service, instance)) broken.push(`${who} says that it is live while it is stopped: no alarm`);
+      if (await isLive(site, service, instance))
+        broken.push(`${who} says that it is live while it is stopped: no alarm`);
       await sleep(Math.max(0, (quick ? 15_000 : 60_000) - (performance.now() - since)));
       await site.shop.kill(service, instance, 'SIGCONT');
       const back = await live(site, service, instance);
@@ -36,8 +37,15 @@ export const processStopped: Fault = {
       await sleep(3_000);
     }
     const slowest = Math.max(...takeovers);
-    if (slowest > TAKEN_OVER_WITHIN_MS) broken.push(`what a stopped process owned was taken over after ${slowest} ms only`);
-    return { figures: { 'taken over after at most (ms)': slowest, 'live again after at most (ms)': Math.max(0, ...recoveries) }, broken };
+    if (slowest > TAKEN_OVER_WITHIN_MS)
+      broken.push(`what a stopped process owned was taken over after ${slowest} ms only`);
+    return {
+      figures: {
+        'taken over after at most (ms)': slowest,
+        'live again after at most (ms)': Math.max(0, ...recoveries),
+      },
+      broken,
+    };
   },
 };
 
@@ -45,12 +53,16 @@ type Victim = (typeof victims)[number];
 
 async function isLive(site: Site, service: Victim, instance: number): Promise<boolean> {
   const url = site.shop.instances[service][instance - 1];
-  return fetch(`${url}/health/live`, { signal: AbortSignal.timeout(PROBE_MS) }).then(({ ok }) => ok, () => false);
+  return fetch(`${url}/health/live`, { signal: AbortSignal.timeout(PROBE_MS) }).then(
+    ({ ok }) => ok,
+    () => false,
+  );
 }
 
 /** Milliseconds until it is live; nothing when it is not in time. */
 async function live(site: Site, service: Victim, instance: number): Promise<number | undefined> {
   const since = performance.now();
-  for (; performance.now() - since < TAKEN_OVER_WITHIN_MS; await sleep(50)) if (await isLive(site, service, instance)) return Math.round(performance.now() - since);
+  for (; performance.now() - since < TAKEN_OVER_WITHIN_MS; await sleep(50))
+    if (await isLive(site, service, instance)) return Math.round(performance.now() - since);
   return undefined;
 }

@@ -10,7 +10,10 @@ export class Stores {
   private readonly pools: Record<Store, pg.Pool>;
 
   constructor(databases: Readonly<Record<Store, { readonly ownerUrl: string }>>) {
-    this.pools = Object.fromEntries(names.map((name) => [name, poolOf(databases[name].ownerUrl)])) as Record<Store, pg.Pool>;
+    this.pools = Object.fromEntries(names.map((name) => [name, poolOf(databases[name].ownerUrl)])) as Record<
+      Store,
+      pg.Pool
+    >;
   }
 
   async sql<T extends object>(store: Store, text: string): Promise<T[]> {
@@ -19,20 +22,36 @@ export class Stores {
 
   /** Orders whose saga awaits a step, and messages of orders that wait to be published. */
   async underWay(): Promise<{ sagas: number; outbox: number }> {
-    const [row] = await this.sql<{ sagas: number; outbox: number }>('orders', 'SELECT (SELECT count(*)::int FROM deadlines) AS sagas, (SELECT count(*)::int FROM outbox) AS outbox');
+    const [row] = await this.sql<{ sagas: number; outbox: number }>(
+      'orders',
+      'SELECT (SELECT count(*)::int FROM deadlines) AS sagas, (SELECT count(*)::int FROM outbox) AS outbox',
+    );
     return row ?? { sagas: 0, outbox: 0 };
   }
 
-  /** What still moves, for a person to read; undefined when nothing does. `lag`: messages that each consumer has not acknowledged. */
+  /**
+   * What still moves, for a person to read; undefined when nothing does. `lag`: messages that each consumer has not
+   * acknowledged.
+   */
   async moving(lag: Readonly<Record<string, number>>): Promise<string | undefined> {
     const counts = {
       orders: await this.sql('orders', `SELECT (SELECT count(*)::int FROM deadlines) AS sagas, ${MESSAGES}`),
       catalog: await this.sql('catalog', `SELECT ${MESSAGES}`),
-      payments: await this.sql('payments', `SELECT (SELECT count(*)::int FROM open_outcomes) AS "open outcomes", ${MESSAGES}`),
-      notifications: await this.sql('notifications', `SELECT (SELECT count(*)::int FROM messages WHERE status = 'queued') AS mails, ${MESSAGES}`),
+      payments: await this.sql(
+        'payments',
+        `SELECT (SELECT count(*)::int FROM open_outcomes) AS "open outcomes", ${MESSAGES}`,
+      ),
+      notifications: await this.sql(
+        'notifications',
+        `SELECT (SELECT count(*)::int FROM messages WHERE status = 'queued') AS mails, ${MESSAGES}`,
+      ),
       lag: [lag],
     };
-    const left = Object.entries(counts).flatMap(([where, [row]]) => Object.entries(row ?? {}).flatMap(([what, count]) => ((count as number) > 0 ? [`${where}: ${String(count)} ${what}`] : [])));
+    const left = Object.entries(counts).flatMap(([where, [row]]) =>
+      Object.entries(row ?? {}).flatMap(([what, count]) =>
+        (count as number) > 0 ? [`${where}: ${String(count)} ${what}`] : [],
+      ),
+    );
     return left.length === 0 ? undefined : left.join(', ');
   }
 

@@ -9,10 +9,14 @@ const order = (afterMs: number, status: number): Command => ({
   key: String(afterMs),
   customer: 'c',
   body: { lines: [], paymentToken: 't' },
-  answers: [{ asked: BACK - 20_000, status: 503, ms: 3 }, { asked: BACK + afterMs - 500, ms: 500, status, order: 'o' }],
+  answers: [
+    { asked: BACK - 20_000, status: 503, ms: 3 },
+    { asked: BACK + afterMs - 500, ms: 500, status, order: 'o' },
+  ],
 });
 /** Ten a second for so long; those before `goodFromMs` are not taken. */
-const orders = (forMs: number, goodFromMs: number) => Array.from({ length: forMs / 100 }, (_, n) => order(n * 100, n * 100 < goodFromMs ? 503 : 201));
+const orders = (forMs: number, goodFromMs: number) =>
+  Array.from({ length: forMs / 100 }, (_, n) => order(n * 100, n * 100 < goodFromMs ? 503 : 201));
 const over = (seconds: number) => ({ back: BACK, until: BACK + seconds * 1_000, rate: 10 });
 
 describe('a shop is back', () => {
@@ -30,7 +34,12 @@ describe('a shop is back', () => {
   });
 
   it('not while it takes nine of ten', () => {
-    expect(recovered(orders(20_000, 0).filter((_, n) => n % 10 !== 0), over(20))).toBe(Infinity);
+    expect(
+      recovered(
+        orders(20_000, 0).filter((_, n) => n % 10 !== 0),
+        over(20),
+      ),
+    ).toBe(Infinity);
   });
 
   it('not while a pause comes again and again, however much is taken in between', () => {

@@ -36,8 +36,16 @@ class RetryStorm implements Fault {
     const lines = await Promise.all(site.shop.instances.orders.map((url) => SlowLine.to(url)));
     const ports = await freePorts([0, 0]);
     try {
-      const through = lines.map((line, index) => new URL(line.through(site.shop.instances.orders[index] ?? '')).origin).join(',');
-      for (const [index, port] of ports.entries()) await site.shop.restart('gateway', index + 1, { ...shedding, ORDERS_URLS: through, OTEL_METRICS_EXPORTER: 'prometheus', OTEL_EXPORTER_PROMETHEUS_PORT: String(port) });
+      const through = lines
+        .map((line, index) => new URL(line.through(site.shop.instances.orders[index] ?? '')).origin)
+        .join(',');
+      for (const [index, port] of ports.entries())
+        await site.shop.restart('gateway', index + 1, {
+          ...shedding,
+          ORDERS_URLS: through,
+          OTEL_METRICS_EXPORTER: 'prometheus',
+          OTEL_EXPORTER_PROMETHEUS_PORT: String(port),
+        });
       const capacity = await capacityOf(site, next, burstMs);
       const rate = Math.max(1, Math.round(capacity * LOADED));
       this.arriving = rate;
@@ -67,14 +75,25 @@ class RetryStorm implements Fault {
 
   judge({ commands }: Seen): Findings {
     const backMs = recovered(commands, { back: this.back, until: this.watchedUntil, rate: this.arriving });
-    const broken = backMs <= BACK_WITHIN_MS ? [] : [`${BACK_WITHIN_MS / 1_000} s after orders could be reached again, fewer than ${GOOD * 100} % of what arrives was taken`];
-    return { figures: { 'as many orders taken as arrive again after (ms)': Number.isFinite(backMs) ? backMs : -1 }, broken };
+    const broken =
+      backMs <= BACK_WITHIN_MS
+        ? []
+        : [
+            `${BACK_WITHIN_MS / 1_000} s after orders could be reached again, fewer than ${GOOD * 100} % of what arrives was taken`,
+          ];
+    return {
+      figures: { 'as many orders taken as arrive again after (ms)': Number.isFinite(backMs) ? backMs : -1 },
+      broken,
+    };
   }
 }
 
 export const retryStorm: Fault = new RetryStorm();
 
-/** Orders a second from the customer's wish until everything that follows has come to rest: what arrives faster piles up. */
+/**
+ * Orders a second from the customer's wish until everything that follows has come to rest: what arrives faster piles
+ * up.
+ */
 async function capacityOf(site: Site, next: () => number, burstMs: number): Promise<number> {
   const { load } = site;
   if (!load) throw new Error('there is no load');
@@ -93,7 +112,12 @@ function storm(rate: number, { calls, retries }: Counts): Findings {
   const first = calls - retries;
   const allowed = Math.round(first * RETRY_RATIO) + RETRY_RESERVE;
   return {
-    figures: { 'orders a second': rate, "gateways' calls for orders": first, 'of them repeated': retries, 'repetitions allowed': allowed },
+    figures: {
+      'orders a second': rate,
+      "gateways' calls for orders": first,
+      'of them repeated': retries,
+      'repetitions allowed': allowed,
+    },
     broken: [
       ...(calls === 0 ? ['no call was counted: nothing can be told of repetitions'] : []),
       ...(retries > allowed ? [`${retries} of ${first} calls were repeated; ${allowed} are allowed`] : []),
@@ -110,13 +134,16 @@ interface Watched {
 }
 
 /**
- * Milliseconds after which, from then on, at least 95 % as many orders were taken as arrive: the goodput. At 80 % load a minute's backlog, asked for again
- * and again, takes four minutes to work off; until then somebody has to wait, but nobody's waiting may keep others from being served. Infinity when that never was.
+ * Milliseconds after which, from then on, at least 95 % as many orders were taken as arrive: the goodput. At 80 % load
+ * a minute's backlog, asked for again and again, takes four minutes to work off; until then somebody has to wait, but
+ * nobody's waiting may keep others from being served. Infinity when that never was.
  */
 export function recovered(commands: readonly Command[], { back, until, rate }: Watched): number {
   const taken = commands.flatMap(({ kind, answers }) => {
     const last = answers.at(-1);
-    return kind === 'place' && last?.asked !== undefined && outcomeOf({ answers: [last] }) !== 'unknown' ? [last.asked + (last.ms ?? 0) - back] : [];
+    return kind === 'place' && last?.asked !== undefined && outcomeOf({ answers: [last] }) !== 'unknown'
+      ? [last.asked + (last.ms ?? 0) - back]
+      : [];
   });
   let since = Infinity;
   for (let from = Math.floor((until - back - WINDOW_MS) / 1_000) * 1_000; from >= 0; from -= 1_000) {
@@ -128,9 +155,20 @@ export function recovered(commands: readonly Command[], { back, until, rate }: W
 
 /** Calls that the gateways made to orders, and repetitions among them, since they were started. */
 async function counted(ports: readonly number[]): Promise<Counts> {
-  const pages = await Promise.all(ports.map((port) => fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(10_000) }).then((answer) => answer.text())));
+  const pages = await Promise.all(
+    ports.map((port) =>
+      fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(10_000) }).then((answer) =>
+        answer.text(),
+      ),
+    ),
+  );
   const lines = pages.flatMap((page) => page.split('\n')).filter((line) => line.includes('upstream="orders"'));
   const sum = (name: string, outcomes: readonly string[]) =>
-    lines.filter((line) => line.startsWith(`${name}{`) && outcomes.some((one) => line.includes(`outcome="${one}"`))).reduce((total, line) => total + Number(line.split('} ')[1]?.split(' ')[0] ?? 0), 0);
-  return { calls: sum('upstream_calls_total', ['ok', 'failed', 'late']), retries: sum('upstream_retries_total', ['made']) };
+    lines
+      .filter((line) => line.startsWith(`${name}{`) && outcomes.some((one) => line.includes(`outcome="${one}"`)))
+      .reduce((total, line) => total + Number(line.split('} ')[1]?.split(' ')[0] ?? 0), 0);
+  return {
+    calls: sum('upstream_calls_total', ['ok', 'failed', 'late']),
+    retries: sum('upstream_retries_total', ['made']),
+  };
 }

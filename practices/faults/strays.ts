@@ -33,7 +33,11 @@ interface Stray {
 }
 
 /** Fewer shards, as an instance of another version might have. */
-const FEWER_SHARDS = { file: 'libs/eventing/src/outgoing.ts', find: 'export const SHARDS = 16;', replace: 'export const SHARDS = 8;' } as const;
+const FEWER_SHARDS = {
+  file: 'libs/eventing/src/outgoing.ts',
+  find: 'export const SHARDS = 16;',
+  replace: 'export const SHARDS = 8;',
+} as const;
 
 export const straysBeside: Fault = {
   id: 'F21',
@@ -43,7 +47,15 @@ export const straysBeside: Fault = {
     const scratch = await Scratch.make();
     const line = await SlowLine.to(site.shop.databases.orders.url);
     try {
-      return await scratch.patched(FEWER_SHARDS, async () => strike({ site, line, strays: await straysOf({ site, line, silent: silent.port, tree: scratch.folder }), quick, say }));
+      return await scratch.patched(FEWER_SHARDS, async () =>
+        strike({
+          site,
+          line,
+          strays: await straysOf({ site, line, silent: silent.port, tree: scratch.folder }),
+          quick,
+          say,
+        }),
+      );
     } finally {
       scratch.remove();
       silent.close();
@@ -61,18 +73,27 @@ interface StraysOptions {
   readonly tree: string;
 }
 
-/** All are of orders, which has an outbox and consumers. Those that reach the database do so by a line of their own: by that it knows them. */
+/**
+ * All are of orders, which has an outbox and consumers. Those that reach the database do so by a line of their own: by
+ * that it knows them.
+ */
 async function straysOf({ site, line, silent, tree }: StraysOptions): Promise<Stray[]> {
   const [nobody] = await freePorts([0]);
   const { url, replicationUrl } = site.shop.databases.orders;
-  const through = { DATABASE_URL: line.through(url), ...(replicationUrl !== undefined && { REPLICATION_URL: line.through(replicationUrl) }) };
+  const through = {
+    DATABASE_URL: line.through(url),
+    ...(replicationUrl !== undefined && { REPLICATION_URL: line.through(replicationUrl) }),
+  };
   const database = (port = 0) => {
     const elsewhere = new URL(url);
     elsewhere.port = String(port);
     return { DATABASE_URL: elsewhere.href };
   };
   const says = 'does not agree with the others of its service';
-  const driver: Record<string, string> = replicationUrl === undefined ? { OUTBOX_DRIVER: 'wal', REPLICATION_URL: line.through(url) } : { OUTBOX_DRIVER: 'queue' };
+  const driver: Record<string, string> =
+    replicationUrl === undefined
+      ? { OUTBOX_DRIVER: 'wal', REPLICATION_URL: line.through(url) }
+      : { OUTBOX_DRIVER: 'queue' };
   return [
     { what: 'reaches no broker', env: { ...through, KAFKA_BROKERS: `127.0.0.1:${nobody}` } },
     { what: 'has a silent broker', env: { ...through, KAFKA_BROKERS: `127.0.0.1:${silent}` } },
@@ -97,10 +118,21 @@ async function strike({ site, line, strays, quick, say }: StrikeOptions): Promis
   const [broken, figures]: [string[], Record<string, number>] = [[], {}];
   const beside = await during(site, () =>
     site.accident(`${strays.length} strays beside good instances`, async () => {
-      const running = await Promise.all(strays.map(async (stray, n) => ({ stray, process: await site.shop.startStray('orders', `orders-stray-${n + 1}`, { ...stray.env }, stray.tree) })));
-      const watched = watch(site, line, running.map(({ process: { pid } }) => pid));
+      const running = await Promise.all(
+        strays.map(async (stray, n) => ({
+          stray,
+          process: await site.shop.startStray('orders', `orders-stray-${n + 1}`, { ...stray.env }, stray.tree),
+        })),
+      );
+      const watched = watch(
+        site,
+        line,
+        running.map(({ process: { pid } }) => pid),
+      );
       // First those that are to end: how quickly they do is not to be seen while all load their modules.
-      const ended = await Promise.all(running.map(async ({ stray, process }) => (stray.says === undefined ? undefined : endOf(process))));
+      const ended = await Promise.all(
+        running.map(async ({ stray, process }) => (stray.says === undefined ? undefined : endOf(process))),
+      );
       say('those that contradict the others have ended, or had their time');
       await sleep(quick ? BESIDE_MS.quick : BESIDE_MS.full);
       const taken = await watched();
@@ -109,9 +141,11 @@ async function strike({ site, line, strays, quick, say }: StrikeOptions): Promis
         const [partitions, end] = [taken.partitions.get(process.pid) ?? 0, ended[n]];
         if (partitions > 0) broken.push(`one that ${stray.what} was given ${partitions} partitions`);
         if (stray.says === undefined) continue;
-        if (end === undefined || end.code === 0) broken.push(`one that ${stray.what} did not refuse to start within ${REFUSED_WITHIN_MS / 1_000} s`);
+        if (end === undefined || end.code === 0)
+          broken.push(`one that ${stray.what} did not refuse to start within ${REFUSED_WITHIN_MS / 1_000} s`);
         else figures[`one that ${stray.what} had ended after (ms)`] = end.ms;
-        if (!readFileSync(process.log, 'utf8').includes(stray.says)) broken.push(`one that ${stray.what} does not say so when it ends`);
+        if (!readFileSync(process.log, 'utf8').includes(stray.says))
+          broken.push(`one that ${stray.what} does not say so when it ends`);
       }
       if (taken.shards > 0) broken.push(`strays that reach the database took ${taken.shards} shards, or the slot`);
       figures['looks at what they had taken'] = taken.looks;
@@ -124,7 +158,10 @@ async function strike({ site, line, strays, quick, say }: StrikeOptions): Promis
   const [before, meanwhile] = [await timesOf(site, base), await timesOf(site, beside)];
   const ratio = meanwhile.p50 / Math.max(1, before.p50);
   if (ratio > SLOWER) broken.push(`half of the orders took ${ratio.toFixed(1)} times as long as before`);
-  if (meanwhile.late / Math.max(1, meanwhile.count) > before.late / Math.max(1, before.count) + LATER) broken.push(`${meanwhile.late} of ${meanwhile.count} orders ended later than ${LATE_MS} ms (${before.late} of ${before.count} before)`);
+  if (meanwhile.late / Math.max(1, meanwhile.count) > before.late / Math.max(1, before.count) + LATER)
+    broken.push(
+      `${meanwhile.late} of ${meanwhile.count} orders ended later than ${LATE_MS} ms (${before.late} of ${before.count} before)`,
+    );
   return {
     figures: {
       strays: strays.length,
@@ -140,7 +177,9 @@ async function strike({ site, line, strays, quick, say }: StrikeOptions): Promis
 }
 
 /** How a process ended, and how long after it was started; undefined when it has not in time. */
-async function endOf(process: Pick<Awaited<ReturnType<Shop['startStray']>>, 'exited'>): Promise<{ code: number | null; ms: number } | undefined> {
+async function endOf(
+  process: Pick<Awaited<ReturnType<Shop['startStray']>>, 'exited'>,
+): Promise<{ code: number | null; ms: number } | undefined> {
   const began = performance.now();
   const late = sleep(REFUSED_WITHIN_MS, undefined, { ref: false });
   const end = await Promise.race([process.exited, late]);
@@ -160,12 +199,19 @@ function watch(site: Site, line: SlowLine, pids: readonly number[]): () => Promi
   const taken: Taken = { shards: 0, partitions: new Map(), looks: 0, sessions: 0 };
   const groups = Object.keys(consumers).filter((name) => name.startsWith('orders.'));
   // Only an administrator sees from which port another role came.
-  const admin = new pg.Pool({ connectionString: site.servers.postgres.adminUrl, max: 1, connectionTimeoutMillis: 5_000, query_timeout: 10_000 });
+  const admin = new pg.Pool({
+    connectionString: site.servers.postgres.adminUrl,
+    max: 1,
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 10_000,
+  });
   admin.on('error', () => undefined);
   let over = false;
   const look = async () => {
     const ports = line.ports;
-    const { rows: [row] } = await admin.query<{ sessions: number; held: number }>(
+    const {
+      rows: [row],
+    } = await admin.query<{ sessions: number; held: number }>(
       `WITH theirs AS (SELECT pid FROM pg_stat_activity WHERE client_port = ANY (ARRAY[${ports.join(', ')}]::int[]))
        SELECT (SELECT count(*)::int FROM theirs) AS sessions,
               (SELECT count(*)::int FROM pg_locks JOIN theirs USING (pid) WHERE locktype = 'advisory' AND classid = ${SHARD_LOCK} AND granted)
@@ -176,7 +222,9 @@ function watch(site: Site, line: SlowLine, pids: readonly number[]): () => Promi
     const { groups: described } = await site.admin.describeGroups(groups);
     for (const pid of pids) {
       const mine = described.flatMap(({ members }) => members.filter(({ clientId }) => clientId === `shop-${pid}`));
-      const partitions = mine.flatMap(({ memberAssignment }) => Object.values(AssignerProtocol.MemberAssignment.decode(memberAssignment)?.assignment ?? {}).flat()).length;
+      const partitions = mine.flatMap(({ memberAssignment }) =>
+        Object.values(AssignerProtocol.MemberAssignment.decode(memberAssignment)?.assignment ?? {}).flat(),
+      ).length;
       taken.partitions.set(pid, Math.max(taken.partitions.get(pid) ?? 0, partitions));
     }
     taken.looks++;
@@ -194,7 +242,9 @@ function watch(site: Site, line: SlowLine, pids: readonly number[]): () => Promi
 
 async function silentPort(): Promise<{ port: number; close(): void }> {
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => sockets.add(socket.on('error', () => {}).once('close', () => sockets.delete(socket))));
+  const server = createServer((socket) =>
+    sockets.add(socket.on('error', () => {}).once('close', () => sockets.delete(socket))),
+  );
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const close = () => {
     for (const socket of sockets) socket.destroy();

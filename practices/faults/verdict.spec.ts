@@ -3,18 +3,36 @@ import { soundEvidence } from '../checker/evidence.fixture.ts';
 import { sumUp, type Outcome } from './verdict.ts';
 
 const hit = { what: 'kill -9 orders-1', atMs: 1_200, inFlight: { requests: 1, sagas: 2, outbox: 0 }, effective: true };
-const round = (differently: Partial<Outcome> = {}) => sumUp({ seed: 1, evidence: soundEvidence(), accidents: [hit], findings: [], earlier: 0, moving: undefined, ...differently });
+const round = (differently: Partial<Outcome> = {}) =>
+  sumUp({
+    seed: 1,
+    evidence: soundEvidence(),
+    accidents: [hit],
+    findings: [],
+    earlier: 0,
+    moving: undefined,
+    ...differently,
+  });
 
 describe('a run', () => {
   it('held when every invariant did and every accident hit', () => {
-    expect(round()).toMatchObject({ verdict: 'held', violations: [], doubts: [], figures: { commands: 2, acknowledged: 2, accidents: 1, 'attempts without an answer': 2 } });
+    expect(round()).toMatchObject({
+      verdict: 'held',
+      violations: [],
+      doubts: [],
+      figures: { commands: 2, acknowledged: 2, accidents: 1, 'attempts without an answer': 2 },
+    });
   });
 
   it('is violated by one violation, and by what this fault must not do', () => {
     const evidence = soundEvidence();
     evidence.awaited.push('paid');
     expect(round({ evidence })).toMatchObject({ verdict: 'violated', violations: [{ invariant: 'I6' }] });
-    expect(round({ findings: [{ figures: { kept: 3 }, broken: ['a request failed'] }] })).toMatchObject({ verdict: 'violated', broken: ['a request failed'], figures: { kept: 3 } });
+    expect(round({ findings: [{ figures: { kept: 3 }, broken: ['a request failed'] }] })).toMatchObject({
+      verdict: 'violated',
+      broken: ['a request failed'],
+      figures: { kept: 3 },
+    });
   });
 
   it.each([

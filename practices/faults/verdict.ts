@@ -4,7 +4,9 @@ import type { Evidence, Violation } from '../checker/evidence.ts';
 import type { Findings } from './fault.ts';
 import type { Accident } from './accident.ts';
 
-/** `held`: every invariant. `cannot tell`: an accident that hit nobody, a load that never arrived; that is no success. */
+/**
+ * `held`: every invariant. `cannot tell`: an accident that hit nobody, a load that never arrived; that is no success.
+ */
 export type Verdict = 'held' | 'violated' | 'cannot tell';
 
 /** What one seed came to. */
@@ -37,7 +39,9 @@ export function sumUp({ seed, evidence, accidents, findings, earlier, moving }: 
   const violations = check(evidence);
   const broken = findings.flatMap((one) => one.broken);
   const doubts = [
-    ...accidents.filter(({ effective }) => !effective).map(({ what, atMs }) => `${what} (after ${atMs} ms) hit nobody, or nothing was under way`),
+    ...accidents
+      .filter(({ effective }) => !effective)
+      .map(({ what, atMs }) => `${what} (after ${atMs} ms) hit nobody, or nothing was under way`),
     ...(accidents.length === 0 ? ['nothing was done to the shop'] : []),
     ...(known('ok') === 0 ? ['no order arrived'] : []),
     ...(moving !== undefined && violations.length === 0 ? [`the shop did not come to rest: ${moving}`] : []),
@@ -47,11 +51,14 @@ export function sumUp({ seed, evidence, accidents, findings, earlier, moving }: 
     acknowledged: known('ok'),
     refused: known('failed'),
     unknown: known('unknown'),
-    'attempts without an answer': commands.flatMap(({ answers }) => answers).filter(({ status }) => status === undefined || status >= 500).length,
+    'attempts without an answer': commands
+      .flatMap(({ answers }) => answers)
+      .filter(({ status }) => status === undefined || status >= 500).length,
     accidents: accidents.length,
     events: evidence.events.length,
     ...(Object.assign({}, ...findings.map((one) => one.figures)) as Record<string, number>),
   };
-  const verdict: Verdict = violations.length + broken.length > 0 ? 'violated' : doubts.length > 0 ? 'cannot tell' : 'held';
+  const verdict: Verdict =
+    violations.length + broken.length > 0 ? 'violated' : doubts.length > 0 ? 'cannot tell' : 'held';
   return { seed, verdict, figures, accidents, violations, broken, doubts };
 }

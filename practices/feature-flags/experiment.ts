@@ -20,24 +20,39 @@ interface FlagsLoad extends Load {
 
 /** The file is looked at every second; so soon nobody may be mispriced any more, also on a busy machine. */
 const IN_FORCE_WITHIN_MS = 4_000;
-/** A rollout by customer is exact in the long run only: who has more than twice the share of orders did not get the share. */
+/**
+ * A rollout by customer is exact in the long run only: who has more than twice the share of orders did not get the
+ * share.
+ */
 const SLACK = 2;
 const LARGE = 10;
 
-/** A pricing rule that is wrong goes live. How many orders have wrong prices until it is gone, beyond what the rollout puts at risk? */
+/**
+ * A pricing rule that is wrong goes live. How many orders have wrong prices until it is gone, beyond what the rollout
+ * puts at risk?
+ */
 export const experiment: Experiment<FlagsLoad> = {
   title: 'Feature flags',
   harm: 'orders mispriced beyond twice the share of the rollout, or after the switch had to be in force',
   variants: [
-    { name: 'full deploy', practice: false, what: 'a version with the rule for everybody; the way back is the version before' },
+    {
+      name: 'full deploy',
+      practice: false,
+      what: 'a version with the rule for everybody; the way back is the version before',
+    },
     { name: 'switch', practice: false, what: 'a flag that is on for everybody at once, and can be switched off' },
-    { name: 'share and switch', practice: true, what: 'a flag that is on for 5 % of customers, and can be switched off' },
+    {
+      name: 'share and switch',
+      practice: true,
+      what: 'a flag that is on for 5 % of customers, and can be switched off',
+    },
   ],
   load: {
     full: { seed: 20, customers: 1_000, rate: 100, noticedAfterSeconds: 12, seconds: 20, percent: 5 },
     quick: { seed: 20, customers: 1_000, rate: 60, noticedAfterSeconds: 2, seconds: 7, percent: 5 },
   },
-  tables: 'CREATE TABLE orders (number int PRIMARY KEY, customer uuid NOT NULL, price int NOT NULL, quantity int NOT NULL, total int NOT NULL)',
+  tables:
+    'CREATE TABLE orders (number int PRIMARY KEY, customer uuid NOT NULL, price int NOT NULL, quantity int NOT NULL, total int NOT NULL)',
   topics: [],
 
   async round(bench, variant, load) {
@@ -57,7 +72,10 @@ interface Rollout {
 }
 
 /** Customers order; after a while somebody notices, and goes the way back that there is. */
-async function rollout(bench: Bench, { variant: { name, practice }, load, file }: { variant: Variant; load: FlagsLoad; file: string }): Promise<Rollout> {
+async function rollout(
+  bench: Bench,
+  { variant: { name, practice }, load, file }: { variant: Variant; load: FlagsLoad; file: string },
+): Promise<Rollout> {
   const main = import.meta.resolve('./service.ts');
   define(file, { percent: practice ? load.percent : 100, state: 'ENABLED' });
   const processes = [await bench.start(main, name)];
@@ -78,8 +96,18 @@ async function rollout(bench: Bench, { variant: { name, practice }, load, file }
 
 /** As it is done to a file that is read: beside it, then in its place. */
 function define(file: string, { percent, state }: { percent: number; state: string }): void {
-  const targeting = { fractional: [['on', percent], ['off', 100 - percent]] };
-  writeFileSync(`${file}.new`, JSON.stringify({ flags: { 'volume-discount': { state, variants: { on: true, off: false }, defaultVariant: 'off', targeting } } }));
+  const targeting = {
+    fractional: [
+      ['on', percent],
+      ['off', 100 - percent],
+    ],
+  };
+  writeFileSync(
+    `${file}.new`,
+    JSON.stringify({
+      flags: { 'volume-discount': { state, variants: { on: true, off: false }, defaultVariant: 'off', targeting } },
+    }),
+  );
   renameSync(`${file}.new`, file);
 }
 
@@ -95,20 +123,30 @@ function plan({ seed, customers, rate, seconds }: FlagsLoad): Wanted[] {
   }));
 }
 
-/** Each order with when it was asked for, and whether its total is neither by the list nor by the rule that was meant. */
+/**
+ * Each order with when it was asked for, and whether its total is neither by the list nor by the rule that was meant.
+ */
 async function orders(bench: Bench, { askedAt, noticedAt, doubts }: Rollout, { rate, seconds }: FlagsLoad) {
   const rows = await bench.query<{ number: number; quantity: number; lost: number; wrong: boolean }>(
     `SELECT number, quantity, price * quantity - total AS lost,
             total <> price * quantity AND NOT (quantity >= ${LARGE} AND total = round(price * 0.95) * quantity) AS wrong FROM orders`,
   );
   const placed = rows.map((row) => ({ ...row, sinceNoticed: (askedAt.get(row.number) ?? 0) - noticedAt }));
-  return { placed, doubts: [...doubts, ...(rows.length === rate * seconds ? [] : [`of ${rate * seconds} orders ${rows.length} were placed`])] };
+  return {
+    placed,
+    doubts: [
+      ...doubts,
+      ...(rows.length === rate * seconds ? [] : [`of ${rate * seconds} orders ${rows.length} were placed`]),
+    ],
+  };
 }
 
 function judged({ placed, doubts }: Awaited<ReturnType<typeof orders>>, { percent }: FlagsLoad) {
   const wrong = placed.filter((order) => order.wrong);
   const late = wrong.filter(({ sinceNoticed }) => sinceNoticed > IN_FORCE_WITHIN_MS).length;
-  const atRisk = placed.filter(({ quantity, sinceNoticed }) => quantity >= LARGE && sinceNoticed <= IN_FORCE_WITHIN_MS).length;
+  const atRisk = placed.filter(
+    ({ quantity, sinceNoticed }) => quantity >= LARGE && sinceNoticed <= IN_FORCE_WITHIN_MS,
+  ).length;
   const bound = Math.ceil((SLACK * percent * atRisk) / 100);
   return {
     harm: Math.max(0, wrong.length - late - bound) + late,
@@ -124,7 +162,9 @@ function judged({ placed, doubts }: Awaited<ReturnType<typeof orders>>, { percen
     doubts: [
       ...doubts,
       ...(wrong.length > 0 ? [] : ['the wrong rule priced nothing']),
-      ...(placed.some(({ sinceNoticed }) => sinceNoticed > IN_FORCE_WITHIN_MS) ? [] : ['the load ended before the switch had to be in force']),
+      ...(placed.some(({ sinceNoticed }) => sinceNoticed > IN_FORCE_WITHIN_MS)
+        ? []
+        : ['the load ended before the switch had to be in force']),
     ],
   };
 }

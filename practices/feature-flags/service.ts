@@ -25,7 +25,7 @@ const fromFile = () => FlagFile.open({ path: join(tmpdir(), named('flags.json'))
 const ways: Record<string, () => Flags | Promise<Flags>> = {
   'full deploy': () => new Deployed(),
   'rolled back': () => new NothingOn(),
-  'switch': fromFile,
+  switch: fromFile,
   'share and switch': fromFile,
 };
 const flags = await ways[variant]?.();
@@ -40,7 +40,11 @@ serve(
     const { number, customer, price, quantity } = wanted;
     const unitPrice = (await flags.isOn('volume-discount', customer)) ? newRule(wanted) : price;
     const row = [number, customer, price, quantity, unitPrice * quantity];
-    await database.query('INSERT INTO orders (number, customer, price, quantity, total) VALUES ($1, $2, $3, $4, $5)', row, 'place');
+    await database.query(
+      'INSERT INTO orders (number, customer, price, quantity, total) VALUES ($1, $2, $3, $4, $5)',
+      row,
+      'place',
+    );
     return true;
   },
   () => (flags instanceof FlagFile ? flags.onApplicationShutdown() : Promise.resolve()),

@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool, request } from 'undici';
 
-/** What became of a request, as far as its client can know. `broken`: the connection broke before the answer, so nobody knows whether it was done. */
+/**
+ * What became of a request, as far as its client can know. `broken`: the connection broke before the answer, so nobody
+ * knows whether it was done.
+ */
 export type Outcome = 'answered' | 'refused' | 'broken' | 'error';
 
 interface Target {
@@ -18,8 +21,9 @@ const PROBE_EVERY_MS = 250;
 const ANSWERS_WITHIN_MS = 20_000;
 
 /**
- * A load balancer as they come: asks each instance again and again whether it is ready, and hands each request to the next of those that were when it last
- * asked, over connections that it keeps. It tries no request twice: it cannot know which of them may be.
+ * A load balancer as they come: asks each instance again and again whether it is ready, and hands each request to the
+ * next of those that were when it last asked, over connections that it keeps. It tries no request twice: it cannot know
+ * which of them may be.
  */
 export class Balancer {
   readonly #targets = new Set<Target>();
@@ -47,7 +51,12 @@ export class Balancer {
     const target = ready[this.#turn++ % ready.length];
     if (!target) return 'error'; // what a balancer answers by itself: 503
     try {
-      const answer = await target.pool.request({ method: 'POST', path, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+      const answer = await target.pool.request({
+        method: 'POST',
+        path,
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
       await answer.body.dump();
       return answer.statusCode < 500 ? 'answered' : 'error';
     } catch (error) {
@@ -70,7 +79,10 @@ export class Balancer {
 
 async function isReady(url: string): Promise<boolean> {
   try {
-    const { statusCode, body } = await request(`${url}/health/ready`, { reset: true, signal: AbortSignal.timeout(ANSWERS_WITHIN_MS) });
+    const { statusCode, body } = await request(`${url}/health/ready`, {
+      reset: true,
+      signal: AbortSignal.timeout(ANSWERS_WITHIN_MS),
+    });
     await body.dump();
     return statusCode === 200;
   } catch {

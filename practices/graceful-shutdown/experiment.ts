@@ -25,7 +25,11 @@ export const experiment: Experiment<ShutdownLoad> = {
   variants: [
     { name: 'default', practice: false, what: 'nobody listens to SIGTERM, so Node ends the process' },
     { name: 'close', practice: false, what: 'finish what is under way, refuse what comes, exit' },
-    { name: 'drain', practice: true, what: 'not ready, serve until that is noticed, then finish, acknowledge, leave, exit' },
+    {
+      name: 'drain',
+      practice: true,
+      what: 'not ready, serve until that is noticed, then finish, acknowledge, leave, exit',
+    },
   ],
   load: {
     full: { seed: 20, instances: 3, restarts: 4, clients: 12 },
@@ -50,7 +54,8 @@ export const experiment: Experiment<ShutdownLoad> = {
       `SELECT (SELECT count(*) - count(DISTINCT id) FROM deliveries)::int AS again,
               (SELECT extract(epoch FROM max(listed_at - placed_at)) * 1000 FROM orders)::int AS slowest`,
     );
-    const without = (outcome: Outcome) => [...outcomes].filter(([id, each]) => each === outcome && !placed.has(id)).length;
+    const without = (outcome: Outcome) =>
+      [...outcomes].filter(([id, each]) => each === outcome && !placed.has(id)).length;
     return {
       harm: refused + broken,
       figures: {
@@ -62,14 +67,19 @@ export const experiment: Experiment<ShutdownLoad> = {
         'messages again': sums?.again ?? 0,
         'slowest message, ms': sums?.slowest ?? 0,
       },
-      cases: [...outcomes].filter(([, outcome]) => outcome !== 'answered').slice(0, 5).map(([id, outcome]) => `${outcome}: order ${id}`),
+      cases: [...outcomes]
+        .filter(([, outcome]) => outcome !== 'answered')
+        .slice(0, 5)
+        .map(([id, outcome]) => `${outcome}: order ${id}`),
       doubts: [
         ...bench.doubts(...instances),
         ...(answered > 0 ? [] : ['no request was answered']),
         ...(errors === 0 ? [] : [`${errors} requests were answered by an error`]),
         ...(without('answered') === 0 ? [] : [`${without('answered')} orders were acknowledged and are not there`]),
         ...(allListed ? [] : [`not every order was listed within ${LISTED_WITHIN_MS / 1000} s`]),
-        ...(noticedMs < NOTICED_WITHIN_MS ? [] : [`the balancer took ${Math.round(noticedMs)} ms to notice that an instance was not ready`]),
+        ...(noticedMs < NOTICED_WITHIN_MS
+          ? []
+          : [`the balancer took ${Math.round(noticedMs)} ms to notice that an instance was not ready`]),
       ],
     };
   },
@@ -83,7 +93,10 @@ interface Restarts {
 }
 
 /** Clients ask for orders while one instance after the other is restarted. */
-async function restartUnderLoad(instances: readonly Victim[], { seed, clients, restarts }: ShutdownLoad): Promise<Restarts> {
+async function restartUnderLoad(
+  instances: readonly Victim[],
+  { seed, clients, restarts }: ShutdownLoad,
+): Promise<Restarts> {
   const balancer = new Balancer();
   const join = async (instance: Victim) => {
     const url = await instance.ask<string>('url');
@@ -127,7 +140,9 @@ async function restartUnderLoad(instances: readonly Victim[], { seed, clients, r
 /** Whether every order has been listed; gives up after a while. */
 async function listed(bench: Bench): Promise<boolean> {
   for (const until = performance.now() + LISTED_WITHIN_MS; performance.now() < until; await sleep(100)) {
-    const [left] = await bench.query<{ count: number }>('SELECT count(*)::int AS count FROM orders WHERE listed_at IS NULL');
+    const [left] = await bench.query<{ count: number }>(
+      'SELECT count(*)::int AS count FROM orders WHERE listed_at IS NULL',
+    );
     if (left?.count === 0) return true;
   }
   return false;

@@ -1,12 +1,25 @@
 import { Body, Controller, Inject, Module, Post, type DynamicModule } from '@nestjs/common';
 import { orderConfirmed } from '@shop/contracts';
 import { Consumer, event, EventingModule, MessageBus, on, Outbox } from '@shop/eventing';
-import { busSettings, Config, Database, databaseSettings, DatabaseModule, defineService, Public, runService, type RunningService } from '@shop/platform';
+import {
+  busSettings,
+  Config,
+  Database,
+  databaseSettings,
+  DatabaseModule,
+  defineService,
+  Public,
+  runService,
+  type RunningService,
+} from '@shop/platform';
 import { z } from 'zod';
 import { answerTo, takePart } from '../lab/part.ts';
 import { NOTICED_WITHIN_MS } from './balancer.ts';
 
-/** One of several instances of a small service: takes orders over HTTP, tells them by its outbox, and lists what it hears of them. */
+/**
+ * One of several instances of a small service: takes orders over HTTP, tells them by its outbox, and lists what it
+ * hears of them.
+ */
 const { variant, bus } = takePart();
 
 class OrdersConfig extends Config(z.object({ ...databaseSettings, ...busSettings })) {}
@@ -27,7 +40,13 @@ class OrdersController {
   async place(@Body({ schema: z.strictObject({ id: z.uuid() }) }) { id }: NewOrder): Promise<NewOrder> {
     await this.database.transaction(async (tx) => {
       await tx.query('INSERT INTO orders (id) VALUES ($1)', [id], 'place');
-      await this.outbox.add(tx, [event(orderConfirmed, { key: id, sequence: 1, data: { orderId: id, customerId: id, total: 10, currency: 'EUR' } })]);
+      await this.outbox.add(tx, [
+        event(orderConfirmed, {
+          key: id,
+          sequence: 1,
+          data: { orderId: id, customerId: id, total: 10, currency: 'EUR' },
+        }),
+      ]);
     });
     this.outbox.wake();
     return { id };
@@ -40,7 +59,9 @@ class OrderList extends Consumer {
   readonly handlers = [
     on(orderConfirmed, async ({ subject }, effect) => {
       await this.database.query('INSERT INTO deliveries (id) VALUES ($1)', [subject], 'came');
-      await effect.transaction((tx) => tx.query('UPDATE orders SET listed_at = clock_timestamp() WHERE id = $1', [subject], 'list'));
+      await effect.transaction((tx) =>
+        tx.query('UPDATE orders SET listed_at = clock_timestamp() WHERE id = $1', [subject], 'list'),
+      );
     }),
   ];
 
@@ -55,15 +76,26 @@ function messaging(): DynamicModule {
   return { ...product, providers: [...(product.providers ?? []), { provide: MessageBus, useFactory: bus }] };
 }
 
-@Module({ imports: [DatabaseModule.forRoot(OrdersConfig), messaging()], controllers: [OrdersController], providers: [OrderList] })
+@Module({
+  imports: [DatabaseModule.forRoot(OrdersConfig), messaging()],
+  controllers: [OrdersController],
+  providers: [OrderList],
+})
 class OrdersModule {}
 
 const orders = defineService({ name: 'orders', config: OrdersConfig, module: OrdersModule });
-const env = { ...process.env, ISSUER: 'http://nobody', JWKS_URL: 'http://nobody', LOG_LEVEL: 'warn', REQUEST_BUDGET_MS: '30000', DATABASE_POOL_SIZE: '20' };
+const env = {
+  ...process.env,
+  ISSUER: 'http://nobody',
+  JWKS_URL: 'http://nobody',
+  LOG_LEVEL: 'warn',
+  REQUEST_BUDGET_MS: '30000',
+  DATABASE_POOL_SIZE: '20',
+};
 
 const ways: Record<string, () => Promise<RunningService>> = {
   /** Nobody listens to the signal, so Node ends the process. */
-  'default': () => runService(orders, env),
+  default: () => runService(orders, env),
   /** Stops listening, finishes what is under way, exits. */
   async close() {
     const service = await runService(orders, env);

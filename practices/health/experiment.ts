@@ -47,10 +47,19 @@ export const experiment: Experiment<HealthLoad> = {
       const gotStuck = await until(() => !existsSync(stuck));
       const since = performance.now();
       await tell(bus, ids.slice(half));
-      const handled = await settled(bench, ids.length, () => performance.now() - Math.max(since, supervisor.aliveSince) > GIVEN_UP_AFTER_MS);
+      const handled = await settled(
+        bench,
+        ids.length,
+        () => performance.now() - Math.max(since, supervisor.aliveSince) > GIVEN_UP_AFTER_MS,
+      );
       return {
         harm: ids.length - handled,
-        figures: { messages: ids.length, 'before it got stuck': before, 'afterwards': handled - before, restarts: supervisor.restarts },
+        figures: {
+          messages: ids.length,
+          'before it got stuck': before,
+          afterwards: handled - before,
+          restarts: supervisor.restarts,
+        },
         doubts: [
           ...bench.doubts(process),
           ...(before === half ? [] : [`of the ${half} messages before it got stuck ${before} were handled`]),
@@ -65,7 +74,8 @@ export const experiment: Experiment<HealthLoad> = {
 };
 
 function tell(bus: MessageBus, ids: readonly string[]): Promise<void> {
-  const about = (id: string) => event(orderConfirmed, { key: id, sequence: 1, data: { orderId: id, customerId: id, total: 10, currency: 'EUR' } });
+  const about = (id: string) =>
+    event(orderConfirmed, { key: id, sequence: 1, data: { orderId: id, customerId: id, total: 10, currency: 'EUR' } });
   return bus.publish(ids.map((id) => ({ topic, key: id, value: seal(about(id)).payload })));
 }
 
@@ -83,6 +93,7 @@ async function settled(bench: Bench, wanted: number, hopeless: () => boolean): P
 }
 
 async function until(is: () => boolean | Promise<boolean>): Promise<boolean> {
-  for (const end = performance.now() + DEADLINE_MS; performance.now() < end; await sleep(50)) if (await is()) return true;
+  for (const end = performance.now() + DEADLINE_MS; performance.now() < end; await sleep(50))
+    if (await is()) return true;
   return false;
 }

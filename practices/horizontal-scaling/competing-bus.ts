@@ -3,7 +3,8 @@ import { MessageBus, type BusMessage, type SubscribeOptions, type Subscription }
 import pg from 'pg';
 
 /** What it keeps its messages in. */
-export const tables = 'CREATE TABLE queue (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, topic text NOT NULL, key text, value text NOT NULL)';
+export const tables =
+  'CREATE TABLE queue (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, topic text NOT NULL, key text, value text NOT NULL)';
 
 /** As often as a consumer of Kafka may find something at its quickest. */
 const POLL_MS = 5;
@@ -16,8 +17,9 @@ interface Row {
 }
 
 /**
- * A queue without lanes, for one group: whichever instance is free takes the oldest messages that no other holds. It is as careful as that can be: a message is deleted
- * only when it is handled, what an instance held when it was killed is free again at once, and nobody is handed what another holds.
+ * A queue without lanes, for one group: whichever instance is free takes the oldest messages that no other holds. It is
+ * as careful as that can be: a message is deleted only when it is handled, what an instance held when it was killed is
+ * free again at once, and nobody is handed what another holds.
  */
 export class CompetingBus extends MessageBus {
   readonly #pool: pg.Pool;
@@ -25,7 +27,12 @@ export class CompetingBus extends MessageBus {
 
   constructor(databaseUrl: string) {
     super();
-    this.#pool = new pg.Pool({ connectionString: databaseUrl, max: 2, connectionTimeoutMillis: 5_000, application_name: 'queue' });
+    this.#pool = new pg.Pool({
+      connectionString: databaseUrl,
+      max: 2,
+      connectionTimeoutMillis: 5_000,
+      application_name: 'queue',
+    });
     this.#pool.on('error', () => undefined);
   }
 
@@ -70,7 +77,10 @@ export class CompetingBus extends MessageBus {
     const client = await this.#pool.connect();
     try {
       await client.query('BEGIN');
-      const { rows } = await client.query<Row>('SELECT id::text, topic, key, value FROM queue WHERE topic = ANY($1) ORDER BY queue.id LIMIT $2 FOR UPDATE SKIP LOCKED', [topics, maxInFlight]);
+      const { rows } = await client.query<Row>(
+        'SELECT id::text, topic, key, value FROM queue WHERE topic = ANY($1) ORDER BY queue.id LIMIT $2 FOR UPDATE SKIP LOCKED',
+        [topics, maxInFlight],
+      );
       const outcomes = await Promise.allSettled(rows.map((row) => handle({ ...row, headers: {} })));
       const done = rows.filter((_, index) => outcomes[index]?.status === 'fulfilled');
       await client.query('DELETE FROM queue WHERE id = ANY($1::bigint[])', [done.map(({ id }) => id)]);

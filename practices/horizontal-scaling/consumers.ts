@@ -21,8 +21,19 @@ export interface Change extends Fact {
   readonly value: string;
 }
 
-/** One backlog after another; no product changes more often than others, so that lanes are alike. Ids follow from the seed too, so that the kills land at the same messages. */
-export function backlogs({ seed, messages, products }: { seed: number; messages: number; products: number }): () => Change[] {
+/**
+ * One backlog after another; no product changes more often than others, so that lanes are alike. Ids follow from the
+ * seed too, so that the kills land at the same messages.
+ */
+export function backlogs({
+  seed,
+  messages,
+  products,
+}: {
+  seed: number;
+  messages: number;
+  products: number;
+}): () => Change[] {
   const next = numbersFrom(seed);
   const all = keysFrom(next, products);
   const sequences = new Map<string, number>();
@@ -88,7 +99,10 @@ export class Consumers {
     await Promise.all(Array.from({ length: count - this.#present.length }, () => this.join()));
   }
 
-  /** Resolves when the broker has dealt out the lanes among so many, and has left it at that for a while; gives up after another while. */
+  /**
+   * Resolves when the broker has dealt out the lanes among so many, and has left it at that for a while; gives up after
+   * another while.
+   */
   async dealtOut(): Promise<void> {
     const { admin } = this.#bench;
     let [dealt, since] = ['', performance.now()];
@@ -96,14 +110,21 @@ export class Consumers {
       const answer = await admin.describeGroups([this.#bench.named(GROUP)]).catch(() => undefined);
       const [group] = answer?.groups ?? [];
       const isStable = group?.state === 'Stable' && group.members.length === this.#present.length;
-      const now = isStable ? group.members.map(({ memberId, memberAssignment }) => memberId + memberAssignment.toString('base64')).join() : '';
+      const now = isStable
+        ? group.members.map(({ memberId, memberAssignment }) => memberId + memberAssignment.toString('base64')).join()
+        : '';
       if (now !== dealt) [dealt, since] = [now, performance.now()];
       else if (now !== '' && performance.now() - since > SETTLED_AFTER_MS) return;
     }
   }
 
-  /** Publishes a backlog at once and lets the instances work it off; `meanwhile` happens when a part of it is through. */
-  async workOff(backlog: readonly Change[], meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<WorkedOff> {
+  /**
+   * Publishes a backlog at once and lets the instances work it off; `meanwhile` happens when a part of it is through.
+   */
+  async workOff(
+    backlog: readonly Change[],
+    meanwhile: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<WorkedOff> {
     const [last] = await this.#bench.query<{ n: string }>('SELECT coalesce(max(n), 0) AS n FROM effects');
     const before = last?.n ?? '0';
     for (const { key, sequence } of backlog) this.#told.set(key, sequence);
@@ -111,17 +132,27 @@ export class Consumers {
     await this.#until(before, backlog.length / 5);
     await meanwhile();
     await this.#until(before, backlog.length);
-    const effects = await this.#bench.query<Effect>('SELECT key, sequence, instance, at FROM effects WHERE n > $1 ORDER BY n', [before]);
+    const effects = await this.#bench.query<Effect>(
+      'SELECT key, sequence, instance, at FROM effects WHERE n > $1 ORDER BY n',
+      [before],
+    );
     const times = effects.map(({ at }) => at.getTime());
     const seconds = (Math.max(...times) - Math.min(...times)) / 1000;
-    return { found: findingsOf(backlog, effects), rate: Math.round(effects.length / seconds), hands: new Set(effects.map(({ instance }) => instance)).size };
+    return {
+      found: findingsOf(backlog, effects),
+      rate: Math.round(effects.length / seconds),
+      hands: new Set(effects.map(({ instance }) => instance)).size,
+    };
   }
 
   /** Resolves when there are so many more effects than before, or none has come for a while. */
   async #until(before: string, count: number): Promise<void> {
     let [seen, at] = [0, performance.now()];
     while (seen < count && performance.now() - at < PATIENCE_MS) {
-      const [more] = await this.#bench.query<{ count: number }>('SELECT count(*)::int AS count FROM effects WHERE n > $1', [before]);
+      const [more] = await this.#bench.query<{ count: number }>(
+        'SELECT count(*)::int AS count FROM effects WHERE n > $1',
+        [before],
+      );
       if (more && more.count > seen) [seen, at] = [more.count, performance.now()];
       await sleep(20);
     }

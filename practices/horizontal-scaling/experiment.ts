@@ -12,7 +12,10 @@ interface ScalingLoad extends Load {
   readonly kills: number;
 }
 
-/** The same work for one instance of a consumer, for two, for four, and while they die, leave and join. Is it done in order? */
+/**
+ * The same work for one instance of a consumer, for two, for four, and while they die, leave and join. Is it done in
+ * order?
+ */
 export const experiment: Experiment<ScalingLoad> = {
   title: 'Horizontal scaling',
   harm: 'changes that took effect after a later one of their product',
@@ -40,7 +43,11 @@ export const experiment: Experiment<ScalingLoad> = {
       }
       if (load.kills > 0) {
         const backlog = next();
-        bench.arm(...spread(numbersFrom(load.seed), load.kills, load.messages).map((number) => `handled-${backlog[number]?.id}`));
+        bench.arm(
+          ...spread(numbersFrom(load.seed), load.kills, load.messages).map(
+            (number) => `handled-${backlog[number]?.id}`,
+          ),
+        );
         through['killed'] = await consumers.workOff(backlog);
       }
       through['leaving'] = await consumers.workOff(next(), () => consumers.leave());
@@ -49,15 +56,23 @@ export const experiment: Experiment<ScalingLoad> = {
     } finally {
       if (!practice) await bus.close();
     }
-    return judged(through, load, { wrongPrices: await consumers.wrongPrices(), accidents: bench.doubts(...consumers.all) });
+    return judged(through, load, {
+      wrongPrices: await consumers.wrongPrices(),
+      accidents: bench.doubts(...consumers.all),
+    });
   },
 };
 
 const counts = ({ instances }: ScalingLoad) => [1, 2, 4, 8].filter((count) => count <= instances);
 
-function judged(through: Readonly<Record<string, WorkedOff>>, load: ScalingLoad, rest: { wrongPrices: number; accidents: readonly string[] }): Round {
+function judged(
+  through: Readonly<Record<string, WorkedOff>>,
+  load: ScalingLoad,
+  rest: { wrongPrices: number; accidents: readonly string[] },
+): Round {
   const all = Object.values(through).map(({ found }) => found);
-  const sum = (count: 'inverted' | 'lost' | 'doubled' | 'invented') => all.reduce((total, found) => total + found[count], 0);
+  const sum = (count: 'inverted' | 'lost' | 'doubled' | 'invented') =>
+    all.reduce((total, found) => total + found[count], 0);
   // Not all: while lanes are dealt out anew, one may be worked off before its next owner comes to it.
   const alone = counts(load).filter((count) => count > 1 && (through[`×${count}`]?.hands ?? 0) < 2);
   return {
@@ -72,7 +87,9 @@ function judged(through: Readonly<Record<string, WorkedOff>>, load: ScalingLoad,
       ...rest.accidents,
       ...alone.map((count) => `of ${count} instances one did all the work`),
       ...(sum('lost') === 0 ? [] : [`${sum('lost')} messages had no effect`]),
-      ...(sum('doubled') + sum('invented') === 0 ? [] : [`${sum('doubled')} effects happened twice, ${sum('invented')} come from nowhere`]),
+      ...(sum('doubled') + sum('invented') === 0
+        ? []
+        : [`${sum('doubled')} effects happened twice, ${sum('invented')} come from nowhere`]),
     ],
   };
 }

@@ -3,7 +3,10 @@ import { Consumer, ConsumerRuntime, on, PostgresOutbox } from '@shop/eventing';
 import { log, serve, takePart } from '../lab/part.ts';
 import { CompetingBus } from './competing-bus.ts';
 
-/** One of several instances of a consumer that keeps a copy of prices. It has a few messages in hand at a time, and mostly waits for Postgres. */
+/**
+ * One of several instances of a consumer that keeps a copy of prices. It has a few messages in hand at a time, and
+ * mostly waits for Postgres.
+ */
 const { variant, databaseUrl, database, failPoint, ...part } = takePart();
 const IN_HAND = 4;
 
@@ -12,8 +15,16 @@ class Prices extends Consumer {
   readonly handlers = [
     on(productChanged, ({ subject, sequence, data }, effect) =>
       effect.transaction(async (tx) => {
-        await tx.query('INSERT INTO prices (key, price) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET price = $2', [subject, data.price], 'price');
-        await tx.query('INSERT INTO effects (key, sequence, instance) VALUES ($1, $2, $3)', [subject, sequence, process.pid], 'effect');
+        await tx.query(
+          'INSERT INTO prices (key, price) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET price = $2',
+          [subject, data.price],
+          'price',
+        );
+        await tx.query(
+          'INSERT INTO effects (key, sequence, instance) VALUES ($1, $2, $3)',
+          [subject, sequence, process.pid],
+          'effect',
+        );
       }),
     ),
   ];
@@ -30,7 +41,10 @@ const runtime = new ConsumerRuntime({
   afterEffect: ({ id }) => failPoint(`handled-${id}`),
 });
 await runtime.start();
-serve(() => Promise.resolve(), async () => {
-  await runtime.stop();
-  await bus.close();
-});
+serve(
+  () => Promise.resolve(),
+  async () => {
+    await runtime.stop();
+    await bus.close();
+  },
+);

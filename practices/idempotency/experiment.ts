@@ -17,7 +17,11 @@ export const experiment: Experiment<IdempotencyLoad> = {
   harm: 'orders placed twice for one wish',
   variants: [
     { name: 'no key', practice: false, what: 'asking again is asking anew' },
-    { name: 'Idempotency-Key', practice: true, what: 'the answer stored in the statement that places the order, under the client’s key' },
+    {
+      name: 'Idempotency-Key',
+      practice: true,
+      what: 'the answer stored in the statement that places the order, under the client’s key',
+    },
   ],
   load: {
     full: { seed: 20, wishes: 2_000, clients: 8, kills: 10 },
@@ -42,8 +46,13 @@ export const experiment: Experiment<IdempotencyLoad> = {
     };
     await Promise.all(Array.from({ length: load.clients }, client));
 
-    const placed = await bench.query<{ stream: string; wish: number }>(`SELECT stream, (data ->> 'wish')::int AS wish FROM events ORDER BY recorded_at`);
-    const { lost, doubled, invented, cases } = findingsOf(wishes.map(({ number }) => only(number)), placed.map(({ wish }) => only(wish)));
+    const placed = await bench.query<{ stream: string; wish: number }>(
+      `SELECT stream, (data ->> 'wish')::int AS wish FROM events ORDER BY recorded_at`,
+    );
+    const { lost, doubled, invented, cases } = findingsOf(
+      wishes.map(({ number }) => only(number)),
+      placed.map(({ wish }) => only(wish)),
+    );
     const known = new Set(told);
     return {
       harm: doubled,
@@ -59,7 +68,9 @@ export const experiment: Experiment<IdempotencyLoad> = {
       doubts: [
         ...bench.doubts(service),
         ...(told.length === load.wishes ? [] : [`of ${load.wishes} wishes ${told.length} were answered`]),
-        ...(lost + invented === 0 ? [] : [`${lost} wishes were answered without an order, ${invented} orders come from nowhere`]),
+        ...(lost + invented === 0
+          ? []
+          : [`${lost} wishes were answered without an order, ${invented} orders come from nowhere`]),
       ],
     };
   },

@@ -18,7 +18,11 @@ interface Placed {
 const { database, failPoint } = takePart();
 const store = new EventStore(database, new PostgresOutbox());
 const orders: Process<number | undefined, Wish, Placed> = {
-  decider: { initial: undefined, decide: (_, { number }) => [{ type: 'OrderPlaced', wish: number }], evolve: (_, { wish }) => wish },
+  decider: {
+    initial: undefined,
+    decide: (_, { number }) => [{ type: 'OrderPlaced', wish: number }],
+    evolve: (_, { wish }) => wish,
+  },
   announce: () => [],
   patience: () => undefined,
 };
@@ -32,7 +36,10 @@ serve<Wish>(
   () => Promise.resolve(),
 );
 
-/** As apps/orders does it: the answer is written in the statement that places the order; the same key again gets the same answer. */
+/**
+ * As apps/orders does it: the answer is written in the statement that places the order; the same key again gets the
+ * same answer.
+ */
 async function place(wish: Wish): Promise<string> {
   const given = await answerTo(wish);
   if (given !== undefined) return given;
@@ -49,7 +56,9 @@ async function place(wish: Wish): Promise<string> {
 }
 
 async function answerTo({ key }: Wish): Promise<string | undefined> {
-  return key === undefined ? undefined : ((await store.answerTo('client', 'place-order', key))?.answer as string | undefined);
+  return key === undefined
+    ? undefined
+    : ((await store.answerTo('client', 'place-order', key))?.answer as string | undefined);
 }
 
 function row(key: string, orderId: string): IdempotencyRow {

@@ -11,7 +11,11 @@ export const tables = `
 `;
 
 async function credit(tx: Transaction, { subject, sequence, data }: Confirmed): Promise<void> {
-  await tx.query('INSERT INTO points (customer, balance) VALUES ($1, $2) ON CONFLICT (customer) DO UPDATE SET balance = points.balance + $2', [subject, data.total], 'points');
+  await tx.query(
+    'INSERT INTO points (customer, balance) VALUES ($1, $2) ON CONFLICT (customer) DO UPDATE SET balance = points.balance + $2',
+    [subject, data.total],
+    'points',
+  );
   await tx.query('INSERT INTO credits (key, sequence) VALUES ($1, $2)', [subject, sequence], 'credit');
 }
 

@@ -39,12 +39,21 @@ export const experiment: Experiment<InboxLoad> = {
 
   async round(bench, { name }, load) {
     const messages = plan(load);
-    bench.arm(...spread(numbersFrom(load.seed), load.kills, load.messages).map((number) => `handled-${messages[number]?.id}`));
+    bench.arm(
+      ...spread(numbersFrom(load.seed), load.kills, load.messages).map((number) => `handled-${messages[number]?.id}`),
+    );
     await bench.bus().publish(messages.map(({ key, value }) => ({ topic, key, value })));
     const service = await bench.start(import.meta.resolve('./service.ts'), name);
-    const drained = await isReadToTheEnd(bench.admin, bench.named('orders.list'), bench.named(topic), DRAINED_WITHIN_MS);
+    const drained = await isReadToTheEnd(
+      bench.admin,
+      bench.named('orders.list'),
+      bench.named(topic),
+      DRAINED_WITHIN_MS,
+    );
 
-    const effects = await bench.query<{ key: string; sequence: number }>('SELECT key, sequence FROM credits ORDER BY n');
+    const effects = await bench.query<{ key: string; sequence: number }>(
+      'SELECT key, sequence FROM credits ORDER BY n',
+    );
     const [points] = await bench.query<{ given: number }>('SELECT sum(balance)::int AS given FROM points');
     const found = findingsOf(messages, effects);
     return {
@@ -70,7 +79,10 @@ export const experiment: Experiment<InboxLoad> = {
   },
 };
 
-/** Orders of popular and less popular customers. Ids follow from the seed too, so that the kills land at the same messages. */
+/**
+ * Orders of popular and less popular customers. Ids follow from the seed too, so that the kills land at the same
+ * messages.
+ */
 function plan({ seed, messages, customers }: InboxLoad): Message[] {
   const next = numbersFrom(seed);
   const customer = popular(next, keysFrom(next, customers));
@@ -79,7 +91,11 @@ function plan({ seed, messages, customers }: InboxLoad): Message[] {
     const key = customer();
     const sequence = (sequences.get(key) ?? 0) + 1;
     sequences.set(key, sequence);
-    const { payload } = seal(event(orderConfirmed, { key, sequence, data: { orderId: id, customerId: key, total: POINTS, currency: 'EUR' } }), undefined, id);
+    const { payload } = seal(
+      event(orderConfirmed, { key, sequence, data: { orderId: id, customerId: key, total: POINTS, currency: 'EUR' } }),
+      undefined,
+      id,
+    );
     return { id, key, sequence, value: payload };
   });
 }

@@ -14,7 +14,10 @@ const runtime = new ConsumerRuntime({
   afterEffect: ({ id }) => failPoint(`handled-${id}`),
 });
 await runtime.start();
-serve(() => Promise.resolve(), async () => {
-  await runtime.stop();
-  await bus.close();
-});
+serve(
+  () => Promise.resolve(),
+  async () => {
+    await runtime.stop();
+    await bus.close();
+  },
+);

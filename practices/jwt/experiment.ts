@@ -18,7 +18,11 @@ export const experiment: Experiment<JwtLoad> = {
   title: 'JWT',
   harm: 'forged tokens accepted',
   variants: [
-    { name: 'trusting', practice: false, what: 'the token says by which algorithm and key it is checked; then its signature and expiry are' },
+    {
+      name: 'trusting',
+      practice: false,
+      what: 'the token says by which algorithm and key it is checked; then its signature and expiry are',
+    },
     { name: 'strict', practice: true, what: 'algorithms, keys, issuer, audience and type are the verifier’s own' },
   ],
   load: { full: { seed: 20, tokens: 2_000 }, quick: { seed: 20, tokens: 200 } },
@@ -29,8 +33,12 @@ export const experiment: Experiment<JwtLoad> = {
     const issuer = await openIssuer();
     const names = keysFrom(numbersFrom(load.seed), load.tokens);
     const real = await Promise.all(names.map((name) => issuer.access(name)));
-    const workshop = await openWorkshop({ access: real[0] ?? '', idToken: await issuer.idToken(), refresh: 'an-opaque-refresh-token-of-the-shop' }, issuer.privateJwk);
-    const open = (): Verifier => (practice ? new TokenVerifier(issuer.name, issuer.keysUrl) : new TrustingVerifier(issuer.keysUrl));
+    const workshop = await openWorkshop(
+      { access: real[0] ?? '', idToken: await issuer.idToken(), refresh: 'an-opaque-refresh-token-of-the-shop' },
+      issuer.privateJwk,
+    );
+    const open = (): Verifier =>
+      practice ? new TokenVerifier(issuer.name, issuer.keysUrl) : new TrustingVerifier(issuer.keysUrl);
     try {
       const accepted: string[] = [];
       for (const { name, forge } of attacks) if (await takes(open(), await forge(workshop))) accepted.push(name);
@@ -40,7 +48,14 @@ export const experiment: Experiment<JwtLoad> = {
       const missed = 2 * real.length - taken - takenAgain;
       return {
         harm: accepted.length,
-        figures: { attacks: attacks.length, accepted: accepted.length, 'came for the forger’s keys': workshop.fetched(), 'real tokens': real.length, 'µs of CPU the first time': first, 'µs of CPU again': again },
+        figures: {
+          attacks: attacks.length,
+          accepted: accepted.length,
+          'came for the forger’s keys': workshop.fetched(),
+          'real tokens': real.length,
+          'µs of CPU the first time': first,
+          'µs of CPU again': again,
+        },
         cases: accepted,
         doubts: missed === 0 ? [] : [`${missed} times a real token was refused`],
       };
@@ -51,7 +66,11 @@ export const experiment: Experiment<JwtLoad> = {
   },
 };
 
-const takes = (verifier: Verifier, token: string) => verifier.verify(token).then(() => true, () => false);
+const takes = (verifier: Verifier, token: string) =>
+  verifier.verify(token).then(
+    () => true,
+    () => false,
+  );
 
 /** Microseconds of this process a token, and how many were taken. */
 async function cpuOf(verifier: Verifier, tokens: readonly string[]): Promise<[number, number]> {

@@ -1,9 +1,20 @@
 import type { Principal } from '@shop/platform';
-import { compactVerify, createLocalJWKSet, createRemoteJWKSet, decodeJwt, decodeProtectedHeader, exportSPKI, importJWK, type CryptoKey, type JSONWebKeySet } from 'jose';
+import {
+  compactVerify,
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  decodeJwt,
+  decodeProtectedHeader,
+  exportSPKI,
+  importJWK,
+  type CryptoKey,
+  type JSONWebKeySet,
+} from 'jose';
 
 /**
- * What one finds in many code bases, put together: the token itself says how it is to be checked. It knows the algorithm, and where its key is;
- * what is checked then is the signature and the expiry, since a token that is well signed will be all right.
+ * What one finds in many code bases, put together: the token itself says how it is to be checked. It knows the
+ * algorithm, and where its key is; what is checked then is the signature and the expiry, since a token that is well
+ * signed will be all right.
  */
 export class TrustingVerifier {
   constructor(private readonly keysUrl: string) {}
@@ -14,10 +25,24 @@ export class TrustingVerifier {
     if (alg.toLowerCase() !== 'none') await this.checkSignature(token, { alg, jwk, jku, kid });
     if (claims.exp !== undefined && Number(claims.exp) < Date.now() / 1_000) throw new Error('expired');
     const { sub = '', client_id: clientId, scope, roles } = claims;
-    return { subject: sub, clientId: String(clientId), scopes: new Set(String(scope).split(' ')), roles: new Set(roles as string[]), token };
+    return {
+      subject: sub,
+      clientId: String(clientId),
+      scopes: new Set(String(scope).split(' ')),
+      roles: new Set(roles as string[]),
+      token,
+    };
   }
 
-  private async checkSignature(token: string, { alg, jwk, jku, kid }: { alg: string; jwk?: object | undefined; jku?: string | undefined; kid?: string | undefined }): Promise<void> {
+  private async checkSignature(
+    token: string,
+    {
+      alg,
+      jwk,
+      jku,
+      kid,
+    }: { alg: string; jwk?: object | undefined; jku?: string | undefined; kid?: string | undefined },
+  ): Promise<void> {
     if (jwk) return void (await compactVerify(token, await importJWK(jwk, alg)));
     if (jku) return void (await compactVerify(token, createRemoteJWKSet(new URL(jku))));
     const published = (await (await fetch(this.keysUrl)).json()) as JSONWebKeySet;

@@ -92,7 +92,9 @@ export class Bench {
     const kills = victims.reduce((sum, victim) => sum + victim.kills, 0);
     return [
       ...left.map((name) => `nobody was killed at ${name}`),
-      ...(kills === this.#armed.length ? [] : [`${this.#armed.length} kills were planned, ${kills} processes were killed`]),
+      ...(kills === this.#armed.length
+        ? []
+        : [`${this.#armed.length} kills were planned, ${kills} processes were killed`]),
       ...victims.flatMap((victim) => victim.accidents.map((accident) => `${accident}: see ${this.#logs}`)),
     ];
   }
@@ -109,7 +111,10 @@ export class Bench {
 
   /** The round's topics for whoever makes the load. */
   bus(): MessageBus {
-    const bus = new NamespacedBus(new KafkaBus({ brokers: this.brokers.split(','), clientId: 'load', log }), this.named(''));
+    const bus = new NamespacedBus(
+      new KafkaBus({ brokers: this.brokers.split(','), clientId: 'load', log }),
+      this.named(''),
+    );
     this.#closing.push(() => bus.close());
     return bus;
   }
@@ -145,16 +150,25 @@ export class Bench {
 
   async #makeTopics(): Promise<void> {
     await this.admin.connect();
-    await makeTopics(this.admin, this.#options.topics.map((topic) => this.named(topic)), PARTITIONS);
+    await makeTopics(
+      this.admin,
+      this.#options.topics.map((topic) => this.named(topic)),
+      PARTITIONS,
+    );
   }
 
   async #dropDatabase(): Promise<void> {
-    await asAdmin(this.#options.servers.postgres.adminUrl, `DROP DATABASE IF EXISTS ${this.#options.namespace} WITH (FORCE)`);
+    await asAdmin(
+      this.#options.servers.postgres.adminUrl,
+      `DROP DATABASE IF EXISTS ${this.#options.namespace} WITH (FORCE)`,
+    );
   }
 
   async #dropTopics(): Promise<void> {
     // What is left of a round on a server that goes away anyway is no reason to fail it.
-    await this.admin.deleteTopics({ topics: this.#options.topics.map((topic) => this.named(topic)) }).catch(() => undefined);
+    await this.admin
+      .deleteTopics({ topics: this.#options.topics.map((topic) => this.named(topic)) })
+      .catch(() => undefined);
     await this.admin.disconnect();
   }
 }

@@ -21,10 +21,18 @@ describe('a page', () => {
 });
 
 describe('the effect of a practice', () => {
-  const round = (name: string, practice: boolean, harm: number) => ({ variant: { name, practice, what: '' }, round: { harm, figures: {}, doubts: [] } });
+  const round = (name: string, practice: boolean, harm: number) => ({
+    variant: { name, practice, what: '' },
+    round: { harm, figures: {}, doubts: [] },
+  });
 
   it('is told by its counts, each naive variant by its name when there are several', () => {
-    expect(effect({ harm: 'lost', rounds: [round('none', false, 1200), round('all', true, 0)] })).toEqual({ without: '1,200 lost', with: '0' });
-    expect(effect({ harm: 'lost', rounds: [round('a', false, 1), round('b', false, 2), round('all', true, 0)] })).toEqual({ without: 'a 1, b 2 lost', with: '0' });
+    expect(effect({ harm: 'lost', rounds: [round('none', false, 1200), round('all', true, 0)] })).toEqual({
+      without: '1,200 lost',
+      with: '0',
+    });
+    expect(
+      effect({ harm: 'lost', rounds: [round('a', false, 1), round('b', false, 2), round('all', true, 0)] }),
+    ).toEqual({ without: 'a 1, b 2 lost', with: '0' });
   });
 });

@@ -37,7 +37,9 @@ export function effect({ rounds, harm }: Pick<Result, 'rounds' | 'harm'>): { wit
   const count = (value: number) => value.toLocaleString('en');
   const told = (practice: boolean) => {
     const those = rounds.filter(({ variant }) => variant.practice === practice);
-    return those.map(({ variant, round }) => (those.length === 1 ? count(round.harm) : `${variant.name} ${count(round.harm)}`)).join(', ');
+    return those
+      .map(({ variant, round }) => (those.length === 1 ? count(round.harm) : `${variant.name} ${count(round.harm)}`))
+      .join(', ');
   };
   return { without: `${told(false)} ${harm}`, with: told(true) };
 }
@@ -45,9 +47,12 @@ export function effect({ rounds, harm }: Pick<Result, 'rounds' | 'harm'>): { wit
 /** What is wrong with the pages: the generated table is stale, a link leads nowhere, a page lacks one of its parts. */
 export function pageFaults(): Record<string, string[]> {
   const text = readFileSync(readme, 'utf8');
-  const pages = globSync(['*.md', 'docs/**/*.md', 'practices/*/README.md'], { cwd: root }).map((page) => join(root, page));
+  const pages = globSync(['*.md', 'docs/**/*.md', 'practices/*/README.md'], { cwd: root }).map((page) =>
+    join(root, page),
+  );
   return {
-    'README.md: the table of practices is what was measured': withTable(text) === text ? [] : ['it is stale: "npm run practice <id>" writes it'],
+    'README.md: the table of practices is what was measured':
+      withTable(text) === text ? [] : ['it is stale: "npm run practice <id>" writes it'],
     'links lead somewhere': pages.flatMap(deadLinks),
     'every experiment has its page': ids.flatMap(missingParts),
   };
@@ -60,7 +65,9 @@ export function missingParts(id: string): string[] {
   const page = join(folder, id, 'README.md');
   if (!existsSync(page)) return [`practices/${id}/README.md is missing`];
   const text = readFileSync(page, 'utf8');
-  return parts.filter((part) => !text.includes(`\n## ${part}\n`)).map((part) => `practices/${id}/README.md has no "${part}"`);
+  return parts
+    .filter((part) => !text.includes(`\n## ${part}\n`))
+    .map((part) => `practices/${id}/README.md has no "${part}"`);
 }
 
 /** Links of a page to files that are not there; addresses elsewhere are not asked. */
@@ -74,7 +81,8 @@ export function deadLinks(page: string): string[] {
 function withTable(text: string): string {
   const [before, rest] = text.split(begin);
   const after = rest?.split(end)[1];
-  if (before === undefined || after === undefined) throw new Error(`${basename(readme)} has lost the marks of its table of practices: ${begin} … ${end}`);
+  if (before === undefined || after === undefined)
+    throw new Error(`${basename(readme)} has lost the marks of its table of practices: ${begin} … ${end}`);
   return `${before}${begin}\n${table()}\n${end}${after}`;
 }
 
@@ -83,7 +91,9 @@ function table(): string {
     const result = lastResult(id);
     if (!result) return [];
     const { without, with: with_ } = effect(result);
-    return [`| [${id}](practices/${id}) | ${without} | ${with_} | ${result.date.slice(0, 10)}, \`${result.commit.id.slice(0, 7)}\` |`];
+    return [
+      `| [${id}](practices/${id}) | ${without} | ${with_} | ${result.date.slice(0, 10)}, \`${result.commit.id.slice(0, 7)}\` |`,
+    ];
   });
   return ['| practice | without it | with it | measured |', '|---|---|---|---|', ...rows].join('\n');
 }

@@ -6,13 +6,18 @@ export interface Round {
   readonly harm: number;
   /** Everything else worth knowing, in the order in which it is shown. */
   readonly figures: Readonly<Record<string, number>>;
-  /** Why this round shows nothing, whatever it counted: a fault that never fired, a load that never arrived, a failure nobody planned. */
+  /**
+   * Why this round shows nothing, whatever it counted: a fault that never fired, a load that never arrived, a failure
+   * nobody planned.
+   */
   readonly doubts: readonly string[];
   /** Which events it was, a few of them. */
   readonly cases?: readonly string[];
 }
 
-/** One way to do it. `practice` is the product's own; every other stands beside its experiment and fills the same port. */
+/**
+ * One way to do it. `practice` is the product's own; every other stands beside its experiment and fills the same port.
+ */
 export interface Variant {
   readonly name: string;
   readonly practice: boolean;
@@ -42,8 +47,9 @@ export interface Experiment<L extends Load = Load> {
 }
 
 /**
- * `shown`: every naive variant did harm and the practice none. `gone`: a naive variant did none, so the practice is not shown to be needed.
- * `broken`: the practice itself did harm. `cannot tell`: some round shows nothing; that is no success.
+ * `shown`: every naive variant did harm and the practice none. `gone`: a naive variant did none, so the practice is not
+ * shown to be needed. `broken`: the practice itself did harm. `cannot tell`: some round shows nothing; that is no
+ * success.
  */
 export type Verdict = 'shown' | 'gone' | 'broken' | 'cannot tell';
 

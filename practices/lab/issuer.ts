@@ -17,7 +17,10 @@ export async function openIssuer(): Promise<Issuer> {
   const { privateKey } = await generateKeyPair('ES256', { extractable: true });
   const privateJwk = { ...(await exportJWK(privateKey)), kid: 'of-the-shop', alg: 'ES256', use: 'sig' };
   const { d: _, ...published } = privateJwk;
-  const server = createServer((_request, response) => void response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [published] })));
+  const server = createServer(
+    (_request, response) =>
+      void response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: [published] })),
+  );
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const name = 'http://shop.example/oidc';
   const token = (typ: string, audience: string, claims: object) =>
@@ -33,7 +36,8 @@ export async function openIssuer(): Promise<Issuer> {
     name,
     privateJwk,
     keysUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`,
-    access: (jti, claims) => token('at+jwt', 'shop', { client_id: 'shop-cli', scope: 'orders:read', roles: ['customer'], ...claims, jti }),
+    access: (jti, claims) =>
+      token('at+jwt', 'shop', { client_id: 'shop-cli', scope: 'orders:read', roles: ['customer'], ...claims, jti }),
     idToken: () => token('JWT', 'shop-cli', { nonce: 'n' }),
     close: () => {
       server.closeAllConnections();

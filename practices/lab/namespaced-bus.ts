@@ -1,6 +1,9 @@
 import { MessageBus, type BusMessage, type End, type SubscribeOptions, type Subscription } from '@shop/eventing';
 
-/** A bus whose topics and groups carry a prefix on the broker, so that each round has its own and the code under test does not know. */
+/**
+ * A bus whose topics and groups carry a prefix on the broker, so that each round has its own and the code under test
+ * does not know.
+ */
 export class NamespacedBus extends MessageBus {
   readonly #bus: MessageBus;
   readonly #prefix: string;
@@ -29,7 +32,10 @@ export class NamespacedBus extends MessageBus {
   }
 
   override end(group: string, topics: readonly string[]): Promise<End> {
-    return this.#bus.end(this.#prefix + group, topics.map((topic) => this.#prefix + topic));
+    return this.#bus.end(
+      this.#prefix + group,
+      topics.map((topic) => this.#prefix + topic),
+    );
   }
 
   override close(): Promise<void> {

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** So many a second for so long, whatever becomes of those before: resolves when all have ended. `work` is given its number and never throws. */
+/**
+ * So many a second for so long, whatever becomes of those before: resolves when all have ended. `work` is given its
+ * number and never throws.
+ */
 export async function openLoop(rate: number, seconds: number, work: (number: number) => Promise<void>): Promise<void> {
   const began = performance.now();
   const all: Promise<void>[] = [];

@@ -16,7 +16,10 @@ export interface Part {
   readonly databaseUrl: string;
   readonly database: Database;
   readonly brokers: readonly string[];
-  /** The name that a topic, or a group, of the product has on the broker in this round: for whoever does not go by `bus`. */
+  /**
+   * The name that a topic, or a group, of the product has on the broker in this round: for whoever does not go by
+   * `bus`.
+   */
   named(name: string): string;
   /** Another connection to the round's own topics. */
   bus(): MessageBus;
@@ -28,7 +31,13 @@ const CLOSE_DEADLINE_MS = 10_000;
 
 /** Takes part in the round that started this process. */
 export function takePart(): Part {
-  const { VARIANT: variant = '', DATABASE_URL: databaseUrl = '', KAFKA_BROKERS: kafka = '', NAMESPACE: prefix = '', FAIL_POINTS_DIR: folder } = process.env;
+  const {
+    VARIANT: variant = '',
+    DATABASE_URL: databaseUrl = '',
+    KAFKA_BROKERS: kafka = '',
+    NAMESPACE: prefix = '',
+    FAIL_POINTS_DIR: folder,
+  } = process.env;
   const brokers = kafka.split(',');
   return {
     variant,
@@ -55,7 +64,10 @@ export function serve<Question>(answer: (question: Question) => Promise<unknown>
 /** How long a busy machine may keep statements from being through in time. */
 const BUSY_MS = 30_000;
 
-/** Says that this process is ready, and answers questions. An error ends it: the bench counts an accident, and the round cannot tell. */
+/**
+ * Says that this process is ready, and answers questions. An error ends it: the bench counts an accident, and the round
+ * cannot tell.
+ */
 export function answerTo<Question>(answer: (question: Question) => Promise<unknown>): void {
   process.on('message', ({ id, text }: { id: number; text: Question }) => {
     void patiently(() => answer(text)).then(
@@ -69,7 +81,10 @@ export function answerTo<Question>(answer: (question: Question) => Promise<unkno
   process.send?.({ ready: true });
 }
 
-/** Tries again what Postgres took back because it was not through in time: nothing has happened, and a busy machine is no variant's fault. */
+/**
+ * Tries again what Postgres took back because it was not through in time: nothing has happened, and a busy machine is
+ * no variant's fault.
+ */
 async function patiently<T>(work: () => Promise<T>): Promise<T> {
   for (const until = Date.now() + BUSY_MS; ; ) {
     try {

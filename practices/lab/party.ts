@@ -1,7 +1,9 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** Another party that a process of an experiment calls: it counts what reaches it, and does what the experiment says. */
+/**
+ * Another party that a process of an experiment calls: it counts what reaches it, and does what the experiment says.
+ */
 export class Party {
   calls = 0;
 

@@ -26,8 +26,8 @@ export interface RunOptions {
 const PATIENCE_MS = { quick: 5_000, full: 10_000 };
 
 /**
- * Runs every variant with the same seed, load and kill schedule, each on a database, topics and processes of its own. One after the other;
- * or, when quick, side by side: counts do not care, and only a full run is written down.
+ * Runs every variant with the same seed, load and kill schedule, each on a database, topics and processes of its own.
+ * One after the other; or, when quick, side by side: counts do not care, and only a full run is written down.
  */
 export async function runExperiment({ id, experiment, servers, quick, say }: RunOptions): Promise<Result> {
   const began = performance.now();
@@ -35,7 +35,14 @@ export async function runExperiment({ id, experiment, servers, quick, say }: Run
   const load = quick ? experiment.load.quick : experiment.load.full;
   const one = async (variant: Variant) => {
     const since = performance.now();
-    const round = await runRound({ id, experiment, servers, variant, load, patienceMs: quick ? PATIENCE_MS.quick : PATIENCE_MS.full });
+    const round = await runRound({
+      id,
+      experiment,
+      servers,
+      variant,
+      load,
+      patienceMs: quick ? PATIENCE_MS.quick : PATIENCE_MS.full,
+    });
     say(`${id}: ${variant.name} is through (${((performance.now() - since) / 1000).toFixed(1)} s)`);
     return { variant, round };
   };
@@ -53,10 +60,20 @@ export async function runExperiment({ id, experiment, servers, quick, say }: Run
   };
 }
 
-async function runRound(options: Pick<RunOptions, 'id' | 'experiment' | 'servers'> & { variant: Variant; load: Load; patienceMs: number }): Promise<Round> {
+async function runRound(
+  options: Pick<RunOptions, 'id' | 'experiment' | 'servers'> & { variant: Variant; load: Load; patienceMs: number },
+): Promise<Round> {
   const { id, experiment, servers, variant, load, patienceMs } = options;
-  const namespace = `practice_${id}_${variant.name}_${randomBytes(3).toString('hex')}`.toLowerCase().replace(/[^a-z0-9]+/g, '_');
-  const bench = await Bench.open({ servers, namespace, patienceMs, tables: experiment.tables, topics: experiment.topics });
+  const namespace = `practice_${id}_${variant.name}_${randomBytes(3).toString('hex')}`
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '_');
+  const bench = await Bench.open({
+    servers,
+    namespace,
+    patienceMs,
+    tables: experiment.tables,
+    topics: experiment.topics,
+  });
   try {
     return await experiment.round(bench, variant, load);
   } finally {

@@ -14,8 +14,8 @@ interface Question {
 }
 
 /**
- * A process that may die at any moment: killed at a fail-point it is started again at once, as a supervisor would, and whoever waits for
- * an answer asks again, as a client would whose connection broke.
+ * A process that may die at any moment: killed at a fail-point it is started again at once, as a supervisor would, and
+ * whoever waits for an answer asks again, as a client would whose connection broke.
  */
 export class Victim {
   readonly #command: readonly string[];
@@ -64,7 +64,8 @@ export class Victim {
   async restart(): Promise<void> {
     const ended = await this.#end();
     this.#stopping = false;
-    if (ended?.exitCode !== 0 && ended?.signalCode !== 'SIGTERM') this.#failed(`did not end when asked to (${ended?.signalCode ?? `exit code ${ended?.exitCode}`})`);
+    if (ended?.exitCode !== 0 && ended?.signalCode !== 'SIGTERM')
+      this.#failed(`did not end when asked to (${ended?.signalCode ?? `exit code ${ended?.exitCode}`})`);
     else await this.start();
   }
 
@@ -92,7 +93,11 @@ export class Victim {
 
   #spawn(): void {
     this.#ready = false;
-    const child = spawn(process.execPath, this.#command, { cwd: root, env: this.#env, stdio: ['ignore', this.#log, this.#log, 'ipc'] });
+    const child = spawn(process.execPath, this.#command, {
+      cwd: root,
+      env: this.#env,
+      stdio: ['ignore', this.#log, this.#log, 'ipc'],
+    });
     this.#child = child;
     this.#late = setTimeout(() => this.#failed(`is not ready after ${PATIENCE_MS / 1000} s`), PATIENCE_MS);
     child.on('error', (error) => this.#failed(`could not be started: ${error.message}`));

@@ -28,16 +28,27 @@ export const tables = `
 `;
 
 /**
- * A writer as any service has one: note the command, change the state under its row's lock, leave the message, all in one transaction;
- * then tell that it is committed, and answer. A change that is asked for again gets its first answer.
+ * A writer as any service has one: note the command, change the state under its row's lock, leave the message, all in
+ * one transaction; then tell that it is committed, and answer. A change that is asked for again gets its first answer.
  */
 export function writer(part: Part, announce: () => Announcement): (change: Change) => Promise<Fact> {
   return async ({ number, key }) => {
     const { outbox, told } = announce();
     const fact = await part.database.transaction(async (tx) => {
-      const isNew = await tx.query('INSERT INTO changes (number, key) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1', [number, key], 'note');
-      if (isNew.length === 0) return (await tx.query<Fact>('SELECT key, version AS sequence FROM changes WHERE number = $1', [number], 'again'))[0] as Fact;
-      const [changed] = await tx.query<Fact>('UPDATE keys SET version = version + 1 WHERE key = $1 RETURNING key, version AS sequence', [key], 'change');
+      const isNew = await tx.query(
+        'INSERT INTO changes (number, key) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1',
+        [number, key],
+        'note',
+      );
+      if (isNew.length === 0)
+        return (
+          await tx.query<Fact>('SELECT key, version AS sequence FROM changes WHERE number = $1', [number], 'again')
+        )[0] as Fact;
+      const [changed] = await tx.query<Fact>(
+        'UPDATE keys SET version = version + 1 WHERE key = $1 RETURNING key, version AS sequence',
+        [key],
+        'change',
+      );
       if (!changed) throw new Error(`there is no key ${key}`);
       await tx.query('UPDATE changes SET version = $2 WHERE number = $1', [number, changed.sequence], 'number');
       await outbox.add(tx, [event(stockReserved, { ...changed, data: { orderId: key } })]);
@@ -51,7 +62,10 @@ export function writer(part: Part, announce: () => Announcement): (change: Chang
 }
 
 /** Makes the keys, and the changes that every variant is asked for. */
-export async function plan(bench: Bench, { seed, changes, keys }: { seed: number; changes: number; keys: number }): Promise<Change[]> {
+export async function plan(
+  bench: Bench,
+  { seed, changes, keys }: { seed: number; changes: number; keys: number },
+): Promise<Change[]> {
   const next = numbersFrom(seed);
   const names = keysFrom(next, keys);
   await bench.query('INSERT INTO keys (key) SELECT unnest($1::text[])', [names]);
@@ -59,7 +73,10 @@ export async function plan(bench: Bench, { seed, changes, keys }: { seed: number
   return Array.from({ length: changes }, (_, number) => ({ number, key: key() }));
 }
 
-/** So many clients ask side by side, each for its next change when the last one is answered. Returns their journal: what they were told. */
+/**
+ * So many clients ask side by side, each for its next change when the last one is answered. Returns their journal: what
+ * they were told.
+ */
 export async function askAll(victim: Victim, changes: readonly Change[], clients: number): Promise<Fact[]> {
   const journal: Fact[] = [];
   const waiting = changes.values();
@@ -75,4 +92,5 @@ export async function askAll(victim: Victim, changes: readonly Change[], clients
 }
 
 /** What happened, according to the database. */
-export const happened = (bench: Bench): Promise<Fact[]> => bench.query<{ key: string; sequence: number }>('SELECT key, version AS sequence FROM changes');
+export const happened = (bench: Bench): Promise<Fact[]> =>
+  bench.query<{ key: string; sequence: number }>('SELECT key, version AS sequence FROM changes');

@@ -26,15 +26,21 @@ type Beginning = () => Handle;
 
 /** Far more than anybody asks for, so that every request is taken and remembered. */
 const quota: Quota = { name: 'soak', limit: 1_000, seconds: 3_600 };
-const limited = (limiter: LocalRateLimiter): Handle => (number) => limiter.take([{ quota, whose: `customer ${number}` }]);
+const limited =
+  (limiter: LocalRateLimiter): Handle =>
+  (number) =>
+    limiter.take([{ quota, whose: `customer ${number}` }]);
 
 const kinds: Record<string, Beginning> = {
   /** The product's limiter, with the bound that it has, though a smaller one. */
-  'limiter': () => limited(new LocalRateLimiter(5_000)),
+  limiter: () => limited(new LocalRateLimiter(5_000)),
   /** The same, and nobody is ever forgotten. */
   'limiter without bound': () => limited(new LocalRateLimiter(Infinity)),
-  /** Each request wants to know when the process ends, and nobody takes the wish back when it is through. Node's warning of it was silenced long ago. */
-  'listeners': () => {
+  /**
+   * Each request wants to know when the process ends, and nobody takes the wish back when it is through. Node's warning
+   * of it was silenced long ago.
+   */
+  listeners: () => {
     const life = new EventEmitter().setMaxListeners(0);
     return () => void life.on('end', () => {});
   },
@@ -42,7 +48,11 @@ const kinds: Record<string, Beginning> = {
   'price list': () => {
     let prices: readonly object[] | undefined;
     return (number) => {
-      prices ??= Array.from({ length: 1_000_000 }, (_, product) => ({ product, price: product * 10, name: `product ${product}` }));
+      prices ??= Array.from({ length: 1_000_000 }, (_, product) => ({
+        product,
+        price: product * 10,
+        name: `product ${product}`,
+      }));
       if (!prices[number]) throw new Error('there are more requests than products');
     };
   },
@@ -57,7 +67,8 @@ serve(
     if (what === 'begin') handle = kinds[kind]?.();
     if (!handle) throw new Error(`no such kind: ${kind}`);
     // As ordinary code does it: what a request needs while it lasts is garbage afterwards.
-    for (let number = from; number < from + requests; number++) await handle(Number(JSON.parse(JSON.stringify({ number, of: kind })).number));
+    for (let number = from; number < from + requests; number++)
+      await handle(Number(JSON.parse(JSON.stringify({ number, of: kind })).number));
     // Whoever looks at a process from outside sees what it has not collected yet, too.
     if (variant === 'heap slope') collectGarbage();
     const { heapUsed: heap, rss } = process.memoryUsage();

@@ -22,8 +22,16 @@ export const experiment: Experiment<MigrationLoad> = {
   title: 'Migrations',
   harm: 'requests that failed because of a migration',
   variants: [
-    { name: 'in one go', practice: false, what: 'ALTER COLUMN … TYPE, which waits for the report, with everybody behind it' },
-    { name: 'expand, contract', practice: true, what: 'a new column beside the old one, filled in batches; no lock is waited for' },
+    {
+      name: 'in one go',
+      practice: false,
+      what: 'ALTER COLUMN … TYPE, which waits for the report, with everybody behind it',
+    },
+    {
+      name: 'expand, contract',
+      practice: true,
+      what: 'a new column beside the old one, filled in batches; no lock is waited for',
+    },
   ],
   load: {
     full: { seed: 20, rows: 500_000, requestsPerSecond: 100, reportSeconds: 5 },
@@ -33,7 +41,10 @@ export const experiment: Experiment<MigrationLoad> = {
   topics: [],
 
   async round(bench, { name }, load) {
-    await bench.query(`INSERT INTO accounts (id, balance, name) SELECT n, 100, 'customer ' || n FROM generate_series(1, $1::int) n`, [load.rows]);
+    await bench.query(
+      `INSERT INTO accounts (id, balance, name) SELECT n, 100, 'customer ' || n FROM generate_series(1, $1::int) n`,
+      [load.rows],
+    );
     const main = import.meta.resolve('./service.ts');
     const instances = await Promise.all([bench.start(main, name), bench.start(main, name)]);
     const deploy = async () => {
@@ -56,13 +67,21 @@ export const experiment: Experiment<MigrationLoad> = {
     const due = load.rows * 100 + count(200);
     return {
       harm: statuses.length - count(200),
-      figures: { rows: load.rows, requests: statuses.length, 'answered 503': count(503), 'answered 500': count(500), 'migration, ms': Math.round(migratedMs) },
+      figures: {
+        rows: load.rows,
+        requests: statuses.length,
+        'answered 503': count(503),
+        'answered 500': count(500),
+        'migration, ms': Math.round(migratedMs),
+      },
       doubts: [
         ...bench.doubts(...instances),
         ...(count(200) > 0 ? [] : ['no request was answered']),
         ...(state.type === 'bigint' ? [] : [`the balance is ${state.type} in the end, not bigint`]),
         // A 503 may have been done or not; what was acknowledged was.
-        ...(state.sum >= due && state.sum <= due + count(503) ? [] : [`balances come to ${state.sum}, and should to ${due}`]),
+        ...(state.sum >= due && state.sum <= due + count(503)
+          ? []
+          : [`balances come to ${state.sum}, and should to ${due}`]),
       ],
     };
   },

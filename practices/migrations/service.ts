@@ -2,14 +2,20 @@ import { DomainError } from '@shop/kernel';
 import { serve, takePart } from '../lab/part.ts';
 
 /** A deposit, or the next version of this program. */
-export type Question = { readonly id: number; readonly amount: number } | { readonly version: 'balance' | 'balance_big' };
+export type Question =
+  | { readonly id: number; readonly amount: number }
+  | { readonly version: 'balance' | 'balance_big' };
 
-/** One of two instances of a service that keeps balances, on the product's database: nothing in it waits for longer than two seconds for a lock. */
+/**
+ * One of two instances of a service that keeps balances, on the product's database: nothing in it waits for longer than
+ * two seconds for a lock.
+ */
 const { database } = takePart();
 let column: 'balance' | 'balance_big' = 'balance';
 
 serve<Question>(
-  (question) => ('version' in question ? Promise.resolve((column = question.version)) : deposit(question.id, question.amount)),
+  (question) =>
+    'version' in question ? Promise.resolve((column = question.version)) : deposit(question.id, question.amount),
   () => Promise.resolve(),
 );
 

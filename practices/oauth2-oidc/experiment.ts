@@ -15,7 +15,10 @@ interface TheftLoad extends Load {
 /** Auth's own reuseGrace, after which a second use is no accident any more, and one second. */
 const GRACE_S = 11;
 const folder = new URL('../../apps/auth/migrations/', import.meta.url);
-const tables = readdirSync(folder).sort().map((name) => readFileSync(new URL(name, folder), 'utf8')).join('\n');
+const tables = readdirSync(folder)
+  .sort()
+  .map((name) => readFileSync(new URL(name, folder), 'utf8'))
+  .join('\n');
 
 /** Somebody copies a refresh token. Sooner or later the owner refreshes, too. For how long does the thief go on? */
 export const experiment: Experiment<TheftLoad> = {
@@ -24,7 +27,11 @@ export const experiment: Experiment<TheftLoad> = {
   variants: [
     { name: 'used for ever', practice: false, what: 'a refresh token is good until it expires' },
     { name: 'rotated only', practice: false, what: 'it is good once; a second use is refused, and that is all' },
-    { name: 'reuse ends the family', practice: true, what: 'a second use after ten seconds ends every token of that sign-in' },
+    {
+      name: 'reuse ends the family',
+      practice: true,
+      what: 'a second use after ten seconds ends every token of that sign-in',
+    },
   ],
   load: { full: { seed: 20, thefts: 60, attempts: 5 }, quick: { seed: 20, thefts: 6, attempts: 2 } },
   tables,
@@ -37,7 +44,12 @@ export const experiment: Experiment<TheftLoad> = {
     const next = numbersFrom(load.seed);
     let [thiefFirst, passed, signInsAgain, before] = [0, 0, 0, 0];
     for (let n = 0; n < load.thefts; n++) {
-      const { refreshToken: copied } = await register({ issuer, name: 'Olive', email: `olive-${n}@example.com`, password: 'correct horse battery' });
+      const { refreshToken: copied } = await register({
+        issuer,
+        name: 'Olive',
+        email: `olive-${n}@example.com`,
+        password: 'correct horse battery',
+      });
       const first = next() < 0.5;
       let stolen = copied;
       if (first) {
@@ -68,7 +80,9 @@ export const experiment: Experiment<TheftLoad> = {
       },
       doubts: [
         ...bench.doubts(service),
-        ...(before === thiefFirst ? [] : [`of ${thiefFirst} thieves who were first, ${before} got in: a copy that is worth nothing shows nothing`]),
+        ...(before === thiefFirst
+          ? []
+          : [`of ${thiefFirst} thieves who were first, ${before} got in: a copy that is worth nothing shows nothing`]),
         ...(thiefFirst > 0 && thiefFirst < load.thefts ? [] : ['it was always the same who came first']),
       ],
     };
@@ -89,5 +103,7 @@ async function used(api: TokenVerifier, issuer: string, token: string): Promise<
 
 /** As if so much time had gone by since any token was used; nobody sleeps. */
 async function graceIsOver(bench: Bench): Promise<void> {
-  await bench.query(`UPDATE oidc_artifacts SET consumed_at = consumed_at - make_interval(secs => ${GRACE_S}) WHERE consumed_at IS NOT NULL`);
+  await bench.query(
+    `UPDATE oidc_artifacts SET consumed_at = consumed_at - make_interval(secs => ${GRACE_S}) WHERE consumed_at IS NOT NULL`,
+  );
 }

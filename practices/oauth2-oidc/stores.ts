@@ -26,11 +26,16 @@ function keptBy(Store: typeof ArtifactStore): Type<Artifacts> {
     }
 
     override store(model: string, reused: Reused) {
-      return model === 'RefreshToken' ? new Store(model, this.database, reused) : new ArtifactStore(model, this.database, reused);
+      return model === 'RefreshToken'
+        ? new Store(model, this.database, reused)
+        : new ArtifactStore(model, this.database, reused);
     }
   }
   return Kept;
 }
 
 /** By the names of the variants. */
-export const naive: Readonly<Record<string, Type<Artifacts>>> = { 'used for ever': keptBy(Reusable), 'rotated only': keptBy(Unconcerned) };
+export const naive: Readonly<Record<string, Type<Artifacts>>> = {
+  'used for ever': keptBy(Reusable),
+  'rotated only': keptBy(Unconcerned),
+};

@@ -14,7 +14,11 @@ export const experiment: Experiment<LockingLoad> = {
   harm: 'acknowledged updates overwritten by another',
   variants: [
     { name: 'last writer wins', practice: false, what: 'read, decide, write' },
-    { name: 'version check', practice: true, what: 'read, decide, write if it is still the version that was read; else begin anew' },
+    {
+      name: 'version check',
+      practice: true,
+      what: 'read, decide, write if it is still the version that was read; else begin anew',
+    },
   ],
   load: {
     full: { seed: 20, additions: 3_000, keys: 20, clients: 16 },
@@ -42,11 +46,20 @@ export const experiment: Experiment<LockingLoad> = {
     const sum = (figure: 'amount' | 'versions') => rows.reduce((total, row) => total + row[figure], 0);
     return {
       harm: acknowledged - sum('amount'),
-      figures: { acknowledged, writes: sum('versions'), 'sum of amounts': sum('amount'), overwritten: acknowledged - sum('amount') },
+      figures: {
+        acknowledged,
+        writes: sum('versions'),
+        'sum of amounts': sum('amount'),
+        overwritten: acknowledged - sum('amount'),
+      },
       doubts: [
         ...bench.doubts(...instances),
-        ...(acknowledged === load.additions ? [] : [`of ${load.additions} additions ${acknowledged} were acknowledged`]),
-        ...(sum('versions') === acknowledged ? [] : [`${acknowledged} additions were acknowledged, ${sum('versions')} were written`]),
+        ...(acknowledged === load.additions
+          ? []
+          : [`of ${load.additions} additions ${acknowledged} were acknowledged`]),
+        ...(sum('versions') === acknowledged
+          ? []
+          : [`${acknowledged} additions were acknowledged, ${sum('versions')} were written`]),
       ],
     };
   },

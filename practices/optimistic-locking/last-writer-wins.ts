@@ -1,8 +1,8 @@
 import { EventStore, VersionConflict, type Append } from '@shop/eventing';
 
 /**
- * The event store without the question "is it still as you read it?": what was decided is appended behind whatever is there by now, as an
- * `UPDATE … WHERE id = …` would do it.
+ * The event store without the question "is it still as you read it?": what was decided is appended behind whatever is
+ * there by now, as an `UPDATE … WHERE id = …` would do it.
  */
 export class LastWriterWins extends EventStore {
   override async append(append: Append): Promise<void> {

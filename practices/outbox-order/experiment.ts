@@ -26,7 +26,11 @@ export const experiment: Experiment<OrderLoad> = {
     { name: 'xmin', practice: false, what: 'a cursor over (transaction, id), behind the oldest transaction under way' },
     { name: 'SKIP LOCKED ×3', practice: false, what: 'three workers, each takes rows that no other holds' },
     { name: 'shards ×3', practice: true, what: 'three relays, each owns whole shards; a queue, no cursor' },
-    { name: 'WAL ×3', practice: true, what: 'three relays, one of which reads the write-ahead log from a replication slot' },
+    {
+      name: 'WAL ×3',
+      practice: true,
+      what: 'three relays, one of which reads the write-ahead log from a replication slot',
+    },
   ],
   load: {
     full: { seed: 20, changes: 6_000, keys: 16, clients: 16 },
@@ -38,7 +42,10 @@ export const experiment: Experiment<OrderLoad> = {
   async round(bench, { name }, load) {
     await bench.query(preparation[name] ?? 'SELECT');
     const changes = await plan(bench, load);
-    const [reader, service] = await Promise.all([bench.reader(topic), bench.start(import.meta.resolve('./service.ts'), name)]);
+    const [reader, service] = await Promise.all([
+      bench.reader(topic),
+      bench.start(import.meta.resolve('./service.ts'), name),
+    ]);
 
     const logBefore = await logEnd(bench);
     const began = performance.now();
@@ -62,7 +69,9 @@ export const experiment: Experiment<OrderLoad> = {
         ...bench.doubts(service),
         ...(journal.length === load.changes ? [] : [`of ${load.changes} changes ${journal.length} were acknowledged`]),
         ...(reader.seen.length > 0 ? [] : ['nothing arrived at all']),
-        ...(invented + reader.unreadable === 0 ? [] : [`${invented + reader.unreadable} messages tell what never happened`]),
+        ...(invented + reader.unreadable === 0
+          ? []
+          : [`${invented + reader.unreadable} messages tell what never happened`]),
       ],
     };
   },

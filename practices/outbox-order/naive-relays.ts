@@ -26,7 +26,11 @@ abstract class PollingRelay implements Carrier {
 
   constructor(databaseUrl: string, bus: MessageBus) {
     this.#bus = bus;
-    this.client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000, application_name: 'naive relay' });
+    this.client = new pg.Client({
+      connectionString: databaseUrl,
+      connectionTimeoutMillis: 5_000,
+      application_name: 'naive relay',
+    });
   }
 
   start(): void {
@@ -59,14 +63,20 @@ export class CursorRelay extends PollingRelay {
   #last = '0';
 
   protected override async poll(): Promise<number> {
-    const { rows } = await this.client.query<Row>(`SELECT id::text, topic, key, payload FROM outbox WHERE id > $1 ORDER BY outbox.id LIMIT ${BATCH}`, [this.#last]);
+    const { rows } = await this.client.query<Row>(
+      `SELECT id::text, topic, key, payload FROM outbox WHERE id > $1 ORDER BY outbox.id LIMIT ${BATCH}`,
+      [this.#last],
+    );
     await this.publish(rows);
     this.#last = rows.at(-1)?.id ?? this.#last;
     return rows.length;
   }
 }
 
-/** Waits until no older transaction is under way, so that nothing appears behind its cursor; goes by transaction, then by id. */
+/**
+ * Waits until no older transaction is under way, so that nothing appears behind its cursor; goes by transaction, then
+ * by id.
+ */
 export class XminRelay extends PollingRelay {
   #last = { transaction: '0', id: '0' };
 
@@ -87,7 +97,9 @@ export class XminRelay extends PollingRelay {
 export class SkipLockedRelay extends PollingRelay {
   protected override async poll(): Promise<number> {
     await this.client.query('BEGIN');
-    const { rows } = await this.client.query<Row>(`SELECT id::text, topic, key, payload FROM outbox ORDER BY outbox.id LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`);
+    const { rows } = await this.client.query<Row>(
+      `SELECT id::text, topic, key, payload FROM outbox ORDER BY outbox.id LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`,
+    );
     await this.publish(rows);
     await this.client.query('DELETE FROM outbox WHERE id = ANY($1::bigint[])', [rows.map(({ id }) => id)]);
     await this.client.query('COMMIT');

@@ -31,8 +31,14 @@ function way(variant: string, [bus, ...more]: readonly MessageBus[]): Way {
       return { relays, outbox: new PostgresOutbox(() => relays.forEach((relay) => relay.wake())) };
     }
     case 'WAL ×3': {
-      const relays = [bus, ...more].map((own) => new WalRelay({ connectionString: databaseUrl, replicationUrl: databaseUrl, bus: own, log }));
-      return { relays, outbox: new PostgresOutbox(() => {}, { leave: leaveInLog }), ready: Promise.all(relays.map((relay) => relay.ready())) };
+      const relays = [bus, ...more].map(
+        (own) => new WalRelay({ connectionString: databaseUrl, replicationUrl: databaseUrl, bus: own, log }),
+      );
+      return {
+        relays,
+        outbox: new PostgresOutbox(() => {}, { leave: leaveInLog }),
+        ready: Promise.all(relays.map((relay) => relay.ready())),
+      };
     }
     default:
       throw new Error(`there is no variant ${variant}`);

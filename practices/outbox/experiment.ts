@@ -28,7 +28,10 @@ export const experiment: Experiment<OutboxLoad> = {
   async round(bench, { name }, load) {
     const changes = await plan(bench, load);
     bench.arm(...spread(numbersFrom(load.seed), load.kills, load.changes).map((number) => `committed-${number}`));
-    const [reader, service] = await Promise.all([bench.reader(topic), bench.start(import.meta.resolve('./service.ts'), name)]);
+    const [reader, service] = await Promise.all([
+      bench.reader(topic),
+      bench.start(import.meta.resolve('./service.ts'), name),
+    ]);
 
     const journal = await askAll(service, changes, load.clients);
     await reader.settled(load.changes, bench.patienceMs);
@@ -49,7 +52,9 @@ export const experiment: Experiment<OutboxLoad> = {
         ...bench.doubts(service),
         ...(journal.length === load.changes ? [] : [`of ${load.changes} changes ${journal.length} were acknowledged`]),
         ...(truth.length === load.changes ? [] : [`of ${load.changes} changes ${truth.length} are in the database`]),
-        ...(found.invented + reader.unreadable === 0 ? [] : [`${found.invented + reader.unreadable} messages tell what never happened`]),
+        ...(found.invented + reader.unreadable === 0
+          ? []
+          : [`${found.invented + reader.unreadable} messages tell what never happened`]),
       ],
     };
   },

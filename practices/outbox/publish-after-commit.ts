@@ -2,8 +2,9 @@ import { Outbox, seal, type BusMessage, type MessageBus, type Outgoing } from '@
 import type { Transaction } from '@shop/platform';
 
 /**
- * Without an outbox: the messages of one command are kept in memory and published when its transaction is committed. It is as careful as
- * it can be: nothing is published that was rolled back, and the client gets no answer before the broker has acknowledged.
+ * Without an outbox: the messages of one command are kept in memory and published when its transaction is committed. It
+ * is as careful as it can be: nothing is published that was rolled back, and the client gets no answer before the
+ * broker has acknowledged.
  */
 export class PublishAfterCommit extends Outbox {
   readonly #bus: MessageBus;
@@ -16,7 +17,9 @@ export class PublishAfterCommit extends Outbox {
   }
 
   override async add(_tx: Transaction, messages: readonly Outgoing[]): Promise<void> {
-    this.#messages.push(...messages.map((message) => seal(message)).map(({ topic, key, payload }) => ({ topic, key, value: payload })));
+    this.#messages.push(
+      ...messages.map((message) => seal(message)).map(({ topic, key, payload }) => ({ topic, key, value: payload })),
+    );
   }
 
   override wake(): void {

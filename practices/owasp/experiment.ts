@@ -12,7 +12,10 @@ interface LorisLoad extends Load {
   readonly addresses: number;
 }
 
-/** Nobody holds a connection for longer, with a request that does not come to its end (PROOF: an attacker is cut in ten seconds). */
+/**
+ * Nobody holds a connection for longer, with a request that does not come to its end (PROOF: an attacker is cut in ten
+ * seconds).
+ */
 const CUT_WITHIN_MS = 12_000;
 
 /** Somebody opens connections and sends a header a second on each. Who else is served meanwhile? */
@@ -20,8 +23,16 @@ export const experiment: Experiment<LorisLoad> = {
   title: 'Slow-loris (OWASP API4: unrestricted resource consumption)',
   harm: 'requests of others that were refused a connection',
   variants: [
-    { name: 'Node’s defaults', practice: false, what: 'a minute for headers, five for a request, and whoever comes first has the connections' },
-    { name: 'bounds', practice: true, what: 'five seconds for headers, ten for a request, and half of the connections for one address at most' },
+    {
+      name: 'Node’s defaults',
+      practice: false,
+      what: 'a minute for headers, five for a request, and whoever comes first has the connections',
+    },
+    {
+      name: 'bounds',
+      practice: true,
+      what: 'five seconds for headers, ten for a request, and half of the connections for one address at most',
+    },
   ],
   load: {
     full: { seed: 20, attacker: 400, connections: 200, requests: 200, addresses: 50 },
@@ -59,7 +70,12 @@ export const experiment: Experiment<LorisLoad> = {
 };
 
 /** From many addresses no share helps; only time does. */
-async function crowdOf(url: URL, addresses: number, connections: number, requests: number): Promise<{ refused: number; open: number }> {
+async function crowdOf(
+  url: URL,
+  addresses: number,
+  connections: number,
+  requests: number,
+): Promise<{ refused: number; open: number }> {
   const from = Array.from({ length: addresses }, (_, index) => `127.0.1.${index + 1}`);
   const crowd = new SlowLoris(Number(url.port), from, connections * 2, { again: false });
   await crowd.settled();

@@ -24,7 +24,10 @@ class HelloController {
 class HelloModule {}
 
 const ways: Record<string, (wish: Wish) => Promise<string>> = {
-  /** Node's own server, as it comes; but for the cap, without which an attacker takes all file descriptors and the process ends. */
+  /**
+   * Node's own server, as it comes; but for the cap, without which an attacker takes all file descriptors and the
+   * process ends.
+   */
   'Node’s defaults': async ({ connections }) => {
     const server = createServer((_request, response) => response.end('{}'));
     server.maxConnections = connections;
@@ -32,8 +35,18 @@ const ways: Record<string, (wish: Wish) => Promise<string>> = {
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   },
   bounds: async ({ connections }) => {
-    const definition = defineService({ name: 'hello', config: class extends Config(z.object({})) {}, module: HelloModule });
-    const env = { ISSUER: 'http://nobody', JWKS_URL: 'http://nobody', LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0', MAX_CONNECTIONS: String(connections) };
+    const definition = defineService({
+      name: 'hello',
+      config: class extends Config(z.object({})) {},
+      module: HelloModule,
+    });
+    const env = {
+      ISSUER: 'http://nobody',
+      JWKS_URL: 'http://nobody',
+      LOG_LEVEL: 'silent',
+      SHED_LOOP_DELAY_MS: '0',
+      MAX_CONNECTIONS: String(connections),
+    };
     return `${(await runService(definition, env)).url}/`;
   },
 };

@@ -2,7 +2,10 @@ import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 
-/** Opens connections from these addresses in turn, and sends on each the beginning of a request, and a header a second that never ends it. */
+/**
+ * Opens connections from these addresses in turn, and sends on each the beginning of a request, and a header a second
+ * that never ends it.
+ */
 export class SlowLoris {
   /** Connections that were ever taken. */
   reached = 0;
@@ -16,7 +19,8 @@ export class SlowLoris {
     connections: number,
     private readonly options: { readonly again: boolean },
   ) {
-    for (let number = 0; number < connections; number++) this.opens(addresses[number % addresses.length] ?? '127.0.0.2');
+    for (let number = 0; number < connections; number++)
+      this.opens(addresses[number % addresses.length] ?? '127.0.0.2');
   }
 
   /** Connections that are open now and have been for a moment. */
@@ -49,7 +53,8 @@ export class SlowLoris {
     socket.on('error', () => undefined);
     socket.on('close', () => {
       this.sockets.delete(socket);
-      if (this.options.again && !this.stopped) setTimeout(() => !this.stopped && this.opens(localAddress), 1_000).unref();
+      if (this.options.again && !this.stopped)
+        setTimeout(() => !this.stopped && this.opens(localAddress), 1_000).unref();
     });
   }
 }

@@ -1,14 +1,19 @@
 import { Database } from '@shop/platform';
 
 /**
- * The product's database, which also asks Postgres how many rows of the list each statement has read: in a transaction, because what a
- * connection has counted is not handed on before the transaction ends, and so nothing of anybody else is in between.
+ * The product's database, which also asks Postgres how many rows of the list each statement has read: in a transaction,
+ * because what a connection has counted is not handed on before the transaction ends, and so nothing of anybody else is
+ * in between.
  */
 export class CountingDatabase extends Database {
   /** Rows read since this was last set to nought. */
   rowsRead = 0;
 
-  override async query<T extends object = Record<string, unknown>>(text: string, values?: unknown[], name?: string): Promise<T[]> {
+  override async query<T extends object = Record<string, unknown>>(
+    text: string,
+    values?: unknown[],
+    name?: string,
+  ): Promise<T[]> {
     return this.transaction(async (tx) => {
       const read = async () => (await tx.query<{ rows: number }>(soFar))[0]?.rows ?? 0;
       const before = await read();

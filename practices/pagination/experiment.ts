@@ -19,7 +19,10 @@ const LIMIT = 50;
 /** A page, and the one row more that tells whether another follows. */
 const ALLOWED = LIMIT + 1;
 
-/** Somebody works off a long list, page by page, while it changes. How much is read for that, and what does he get to see? */
+/**
+ * Somebody works off a long list, page by page, while it changes. How much is read for that, and what does he get to
+ * see?
+ */
 export const experiment: Experiment<PaginationLoad> = {
   title: 'Keyset pagination',
   harm: 'rows read beyond those of the page, and orders skipped or shown twice',
@@ -42,9 +45,11 @@ export const experiment: Experiment<PaginationLoad> = {
     const service = await bench.start(import.meta.resolve('./service.ts'), name);
     const list = new LivingList(bench, customer, next);
     const readings: Reading[] = [];
-    for (let n = 0; n < load.readings; n++) readings.push(await read(list, service, Math.floor((n * 0.9 * load.rows) / load.readings), load.pages));
+    for (let n = 0; n < load.readings; n++)
+      readings.push(await read(list, service, Math.floor((n * 0.9 * load.rows) / load.readings), load.pages));
 
-    const sum = (figure: (reading: Reading) => number) => readings.reduce((total, reading) => total + figure(reading), 0);
+    const sum = (figure: (reading: Reading) => number) =>
+      readings.reduce((total, reading) => total + figure(reading), 0);
     const pages = readings.flatMap((reading) => reading.pages);
     const [skipped, doubled] = [sum((reading) => reading.skipped), sum((reading) => reading.doubled)];
     const shown = sum((reading) => reading.shown);
@@ -127,7 +132,10 @@ class LivingList {
       this.came += count;
       return;
     }
-    const gone = await this.bench.query(`UPDATE order_list SET status = 'confirmed', version = version + 1 WHERE id = ANY($1) AND status = 'placed' RETURNING 1`, [shown.slice(0, count)]);
+    const gone = await this.bench.query(
+      `UPDATE order_list SET status = 'confirmed', version = version + 1 WHERE id = ANY($1) AND status = 'placed' RETURNING 1`,
+      [shown.slice(0, count)],
+    );
     this.left += gone.length;
   }
 
@@ -142,7 +150,9 @@ class LivingList {
   }
 }
 
-/** The table as it is after some months. Three orders share a millisecond, as those do that another system hands over. */
+/**
+ * The table as it is after some months. Three orders share a millisecond, as those do that another system hands over.
+ */
 async function fill(bench: Bench, { seed, rows }: PaginationLoad, customer: string, other: string): Promise<void> {
   await bench.query(
     `INSERT INTO order_list SELECT md5($1 || n)::uuid, CASE n % 10 WHEN 0 THEN $2::uuid ELSE $3::uuid END, 'placed', n % 9973, 'EUR', timestamptz '2026-01-01Z' + n / 3 * interval '1 ms', 1

@@ -5,7 +5,11 @@ import { Cursors, type Database } from '@shop/platform';
 type Row = Omit<OrderSummary, 'total' | 'placedAt'> & { total: string; placed_at: Date };
 
 const select = 'SELECT id, status, total, currency, placed_at, version FROM order_list';
-const summary = ({ total, placed_at, ...row }: Row): OrderSummary => ({ ...row, total: Number(total), placedAt: placed_at.toISOString() });
+const summary = ({ total, placed_at, ...row }: Row): OrderSummary => ({
+  ...row,
+  total: Number(total),
+  placedAt: placed_at.toISOString(),
+});
 
 /** Where in its list an order stands, as the bench knows it. */
 export interface Place {
@@ -28,7 +32,10 @@ export class KeysetList extends OrderList implements Readable {
   }
 }
 
-/** Pages by number: skip so many, take so many. The same order, the same index, one row more to know whether another page follows. */
+/**
+ * Pages by number: skip so many, take so many. The same order, the same index, one row more to know whether another
+ * page follows.
+ */
 export class OffsetList extends OrderList implements Readable {
   constructor(private readonly rows: Database) {
     super(rows);
@@ -40,7 +47,10 @@ export class OffsetList extends OrderList implements Readable {
       `${select} WHERE customer = $1 AND status = $2 ORDER BY placed_at DESC, id DESC LIMIT $3 OFFSET $4`,
       [customer, query['filter[status]'], limit + 1, offset],
     );
-    return { items: found.slice(0, limit).map(summary), ...(found.length > limit && { nextCursor: String(offset + limit) }) };
+    return {
+      items: found.slice(0, limit).map(summary),
+      ...(found.length > limit && { nextCursor: String(offset + limit) }),
+    };
   }
 
   behind({ depth }: Place): string {

@@ -16,7 +16,11 @@ export interface Told {
   readonly rowsRead: number;
 }
 
-const lists: Record<string, new (database: Database) => Readable> = { offset: OffsetList, 'time only': TimeOnlyList, keyset: KeysetList };
+const lists: Record<string, new (database: Database) => Readable> = {
+  offset: OffsetList,
+  'time only': TimeOnlyList,
+  keyset: KeysetList,
+};
 
 const { variant, database, databaseUrl } = takePart();
 // One connection: pages come one after the other, and each is counted by itself.

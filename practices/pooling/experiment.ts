@@ -19,11 +19,16 @@ export const experiment: Experiment<PoolingLoad> = {
   variants: [
     { name: 'one each', practice: false, what: 'a connection for each request' },
     { name: 'no bound', practice: false, what: 'a pool that may grow with the load' },
-    { name: 'bounded', practice: true, what: 'ten connections; whoever comes when all are busy waits, three seconds at most' },
+    {
+      name: 'bounded',
+      practice: true,
+      what: 'ten connections; whoever comes when all are busy waits, three seconds at most',
+    },
   ],
   load: {
     full: { seed: 20, requests: 1_000, busyMs: 5, allowed: 30 },
-    // Variants run side by side then, and the server has two hundred connections for all of them: no flood may take those of another.
+    // Variants run side by side then, and the server has two hundred connections for all of them: no flood may take
+    // those of another.
     quick: { seed: 20, requests: 60, busyMs: 5, allowed: 30 },
   },
   tables: 'CREATE TABLE visits (number int PRIMARY KEY);',
@@ -35,7 +40,9 @@ export const experiment: Experiment<PoolingLoad> = {
     try {
       await bench.query(`GRANT INSERT, SELECT ON visits TO "${role}"`);
       const service = await bench.start(import.meta.resolve('./service.ts'), name);
-      const asked = Array.from({ length: load.requests }, (_, number) => service.ask<Outcome>({ number, ms: load.busyMs }));
+      const asked = Array.from({ length: load.requests }, (_, number) =>
+        service.ask<Outcome>({ number, ms: load.busyMs }),
+      );
       const outcomes = await Promise.all(asked);
       const count = (outcome: Outcome) => outcomes.filter((each) => each === outcome).length;
       const [done, refused] = [count('done'), count(TOO_MANY)];
@@ -44,9 +51,18 @@ export const experiment: Experiment<PoolingLoad> = {
       await service.stop();
       return {
         harm: load.requests - done,
-        figures: { requests: load.requests, done, 'too many connections': refused, 'failed otherwise': load.requests - done - refused },
+        figures: {
+          requests: load.requests,
+          done,
+          'too many connections': refused,
+          'failed otherwise': load.requests - done - refused,
+        },
         cases: others.slice(0, 3).map(String),
-        doubts: [...bench.doubts(service), ...(written?.visits === done ? [] : [`${done} requests were done, ${written?.visits ?? 0} are written`]), ...(done > 0 ? [] : ['no request was done'])],
+        doubts: [
+          ...bench.doubts(service),
+          ...(written?.visits === done ? [] : [`${done} requests were done, ${written?.visits ?? 0} are written`]),
+          ...(done > 0 ? [] : ['no request was done']),
+        ],
       };
     } finally {
       await bench.query(`REVOKE ALL ON visits FROM "${role}"; DROP ROLE "${role}"`);

@@ -15,7 +15,9 @@ export async function sent(url: string, bytes: string): Promise<Answer> {
   const text = (await socket.setEncoding('utf8').toArray()).join('');
   const [head = '', ...rest] = text.split('\r\n\r\n');
   const [line = '', ...lines] = head.split('\r\n');
-  const headers = new Headers(lines.map((each): [string, string] => [each.slice(0, each.indexOf(':')), each.slice(each.indexOf(':') + 1).trim()]));
+  const headers = new Headers(
+    lines.map((each): [string, string] => [each.slice(0, each.indexOf(':')), each.slice(each.indexOf(':') + 1).trim()]),
+  );
   return { status: Number(line.split(' ')[1]), headers, body: rest.join('\r\n\r\n') };
 }
 
@@ -30,19 +32,23 @@ export interface Understood {
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * A program that tries hard: it takes a code from any of the places where people put one, fields from lists of errors in several forms, and
- * where it finds no code it goes by the status. It does not read prose.
+ * A program that tries hard: it takes a code from any of the places where people put one, fields from lists of errors
+ * in several forms, and where it finds no code it goes by the status. It does not read prose.
  */
 export function understood({ status, headers, body }: Answer, { needs = {} }: Failure): Understood {
   const answer = parsed(body);
   const inner = isFields(answer['error']) ? answer['error'] : {};
-  const fields = fieldsOf(answer['errors'] ?? answer['message'] ?? inner['fields'] ?? inner['details'] ?? inner['errors']);
+  const fields = fieldsOf(
+    answer['errors'] ?? answer['message'] ?? inner['fields'] ?? inner['details'] ?? inner['errors'],
+  );
   const code = [answer['code'], inner['code'], answer['errorCode']].find((each) => typeof each === 'string');
   const met: Record<string, boolean> = {
     field: needs.field === undefined || fields.some((field) => field.endsWith(needs.field ?? '')),
     wait: !needs.wait || headers.has('retry-after'),
     allow: !needs.allow || headers.has('allow'),
-    trace: !needs.trace || [answer['traceId'], inner['traceId'], headers.get('x-request-id')].some((each) => typeof each === 'string'),
+    trace:
+      !needs.trace ||
+      [answer['traceId'], inner['traceId'], headers.get('x-request-id')].some((each) => typeof each === 'string'),
   };
   const lacks = Object.keys(met).filter((need) => !met[need]);
   return { as: `${status} ${code ?? (fields.length > 0 ? 'with fields' : '')}`.trim(), lacks };
@@ -51,7 +57,9 @@ export function understood({ status, headers, body }: Answer, { needs = {} }: Fa
 /** Failures that a program takes for each other though they call for different things: by how it knows them. */
 export function confused(known: readonly { readonly means: string; readonly as: string }[]): ReadonlySet<string> {
   const meanings = Map.groupBy(known, ({ as }) => as);
-  return new Set([...meanings].filter(([, those]) => new Set(those.map(({ means }) => means)).size > 1).map(([as]) => as));
+  return new Set(
+    [...meanings].filter(([, those]) => new Set(those.map(({ means }) => means)).size > 1).map(([as]) => as),
+  );
 }
 
 /** Pointers to fields, from `[{ pointer }]`, `[{ path: [] }]`, `[{ field }]` or `["lines.0.quantity: …"]`. */
@@ -76,4 +84,5 @@ function parsed(body: string): Fields {
   }
 }
 
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

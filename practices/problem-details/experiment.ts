@@ -10,14 +10,24 @@ interface ProblemLoad extends Load {
   readonly requests: number;
 }
 
-/** Everything that can go wrong goes wrong, and a program has to do something about it. How often does it not know what? */
+/**
+ * Everything that can go wrong goes wrong, and a program has to do something about it. How often does it not know what?
+ */
 export const experiment: Experiment<ProblemLoad> = {
   title: 'Problem details',
   harm: 'failures that a program could not tell apart or do anything about',
   variants: [
     { name: 'Nest’s defaults', practice: false, what: 'each layer answers as its library does' },
-    { name: 'own filter', practice: false, what: 'a shape of one’s own, with codes, for whatever comes by an exception filter' },
-    { name: 'problem details', practice: true, what: 'one shape from every layer, with a code for each thing that can go wrong' },
+    {
+      name: 'own filter',
+      practice: false,
+      what: 'a shape of one’s own, with codes, for whatever comes by an exception filter',
+    },
+    {
+      name: 'problem details',
+      practice: true,
+      what: 'one shape from every layer, with a code for each thing that can go wrong',
+    },
   ],
   load: { full: { seed: 20, requests: 1_000 }, quick: { seed: 20, requests: 60 } },
   tables: '',
@@ -48,8 +58,20 @@ export const experiment: Experiment<ProblemLoad> = {
           'taken for another': known.filter(({ as }) => alike.has(as)).length,
           'without what they need': known.filter(({ lacks }) => lacks.length > 0).length,
         },
-        cases: [...new Set(lost.map(({ means, as, lacks }) => `${means}: known as "${as}"${alike.has(as) ? ', like others' : ''}${lacks.map((need) => `, lacks ${need}`).join('')}`))],
-        doubts: [...bench.doubts(service), ...known.filter(({ answer }) => !(answer.status >= 400)).map(({ means, answer }) => `${means} was answered with ${answer.status}`)],
+        cases: [
+          ...new Set(
+            lost.map(
+              ({ means, as, lacks }) =>
+                `${means}: known as "${as}"${alike.has(as) ? ', like others' : ''}${lacks.map((need) => `, lacks ${need}`).join('')}`,
+            ),
+          ),
+        ],
+        doubts: [
+          ...bench.doubts(service),
+          ...known
+            .filter(({ answer }) => !(answer.status >= 400))
+            .map(({ means, answer }) => `${means} was answered with ${answer.status}`),
+        ],
       };
     } finally {
       issuer.close();
@@ -68,12 +90,20 @@ async function tokensOf(issuer: Issuer): Promise<Tokens> {
 /** Each kind once, then as the seed says. */
 function drawn(kinds: readonly Failure[], { seed, requests }: ProblemLoad): Failure[] {
   const next = numbersFrom(seed);
-  return [...kinds, ...Array.from({ length: requests - kinds.length }, () => kinds[Math.floor(next() * kinds.length)] as Failure)];
+  return [
+    ...kinds,
+    ...Array.from({ length: requests - kinds.length }, () => kinds[Math.floor(next() * kinds.length)] as Failure),
+  ];
 }
 
 /** How an answer is made, without what it says: its type, and the members that every one of them has or not. */
 function shapeOf({ headers, body }: Answer): string {
   const type = headers.get('content-type')?.split(';')[0] ?? 'no type';
   const optional = ['detail', 'instance', 'errors', 'traceId'];
-  return body === '' ? 'nothing' : `${type} ${Object.keys(JSON.parse(body) as object).filter((member) => !optional.includes(member)).sort().join()}`;
+  return body === ''
+    ? 'nothing'
+    : `${type} ${Object.keys(JSON.parse(body) as object)
+        .filter((member) => !optional.includes(member))
+        .sort()
+        .join()}`;
 }

@@ -25,12 +25,25 @@ export interface Tokens {
 }
 
 const request = (start: string, headers: readonly string[] = [], body = '') =>
-  [`${start} HTTP/1.1`, 'Host: localhost', 'Connection: close', ...headers, ...(body ? [`Content-Length: ${Buffer.byteLength(body)}`] : []), '', body].join('\r\n');
-const json = (start: string, body: string, headers: readonly string[] = []) => request(start, ['Content-Type: application/json', ...headers], body);
-const order = (productId: string, quantity: unknown = 1) => json('POST /orders', JSON.stringify({ lines: [{ productId, quantity }] }));
+  [
+    `${start} HTTP/1.1`,
+    'Host: localhost',
+    'Connection: close',
+    ...headers,
+    ...(body ? [`Content-Length: ${Buffer.byteLength(body)}`] : []),
+    '',
+    body,
+  ].join('\r\n');
+const json = (start: string, body: string, headers: readonly string[] = []) =>
+  request(start, ['Content-Type: application/json', ...headers], body);
+const order = (productId: string, quantity: unknown = 1) =>
+  json('POST /orders', JSON.stringify({ lines: [{ productId, quantity }] }));
 const bearing = (token: string) => request('DELETE /prices', [`Authorization: Bearer ${token}`]);
 
-/** Of every layer that can say no: Node's parser, the router, Fastify's, Nest's, the guards, the rules, what is behind, and bugs. */
+/**
+ * Of every layer that can say no: Node's parser, the router, Fastify's, Nest's, the guards, the rules, what is behind,
+ * and bugs.
+ */
 export const failures = ({ customer, admin, forged }: Tokens): readonly Failure[] => [
   { means: 'not HTTP', bytes: 'EHLO shop\r\n\r\n' },
   { means: 'no host', bytes: 'GET /orders HTTP/1.1\r\nConnection: close\r\n\r\n' },
@@ -44,7 +57,11 @@ export const failures = ({ customer, admin, forged }: Tokens): readonly Failure[
   { means: 'wrong language', bytes: request('POST /orders', ['Content-Type: application/xml'], '<order/>') },
   { means: 'broken JSON', bytes: json('POST /orders', '{"lines":') },
   { means: 'wrong input', bytes: order('mug', 0), needs: { field: '/lines/0/quantity' } },
-  { means: 'wrong input', bytes: json('POST /orders', '{"lines":[{"productId":"mug","quantity":1}],"discount":100}'), needs: { field: '/discount' } },
+  {
+    means: 'wrong input',
+    bytes: json('POST /orders', '{"lines":[{"productId":"mug","quantity":1}],"discount":100}'),
+    needs: { field: '/discount' },
+  },
   { means: 'wrong input', bytes: request('GET /orders?limit=1000'), needs: { field: '/limit' } },
   { means: 'no token', bytes: request('DELETE /prices') },
   { means: 'bad token', bytes: bearing(forged) },

@@ -47,17 +47,26 @@ class NestDefaults extends BaseExceptionFilter {
   }
 }
 
-/** What many have instead: one shape of one's own, a code for each rule, fields, and an id for support, for whatever comes by a filter. */
+/**
+ * What many have instead: one shape of one's own, a code for each rule, fields, and an id for support, for whatever
+ * comes by a filter.
+ */
 @Catch()
 class OwnFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const exception = asNestHasIt(error, host);
     const status = exception instanceof HttpException ? exception.getStatus() : 500;
     const own = error instanceof DomainError || error instanceof HttpProblem ? error.code : undefined;
-    const { fields } = (exception instanceof HttpException && typeof exception.getResponse() === 'object' ? exception.getResponse() : {}) as { fields?: object };
+    const { fields } = (
+      exception instanceof HttpException && typeof exception.getResponse() === 'object' ? exception.getResponse() : {}
+    ) as { fields?: object };
     const message = exception instanceof HttpException ? exception.message : 'Something went wrong.';
     const code = own ?? (fields ? 'validation' : exception instanceof HttpException ? exception.name : 'internal');
-    void host.switchToHttp().getResponse<FastifyReply>().status(status).send({ error: { code, message, ...(fields && { fields }), traceId: randomUUID() } });
+    void host
+      .switchToHttp()
+      .getResponse<FastifyReply>()
+      .status(status)
+      .send({ error: { code, message, ...(fields && { fields }), traceId: randomUUID() } });
   }
 }
 
@@ -76,22 +85,45 @@ class Access implements CanActivate {
     const principal = await this.tokens.verify(authorization.replace(/^Bearer /, '')).catch(() => undefined);
     if (!principal) throw new UnauthorizedException();
     const [scopes, roles] = [scopesKey, rolesKey].map((key) => this.reflector.getAllAndOverride<string[]>(key, where));
-    if (!scopes?.every((scope) => principal.scopes.has(scope)) || !roles?.some((role) => principal.roles.has(role))) throw new ForbiddenException();
+    if (!scopes?.every((scope) => principal.scopes.has(scope)) || !roles?.some((role) => principal.roles.has(role)))
+      throw new ForbiddenException();
     return true;
   }
 }
 
-const fieldsOf = (issues: readonly { readonly message: string; readonly path?: readonly unknown[] | undefined; readonly keys?: readonly string[] }[]) =>
-  issues.flatMap(({ message, path = [], keys = [''] }) => keys.map((key) => ({ path: [...path, key].filter((step) => step !== ''), message })));
+const fieldsOf = (
+  issues: readonly {
+    readonly message: string;
+    readonly path?: readonly unknown[] | undefined;
+    readonly keys?: readonly string[];
+  }[],
+) =>
+  issues.flatMap(({ message, path = [], keys = [''] }) =>
+    keys.map((key) => ({ path: [...path, key].filter((step) => step !== ''), message })),
+  );
 
 const pipes: Record<string, StandardSchemaValidationPipe> = {
   'Nest’s defaults': new StandardSchemaValidationPipe(),
-  'own filter': new StandardSchemaValidationPipe({ exceptionFactory: (issues) => new BadRequestException({ message: 'Validation failed', fields: fieldsOf(issues as never) }) }),
+  'own filter': new StandardSchemaValidationPipe({
+    exceptionFactory: (issues) =>
+      new BadRequestException({ message: 'Validation failed', fields: fieldsOf(issues as never) }),
+  }),
 };
 
-/** The same controllers on Nest and Fastify as they come, with the bounds of the product's server. Answers with its address. */
-export async function startNaive(variant: string, module: Type, tokens: Pick<TokenVerifier, 'verify'>): Promise<string> {
-  const adapter = new FastifyAdapter({ bodyLimit: 64 * 1024, routerOptions: { maxParamLength: 128 }, http: { maxHeaderSize: 16 * 1024 } });
+/**
+ * The same controllers on Nest and Fastify as they come, with the bounds of the product's server. Answers with its
+ * address.
+ */
+export async function startNaive(
+  variant: string,
+  module: Type,
+  tokens: Pick<TokenVerifier, 'verify'>,
+): Promise<string> {
+  const adapter = new FastifyAdapter({
+    bodyLimit: 64 * 1024,
+    routerOptions: { maxParamLength: 128 },
+    http: { maxHeaderSize: 16 * 1024 },
+  });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: false });
   app.useGlobalPipes(pipes[variant] as StandardSchemaValidationPipe);
   app.useGlobalGuards(new Access(new Reflector(), tokens));

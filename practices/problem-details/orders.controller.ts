@@ -1,10 +1,25 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query } from '@nestjs/common';
 import { DomainError } from '@shop/kernel';
-import { CallPolicy, HttpProblem, IfMatch, PreconditionFailed, Public, RequireRole, RequireScope, Upstream, type CallTerms } from '@shop/platform';
+import {
+  CallPolicy,
+  HttpProblem,
+  IfMatch,
+  PreconditionFailed,
+  Public,
+  RequireRole,
+  RequireScope,
+  Upstream,
+  type CallTerms,
+} from '@shop/platform';
 import { z } from 'zod';
 import { Party } from '../lab/party.ts';
 
-const order = z.strictObject({ lines: z.array(z.strictObject({ productId: z.string().max(40), quantity: z.int().min(1).max(1_000) })).min(1).max(50) });
+const order = z.strictObject({
+  lines: z
+    .array(z.strictObject({ productId: z.string().max(40), quantity: z.int().min(1).max(1_000) }))
+    .min(1)
+    .max(50),
+});
 const page = z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(20) });
 
 /** Each call once: what happened to the call before is no reason, so that every one fails in its own way. */
@@ -16,9 +31,15 @@ class EachOnce extends CallPolicy {
 
 const deaf = await Party.start(() => undefined);
 const calls = new EachOnce();
-const [away, hung] = [new Upstream('stock', ['http://127.0.0.1:1'], { calls }), new Upstream('stock', [deaf.url], { timeout: 100, calls })];
+const [away, hung] = [
+  new Upstream('stock', ['http://127.0.0.1:1'], { calls }),
+  new Upstream('stock', [deaf.url], { timeout: 100, calls }),
+];
 
-/** Orders that can be refused for everything that orders are refused for, by errors as the product throws them. None of it knows how it will be told. */
+/**
+ * Orders that can be refused for everything that orders are refused for, by errors as the product throws them. None of
+ * it knows how it will be told.
+ */
 @Public()
 @Controller('orders')
 export class OrdersController {
@@ -29,9 +50,14 @@ export class OrdersController {
 
   @Post()
   place(@Body({ schema: order }) { lines: [first] }: z.infer<typeof order>): object {
-    if (first?.productId === 'unknown') throw new DomainError('invalid', 'unknown-product', 'Not everything in this order is for sale.');
-    if (first?.productId === 'in dollars') throw new DomainError('invalid', 'mixed-currencies', 'An order is paid in one currency.');
-    if (first?.productId === 'at work') throw new HttpProblem(409, 'request-in-progress', 'The first request is still under way.', { headers: { 'retry-after': '1' } });
+    if (first?.productId === 'unknown')
+      throw new DomainError('invalid', 'unknown-product', 'Not everything in this order is for sale.');
+    if (first?.productId === 'in dollars')
+      throw new DomainError('invalid', 'mixed-currencies', 'An order is paid in one currency.');
+    if (first?.productId === 'at work')
+      throw new HttpProblem(409, 'request-in-progress', 'The first request is still under way.', {
+        headers: { 'retry-after': '1' },
+      });
     return {};
   }
 
@@ -61,7 +87,10 @@ export class OrdersController {
   }
 
   @Put(':id')
-  change(@Body({ schema: z.object({}) }) _: object, @IfMatch('required') versions: readonly number[] | undefined): object {
+  change(
+    @Body({ schema: z.object({}) }) _: object,
+    @IfMatch('required') versions: readonly number[] | undefined,
+  ): object {
     if (!versions?.includes(1)) throw new PreconditionFailed();
     return {};
   }
@@ -69,7 +98,11 @@ export class OrdersController {
   @Post(':id/cancellation')
   @HttpCode(200)
   cancel(): never {
-    throw new DomainError('conflict', 'order-not-cancellable', 'The order is confirmed; it can be returned, not cancelled.');
+    throw new DomainError(
+      'conflict',
+      'order-not-cancellable',
+      'The order is confirmed; it can be returned, not cancelled.',
+    );
   }
 }
 

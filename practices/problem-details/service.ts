@@ -23,7 +23,11 @@ class RefusingModule implements OnModuleInit {
   onModuleInit(): void {
     const tokens = { known: () => undefined, verify: () => Promise.reject(new Error('nobody is known here')) };
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
-    limitRequests(fastify, { limiter: new LocalRateLimiter(), tokens, quotasOf: (_method, route) => (route === '/orders/busy' ? busy : undefined) });
+    limitRequests(fastify, {
+      limiter: new LocalRateLimiter(),
+      tokens,
+      quotasOf: (_method, route) => (route === '/orders/busy' ? busy : undefined),
+    });
   }
 }
 
@@ -33,8 +37,15 @@ const { variant } = takePart();
 serve<Wish>(
   async ({ issuer, keysUrl }) => {
     if (variant !== 'problem details') return startNaive(variant, RefusingModule, new TokenVerifier(issuer, keysUrl));
-    const definition = defineService({ name: 'refusing', config: class extends Config(z.object({})) {}, module: RefusingModule, public: true });
-    return (await runService(definition, { ISSUER: issuer, JWKS_URL: keysUrl, LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0' })).url;
+    const definition = defineService({
+      name: 'refusing',
+      config: class extends Config(z.object({})) {},
+      module: RefusingModule,
+      public: true,
+    });
+    return (
+      await runService(definition, { ISSUER: issuer, JWKS_URL: keysUrl, LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0' })
+    ).url;
   },
   () => Promise.resolve(),
 );

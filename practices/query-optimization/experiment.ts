@@ -45,10 +45,19 @@ export const experiment: Experiment<GraphLoad> = {
   async round(bench, { name }, load) {
     const shop = shopOf(load);
     const questions = questionsOf(load, shop);
-    const [issuer, catalog, orders] = await Promise.all([openIssuer(), Party.start(shop.catalog), Party.start(shop.ordersService)]);
+    const [issuer, catalog, orders] = await Promise.all([
+      openIssuer(),
+      Party.start(shop.catalog),
+      Party.start(shop.ordersService),
+    ]);
     try {
       const service = await bench.start(import.meta.resolve('./service.ts'), name);
-      const url = await service.ask<string>({ issuer: issuer.name, keysUrl: issuer.keysUrl, catalog: catalog.url, orders: orders.url } satisfies Wish);
+      const url = await service.ask<string>({
+        issuer: issuer.name,
+        keysUrl: issuer.keysUrl,
+        catalog: catalog.url,
+        orders: orders.url,
+      } satisfies Wish);
       const headers = { authorization: `Bearer ${await issuer.access('reader')}`, 'content-type': 'application/json' };
       const calls: number[] = [];
       let [wrong, beyond] = [0, 0];
@@ -89,14 +98,20 @@ function questionsOf({ seed, requests }: GraphLoad, shop: Shop): Question[] {
   const ids = [...shop.orders.keys()];
   const limits = [5, 10, 20];
   return Array.from({ length: requests }, () =>
-    next() < 0.6 ? { list: limits[Math.floor(next() * limits.length)] ?? 5 } : { order: ids[Math.floor(next() * ids.length)] ?? '' },
+    next() < 0.6
+      ? { list: limits[Math.floor(next() * limits.length)] ?? 5 }
+      : { order: ids[Math.floor(next() * ids.length)] ?? '' },
   );
 }
 
 /** The orders that a question is about. */
-const wanted = (shop: Shop, question: Question) => ('list' in question ? [...shop.orders.values()].slice(0, question.list) : [shop.orders.get(question.order)!]);
+const wanted = (shop: Shop, question: Question) =>
+  'list' in question ? [...shop.orders.values()].slice(0, question.list) : [shop.orders.get(question.order)!];
 
-/** One call for the list or the order itself, one for each hundred of its orders, whose lines no list has, and one for each hundred of their products. */
+/**
+ * One call for the list or the order itself, one for each hundred of its orders, whose lines no list has, and one for
+ * each hundred of their products.
+ */
 function allowed(shop: Shop, question: Question): number {
   const orders = wanted(shop, question);
   const products = new Set(orders.flatMap(({ lines }) => lines.map(({ productId }) => productId)));
@@ -105,13 +120,28 @@ function allowed(shop: Shop, question: Question): number {
 }
 
 async function ask(url: string, headers: Record<string, string>, question: Question): Promise<Answered[]> {
-  const [query, variables] = 'list' in question ? [texts.list, { limit: question.list }] : [texts.order, { id: question.order }];
-  const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ query, variables }), signal: AbortSignal.timeout(30_000) });
-  const { data } = (await answer.json()) as { data?: { orders?: { items: Answered[] } | null; order?: Answered | null } | null };
+  const [query, variables] =
+    'list' in question ? [texts.list, { limit: question.list }] : [texts.order, { id: question.order }];
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ query, variables }),
+    signal: AbortSignal.timeout(30_000),
+  });
+  const { data } = (await answer.json()) as {
+    data?: { orders?: { items: Answered[] } | null; order?: Answered | null } | null;
+  };
   return data?.orders?.items ?? (data?.order ? [data.order] : []);
 }
 
 function isRight(shop: Shop, question: Question, answered: readonly Answered[]): boolean {
-  const expected = wanted(shop, question).map(({ id, lines }) => ({ id, products: lines.map((line) => [line.productId, line.name]) }));
-  return JSON.stringify(answered.map(({ id, lines }) => ({ id, products: lines.map(({ product }) => [product?.id, product?.name]) }))) === JSON.stringify(expected);
+  const expected = wanted(shop, question).map(({ id, lines }) => ({
+    id,
+    products: lines.map((line) => [line.productId, line.name]),
+  }));
+  return (
+    JSON.stringify(
+      answered.map(({ id, lines }) => ({ id, products: lines.map(({ product }) => [product?.id, product?.name]) })),
+    ) === JSON.stringify(expected)
+  );
 }

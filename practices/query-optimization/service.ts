@@ -12,7 +12,11 @@ export interface Wish {
   readonly orders: string;
 }
 
-const ways: Record<string, Type<LoadsFactory>> = { 'one by one': OneByOne, 'each once': EachOnce, batched: BatchedLoads };
+const ways: Record<string, Type<LoadsFactory>> = {
+  'one by one': OneByOne,
+  'each once': EachOnce,
+  batched: BatchedLoads,
+};
 
 const { variant } = takePart();
 const loads = ways[variant];

@@ -23,7 +23,8 @@ export class OneByOne extends LoadsFactory {
           throw error;
         }
       },
-      order: async (id, token) => (await this.orders.request({ method: 'GET', path: `/orders/${id}`, token, schema: orderView })).body,
+      order: async (id, token) =>
+        (await this.orders.request({ method: 'GET', path: `/orders/${id}`, token, schema: orderView })).body,
     };
   }
 }
@@ -33,7 +34,10 @@ export class OneByOne extends LoadsFactory {
 export class EachOnce extends OneByOne {
   override create(): Loads {
     const loads = super.create();
-    const [products, orders] = [new Map<string, ReturnType<Loads['product']>>(), new Map<string, ReturnType<Loads['order']>>()];
+    const [products, orders] = [
+      new Map<string, ReturnType<Loads['product']>>(),
+      new Map<string, ReturnType<Loads['order']>>(),
+    ];
     return {
       product: (id) => once(products, id, () => loads.product(id)),
       order: (id, token) => once(orders, id, () => loads.order(id, token)),

@@ -34,7 +34,9 @@ export const experiment: Experiment<LimitLoad> = {
   topics: [],
 
   async round(bench, { name }, load) {
-    const instances = await Promise.all(Array.from({ length: load.instances }, () => bench.start(import.meta.resolve('./service.ts'), name)));
+    const instances = await Promise.all(
+      Array.from({ length: load.instances }, () => bench.start(import.meta.resolve('./service.ts'), name)),
+    );
     const urls = await Promise.all(instances.map((instance) => instance.ask<string>({ quota: load.quota })));
     let turn = 0;
     const ask = async (user: string) => {
@@ -43,9 +45,13 @@ export const experiment: Experiment<LimitLoad> = {
       return answer.statusCode;
     };
     const began = performance.now();
-    const [greedy, others] = await Promise.all([askAsFastAsPossible(() => ask('greedy'), load), askNowAndThen(ask, load)]);
+    const [greedy, others] = await Promise.all([
+      askAsFastAsPossible(() => ask('greedy'), load),
+      askNowAndThen(ask, load),
+    ]);
     const allowed = load.quota + earned(load.quota, performance.now() - began);
-    const count = (statuses: readonly number[], wanted: number) => statuses.filter((status) => status === wanted).length;
+    const count = (statuses: readonly number[], wanted: number) =>
+      statuses.filter((status) => status === wanted).length;
     const through = greedy.length - count(greedy, 429);
     const strange = [...greedy, ...others].filter((status) => ![200, 429, 503].includes(status));
     return {
@@ -60,7 +66,9 @@ export const experiment: Experiment<LimitLoad> = {
       },
       doubts: [
         ...bench.doubts(...instances),
-        ...(greedy.length === load.greedy && others.length === load.users * load.each ? [] : ['not every request was made']),
+        ...(greedy.length === load.greedy && others.length === load.users * load.each
+          ? []
+          : ['not every request was made']),
         ...(strange.length === 0 ? [] : [`answers nobody expected: ${[...new Set(strange)].join(', ')}`]),
         ...(count(others, 429) === 0 ? [] : ['others were refused, who kept within their quota']),
       ],

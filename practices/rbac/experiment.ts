@@ -24,7 +24,11 @@ export const experiment: Experiment<RbacLoad> = {
   title: 'Roles and ownership',
   harm: 'orders of somebody else read or cancelled',
   variants: [
-    { name: 'not asked', practice: false, what: 'a valid token and its scope are enough; whose the order is, is not asked' },
+    {
+      name: 'not asked',
+      practice: false,
+      what: 'a valid token and its scope are enough; whose the order is, is not asked',
+    },
     { name: 'asked', practice: true, what: 'the query asks whose it is; another’s is not there' },
   ],
   load: { full: { seed: 20, customers: 20, orders: 10 }, quick: { seed: 20, customers: 6, orders: 3 } },
@@ -34,13 +38,25 @@ export const experiment: Experiment<RbacLoad> = {
   async round(bench, { name }, load) {
     const service = await bench.start(import.meta.resolve('./service.ts'), name);
     const [product = '', support = '', ...customers] = keysFrom(numbersFrom(load.seed), load.customers + 2);
-    await bench.query(`INSERT INTO products (id, name, price, currency, active, version) VALUES ($1, 'Mug', 1200, 'EUR', true, 1)`, [product]);
-    const placed = await Promise.all(customers.flatMap((who) => Array.from({ length: load.orders }, async () => ({ who, id: await place(service, who, product) }))));
+    await bench.query(
+      `INSERT INTO products (id, name, price, currency, active, version) VALUES ($1, 'Mug', 1200, 'EUR', true, 1)`,
+      [product],
+    );
+    const placed = await Promise.all(
+      customers.flatMap((who) =>
+        Array.from({ length: load.orders }, async () => ({ who, id: await place(service, who, product) })),
+      ),
+    );
 
     let [foreign, unexpected, served, asked] = [0, 0, 0, 0];
     for (const [n, { who: owner, id }] of placed.entries()) {
-      const stranger = customers[(customers.indexOf(owner) + 1 + (n % (customers.length - 1))) % customers.length] ?? '';
-      const tries: [Identity, string, boolean][] = [['other customer', stranger, false], ['support', support, true], ['owner', owner, false]];
+      const stranger =
+        customers[(customers.indexOf(owner) + 1 + (n % (customers.length - 1))) % customers.length] ?? '';
+      const tries: [Identity, string, boolean][] = [
+        ['other customer', stranger, false],
+        ['support', support, true],
+        ['owner', owner, false],
+      ];
       for (const { what, rule } of operations) {
         for (const [identity, who, servesCustomers] of tries) {
           const { status = 0 } = (await service.ask<Said>({ who, servesCustomers, what, id } satisfies Ask)) ?? {};
@@ -52,18 +68,31 @@ export const experiment: Experiment<RbacLoad> = {
         }
       }
     }
-    const [written] = await bench.query<{ count: number }>('SELECT count(*)::int AS count FROM order_reads WHERE reader = $1', [support]);
+    const [written] = await bench.query<{ count: number }>(
+      'SELECT count(*)::int AS count FROM order_reads WHERE reader = $1',
+      [support],
+    );
     return {
       harm: foreign,
-      figures: { orders: placed.length, requests: asked, 'of somebody else, done': foreign, 'not as the matrix says': unexpected, 'as they may': served, 'reads by support written down': written?.count ?? 0 },
+      figures: {
+        orders: placed.length,
+        requests: asked,
+        'of somebody else, done': foreign,
+        'not as the matrix says': unexpected,
+        'as they may': served,
+        'reads by support written down': written?.count ?? 0,
+      },
       doubts: [
         ...bench.doubts(service),
         ...(placed.every(({ id }) => id !== '') ? [] : ['not every order was placed']),
         // Each order is read twice by support, and read twice and cancelled by its owner.
-        ...(served === 5 * placed.length ? [] : [`${served} of ${5 * placed.length} requests of those who may were done`]),
+        ...(served === 5 * placed.length
+          ? []
+          : [`${served} of ${5 * placed.length} requests of those who may were done`]),
       ],
     };
   },
 };
 
-const place = async (service: Victim, who: string, product: string) => (await service.ask<Said>({ who, servesCustomers: false, what: 'place', id: product } satisfies Ask))?.id ?? '';
+const place = async (service: Victim, who: string, product: string) =>
+  (await service.ask<Said>({ who, servesCustomers: false, what: 'place', id: product } satisfies Ask))?.id ?? '';

@@ -35,7 +35,13 @@ serve<Ask>(
   async ({ who, servesCustomers, what, id }): Promise<Said> => {
     const reader = { subject: who, servesCustomers };
     try {
-      if (what === 'place') return { status: 201, id: (await orders.place(who, randomUUID(), { lines: [{ productId: id, quantity: 1 }], paymentToken: 'tok_visa' })).view.id };
+      if (what === 'place')
+        return {
+          status: 201,
+          id: (
+            await orders.place(who, randomUUID(), { lines: [{ productId: id, quantity: 1 }], paymentToken: 'tok_visa' })
+          ).view.id,
+        };
       if (what === 'read') return { status: 200, id: (await orders.get(reader, id)).id };
       if (what === 'history') return { status: 200, id: (await orders.history(reader, id)).id };
       return { status: 200, id: (await orders.cancel(who, id)).id };

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 
 /**
- * A provider with one desk: it serves one call after the other, each in its time, first come first served; also those whose caller has left
- * meanwhile, because nobody tells it.
+ * A provider with one desk: it serves one call after the other, each in its time, first come first served; also those
+ * whose caller has left meanwhile, because nobody tells it.
  */
 export class Desk {
   /** When whoever comes now has its turn. */
@@ -15,7 +15,9 @@ export class Desk {
   serve(response: ServerResponse): void {
     this.freeAt = Math.max(this.freeAt, performance.now()) + this.serviceMs;
     setTimeout(() => {
-      response.writeHead(201, { 'content-type': 'application/json' }).end(JSON.stringify({ status: 'authorised', id: `auth_${this.done}` }));
+      response
+        .writeHead(201, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ status: 'authorised', id: `auth_${this.done}` }));
       this.done++;
       for (const { count, resolve } of this.waiting) if (this.done >= count) resolve();
     }, this.freeAt - performance.now()).unref();

@@ -15,7 +15,10 @@ interface RetryLoad extends Load {
 /** What the product's budget allows: one in ten, and its reserve. */
 const allowed = (requests: number) => Math.floor(requests * 1.1) + 10;
 
-/** A provider at eighty per cent of its capacity stands still for a moment. How many calls does it get afterwards, and does it recover? */
+/**
+ * A provider at eighty per cent of its capacity stands still for a moment. How many calls does it get afterwards, and
+ * does it recover?
+ */
 export const experiment: Experiment<RetryLoad> = {
   title: 'Retry budget',
   harm: 'calls beyond one in ten more than there were payments',
@@ -43,7 +46,14 @@ export const experiment: Experiment<RetryLoad> = {
       const requests = ok + failed;
       return {
         harm: Math.max(0, provider.calls - allowed(requests)),
-        figures: { payments: requests, calls: provider.calls, 'calls for 100': Math.round((100 * provider.calls) / requests), allowed: allowed(requests), failed, 'failed in the last quarter': failedLate },
+        figures: {
+          payments: requests,
+          calls: provider.calls,
+          'calls for 100': Math.round((100 * provider.calls) / requests),
+          allowed: allowed(requests),
+          failed,
+          'failed in the last quarter': failedLate,
+        },
         doubts: [
           ...bench.doubts(payments),
           ...(requests === rate * seconds ? [] : [`of ${rate * seconds} payments ${requests} were asked for`]),

@@ -24,7 +24,13 @@ const ATTEMPT_MS = 200;
 serve<Wish>(
   async ({ url, rate, seconds }): Promise<Told> => {
     const naive = variant === 'budget' ? {} : { calls: () => new ThreeRetries(ATTEMPT_MS) };
-    const provider = new HttpPaymentProvider({ url, key: 'key-of-the-experiment', attemptMs: ATTEMPT_MS, deadlineMs: 2_000, ...naive });
+    const provider = new HttpPaymentProvider({
+      url,
+      key: 'key-of-the-experiment',
+      attemptMs: ATTEMPT_MS,
+      deadlineMs: 2_000,
+      ...naive,
+    });
     const told = { ok: 0, failed: 0, failedLate: 0 };
     await openLoop(rate, seconds, async (number) => {
       try {

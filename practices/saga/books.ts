@@ -32,10 +32,18 @@ const RELEASE = end(
 );
 const COMMIT = end(`UPDATE reservations SET status = 'sold' WHERE order_id = $1 AND status = 'reserved'`, 'sold');
 
-/** The two parties' rules, as the product's services have them: a step said twice, or undone before it was done, changes nothing. */
+/**
+ * The two parties' rules, as the product's services have them: a step said twice, or undone before it was done, changes
+ * nothing.
+ */
 export const books = {
-  async reserve(tx: Transaction, orderId: string, { productId, quantity }: Line): Promise<'reserved' | 'refused' | undefined> {
-    return (await tx.query<{ status: 'reserved' | 'refused' }>(RESERVE, [orderId, productId, quantity], 'reserve'))[0]?.status;
+  async reserve(
+    tx: Transaction,
+    orderId: string,
+    { productId, quantity }: Line,
+  ): Promise<'reserved' | 'refused' | undefined> {
+    return (await tx.query<{ status: 'reserved' | 'refused' }>(RESERVE, [orderId, productId, quantity], 'reserve'))[0]
+      ?.status;
   },
   release: (tx: Transaction, orderId: string): Promise<unknown> => tx.query(RELEASE, [orderId], 'release'),
   commit: (tx: Transaction, orderId: string): Promise<unknown> => tx.query(COMMIT, [orderId], 'commit'),
@@ -49,5 +57,6 @@ export const books = {
     const sql = `INSERT INTO money (order_id, status) VALUES ($1, 'let go') ON CONFLICT (order_id) DO UPDATE SET status = 'let go' WHERE money.status = 'held'`;
     return tx.query(sql, [orderId], 'let-go');
   },
-  take: (tx: Transaction, orderId: string): Promise<unknown> => tx.query(`UPDATE money SET status = 'taken' WHERE order_id = $1 AND status = 'held'`, [orderId], 'take'),
+  take: (tx: Transaction, orderId: string): Promise<unknown> =>
+    tx.query(`UPDATE money SET status = 'taken' WHERE order_id = $1 AND status = 'held'`, [orderId], 'take'),
 };

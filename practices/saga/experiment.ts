@@ -58,7 +58,10 @@ export const experiment: Experiment<SagaLoad> = {
     const [service] = services as [Victim, ...Victim[]];
     const answered = await askAll(service, wishes, load.clients);
     const settled = !orchestrated || (await isSettled(bench));
-    return { ...(await counted(bench, service)), doubts: [...bench.doubts(...services), ...(await doubtsAbout(bench, load, answered, settled))] };
+    return {
+      ...(await counted(bench, service)),
+      doubts: [...bench.doubts(...services), ...(await doubtsAbout(bench, load, answered, settled))],
+    };
   },
 };
 
@@ -66,12 +69,21 @@ export const experiment: Experiment<SagaLoad> = {
 async function plan(bench: Bench, { seed, orders }: SagaLoad): Promise<Plan[]> {
   const next = numbersFrom(seed);
   const products = keysFrom(next, 6);
-  await bench.query('INSERT INTO stock (product, initial, free) SELECT p, $2, $2 FROM unnest($1::uuid[]) AS p', [products.slice(0, -1), INITIAL]);
+  await bench.query('INSERT INTO stock (product, initial, free) SELECT p, $2, $2 FROM unnest($1::uuid[]) AS p', [
+    products.slice(0, -1),
+    INITIAL,
+  ]);
   await bench.query('INSERT INTO stock (product, initial, free) VALUES ($1, 0, 0)', [products.at(-1)]);
-  const [product, fate] = [popular(next, products.slice(0, -1)), popular<Fate>(next, ['bought', 'declined', 'changed her mind', 'sold out'])];
+  const [product, fate] = [
+    popular(next, products.slice(0, -1)),
+    popular<Fate>(next, ['bought', 'declined', 'changed her mind', 'sold out']),
+  ];
   return keysFrom(next, orders).map((orderId) => {
     const end = fate();
-    const line = { productId: end === 'sold out' ? (products.at(-1) ?? '') : product(), quantity: 1 + Math.floor(next() * 3) };
+    const line = {
+      productId: end === 'sold out' ? (products.at(-1) ?? '') : product(),
+      quantity: 1 + Math.floor(next() * 3),
+    };
     return { orderId, fate: end, line, paymentToken: end === 'declined' ? 'tok_declined' : 'tok_good' };
   });
 }
@@ -79,7 +91,9 @@ async function plan(bench: Bench, { seed, orders }: SagaLoad): Promise<Plan[]> {
 /** At orders that are bought, by turns when their stock is reserved and when their money is held. */
 function killsOf(wishes: readonly Plan[], { seed, kills }: SagaLoad): string[] {
   const bought = wishes.filter(({ fate }) => fate === 'bought');
-  return spread(numbersFrom(seed + 1), kills, bought.length).map((place, index) => `${index % 2 === 0 ? 'reserved' : 'authorised'}-${bought[place]?.orderId}`);
+  return spread(numbersFrom(seed + 1), kills, bought.length).map(
+    (place, index) => `${index % 2 === 0 ? 'reserved' : 'authorised'}-${bought[place]?.orderId}`,
+  );
 }
 
 /** Clients place their orders side by side; some change their minds as soon as they hear that it is placed. */
@@ -101,9 +115,15 @@ async function askAll(service: Victim, wishes: readonly Plan[], clients: number)
 /** Whether everything that was sent has been read, and nothing that follows from it is left to send. */
 async function isSettled(bench: Bench): Promise<boolean> {
   for (const until = performance.now() + SETTLED_WITHIN_MS; performance.now() < until; await sleep(200)) {
-    const read = await Promise.all(readers.map(([group, topic]) => isReadToTheEnd(bench.admin, bench.named(group), bench.named(topic), until - performance.now())));
+    const read = await Promise.all(
+      readers.map(([group, topic]) =>
+        isReadToTheEnd(bench.admin, bench.named(group), bench.named(topic), until - performance.now()),
+      ),
+    );
     const [left] = await bench.query<{ count: number }>('SELECT count(*)::int AS count FROM outbox');
-    const again = await Promise.all(readers.map(([group, topic]) => isReadToTheEnd(bench.admin, bench.named(group), bench.named(topic), 200)));
+    const again = await Promise.all(
+      readers.map(([group, topic]) => isReadToTheEnd(bench.admin, bench.named(group), bench.named(topic), 200)),
+    );
     if (left?.count === 0 && [...read, ...again].every(Boolean)) return true;
   }
   return false;
@@ -151,10 +171,14 @@ async function counted(bench: Bench, service: Victim) {
 
 async function doubtsAbout(bench: Bench, { orders }: SagaLoad, answered: number, settled: boolean): Promise<string[]> {
   const { confirmed, cancelled, open } = await endsOf(bench);
-  const [wrong] = await bench.query<{ sums: number }>('SELECT count(*)::int AS sums FROM stock WHERE free + reserved + sold <> initial');
+  const [wrong] = await bench.query<{ sums: number }>(
+    'SELECT count(*)::int AS sums FROM stock WHERE free + reserved + sold <> initial',
+  );
   return [
     ...(answered === orders ? [] : [`of ${orders} wishes ${answered} were answered`]),
-    ...(confirmed + cancelled + open === orders ? [] : [`of ${orders} orders ${confirmed + cancelled + open} are on record`]),
+    ...(confirmed + cancelled + open === orders
+      ? []
+      : [`of ${orders} orders ${confirmed + cancelled + open} are on record`]),
     ...(settled ? [] : [`messages were still under way after ${SETTLED_WITHIN_MS / 1000} s`]),
     ...(confirmed > 0 && cancelled > 0 ? [] : ['not every fate was met']),
     ...(wrong?.sums === 0 ? [] : ['stock appeared or vanished']),

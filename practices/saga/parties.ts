@@ -34,7 +34,8 @@ class Stock extends Consumer {
       const about = { key: orderId, sequence: 1 };
       const shortages = lines.map(({ productId, quantity: requested }) => ({ productId, requested, available: 0 }));
       if (outcome === 'reserved') await effect.publish(tx, [event(stockReserved, { ...about, data: { orderId } })]);
-      if (outcome === 'refused') await effect.publish(tx, [event(stockRefused, { ...about, data: { orderId, shortages } })]);
+      if (outcome === 'refused')
+        await effect.publish(tx, [event(stockRefused, { ...about, data: { orderId, shortages } })]);
     });
   }
 }
@@ -47,23 +48,35 @@ class Money extends Consumer {
     on(capturePayment, ({ data }, effect) => effect.transaction((tx) => books.take(tx, data.orderId))),
   ];
 
-  private authorise({ data: { orderId, amount, currency, paymentToken } }: MessageOf<typeof authorisePayment>, effect: Effect): Promise<void> {
+  private authorise(
+    { data: { orderId, amount, currency, paymentToken } }: MessageOf<typeof authorisePayment>,
+    effect: Effect,
+  ): Promise<void> {
     return effect.transaction(async (tx) => {
       const outcome = await books.authorise(tx, orderId, paymentToken);
       const about = { key: orderId, sequence: 1 };
-      if (outcome === 'held') await effect.publish(tx, [event(paymentAuthorised, { ...about, data: { orderId, paymentId: `auth_${orderId}`, amount, currency } })]);
-      if (outcome === 'declined') await effect.publish(tx, [event(paymentDeclined, { ...about, data: { orderId, reason: 'card-declined' } })]);
+      if (outcome === 'held')
+        await effect.publish(tx, [
+          event(paymentAuthorised, { ...about, data: { orderId, paymentId: `auth_${orderId}`, amount, currency } }),
+        ]);
+      if (outcome === 'declined')
+        await effect.publish(tx, [event(paymentDeclined, { ...about, data: { orderId, reason: 'card-declined' } })]);
     });
   }
 }
 
 const relay = new QueueRelay({ connectionString: databaseUrl, bus, log });
 const outbox = new PostgresOutbox(() => relay.wake());
-const runtimes = [new Stock(), new Money()].map((consumer) => new ConsumerRuntime({ consumer, bus, database, outbox, log }));
+const runtimes = [new Stock(), new Money()].map(
+  (consumer) => new ConsumerRuntime({ consumer, bus, database, outbox, log }),
+);
 await Promise.all(runtimes.map((runtime) => runtime.start()));
 relay.start();
-serve(() => Promise.resolve(), async () => {
-  await Promise.all(runtimes.map((runtime) => runtime.stop()));
-  await relay.stop();
-  await bus.close();
-});
+serve(
+  () => Promise.resolve(),
+  async () => {
+    await Promise.all(runtimes.map((runtime) => runtime.stop()));
+    await relay.stop();
+    await bus.close();
+  },
+);

@@ -1,5 +1,14 @@
 import { paymentAuthorised, paymentDeclined, stockRefused, stockReserved, type CloudEvent } from '@shop/contracts';
-import { Consumer, ConsumerRuntime, EventStore, handleCommand, on, PostgresOutbox, QueueRelay, type InboxRow } from '@shop/eventing';
+import {
+  Consumer,
+  ConsumerRuntime,
+  EventStore,
+  handleCommand,
+  on,
+  PostgresOutbox,
+  QueueRelay,
+  type InboxRow,
+} from '@shop/eventing';
 import { DomainError } from '@shop/kernel';
 import { orderProcess, orderUpcasters, type OrderCommand } from '@shop/orders';
 import { log, serve, takePart } from '../lab/part.ts';
@@ -15,7 +24,9 @@ export interface Wish {
 }
 export type Question = { readonly place: Wish } | { readonly cancel: string };
 
-/** The process that is killed: the orders service, right after it knows that stock is reserved, or that money is held. */
+/**
+ * The process that is killed: the orders service, right after it knows that stock is reserved, or that money is held.
+ */
 const part = takePart();
 const passed = (what: string, orderId: string) => part.failPoint(`${what}-${orderId}`);
 if (part.variant === 'try and catch') programmed();
@@ -28,15 +39,26 @@ async function orchestrated(process: typeof orderProcess): Promise<void> {
   const relay = new QueueRelay({ connectionString: databaseUrl, bus, log });
   const outbox = new PostgresOutbox(() => relay.wake());
   const store = new EventStore(database, outbox, orderUpcasters);
-  const tell = (orderId: string, command: OrderCommand, inbox?: InboxRow) => handleCommand(store, process, orderId, command, { at: new Date().toISOString(), inbox });
+  const tell = (orderId: string, command: OrderCommand, inbox?: InboxRow) =>
+    handleCommand(store, process, orderId, command, { at: new Date().toISOString(), inbox });
 
   class Saga extends Consumer {
     readonly name = 'orders.saga';
     readonly handlers = [
       on(stockReserved, ({ data }, { inbox }) => tell(data.orderId, { type: 'NoteStockReserved' }, inbox)),
-      on(stockRefused, ({ data }, { inbox }) => tell(data.orderId, { type: 'NoteStockRefused', productIds: data.shortages.map(({ productId }) => productId) }, inbox)),
-      on(paymentAuthorised, ({ data }, { inbox }) => tell(data.orderId, { type: 'NotePaymentAuthorised', paymentId: data.paymentId }, inbox)),
-      on(paymentDeclined, ({ data }, { inbox }) => tell(data.orderId, { type: 'NotePaymentDeclined', reason: data.reason }, inbox)),
+      on(stockRefused, ({ data }, { inbox }) =>
+        tell(
+          data.orderId,
+          { type: 'NoteStockRefused', productIds: data.shortages.map(({ productId }) => productId) },
+          inbox,
+        ),
+      ),
+      on(paymentAuthorised, ({ data }, { inbox }) =>
+        tell(data.orderId, { type: 'NotePaymentAuthorised', paymentId: data.paymentId }, inbox),
+      ),
+      on(paymentDeclined, ({ data }, { inbox }) =>
+        tell(data.orderId, { type: 'NotePaymentDeclined', reason: data.reason }, inbox),
+      ),
     ];
   }
   const runtime = new ConsumerRuntime({ consumer: new Saga(), bus, database, outbox, log, afterEffect: noteKnown });
@@ -48,7 +70,10 @@ async function orchestrated(process: typeof orderProcess): Promise<void> {
     return { done: true };
   };
   serve<Question>(
-    (question) => ('place' in question ? change(question.place.orderId, placing(question.place)) : change(question.cancel, { type: 'CancelOrder' })),
+    (question) =>
+      'place' in question
+        ? change(question.place.orderId, placing(question.place))
+        : change(question.cancel, { type: 'CancelOrder' }),
     async () => {
       await runtime.stop();
       await relay.stop();

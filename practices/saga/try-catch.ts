@@ -8,8 +8,9 @@ export const tables = `CREATE TABLE plain_orders (id uuid PRIMARY KEY, status te
 class Refused extends Error {}
 
 /**
- * The same steps as a program: one after the other, and what was done is given back in a catch. It forgets nothing as long as it lives:
- * each step is a transaction, each way out gives back both. Asked again after it died, it finds the order and answers.
+ * The same steps as a program: one after the other, and what was done is given back in a catch. It forgets nothing as
+ * long as it lives: each step is a transaction, each way out gives back both. Asked again after it died, it finds the
+ * order and answers.
  */
 export class TryCatch {
   readonly #database: Database;
@@ -21,12 +22,17 @@ export class TryCatch {
   }
 
   async place({ orderId, line, paymentToken }: Wish): Promise<void> {
-    const isNew = await this.#database.query('INSERT INTO plain_orders (id) VALUES ($1) ON CONFLICT DO NOTHING RETURNING 1', [orderId]);
+    const isNew = await this.#database.query(
+      'INSERT INTO plain_orders (id) VALUES ($1) ON CONFLICT DO NOTHING RETURNING 1',
+      [orderId],
+    );
     if (isNew.length === 0) return;
     try {
-      if ((await this.#database.transaction((tx) => books.reserve(tx, orderId, line))) !== 'reserved') throw new Refused();
+      if ((await this.#database.transaction((tx) => books.reserve(tx, orderId, line))) !== 'reserved')
+        throw new Refused();
       this.#passed('reserved', orderId);
-      if ((await this.#database.transaction((tx) => books.authorise(tx, orderId, paymentToken))) !== 'held') throw new Refused();
+      if ((await this.#database.transaction((tx) => books.authorise(tx, orderId, paymentToken))) !== 'held')
+        throw new Refused();
       this.#passed('authorised', orderId);
       await this.#become('confirmed', orderId);
       await this.#database.transaction((tx) => books.commit(tx, orderId));
@@ -39,7 +45,9 @@ export class TryCatch {
 
   /** One that is on its way to its end has it; one that was forgotten on the way is given back after all. */
   async cancel(orderId: string): Promise<void> {
-    const [open] = await this.#database.query(`SELECT 1 FROM plain_orders WHERE id = $1 AND status = 'placed'`, [orderId]);
+    const [open] = await this.#database.query(`SELECT 1 FROM plain_orders WHERE id = $1 AND status = 'placed'`, [
+      orderId,
+    ]);
     if (open) await this.#giveBack(orderId);
   }
 

@@ -8,20 +8,26 @@ export interface Attack {
 }
 
 /** Well signed by the shop's own key, and wrong in one thing: each check is seen alone. */
-const wrong = (claims: Record<string, unknown>, header: Record<string, unknown> = {}) => (w: Workshop) => signed({ ...w.claims, ...claims }, { ...w.header, ...header }, w.shopKey);
+const wrong =
+  (claims: Record<string, unknown>, header: Record<string, unknown> = {}) =>
+  (w: Workshop) =>
+    signed({ ...w.claims, ...claims }, { ...w.header, ...header }, w.shopKey);
 const without = (claim: string) => wrong({ [claim]: undefined });
 /** By a key of the forger's, which the header recommends. */
-const recommended = (header: (w: Workshop) => Record<string, unknown>) => (w: Workshop) => signed(w.claims, { ...w.header, ...header(w) }, w.ownKey);
+const recommended = (header: (w: Workshop) => Record<string, unknown>) => (w: Workshop) =>
+  signed(w.claims, { ...w.header, ...header(w) }, w.ownKey);
 const unsigned = (alg: string) => (w: Workshop) => `${encoded({ ...w.header, alg })}.${encoded(w.claims)}.`;
 /** The published key taken for a shared secret. */
 const byHmac = (secret: (w: Workshop) => string) => (w: Workshop) => {
   const text = `${encoded({ ...w.header, alg: 'HS256' })}.${encoded(w.claims)}`;
   return `${text}.${createHmac('sha256', secret(w)).update(text).digest('base64url')}`;
 };
-const resigned = (signature: (original: Buffer) => Buffer, claims: Record<string, unknown> = {}) => (w: Workshop) => {
-  const [head, , tail = ''] = w.access.split('.');
-  return `${head}.${encoded({ ...w.claims, ...claims })}.${signature(Buffer.from(tail, 'base64url')).toString('base64url')}`;
-};
+const resigned =
+  (signature: (original: Buffer) => Buffer, claims: Record<string, unknown> = {}) =>
+  (w: Workshop) => {
+    const [head, , tail = ''] = w.access.split('.');
+    return `${head}.${encoded({ ...w.claims, ...claims })}.${signature(Buffer.from(tail, 'base64url')).toString('base64url')}`;
+  };
 const now = () => Math.floor(Date.now() / 1000);
 const late = (seconds: number) => (w: Workshop) => signed({ ...w.claims, exp: now() - seconds }, w.header, w.shopKey);
 
@@ -61,8 +67,14 @@ export const attacks: readonly Attack[] = [
   { name: 'expired, just beyond the leeway', forge: late(35) },
   { name: 'expired long ago', forge: late(86_400) },
   { name: 'not valid yet', forge: (w) => signed({ ...w.claims, nbf: now() + 600 }, w.header, w.shopKey) },
-  { name: 'a claim twice', forge: (w) => signed(JSON.stringify(w.claims).replace('{', '{"sub":"somebody-else",'), w.header, w.shopKey) },
-  { name: 'a header that must be understood (crit)', forge: wrong({}, { crit: ['urn:shop:unknown'], 'urn:shop:unknown': true }) },
+  {
+    name: 'a claim twice',
+    forge: (w) => signed(JSON.stringify(w.claims).replace('{', '{"sub":"somebody-else",'), w.header, w.shopKey),
+  },
+  {
+    name: 'a header that must be understood (crit)',
+    forge: wrong({}, { crit: ['urn:shop:unknown'], 'urn:shop:unknown': true }),
+  },
   { name: 'a payload that is no JSON', forge: (w) => signed('roles=admin', w.header, w.shopKey) },
   { name: 'five parts (a JWE)', forge: (w) => `${w.access}.${encoded('a')}.${encoded('b')}` },
   { name: 'a huge token', forge: (w) => signed({ ...w.claims, filler: 'x'.repeat(8_000) }, w.header, w.shopKey) },

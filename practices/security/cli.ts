@@ -20,27 +20,40 @@ const nightly = process.env['CI_LEVEL'] === 'nightly' ? ['pages'] : [];
 const say = (line: string) => console.log(`  ${line}`);
 
 async function usage(): Promise<string> {
-  const lines = await Promise.all(Object.entries(commands).map(async ([name, load]) => `npm run security ${name.padEnd(10)}${(await load()).what}`));
-  return [...lines, `npm run security ${'check'.padEnd(10)}what CI runs: ${checked.join(', ')}`, '', 'Each tries a whole shop that it starts on a Postgres of its own, and ends it.'].join('\n');
+  const lines = await Promise.all(
+    Object.entries(commands).map(async ([name, load]) => `npm run security ${name.padEnd(10)}${(await load()).what}`),
+  );
+  return [
+    ...lines,
+    `npm run security ${'check'.padEnd(10)}what CI runs: ${checked.join(', ')}`,
+    '',
+    'Each tries a whole shop that it starts on a Postgres of its own, and ends it.',
+  ].join('\n');
 }
 
 async function main([name, ...args]: string[]): Promise<number> {
   if (name === undefined || name === '--help' || args.includes('--help')) return print(await usage());
   if (name === 'check') return check();
   const command = await commands[name]?.();
-  if (!command) throw new Obstacle(`There is no "${name}": ${[...Object.keys(commands), 'check'].join(', ')}.\n\n${await usage()}`);
+  if (!command)
+    throw new Obstacle(`There is no "${name}": ${[...Object.keys(commands), 'check'].join(', ')}.\n\n${await usage()}`);
   const obstacle = command.obstacle?.();
   if (obstacle !== undefined) throw new Obstacle(`${name}: ${obstacle}`);
   return tell(await tried([command], args));
 }
 
 async function check(): Promise<number> {
-  const wanted = await Promise.all([...checked, ...nightly].map(async (test) => ({ test, command: await commands[test]!() })));
+  const wanted = await Promise.all(
+    [...checked, ...nightly].map(async (test) => ({ test, command: await commands[test]!() })),
+  );
   const skipped = wanted.flatMap(({ test, command }) => {
     const reason = command.obstacle?.();
     return reason === undefined ? [] : [{ test: `security ${test}`, reason }];
   });
-  const outcomes = await tried(wanted.filter(({ command }) => command.obstacle?.() === undefined).map(({ command }) => command), ['--check']);
+  const outcomes = await tried(
+    wanted.filter(({ command }) => command.obstacle?.() === undefined).map(({ command }) => command),
+    ['--check'],
+  );
   reportOutcomes(outcomes, skipped);
   for (const { test, reason } of skipped) print(`skipped ${test}: ${reason}`);
   return tell(outcomes);

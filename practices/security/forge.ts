@@ -1,8 +1,20 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { CompactSign, decodeProtectedHeader, exportJWK, exportSPKI, generateKeyPair, importJWK, type CryptoKey, type JWK } from 'jose';
+import {
+  CompactSign,
+  decodeProtectedHeader,
+  exportJWK,
+  exportSPKI,
+  generateKeyPair,
+  importJWK,
+  type CryptoKey,
+  type JWK,
+} from 'jose';
 
-/** What a forger has in hand: real tokens of a customer, the published keys, keys of their own; and, to see each check alone, the shop's own key. */
+/**
+ * What a forger has in hand: real tokens of a customer, the published keys, keys of their own; and, to see each check
+ * alone, the shop's own key.
+ */
 export interface Workshop {
   readonly access: string;
   readonly idToken: string;
@@ -20,7 +32,10 @@ export interface Workshop {
   close(): void;
 }
 
-export async function openWorkshop(tokens: { access: string; idToken: string; refresh: string }, shopJwk: JWK): Promise<Workshop> {
+export async function openWorkshop(
+  tokens: { access: string; idToken: string; refresh: string },
+  shopJwk: JWK,
+): Promise<Workshop> {
   const { d: _, ...published } = shopJwk;
   const own = await generateKeyPair('ES256', { extractable: true });
   const ownJwk = { ...(await exportJWK(own.publicKey)), kid: 'forged', alg: 'ES256', use: 'sig' };
@@ -32,7 +47,10 @@ export async function openWorkshop(tokens: { access: string; idToken: string; re
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   return {
     ...tokens,
-    claims: JSON.parse(Buffer.from(tokens.access.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>,
+    claims: JSON.parse(Buffer.from(tokens.access.split('.')[1] ?? '', 'base64url').toString()) as Record<
+      string,
+      unknown
+    >,
     header: { ...decodeProtectedHeader(tokens.access) },
     shopKey: await importJWK(shopJwk, 'ES256'),
     published,
@@ -45,10 +63,15 @@ export async function openWorkshop(tokens: { access: string; idToken: string; re
   };
 }
 
-export const encoded = (value: unknown): string => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+export const encoded = (value: unknown): string =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 
 /** Signed by anybody's key; a payload that is text is taken as it is. */
-export function signed(payload: object | string, header: Record<string, unknown>, key: CryptoKey | Uint8Array): Promise<string> {
+export function signed(
+  payload: object | string,
+  header: Record<string, unknown>,
+  key: CryptoKey | Uint8Array,
+): Promise<string> {
   const text = typeof payload === 'string' ? payload : JSON.stringify(payload);
   // Some headers are none that jose would sign, so the library is told that it understands them.
   const crit = Object.fromEntries(((header['crit'] as string[] | undefined) ?? []).map((name) => [name, true]));

@@ -22,11 +22,22 @@ const longest = 240;
 type Version = 'v1' | 'v2';
 const identities = { customer: 'demo@example.com', admin: 'admin@example.com' } as const;
 type Who = keyof typeof identities;
-const everyPair: readonly (readonly [Version, Who])[] = [['v1', 'customer'], ['v1', 'admin'], ['v2', 'customer'], ['v2', 'admin']];
-const onEachPush: typeof everyPair = [['v1', 'customer'], ['v2', 'admin']];
+const everyPair: readonly (readonly [Version, Who])[] = [
+  ['v1', 'customer'],
+  ['v1', 'admin'],
+  ['v2', 'customer'],
+  ['v2', 'admin'],
+];
+const onEachPush: typeof everyPair = [
+  ['v1', 'customer'],
+  ['v2', 'admin'],
+];
 const password = 'demo-password-1';
 
-/** "A request that its schema allows is accepted" cannot be asked: no schema tells a cursor that was made up (400), or a product that is not sold (422). */
+/**
+ * "A request that its schema allows is accepted" cannot be asked: no schema tells a cursor that was made up (400), or a
+ * product that is not sold (422).
+ */
 const unknowable = 'positive_data_acceptance';
 
 /** A missing If-Match is refused by 428 (RFC 6585), which Schemathesis does not expect of a header that is required. */
@@ -34,7 +45,10 @@ const settings = '[checks.missing_required_header]\nexpected-statuses = [400, 40
 
 export const fuzz: Command = {
   what: 'Schemathesis on both versions of the API, by every check and phase; --minutes 30: as long as that, and each version as a customer and as an admin',
-  obstacle: () => (onPath('python3') ? undefined : 'there is no Python here, which Schemathesis needs (Debian: apt-get install python3-pip)'),
+  obstacle: () =>
+    onPath('python3')
+      ? undefined
+      : 'there is no Python here, which Schemathesis needs (Debian: apt-get install python3-pip)',
   async run(shop, occasion) {
     const site = await installed(occasion);
     const minutes = minutesOf(occasion.args);
@@ -43,7 +57,16 @@ export const fuzz: Command = {
     for (let seed = 1; seed === 1 || Date.now() < until; seed++) {
       for (const [version, who] of minutes > 0 ? everyPair : onEachPush) {
         const seconds = Math.min(longest, Math.max(30, Math.floor((until - Date.now()) / 4_000)));
-        outcomes.push(await attacked(shop, { version, who, seed, site, occasion, effort: minutes > 0 ? ['--max-time', String(seconds)] : ['--max-examples', shortExamples] }));
+        outcomes.push(
+          await attacked(shop, {
+            version,
+            who,
+            seed,
+            site,
+            occasion,
+            effort: minutes > 0 ? ['--max-time', String(seconds)] : ['--max-examples', shortExamples],
+          }),
+        );
       }
     }
     return outcomes;
@@ -63,8 +86,25 @@ function installed({ say }: Occasion): Promise<string> {
   const name = schemathesis.replace('==', '-');
   if (!isCached(name)) say(`Fetching ${schemathesis} from PyPI (once for all clones)`);
   return cached(name, async (into) => {
-    const { code, text } = await python(['-m', 'pip', 'install', '-q', '--disable-pip-version-check', '--no-warn-script-location', '--root-user-action=ignore', '--target', into, schemathesis], {});
-    if (code !== 0) throw new Obstacle(`Schemathesis cannot be had (Python 3.10 or newer with pip, and PyPI): ${text.trim().split('\n').at(-1)}`);
+    const { code, text } = await python(
+      [
+        '-m',
+        'pip',
+        'install',
+        '-q',
+        '--disable-pip-version-check',
+        '--no-warn-script-location',
+        '--root-user-action=ignore',
+        '--target',
+        into,
+        schemathesis,
+      ],
+      {},
+    );
+    if (code !== 0)
+      throw new Obstacle(
+        `Schemathesis cannot be had (Python 3.10 or newer with pip, and PyPI): ${text.trim().split('\n').at(-1)}`,
+      );
   });
 }
 
@@ -79,16 +119,40 @@ interface Attack {
 
 async function attacked(shop: Shop, { version, who, effort, seed, site, occasion: { say } }: Attack): Promise<Outcome> {
   const { url } = shop.services.gateway;
-  const { accessToken } = await signIn({ issuer: shop.issuer, email: identities[who], password, ...(who === 'admin' && { totp: shop.adminTotp }) });
+  const { accessToken } = await signIn({
+    issuer: shop.issuer,
+    email: identities[who],
+    password,
+    ...(who === 'admin' && { totp: shop.adminTotp }),
+  });
   const folder = mkdtempSync(join(tmpdir(), 'fuzz-'));
   const report = join(folder, 'report.json');
   writeFileSync(join(folder, 'schemathesis.toml'), settings);
   try {
     const { text } = await python(
       [
-        ...['-m', 'schemathesis.cli', 'run', `${url}/${version}/openapi.json`, '--url', url, '-H', `Authorization: Bearer ${accessToken}`],
+        ...[
+          '-m',
+          'schemathesis.cli',
+          'run',
+          `${url}/${version}/openapi.json`,
+          '--url',
+          url,
+          '-H',
+          `Authorization: Bearer ${accessToken}`,
+        ],
         ...['--phases', 'examples,coverage,fuzzing,stateful', '--checks', 'all', '--exclude-checks', unknowable],
-        ...['--seed', String(seed), ...effort, '--workers', '1', '--no-color', '--continue-on-failure', '--suppress-health-check', 'all'],
+        ...[
+          '--seed',
+          String(seed),
+          ...effort,
+          '--workers',
+          '1',
+          '--no-color',
+          '--continue-on-failure',
+          '--suppress-health-check',
+          'all',
+        ],
         ...['--report', 'json', '--report-json-path', report],
       ],
       { PYTHONPATH: site, HOME: folder },
@@ -121,22 +185,34 @@ function tellOf(file: string, text: string): { cases: number; faults: string[] }
   const faults = [
     ...failures.map(({ title, operations: where }) => `${title}: ${where.join(', ')}`),
     ...errors.map(({ title, count }) => `${title} (${count})`),
-    ...(operations.tested === operations.selected ? [] : [`of ${operations.selected} operations ${operations.tested} were tried`]),
+    ...(operations.tested === operations.selected
+      ? []
+      : [`of ${operations.selected} operations ${operations.tested} were tried`]),
     ...(cases.generated >= fewest ? [] : [`only ${cases.generated} cases were tried`]),
   ];
   return { cases: cases.generated, faults: faults.length > 0 ? [...faults, reproductions(text)] : [] };
 }
 
 /** What to type to see it again. */
-const reproductions = (text: string) => text.split('\n').filter((line) => line.includes('curl -X')).slice(0, 5).join('\n');
+const reproductions = (text: string) =>
+  text
+    .split('\n')
+    .filter((line) => line.includes('curl -X'))
+    .slice(0, 5)
+    .join('\n');
 
 /** Runs Python to its end, or ends it when it takes far longer than it was given. */
-function python(args: readonly string[], env: Record<string, string>, cwd = tmpdir()): Promise<{ code: number | null; text: string }> {
+function python(
+  args: readonly string[],
+  env: Record<string, string>,
+  cwd = tmpdir(),
+): Promise<{ code: number | null; text: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn('python3', args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     const late = setTimeout(() => child.kill('SIGKILL'), (longest + 120) * 1_000);
     let text = '';
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (more: string) => (text += more));
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (more: string) => (text += more));
     child.once('error', reject);
     child.once('close', (code) => {
       clearTimeout(late);

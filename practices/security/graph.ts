@@ -23,25 +23,46 @@ const byId = (what: 'product' | 'order') => (world: World) => ({ id: world[what]
 /** Every field of queries, mutations and subscriptions. */
 export const graphOperations: Readonly<Record<string, GraphOperation>> = {
   'Query.products': { rule: 'public', document: '{ products(limit: 1) { items { id } } }' },
-  'Query.product': { rule: 'public', document: 'query ($id: ID!) { product(id: $id) { id } }', variables: byId('product') },
+  'Query.product': {
+    rule: 'public',
+    document: 'query ($id: ID!) { product(id: $id) { id } }',
+    variables: byId('product'),
+  },
   'Query.orders': { rule: 'people', document: '{ orders(limit: 100) { items { id } } }' },
-  'Query.order': { rule: 'owner or staff', document: 'query ($id: ID!) { order(id: $id) { id } }', variables: byId('order') },
-  'Subscription.orderState': { rule: 'owner', document: 'subscription ($id: ID!) { orderState(id: $id) { orderId status } }', variables: byId('order') },
+  'Query.order': {
+    rule: 'owner or staff',
+    document: 'query ($id: ID!) { order(id: $id) { id } }',
+    variables: byId('order'),
+  },
+  'Subscription.orderState': {
+    rule: 'owner',
+    document: 'subscription ($id: ID!) { orderState(id: $id) { orderId status } }',
+    variables: byId('order'),
+  },
   'Query.notifications': { rule: 'people', document: '{ notifications { items { id orderId } } }' },
   'Mutation.placeOrder': {
     rule: 'people',
-    document: 'mutation ($input: PlaceOrderInput!, $key: String!) { placeOrder(input: $input, idempotencyKey: $key) { id } }',
+    document:
+      'mutation ($input: PlaceOrderInput!, $key: String!) { placeOrder(input: $input, idempotencyKey: $key) { id } }',
     variables: ({ basket }) => ({ input: basket, key: randomUUID() }),
   },
-  'Mutation.cancelOrder': { rule: 'owner', document: 'mutation ($id: ID!) { cancelOrder(id: $id) { id } }', variables: byId('order') },
+  'Mutation.cancelOrder': {
+    rule: 'owner',
+    document: 'mutation ($id: ID!) { cancelOrder(id: $id) { id } }',
+    variables: byId('order'),
+  },
 };
 
 /** The graph and the table name the same fields. */
 export function graphCovered(): Outcome {
   const built = buildSchema(readFileSync(schema, 'utf8'));
-  const running = [built.getQueryType(), built.getMutationType(), built.getSubscriptionType()].flatMap((type) => Object.keys(type?.getFields() ?? {}).map((field) => `${type?.name}.${field}`));
+  const running = [built.getQueryType(), built.getMutationType(), built.getSubscriptionType()].flatMap((type) =>
+    Object.keys(type?.getFields() ?? {}).map((field) => `${type?.name}.${field}`),
+  );
   const missing = running.filter((field) => !(field in graphOperations)).map((field) => `${field} has no rule`);
-  const gone = Object.keys(graphOperations).filter((field) => !running.includes(field)).map((field) => `${field} has a rule and is not there`);
+  const gone = Object.keys(graphOperations)
+    .filter((field) => !running.includes(field))
+    .map((field) => `${field} has a rule and is not there`);
   return { test: 'every field of the graph’s roots has its rule', faults: [...missing, ...gone] };
 }
 
@@ -53,9 +74,14 @@ export async function graphTried({ services }: Shop, world: World, mayKnow: Read
     const faults: string[] = [];
     for (const identity of identities) {
       const ask = name.startsWith('Subscription.') ? overSocket : overHttp;
-      const { cell, text } = await ask(services.gateway.url, { query: document, variables: variables?.(world) }, world.people.tokens[identity]);
+      const { cell, text } = await ask(
+        services.gateway.url,
+        { query: document, variables: variables?.(world) },
+        world.people.tokens[identity],
+      );
       if (cell !== wanted[identity]) faults.push(`${identity} gets ${cell}, not ${wanted[identity]}`);
-      if (cell === 'done' && text.includes(world.order) && !mayKnow.has(identity)) faults.push(`${identity} is shown an order of somebody else`);
+      if (cell === 'done' && text.includes(world.order) && !mayKnow.has(identity))
+        faults.push(`${identity} is shown an order of somebody else`);
     }
     outcomes.push({ test: `graph ${name}`, faults });
   }
@@ -85,15 +111,23 @@ async function overHttp(gateway: string, asked: Asked, token: string | undefined
   return { cell: cellOf(answer.status, JSON.parse(text) as Result), text };
 }
 
-/** The first thing that is said of a subscription; or the status that the close of its socket stands for, 4401 for 401. */
+/**
+ * The first thing that is said of a subscription; or the status that the close of its socket stands for, 4401 for 401.
+ */
 async function overSocket(gateway: string, asked: Asked, token: string | undefined): Promise<Tried> {
-  const client = createClient({ url: `${gateway.replace('http', 'ws')}/graphql`, webSocketImpl: WebSocket, retryAttempts: 0, ...(token && { connectionParams: { authorization: `Bearer ${token}` } }) });
+  const client = createClient({
+    url: `${gateway.replace('http', 'ws')}/graphql`,
+    webSocketImpl: WebSocket,
+    retryAttempts: 0,
+    ...(token && { connectionParams: { authorization: `Bearer ${token}` } }),
+  });
   const late = setTimeout(() => client.terminate(), DEADLINE_MS);
   try {
     const { value } = (await client.iterate(asked).next()) as { value?: Result };
     return { cell: cellOf(200, value ?? {}), text: JSON.stringify(value) };
   } catch (error) {
-    if (Array.isArray(error)) return { cell: cellOf(200, { errors: error as NonNullable<Result['errors']> }), text: '' };
+    if (Array.isArray(error))
+      return { cell: cellOf(200, { errors: error as NonNullable<Result['errors']> }), text: '' };
     return { cell: ((error as { code?: number }).code ?? 4_500) - 4_000, text: '' };
   } finally {
     clearTimeout(late);

@@ -10,12 +10,20 @@ import type { Shop } from './shop.ts';
 const callback = 'http://127.0.0.1:47113/callback';
 const tracked = 'http://127.0.0.1:47113/tracked';
 const signedOut = 'http://127.0.0.1:47113/signed-out';
-const customer = { name: 'Bea Browser', email: 'bea@example.com', password: 'correct horse battery', next: 'another horse battery' };
+const customer = {
+  name: 'Bea Browser',
+  email: 'bea@example.com',
+  password: 'correct horse battery',
+  next: 'another horse battery',
+};
 
 /** What a person does on our pages, in a real browser: by the labels and buttons that a screen reader would say. */
 export const pages: Command = {
   what: 'registration, sign-in, consent, sign-out and a new password in a real Chromium, by label and button',
-  obstacle: () => (process.env['CHROMIUM_PATH'] || hasDebian() ? undefined : 'there is no Chromium: set CHROMIUM_PATH to one, or run it on Debian, from which it is fetched.'),
+  obstacle: () =>
+    process.env['CHROMIUM_PATH'] || hasDebian()
+      ? undefined
+      : 'there is no Chromium: set CHROMIUM_PATH to one, or run it on Debian, from which it is fetched.',
   async run(shop, { say }) {
     const browser = await launch(shop);
     try {
@@ -36,19 +44,31 @@ async function launch(shop: Shop): Promise<Browser> {
   const { folder, env } = given ? { folder: '', env: process.env } : await fromDebian(shop.state, 'chromium');
   const executablePath = given ?? join(folder, 'usr/lib/chromium/chromium');
   if (!existsSync(executablePath)) throw new Error(`there is no Chromium at ${executablePath}`);
-  return chromium.launch({ executablePath, env: env as Record<string, string>, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+  return chromium.launch({
+    executablePath,
+    env: env as Record<string, string>,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
+  });
 }
 
 const steps: Record<string, (visit: Visit) => Promise<unknown>> = {
   'a stranger registers, and comes back to the application with a code': async (visit) => {
     await visit.start('shop-cli', callback);
     await visit.page.getByRole('link', { name: 'Create an account' }).click();
-    await visit.fill({ Name: customer.name, 'Email address': 'no address', 'Password, of 12 characters or more': 'short' });
+    await visit.fill({
+      Name: customer.name,
+      'Email address': 'no address',
+      'Password, of 12 characters or more': 'short',
+    });
     // The browser's own check of an address comes first; ours is seen where it is off.
     await visit.page.evaluate('document.forms[0].noValidate = true');
     await visit.press('Create an account');
     await visit.sees('This is not an email address.');
-    await visit.fill({ Name: customer.name, 'Email address': customer.email, 'Password, of 12 characters or more': customer.password });
+    await visit.fill({
+      Name: customer.name,
+      'Email address': customer.email,
+      'Password, of 12 characters or more': customer.password,
+    });
     await visit.press('Create an account');
     await visit.arrives(callback, 'code');
   },
@@ -62,7 +82,10 @@ const steps: Record<string, (visit: Visit) => Promise<unknown>> = {
     await visit.arrives(callback, 'code');
   },
   'a program of somebody else has to ask, and is refused or allowed': async (visit) => {
-    for (const [button, outcome] of [['Do not allow', 'error'], ['Allow', 'code']] as const) {
+    for (const [button, outcome] of [
+      ['Do not allow', 'error'],
+      ['Allow', 'code'],
+    ] as const) {
       await visit.start('parcel-tracker', tracked);
       await visit.fill({ 'Email address': customer.email, Password: customer.password });
       await visit.press('Sign in');
@@ -73,7 +96,11 @@ const steps: Record<string, (visit: Visit) => Promise<unknown>> = {
   },
   'a password is changed by whoever knows it': async (visit) => {
     await visit.page.goto(`${visit.shop.issuer}/password`);
-    await visit.fill({ 'Email address': customer.email, 'Your password now': customer.password, 'Your new password, of 12 characters or more': customer.next });
+    await visit.fill({
+      'Email address': customer.email,
+      'Your password now': customer.password,
+      'Your new password, of 12 characters or more': customer.next,
+    });
     await visit.press('Change your password');
     await visit.sees('Your password is changed');
   },
@@ -100,22 +127,39 @@ class Visit {
   async prepare(): Promise<void> {
     this.page.setDefaultTimeout(20_000);
     // Refusals that the pages are there to show are no complaints of the browser's about the pages.
-    this.page.on('console', (message) => message.type() === 'error' && !/status of 4\d\d/.test(message.text()) && this.complaints.push(message.text()));
+    this.page.on(
+      'console',
+      (message) =>
+        message.type() === 'error' && !/status of 4\d\d/.test(message.text()) && this.complaints.push(message.text()),
+    );
     this.page.on('pageerror', (error) => this.complaints.push(error.message));
     // Nobody listens at an application's own address: what arrives there is all we want.
-    for (const address of [callback, tracked, signedOut]) await this.page.route(`${address}**`, (route) => route.fulfill({ status: 200, contentType: 'text/plain', body: 'arrived' }));
+    for (const address of [callback, tracked, signedOut])
+      await this.page.route(`${address}**`, (route) =>
+        route.fulfill({ status: 200, contentType: 'text/plain', body: 'arrived' }),
+      );
   }
 
   async faultsOf(act: (visit: Visit) => Promise<unknown>): Promise<string[]> {
-    const failure = await act(this).then(() => [], (error: Error) => [`${error.message.split('\n')[0]} (at ${this.page.url()})`]);
+    const failure = await act(this).then(
+      () => [],
+      (error: Error) => [`${error.message.split('\n')[0]} (at ${this.page.url()})`],
+    );
     return [...failure, ...this.complaints.splice(0)];
   }
 
   /** Where a program sends a browser. */
   async start(client: string, redirectUri: string): Promise<void> {
-    const config = await oauth.discovery(new URL(this.shop.issuer), client, undefined, oauth.None(), { execute: [oauth.allowInsecureRequests] });
-    const pkce = { code_challenge: await oauth.calculatePKCECodeChallenge(oauth.randomPKCECodeVerifier()), code_challenge_method: 'S256' };
-    await this.page.goto(oauth.buildAuthorizationUrl(config, { redirect_uri: redirectUri, scope: 'openid orders:read', ...pkce }).href);
+    const config = await oauth.discovery(new URL(this.shop.issuer), client, undefined, oauth.None(), {
+      execute: [oauth.allowInsecureRequests],
+    });
+    const pkce = {
+      code_challenge: await oauth.calculatePKCECodeChallenge(oauth.randomPKCECodeVerifier()),
+      code_challenge_method: 'S256',
+    };
+    await this.page.goto(
+      oauth.buildAuthorizationUrl(config, { redirect_uri: redirectUri, scope: 'openid orders:read', ...pkce }).href,
+    );
     await this.isAccessible();
   }
 

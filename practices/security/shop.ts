@@ -30,7 +30,11 @@ export interface Shop {
   /** Of the client `notifications`. */
   readonly serviceSecret: string;
   /** Rows of a service's database, as whoever owns it sees them. */
-  sql<T extends object = Record<string, unknown>>(service: Exclude<ServiceName, 'gateway'>, text: string, values?: unknown[]): Promise<T[]>;
+  sql<T extends object = Record<string, unknown>>(
+    service: Exclude<ServiceName, 'gateway'>,
+    text: string,
+    values?: unknown[],
+  ): Promise<T[]>;
   close(): Promise<void>;
 }
 
@@ -52,8 +56,28 @@ async function startAll(servers: Servers): Promise<Shop> {
   const prefix = `s${randomBytes(3).toString('hex')}_`;
   const databases = await provision(servers.postgres.adminUrl, { prefix, secret });
   const places = await choosePorts({ ports: 'free', say: () => {} });
-  const topology = { ...places, databases, secret, bus: { BUS: 'memory' } as const, redis: undefined, keyPrefix: prefix, traces: undefined };
-  const running = await Promise.all(serviceNames.map(async (name) => [name, await runService(definitions[name], { ...environmentOf(name, 1, topology), ...unhurried, LOG_LEVEL: 'silent' })] as const));
+  const topology = {
+    ...places,
+    databases,
+    secret,
+    bus: { BUS: 'memory' } as const,
+    redis: undefined,
+    keyPrefix: prefix,
+    traces: undefined,
+  };
+  const running = await Promise.all(
+    serviceNames.map(
+      async (name) =>
+        [
+          name,
+          await runService(definitions[name], {
+            ...environmentOf(name, 1, topology),
+            ...unhurried,
+            LOG_LEVEL: 'silent',
+          }),
+        ] as const,
+    ),
+  );
   const services = Object.fromEntries(running) as Record<ServiceName, RunningService>;
   return {
     services,
@@ -78,9 +102,12 @@ async function rows<T extends object>({ ownerUrl }: DatabaseUrls, text: string, 
 /** On a server that is somebody's own nothing stays behind. */
 async function drop(adminUrl: string, prefix: string): Promise<void> {
   await connected(adminUrl, async (client) => {
-    const names = async (sql: string) => (await client.query<{ name: string }>(sql, [prefix])).rows.map(({ name }) => name);
-    for (const name of await names('SELECT datname AS name FROM pg_database WHERE starts_with(datname, $1)')) await client.query(`DROP DATABASE ${name} WITH (FORCE)`);
-    for (const name of await names('SELECT rolname AS name FROM pg_roles WHERE starts_with(rolname, $1)')) await client.query(`DROP ROLE ${name}`);
+    const names = async (sql: string) =>
+      (await client.query<{ name: string }>(sql, [prefix])).rows.map(({ name }) => name);
+    for (const name of await names('SELECT datname AS name FROM pg_database WHERE starts_with(datname, $1)'))
+      await client.query(`DROP DATABASE ${name} WITH (FORCE)`);
+    for (const name of await names('SELECT rolname AS name FROM pg_roles WHERE starts_with(rolname, $1)'))
+      await client.query(`DROP ROLE ${name}`);
   });
 }
 

@@ -16,7 +16,9 @@ const PATIENCE_MS = 60_000;
 
 export async function makeWorld(shop: Shop): Promise<World> {
   const people = await everybody(shop);
-  const { items } = (await (await fetch(`${shop.services.catalog.url}/products?limit=100`)).json()) as { items: { id: string; available: number }[] };
+  const { items } = (await (await fetch(`${shop.services.catalog.url}/products?limit=100`)).json()) as {
+    items: { id: string; available: number }[];
+  };
   const product = items.toSorted((one, other) => other.available - one.available)[0]!.id;
   const basket = { lines: [{ productId: product, quantity: 1 }], paymentToken: 'tok_visa' };
   return { people, product, basket, order: await placed(shop, people, basket) };
@@ -27,7 +29,11 @@ async function placed(shop: Shop, { tokens }: People, basket: unknown): Promise<
   for (const until = Date.now() + PATIENCE_MS; ; await sleep(100)) {
     const answer = await fetch(`${shop.services.orders.url}/orders`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${tokens.owner}`, 'content-type': 'application/json', 'idempotency-key': crypto.randomUUID() },
+      headers: {
+        authorization: `Bearer ${tokens.owner}`,
+        'content-type': 'application/json',
+        'idempotency-key': crypto.randomUUID(),
+      },
       body: JSON.stringify(basket),
     });
     const body = (await answer.json()) as { id: string; code?: string };

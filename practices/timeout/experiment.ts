@@ -18,7 +18,11 @@ export const experiment: Experiment<TimeoutLoad> = {
   harm: 'callers that still wait after their deadline',
   variants: [
     { name: 'none', practice: false, what: 'the HTTP client’s own defaults' },
-    { name: 'deadline', practice: true, what: 'each call ends with the time of the request that it serves, and says so down the line' },
+    {
+      name: 'deadline',
+      practice: true,
+      what: 'each call ends with the time of the request that it serves, and says so down the line',
+    },
   ],
   load: {
     full: { seed: 20, requests: 600, hangingOfTen: 3, deadlineMs: 1_000, graceMs: 3_000 },

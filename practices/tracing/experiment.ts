@@ -12,10 +12,17 @@ interface TracingLoad extends Load {
 }
 
 /** Where an order stops on its way, by the name that each stop gives its span. */
-const stops = ['request', 'payments.commands payments.authorise-payment.v1', 'orders.saga payments.payment-authorised.v1'];
+const stops = [
+  'request',
+  'payments.commands payments.authorise-payment.v1',
+  'orders.saga payments.payment-authorised.v1',
+];
 const DONE_WITHIN_MS = 60_000;
 
-/** An order goes from one service to another and back, by messages. How much of its way does the trace of its request show? */
+/**
+ * An order goes from one service to another and back, by messages. How much of its way does the trace of its request
+ * show?
+ */
 export const experiment: Experiment<TracingLoad> = {
   title: 'Tracing through messages',
   harm: 'stops of an order that the trace of its request does not show',
@@ -32,14 +39,21 @@ export const experiment: Experiment<TracingLoad> = {
 
   async round(bench, { name }, load) {
     const requests = plan(load);
-    const services = await Promise.all([bench.start(import.meta.resolve('./orders.ts'), name), bench.start(import.meta.resolve('./payments.ts'), name)]);
+    const services = await Promise.all([
+      bench.start(import.meta.resolve('./orders.ts'), name),
+      bench.start(import.meta.resolve('./payments.ts'), name),
+    ]);
     await askAll(services[0], requests, load.clients);
     const paid = await untilPaid(bench, load.orders);
-    const spans = (await Promise.all(services.map((service) => service.ask<Told[]>('spans')))).flatMap((told) => told ?? []);
+    const spans = (await Promise.all(services.map((service) => service.ask<Told[]>('spans')))).flatMap(
+      (told) => told ?? [],
+    );
 
     const traces = new Set(requests.map(({ traceparent }) => traceparent.split('-')[1] ?? ''));
     const stations = spans.filter(({ name }) => stops.includes(name));
-    const shown = new Set(stations.filter(({ traceId }) => traces.has(traceId)).map(({ traceId, name }) => `${traceId} ${name}`));
+    const shown = new Set(
+      stations.filter(({ traceId }) => traces.has(traceId)).map(({ traceId, name }) => `${traceId} ${name}`),
+    );
     const made = new Set(stations.map(({ traceId, name, spanId }) => `${traceId} ${name} ${spanId}`)).size;
     return {
       harm: requests.length * stops.length - shown.size,
@@ -54,7 +68,9 @@ export const experiment: Experiment<TracingLoad> = {
         ...bench.doubts(...services),
         ...(paid === load.orders ? [] : [`of ${load.orders} orders ${paid} came to their end`]),
         // Whatever is shown of it, each stop was made and told of.
-        ...(made >= requests.length * stops.length ? [] : [`${requests.length * stops.length - made} stops were never told of`]),
+        ...(made >= requests.length * stops.length
+          ? []
+          : [`${requests.length * stops.length - made} stops were never told of`]),
       ],
     };
   },
@@ -64,7 +80,10 @@ export const experiment: Experiment<TracingLoad> = {
 function plan({ seed, orders }: TracingLoad): Request[] {
   const next = numbersFrom(seed);
   const [ids, traces] = [keysFrom(next, orders), keysFrom(next, orders)];
-  return ids.map((orderId, number) => ({ orderId, traceparent: `00-${traces[number]?.replaceAll('-', '') ?? ''}-00f067aa0ba902b7-01` }));
+  return ids.map((orderId, number) => ({
+    orderId,
+    traceparent: `00-${traces[number]?.replaceAll('-', '') ?? ''}-00f067aa0ba902b7-01`,
+  }));
 }
 
 async function askAll(service: Victim, requests: readonly Request[], clients: number): Promise<void> {

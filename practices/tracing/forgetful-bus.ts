@@ -1,6 +1,9 @@
 import { MessageBus, type BusMessage, type End, type SubscribeOptions, type Subscription } from '@shop/eventing';
 
-/** Carries messages as they are but for their trace: what one has who traces requests only, and never thought of messages. */
+/**
+ * Carries messages as they are but for their trace: what one has who traces requests only, and never thought of
+ * messages.
+ */
 export class ForgetfulBus extends MessageBus {
   readonly #bus: MessageBus;
 

@@ -11,7 +11,11 @@ export interface Request {
 
 class Outcomes extends Consumer {
   readonly name = 'orders.saga';
-  readonly handlers = [on(paymentAuthorised, ({ data }, effect) => effect.transaction((tx) => tx.query('INSERT INTO paid (order_id) VALUES ($1)', [data.orderId], 'paid')))];
+  readonly handlers = [
+    on(paymentAuthorised, ({ data }, effect) =>
+      effect.transaction((tx) => tx.query('INSERT INTO paid (order_id) VALUES ($1)', [data.orderId], 'paid')),
+    ),
+  ];
 }
 
 /** Where the way of an order begins, and where it ends. */

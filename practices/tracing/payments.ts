@@ -15,4 +15,7 @@ class Commands extends Consumer {
   ];
 }
 
-await stop(() => new Commands(), () => Promise.resolve());
+await stop(
+  () => new Commands(),
+  () => Promise.resolve(),
+);

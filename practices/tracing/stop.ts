@@ -12,8 +12,14 @@ export interface Told {
   readonly parentSpanId?: string;
 }
 
-/** One stop on the way of an order: a process with the product's outbox, relay and consumer runtime. It keeps its spans until it is asked for them. */
-export async function stop<Question>(consumer: (outbox: PostgresOutbox) => Consumer, work: (question: Question, outbox: PostgresOutbox) => Promise<unknown>): Promise<void> {
+/**
+ * One stop on the way of an order: a process with the product's outbox, relay and consumer runtime. It keeps its spans
+ * until it is asked for them.
+ */
+export async function stop<Question>(
+  consumer: (outbox: PostgresOutbox) => Consumer,
+  work: (question: Question, outbox: PostgresOutbox) => Promise<unknown>,
+): Promise<void> {
   const spans = new InMemorySpanExporter();
   startTracing({ processors: [new SimpleSpanProcessor(spans)] });
   const { variant, database, databaseUrl: connectionString, ...part } = takePart();

@@ -7,13 +7,18 @@ interface ValidationLoad extends Load {
   readonly clients: number;
 }
 
-/** One wish to register; `extra` is what an attacker adds to it, as text, because not every object survives being one. */
+/**
+ * One wish to register; `extra` is what an attacker adds to it, as text, because not every object survives being one.
+ */
 interface Wish {
   readonly name: string;
   readonly extra: string | undefined;
 }
 
-/** What is tried: fields that are in the table and in no form, some of them well known and some not, and the prototype of everything. */
+/**
+ * What is tried: fields that are in the table and in no form, some of them well known and some not, and the prototype
+ * of everything.
+ */
 const attacks = [
   '"role":"admin"',
   '"credit":100000',
@@ -31,8 +36,16 @@ export const experiment: Experiment<ValidationLoad> = {
   harm: 'fields written that no client may write',
   variants: [
     { name: 'spread', practice: false, what: 'the body is the row' },
-    { name: 'deny list', practice: false, what: 'the body is the row, without the fields that somebody has thought of' },
-    { name: 'deep merge', practice: false, what: 'only what is meant is taken, and settings are merged into their defaults at every depth' },
+    {
+      name: 'deny list',
+      practice: false,
+      what: 'the body is the row, without the fields that somebody has thought of',
+    },
+    {
+      name: 'deep merge',
+      practice: false,
+      what: 'only what is meant is taken, and settings are merged into their defaults at every depth',
+    },
     { name: 'schema', practice: true, what: 'a schema says what there is; everything else is refused' },
   ],
   load: {
@@ -60,12 +73,20 @@ export const experiment: Experiment<ValidationLoad> = {
     const count = (status: number) => [...answers.values()].filter((each) => each === status).length;
     return {
       harm: rows?.forbidden ?? 0,
-      figures: { registrations: wishes.length, attacks: wishes.length - honest.length, refused: count(400), rows: rows?.count ?? 0, 'fields forbidden': rows?.forbidden ?? 0 },
+      figures: {
+        registrations: wishes.length,
+        attacks: wishes.length - honest.length,
+        refused: count(400),
+        rows: rows?.count ?? 0,
+        'fields forbidden': rows?.forbidden ?? 0,
+      },
       doubts: [
         ...bench.doubts(process),
         ...(lost.length > 0 ? [`${lost.length} who sent what the form has were not registered`] : []),
         ...(count(201) + count(400) === wishes.length ? [] : ['a registration was answered with neither 201 nor 400']),
-        ...(practice && count(400) !== wishes.length - honest.length ? ['something that nobody may send was not refused'] : []),
+        ...(practice && count(400) !== wishes.length - honest.length
+          ? ['something that nobody may send was not refused']
+          : []),
       ],
     };
   },
@@ -96,7 +117,12 @@ async function registerAll(url: string, wishes: readonly Wish[], clients: number
 /** One registration, asked for again while the service has no time for it. */
 async function register(url: string, body: string): Promise<number> {
   for (;;) {
-    const answer = await fetch(`${url}/accounts`, { method: 'POST', body, headers: { 'content-type': 'application/json' }, signal: AbortSignal.timeout(30_000) });
+    const answer = await fetch(`${url}/accounts`, {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/json' },
+      signal: AbortSignal.timeout(30_000),
+    });
     await answer.body?.cancel();
     if (answer.status !== 503) return answer.status;
     await sleep(50);

@@ -23,7 +23,10 @@ async function insert(database: Database, fields: Fields): Promise<{ id: string 
   const row: Fields = { ...fields, id: randomUUID() };
   const known = columns.filter((column) => row[column] !== undefined);
   try {
-    await database.query(`INSERT INTO accounts (${known.join(', ')}) VALUES (${known.map((_, index) => `$${index + 1}`).join(', ')})`, known.map((column) => row[column]));
+    await database.query(
+      `INSERT INTO accounts (${known.join(', ')}) VALUES (${known.map((_, index) => `$${index + 1}`).join(', ')})`,
+      known.map((column) => row[column]),
+    );
   } catch {
     throw new HttpProblem(400, 'not-a-row', 'The table does not take this.');
   }
@@ -68,7 +71,12 @@ export const deepMerge = (database: Database): Type => {
       const given: Fields = { name: body['name'], theme: settings['theme'] };
       // Set by another part of the system for some, and by nobody for most.
       const grants: Fields = {};
-      return insert(database, { ...given, role: grants['role'] ?? 'customer', credit: grants['credit'] ?? 0, verified: grants['verified'] ?? false });
+      return insert(database, {
+        ...given,
+        role: grants['role'] ?? 'customer',
+        credit: grants['credit'] ?? 0,
+        verified: grants['verified'] ?? false,
+      });
     }
   }
   return DeepMerge;
@@ -76,15 +84,22 @@ export const deepMerge = (database: Database): Type => {
 
 function merge(into: Fields, from: Fields): Fields {
   for (const [key, value] of Object.entries(from)) {
-    if (typeof value === 'object' && value !== null && typeof into[key] === 'object') merge(into[key] as Fields, value as Fields);
+    if (typeof value === 'object' && value !== null && typeof into[key] === 'object')
+      merge(into[key] as Fields, value as Fields);
     else into[key] = value;
   }
   return into;
 }
 
-const registration = z.strictObject({ name: z.string().min(1).max(100), settings: z.strictObject({ theme: z.enum(['light', 'dark']) }).optional() });
+const registration = z.strictObject({
+  name: z.string().min(1).max(100),
+  settings: z.strictObject({ theme: z.enum(['light', 'dark']) }).optional(),
+});
 
-/** The product's way: a schema says what there is, everything else is refused, and the handler gets what the schema made. */
+/**
+ * The product's way: a schema says what there is, everything else is refused, and the handler gets what the schema
+ * made.
+ */
 export const schema = (database: Database): Type => {
   @Controller('accounts')
   @Public()

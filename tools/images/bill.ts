@@ -1,13 +1,19 @@
 import type { LockedPackage } from './locked.ts';
 
 /**
- * What is in an image beside Node and its base, as a CycloneDX 1.6 bill of materials: every package with version, hash and licence as the lockfile has them. It
- * holds no date and no random number, so the same lockfile gives the same bill.
+ * What is in an image beside Node and its base, as a CycloneDX 1.6 bill of materials: every package with version, hash
+ * and licence as the lockfile has them. It holds no date and no random number, so the same lockfile gives the same
+ * bill.
  */
 export function billOf(name: string, version: string, packages: readonly LockedPackage[], direct: readonly string[]) {
   const reference = new Map(packages.map((each) => [each.path, `${each.name}@${each.version}`]));
-  const unique = [...new Map(packages.map((each) => [reference.get(each.path)!, each]))].sort(([a], [b]) => (a < b ? -1 : 1));
-  const needs = (ref: string) => packages.filter((each) => reference.get(each.path) === ref).flatMap((each) => each.needs.map((path) => reference.get(path)!));
+  const unique = [...new Map(packages.map((each) => [reference.get(each.path)!, each]))].sort(([a], [b]) =>
+    a < b ? -1 : 1,
+  );
+  const needs = (ref: string) =>
+    packages
+      .filter((each) => reference.get(each.path) === ref)
+      .flatMap((each) => each.needs.map((path) => reference.get(path)!));
   const root = `${name}@${version}`;
   return {
     $schema: 'http://cyclonedx.org/schema/bom-1.6.schema.json',
@@ -40,6 +46,8 @@ function component(ref: string, { name, version, integrity, license }: LockedPac
     version,
     purl: `pkg:npm/${name.replace('@', '%40')}@${version}`,
     hashes: [{ alg: 'SHA-512', content: Buffer.from(digest, 'base64').toString('hex') }],
-    ...(license !== undefined && { licenses: [/^[\w.+-]+$/.test(license) ? { license: { id: license } } : { expression: license }] }),
+    ...(license !== undefined && {
+      licenses: [/^[\w.+-]+$/.test(license) ? { license: { id: license } } : { expression: license }],
+    }),
   };
 }

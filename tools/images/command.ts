@@ -60,10 +60,23 @@ function writeBills(folder: string): number {
 }
 
 function shopOfCompose() {
-  const { GATEWAY_PORT = '3000', PROVIDER_PORT = '3010', MAIL_PORT = '3011', KAFKA_PORT = '19092', PROVIDER_KEY = '' } = shopVariables();
+  const {
+    GATEWAY_PORT = '3000',
+    PROVIDER_PORT = '3010',
+    MAIL_PORT = '3011',
+    KAFKA_PORT = '19092',
+    PROVIDER_KEY = '',
+  } = shopVariables();
   const at = (port: string) => `http://127.0.0.1:${port}`;
   const gateway = at(GATEWAY_PORT);
-  return { gateway, issuer: `${gateway}/oidc`, provider: at(PROVIDER_PORT), providerKey: PROVIDER_KEY, mail: at(MAIL_PORT), bus: { BUS: 'kafka', KAFKA_BROKERS: `127.0.0.1:${KAFKA_PORT}` } as const };
+  return {
+    gateway,
+    issuer: `${gateway}/oidc`,
+    provider: at(PROVIDER_PORT),
+    providerKey: PROVIDER_KEY,
+    mail: at(MAIL_PORT),
+    bus: { BUS: 'kafka', KAFKA_BROKERS: `127.0.0.1:${KAFKA_PORT}` } as const,
+  };
 }
 
 async function withEngine(work: (engine: Engine) => Promise<void>): Promise<number> {
@@ -82,14 +95,23 @@ async function withEngine(work: (engine: Engine) => Promise<void>): Promise<numb
 async function check(): Promise<number> {
   const engine = await findEngine();
   if (typeof engine === 'string') {
-    say(`  skipped: no engine: there is ${engine}. Specs check what images are made of; nobody has built or run them here.`);
-    return reportOutcomes([], [{ test: 'images, and the shop of compose.yaml', reason: `no engine: there is ${engine}` }]);
+    say(
+      `  skipped: no engine: there is ${engine}. Specs check what images are made of; nobody has built or run them here.`,
+    );
+    return reportOutcomes(
+      [],
+      [{ test: 'images, and the shop of compose.yaml', reason: `no engine: there is ${engine}` }],
+    );
   }
   say(`  by ${engine.what}`);
   const steps = new Steps();
   try {
     await steps.step('every image is built', () => buildImages(engine, imageNames, say));
-    for (const name of imageNames) await steps.step(`${name}: not root, nothing to write to, no tools, and of packages what its bill and the lockfile say`, () => faultsOf(engine, name));
+    for (const name of imageNames)
+      await steps.step(
+        `${name}: not root, nothing to write to, no tools, and of packages what its bill and the lockfile say`,
+        () => faultsOf(engine, name),
+      );
     await steps.step('SIGTERM ends a first process that has no handler yet', () => endsEarly(engine));
     await lifeOf(await ComposedShop.prepare(engine), steps);
   } finally {
@@ -103,9 +125,15 @@ async function lifeOf(shop: ComposedShop, steps: Steps): Promise<void> {
   try {
     if (!(await steps.step('docker compose up ends', () => shop.up()))) return;
     await steps.step('every container is healthy', () => shop.ailing());
-    await steps.step('one order is confirmed, and its mail comes', async () => ((await shop.order(say)) ? [] : ['it was not']));
-    await steps.step('the image of a service migrates its database, as the Jobs of k8s/ have it', () => shop.migrateAgain('orders'));
-    await steps.step('a request under way when SIGTERM comes is answered, then the gateway ends with 0', () => shop.drains());
+    await steps.step('one order is confirmed, and its mail comes', async () =>
+      (await shop.order(say)) ? [] : ['it was not'],
+    );
+    await steps.step('the image of a service migrates its database, as the Jobs of k8s/ have it', () =>
+      shop.migrateAgain('orders'),
+    );
+    await steps.step('a request under way when SIGTERM comes is answered, then the gateway ends with 0', () =>
+      shop.drains(),
+    );
   } finally {
     await steps.step('docker compose down leaves nothing', () => shop.down());
   }

@@ -32,7 +32,11 @@ export async function findEngine(): Promise<Engine | string> {
   if (!existsSync(program)) return (await dockerObstacle()) ?? engine('Docker', {}, () => {});
   const ranBefore = !execFileSync(program, ['status'], { encoding: 'utf8' }).startsWith('service: not');
   // What it leaves running must not hold our pipes.
-  const exports = execFileSync(program, ['up'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], timeout: 300_000 });
+  const exports = execFileSync(program, ['up'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: 300_000,
+  });
   const close = () => void (ranBefore || execFileSync(program, ['down'], { stdio: ['ignore', 'ignore', 'inherit'] }));
   const lines = exports.matchAll(/^export (\w+)=(.*)$/gm);
   const env = Object.fromEntries([...lines].map(([, name = '', value = '']) => [name, value]));
@@ -51,10 +55,21 @@ function engine(what: string, settings: Record<string, string>, close: () => voi
     what,
     close,
     async docker(args, { env = {}, minutes = 5, refuses = false } = {}) {
-      const child = spawn('docker', args, { cwd: root, env: { ...process.env, ...settings, ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: minutes * 60_000 });
-      const [out, err, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close') as Promise<[number | null]>]);
+      const child = spawn('docker', args, {
+        cwd: root,
+        env: { ...process.env, ...settings, ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+        timeout: minutes * 60_000,
+      });
+      const [out, err, [code]] = await Promise.all([
+        text(child.stdout),
+        text(child.stderr),
+        once(child, 'close') as Promise<[number | null]>,
+      ]);
       if (code === 0 || refuses) return out.trim();
-      throw new Error(`docker ${args.slice(0, 6).join(' ')} … failed (${code ?? `longer than ${minutes} minutes`}):\n${`${out}\n${err}`.trim().split('\n').slice(-25).join('\n')}`);
+      throw new Error(
+        `docker ${args.slice(0, 6).join(' ')} … failed (${code ?? `longer than ${minutes} minutes`}):\n${`${out}\n${err}`.trim().split('\n').slice(-25).join('\n')}`,
+      );
     },
   };
 }

@@ -1,4 +1,7 @@
-/** Says what is in the container that it runs in, as JSON: given to `node --input-type=module` there, so it knows nothing of this tree. */
+/**
+ * Says what is in the container that it runs in, as JSON: given to `node --input-type=module` there, so it knows
+ * nothing of this tree.
+ */
 import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
 
 const packages = [];
@@ -23,5 +26,16 @@ const writable = ['/shop', '/shop/main.mjs', '/usr/local/bin', '/etc'].filter((p
     return false;
   }
 });
-const tools = ['npm', 'npx', 'yarn', 'corepack', 'gcc', 'python3'].filter((tool) => process.env.PATH.split(':').some((folder) => existsSync(`${folder}/${tool}`)));
-console.log(JSON.stringify({ user: process.getuid(), node: process.version, packages: [...new Set(packages)].sort(), bill: readFileSync('/shop/sbom.cdx.json', 'utf8'), writable, tools }));
+const tools = ['npm', 'npx', 'yarn', 'corepack', 'gcc', 'python3'].filter((tool) =>
+  process.env.PATH.split(':').some((folder) => existsSync(`${folder}/${tool}`)),
+);
+console.log(
+  JSON.stringify({
+    user: process.getuid(),
+    node: process.version,
+    packages: [...new Set(packages)].sort(),
+    bill: readFileSync('/shop/sbom.cdx.json', 'utf8'),
+    writable,
+    tools,
+  }),
+);

@@ -39,11 +39,12 @@ interface Entry {
   peerDependenciesMeta?: Record<string, { optional?: boolean }>;
 }
 
-const entries = () => (JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as { packages: Record<string, Entry> }).packages;
+const entries = () =>
+  (JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as { packages: Record<string, Entry> }).packages;
 
 /**
- * The packages of the lockfile that these need, all the way down, by folder. Which folder a name leads to is Node's own rule. A peer that is optional counts
- * where our own package.json asks for it. Throws when one is missing.
+ * The packages of the lockfile that these need, all the way down, by folder. Which folder a name leads to is Node's own
+ * rule. A peer that is optional counts where our own package.json asks for it. Throws when one is missing.
  */
 export function lockedClosure(names: Iterable<string>, machine: Machine = thisMachine): LockedPackage[] {
   const locked = entries();
@@ -56,7 +57,8 @@ export function lockedClosure(names: Iterable<string>, machine: Machine = thisMa
     if (integrity === undefined) throw new Error(`${path} has no integrity in package-lock.json.`);
     const needs = wanted(entry, ours).flatMap(({ name, optional }) => {
       const at = lookUp(locked, path!, name);
-      if (at === undefined && !optional) throw new Error(`${path} needs ${name}, which package-lock.json does not have.`);
+      if (at === undefined && !optional)
+        throw new Error(`${path} needs ${name}, which package-lock.json does not have.`);
       return at !== undefined && fits(locked[at]!, machine) ? [at] : [];
     });
     found.set(path, { path, name: nameOf(path), version, integrity, license, needs });
@@ -66,10 +68,15 @@ export function lockedClosure(names: Iterable<string>, machine: Machine = thisMa
 }
 
 function wanted(entry: Partial<Entry>, ours: Record<string, string>): { name: string; optional: boolean }[] {
-  const peers = Object.keys(entry.peerDependencies ?? {}).filter((name) => !entry.peerDependenciesMeta?.[name]?.optional || name in ours);
+  const peers = Object.keys(entry.peerDependencies ?? {}).filter(
+    (name) => !entry.peerDependenciesMeta?.[name]?.optional || name in ours,
+  );
   const optional = Object.keys(entry.optionalDependencies ?? {});
   const required = Object.keys(entry.dependencies ?? {}).filter((name) => !optional.includes(name));
-  return [...[...required, ...peers].map((name) => ({ name, optional: false })), ...optional.map((name) => ({ name, optional: true }))];
+  return [
+    ...[...required, ...peers].map((name) => ({ name, optional: false })),
+    ...optional.map((name) => ({ name, optional: true })),
+  ];
 }
 
 function resolved(locked: Record<string, Entry>, from: string, name: string): string {

@@ -16,7 +16,10 @@ const service = (name: ServiceName): Program => ({
   migrations: name in migrationSets ? migrationSets[name as DatabaseName] : [],
 });
 
-/** Every image of the shop: the services, and what surrounds them where there is neither an operator nor an outside world. */
+/**
+ * Every image of the shop: the services, and what surrounds them where there is neither an operator nor an outside
+ * world.
+ */
 export const programs: Readonly<Record<ImageName, Program>> = {
   ...(Object.fromEntries(serviceNames.map((name) => [name, service(name)])) as Record<ServiceName, Program>),
   setup: { entries: ['infra/images/setup.ts'], migrations: [...new Set(Object.values(migrationSets).flat())] },

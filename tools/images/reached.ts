@@ -18,7 +18,11 @@ export interface Reached {
   packages: Set<string>;
 }
 
-const options = { ...swcOptions, sourceMaps: 'inline' as const, jsc: { ...swcOptions.jsc, rewriteRelativeImportExtensions: true } };
+const options = {
+  ...swcOptions,
+  sourceMaps: 'inline' as const,
+  jsc: { ...swcOptions.jsc, rewriteRelativeImportExtensions: true },
+};
 
 /** Follows every import, static and dynamic, from the first files on; types leave no import behind. */
 export function reachedFrom(entries: readonly string[]): Reached {
@@ -54,13 +58,18 @@ function follow(specifier: string, from: string, { projects, packages }: Reached
   if (isBuiltin(specifier)) return undefined;
   if (specifier.startsWith('.')) return sourceOf(posix.join(dirname(from), specifier));
   const [scope = '', name = ''] = specifier.split('/');
-  const project = scope === '@shop' ? ['apps', 'libs'].map((kind) => `${kind}/${name}`).find((folder) => existsSync(join(root, folder))) : undefined;
+  const project =
+    scope === '@shop'
+      ? ['apps', 'libs'].map((kind) => `${kind}/${name}`).find((folder) => existsSync(join(root, folder)))
+      : undefined;
   if (project === undefined) {
     packages.add(scope.startsWith('@') ? `${scope}/${name}` : scope);
     return undefined;
   }
   projects.add(project);
-  const { exports } = JSON.parse(readFileSync(join(root, project, 'package.json'), 'utf8')) as { exports: { '.': { source: string } } };
+  const { exports } = JSON.parse(readFileSync(join(root, project, 'package.json'), 'utf8')) as {
+    exports: { '.': { source: string } };
+  };
   return posix.join(project, exports['.'].source);
 }
 

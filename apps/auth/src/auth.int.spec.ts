@@ -12,12 +12,15 @@ import { auth } from './service.ts';
 import { Visitor } from './visitor.fixture.ts';
 
 /**
- * Two instances behind one public address that nobody here can resolve: each request goes to the other instance than the one
- * before, as behind a gateway. The second is a process of its own, so that all it prints can be read.
+ * Two instances behind one public address that nobody here can resolve: each request goes to the other instance than
+ * the one before, as behind a gateway. The second is a process of its own, so that all it prints can be read.
  */
 const issuer = 'https://shop.example/oidc';
 const redirectUri = 'http://127.0.0.1:47111/callback';
-const [customer, clientSecret] = [{ email: 'demo@example.com', password: 'demo-password-1' }, 'secret-of-notifications'];
+const [customer, clientSecret] = [
+  { email: 'demo@example.com', password: 'demo-password-1' },
+  'secret-of-notifications',
+];
 
 /** What notifications asks for: good at auth, and at no other service. */
 const addressLookup = { scope: 'accounts:read', resource: 'urn:shop:auth' };
@@ -44,7 +47,9 @@ let shopCli: oauth.Configuration;
 let notifications: oauth.Configuration;
 
 beforeAll(async () => {
-  const child = spawn(process.execPath, ['--import', './tools/ts.mjs', 'apps/auth/src/main.ts'], { env: environment(ports[1]) });
+  const child = spawn(process.execPath, ['--import', './tools/ts.mjs', 'apps/auth/src/main.ts'], {
+    env: environment(ports[1]),
+  });
   closing.push(async () => child.kill('SIGTERM') && (await once(child, 'exit')));
   for (const stream of [child.stdout, child.stderr]) createInterface(stream).on('line', (line) => printed.push(line));
   const inProcess = await runService(auth, { ...environment(ports[0]), LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0' });
@@ -52,7 +57,13 @@ beforeAll(async () => {
   await vi.waitUntil(() => printed.some((line) => line.includes('"msg":"started"')), { timeout: 30_000 });
   const options = { [oauth.customFetch]: balanced as oauth.CustomFetch };
   shopCli = await oauth.discovery(new URL(issuer), 'shop-cli', undefined, oauth.None(), options);
-  notifications = await oauth.discovery(new URL(issuer), 'notifications', undefined, oauth.ClientSecretBasic(clientSecret), options);
+  notifications = await oauth.discovery(
+    new URL(issuer),
+    'notifications',
+    undefined,
+    oauth.ClientSecretBasic(clientSecret),
+    options,
+  );
 });
 afterAll(() => Promise.all(closing.map((close) => close())));
 
@@ -63,7 +74,10 @@ function balanced(url: string | URL, init: RequestInit = {}): Promise<Response> 
   const inside = new URL(url);
   if (inside.origin !== new URL(issuer).origin) throw new Error(`Led astray to ${inside.origin}`);
   turn += 1;
-  return fetch(`http://127.0.0.1:${ports[turn % 2]}${inside.pathname}${inside.search}`, { ...init, redirect: 'manual' });
+  return fetch(`http://127.0.0.1:${ports[turn % 2]}${inside.pathname}${inside.search}`, {
+    ...init,
+    redirect: 'manual',
+  });
 }
 
 const newVisitor = () => new Visitor(balanced, new URL(issuer), [redirectUri]);
@@ -83,31 +97,63 @@ async function signedIn(extra?: Record<string, string>) {
   await visitor.send(customer);
   const redeem = () => oauth.authorizationCodeGrant(shopCli, visitor.at, { pkceCodeVerifier: verifier });
   const tokens = await redeem();
-  secrets.push(visitor.at.searchParams.get('code')!, verifier, tokens.access_token, tokens.refresh_token!, tokens.id_token!);
+  secrets.push(
+    visitor.at.searchParams.get('code')!,
+    verifier,
+    tokens.access_token,
+    tokens.refresh_token!,
+    tokens.id_token!,
+  );
   return { ...tokens, refresh: tokens.refresh_token!, redeem };
 }
 
 const refresh = (token: string) => oauth.refreshTokenGrant(shopCli, token);
 const refused = (error: string) => expect.objectContaining({ error });
-const outcome = (work: Promise<unknown>) => work.then(() => 'granted', (failure: { error?: string }) => failure.error);
+const outcome = (work: Promise<unknown>) =>
+  work.then(
+    () => 'granted',
+    (failure: { error?: string }) => failure.error,
+  );
 const withToken = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
 const post = (path: string, body: object) =>
-  balanced(new URL(path, issuer), { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  balanced(new URL(path, issuer), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
 
 describe('auth, twice behind one address', () => {
   it('says where it is by its issuer, whatever a caller forges', async () => {
-    const forged = { headers: { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'gopher', host: 'evil.example' } };
-    const [one, other] = await Promise.all([0, 1].map(async () => (await balanced(`${issuer}/.well-known/openid-configuration`, forged)).json() as Promise<Record<string, unknown>>));
+    const forged = {
+      headers: { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'gopher', host: 'evil.example' },
+    };
+    const [one, other] = await Promise.all(
+      [0, 1].map(
+        async () =>
+          (await balanced(`${issuer}/.well-known/openid-configuration`, forged)).json() as Promise<
+            Record<string, unknown>
+          >,
+      ),
+    );
     expect(one).toEqual(other);
-    const endpoints = Object.entries(one!).filter(([key]) => /_endpoint$|_uri$/.test(key)).map(([, value]) => String(value));
+    const endpoints = Object.entries(one!)
+      .filter(([key]) => /_endpoint$|_uri$/.test(key))
+      .map(([, value]) => String(value));
     expect(endpoints.length).toBeGreaterThan(3);
     for (const endpoint of endpoints) expect(endpoint).toContain(`${issuer}/`);
-    expect(one).toMatchObject({ issuer, code_challenge_methods_supported: ['S256'], response_types_supported: ['code'] });
+    expect(one).toMatchObject({
+      issuer,
+      code_challenge_methods_supported: ['S256'],
+      response_types_supported: ['code'],
+    });
   });
 
   it('says in the shop’s own shape that there is nothing at a path', async () => {
     const answer = await balanced(`${issuer}/nothing`);
-    expect([answer.status, answer.headers.get('content-type')]).toEqual([404, expect.stringContaining('application/problem+json')]);
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([
+      404,
+      expect.stringContaining('application/problem+json'),
+    ]);
     expect(await answer.json()).toMatchObject({ code: 'unknown-path', instance: '/oidc/nothing' });
   });
 
@@ -115,9 +161,18 @@ describe('auth, twice behind one address', () => {
     const { access_token, id_token, expires_in } = await signedIn();
     const keys = (await (await balanced(`${issuer}/jwks`)).json()) as { keys: { d?: string }[] };
     expect(keys.keys).toEqual([expect.not.objectContaining({ d: expect.anything() })]);
-    const { payload, protectedHeader } = await jwtVerify(access_token, createLocalJWKSet(keys as never), { issuer, audience: 'shop', typ: 'at+jwt' });
+    const { payload, protectedHeader } = await jwtVerify(access_token, createLocalJWKSet(keys as never), {
+      issuer,
+      audience: 'shop',
+      typ: 'at+jwt',
+    });
     expect(protectedHeader.alg).toBe('ES256');
-    expect(payload).toMatchObject({ client_id: 'shop-cli', scope: 'orders:read orders:write', roles: ['customer'], sub: decodeJwt(id_token!).sub });
+    expect(payload).toMatchObject({
+      client_id: 'shop-cli',
+      scope: 'orders:read orders:write',
+      roles: ['customer'],
+      sub: decodeJwt(id_token!).sub,
+    });
     expect([payload.exp! - payload.iat!, expires_in]).toEqual([300, 300]);
   });
 
@@ -146,7 +201,11 @@ describe('auth, twice behind one address', () => {
   });
 
   it('gives no code without PKCE by S256, and sends nobody to an address it does not know', async () => {
-    for (const wrong of [{ code_challenge: '' }, { code_challenge_method: 'plain' }, { scope: 'openid accounts:read' }] as Record<string, string>[]) {
+    for (const wrong of [
+      { code_challenge: '' },
+      { code_challenge_method: 'plain' },
+      { scope: 'openid accounts:read' },
+    ] as Record<string, string>[]) {
       const { visitor } = await atTheDoor(wrong);
       expect(visitor.at.searchParams.get('error'), JSON.stringify(wrong)).toMatch(/^invalid_(request|scope)$/);
       expect(visitor.at.searchParams.has('code')).toBe(false);
@@ -163,30 +222,52 @@ describe('auth, twice behind one address', () => {
     const { visitor } = await atTheDoor({ prompt: 'consent', scope: 'openid offline_access orders:read' });
     expect(await visitor.send(customer)).toBe(303);
     expect(visitor.at.searchParams.has('code')).toBe(true);
-    const again = { redirect_uri: redirectUri, scope: 'openid', code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' };
+    const again = {
+      redirect_uri: redirectUri,
+      scope: 'openid',
+      code_challenge: 'x'.repeat(43),
+      code_challenge_method: 'S256',
+    };
     expect(await visitor.open(oauth.buildAuthorizationUrl(shopCli, again))).toBe(200);
     expect(visitor.html).toContain('Sign in');
   });
 
   it('says the same to a wrong password and to an unknown address', async () => {
     const answers = await Promise.all(
-      [{ ...customer, password: 'wrong' }, { ...customer, email: 'nobody@example.com' }, { email: 'no\0body', password: '' }].map(async (fields) => {
+      [
+        { ...customer, password: 'wrong' },
+        { ...customer, email: 'nobody@example.com' },
+        { email: 'no\0body', password: '' },
+      ].map(async (fields) => {
         const { visitor } = await atTheDoor();
         return [await visitor.send(fields), /role="alert">([^<]+)</.exec(visitor.html)?.[1]];
       }),
     );
-    expect(answers).toEqual(Array.from({ length: 3 }, () => [422, 'This email address and password do not belong together.']));
+    expect(answers).toEqual(
+      Array.from({ length: 3 }, () => [422, 'This email address and password do not belong together.']),
+    );
   });
 
   it('gives cookies that only we can make, that scripts cannot read, and that no other site makes a browser send', async () => {
-    const { headers } = await balanced(oauth.buildAuthorizationUrl(shopCli, { redirect_uri: redirectUri, code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' }));
+    const { headers } = await balanced(
+      oauth.buildAuthorizationUrl(shopCli, {
+        redirect_uri: redirectUri,
+        code_challenge: 'x'.repeat(43),
+        code_challenge_method: 'S256',
+      }),
+    );
     const cookies = headers.getSetCookie();
     const isOurs = (line: string) => line.startsWith('__Secure-shop_');
     const [sealed, others] = [cookies.filter(isOurs), cookies.filter((line) => !isOurs(line))];
-    const [named, signed] = [others.filter((line) => !line.includes('.sig=')), others.filter((line) => line.includes('.sig='))];
+    const [named, signed] = [
+      others.filter((line) => !line.includes('.sig=')),
+      others.filter((line) => line.includes('.sig=')),
+    ];
     expect([sealed.length, named.length, signed.length]).toEqual([1, 2, 2]);
     for (const cookie of cookies) expect(cookie).toMatch(/^__Secure-/);
-    for (const cookie of cookies) for (const attribute of ['SameSite=Lax', 'Secure', 'HttpOnly']) expect(cookie.toLowerCase()).toContain(`; ${attribute.toLowerCase()}`);
+    for (const cookie of cookies)
+      for (const attribute of ['SameSite=Lax', 'Secure', 'HttpOnly'])
+        expect(cookie.toLowerCase()).toContain(`; ${attribute.toLowerCase()}`);
   });
 
   it('takes a form only from its own page, and only from whoever it gave it to', async () => {
@@ -209,9 +290,14 @@ describe('auth, twice behind one address', () => {
     expect(decodeJwt(access_token)['roles']).toEqual(['customer']);
     const taken = await post('/accounts', { name: 'Ann', email: 'ANN@example.com', password: 'another-password' });
     expect([taken.status, await taken.json()]).toMatchObject([409, { code: 'email-taken' }]);
-    expect((await post('/accounts', { name: 'B\0b', email: 'bob@example.com', password: 'another-password' })).status).toBe(400);
+    expect(
+      (await post('/accounts', { name: 'B\0b', email: 'bob@example.com', password: 'another-password' })).status,
+    ).toBe(400);
     const made = await post('/accounts', { name: 'Bob', email: 'bob@example.com', password: 'another-password' });
-    expect([made.status, await made.json()]).toEqual([201, { id: expect.any(String), name: 'Bob', email: 'bob@example.com' }]);
+    expect([made.status, await made.json()]).toEqual([
+      201,
+      { id: expect.any(String), name: 'Bob', email: 'bob@example.com' },
+    ]);
   });
 
   it('tells a service of its own who somebody is, and nobody else', async () => {
@@ -221,17 +307,31 @@ describe('auth, twice behind one address', () => {
     expect(decodeJwt(ours)).toMatchObject({ sub: 'notifications', aud: 'auth', scope: 'accounts:read' });
     const account = new URL(`/accounts/${decodeJwt(id_token!).sub}`, issuer);
     expect(await (await balanced(account, withToken(ours))).json()).toMatchObject({ email: customer.email });
-    const statuses = await Promise.all([balanced(account, withToken(theirs)), balanced(account), balanced(account, withToken(id_token!))]);
+    const statuses = await Promise.all([
+      balanced(account, withToken(theirs)),
+      balanced(account),
+      balanced(account, withToken(id_token!)),
+    ]);
     expect(statuses.map(({ status }) => status)).toEqual([403, 401, 401]);
     expect(await outcome(oauth.clientCredentialsGrant(notifications, { scope: 'orders:write' }))).toBe('invalid_scope');
-    const guess = { method: 'POST', headers: { authorization: `Basic ${btoa('notifications:guessed')}` }, body: new URLSearchParams({ grant_type: 'client_credentials' }) };
+    const guess = {
+      method: 'POST',
+      headers: { authorization: `Basic ${btoa('notifications:guessed')}` },
+      body: new URLSearchParams({ grant_type: 'client_credentials' }),
+    };
     const answer = await balanced(`${issuer}/token`, guess);
     expect([answer.status, await answer.json()]).toMatchObject([401, { error: 'invalid_client' }]);
   });
 
   it('lets an operator operate, and nobody else', async () => {
     const options = { [oauth.customFetch]: balanced as oauth.CustomFetch };
-    const operator = await oauth.discovery(new URL(issuer), 'operator', undefined, oauth.ClientSecretBasic(operatorSecret), options);
+    const operator = await oauth.discovery(
+      new URL(issuer),
+      'operator',
+      undefined,
+      oauth.ClientSecretBasic(operatorSecret),
+      options,
+    );
     const { access_token } = await oauth.clientCredentialsGrant(operator, { scope: 'operations' });
     secrets.push(access_token);
     expect(decodeJwt(access_token)).toMatchObject({ sub: 'operator', aud: 'shop', scope: 'operations' });
@@ -243,7 +343,9 @@ describe('auth, twice behind one address', () => {
 
   it('sends people away rather than let a storm of sign-ins take all there is', async () => {
     const { visitor } = await atTheDoor();
-    const storm = Array.from({ length: 4 * capacity }, (_, n) => visitor.twin().send({ email: `nobody-${n}@example.com`, password: 'wrong' }));
+    const storm = Array.from({ length: 4 * capacity }, (_, n) =>
+      visitor.twin().send({ email: `nobody-${n}@example.com`, password: 'wrong' }),
+    );
     await expect(oauth.clientCredentialsGrant(notifications, addressLookup)).resolves.toBeDefined();
     expect(new Set(await Promise.all(storm))).toEqual(new Set([422, 503]));
   });

@@ -32,14 +32,32 @@ import { GuessLimits } from './sign-in/guess-limits.ts';
 import { SignInController } from './sign-in/sign-in.controller.ts';
 import { SignIns } from './sign-in/sign-ins.ts';
 
-function openHost(...[config, database, artifacts, accounts, audit, logger]: [AuthConfig, Database, Artifacts, Accounts, Audit, Logger]): Promise<ProviderHost> {
+function openHost(
+  ...[config, database, artifacts, accounts, audit, logger]: [AuthConfig, Database, Artifacts, Accounts, Audit, Logger]
+): Promise<ProviderHost> {
   const times = { lead: config.SIGNING_KEY_LEAD_SECONDS, rotateAfter: config.SIGNING_KEY_DAYS * 24 * 60 * 60 };
-  return ProviderHost.open((keys) => openIdProvider({ config, database, artifacts, accounts, audit, logger }, keys), { database, audit, logger, times });
+  return ProviderHost.open((keys) => openIdProvider({ config, database, artifacts, accounts, audit, logger }, keys), {
+    database,
+    audit,
+    logger,
+    times,
+  });
 }
 
 @Module({
   imports: [DatabaseModule.forRoot(AuthConfig)],
-  controllers: [AccountsController, SignInController, PasswordController, AccountController, FactorController, PasskeyController, ScriptsController, MailboxController, MailRequestsController, AuthOperationsController],
+  controllers: [
+    AccountsController,
+    SignInController,
+    PasswordController,
+    AccountController,
+    FactorController,
+    PasskeyController,
+    ScriptsController,
+    MailboxController,
+    MailRequestsController,
+    AuthOperationsController,
+  ],
   providers: [
     Accounts,
     Registrations,

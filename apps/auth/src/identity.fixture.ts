@@ -16,7 +16,10 @@ const signedOut = 'http://127.0.0.1:47112/signed-out';
 const secret = 'secret-of-this-spec';
 const adminTotp = newSecret();
 
-/** Two instances of auth in this process, the first of which is the address the world knows; and the programs that use it. */
+/**
+ * Two instances of auth in this process, the first of which is the address the world knows; and the programs that use
+ * it.
+ */
 export interface Identity {
   readonly issuer: string;
   readonly database: Database;
@@ -31,7 +34,10 @@ export interface Identity {
 }
 
 /** The same for one spec file, with the shop's own program; it ends when the file does. */
-export async function identityOfThisFile(settings?: Record<string, string>, host?: string): Promise<{ identity: Identity; shop: oauth.Configuration }> {
+export async function identityOfThisFile(
+  settings?: Record<string, string>,
+  host?: string,
+): Promise<{ identity: Identity; shop: oauth.Configuration }> {
   const identity = await startIdentity(settings, host);
   afterAll(() => identity.close());
   return { identity, shop: await identity.client('shop-cli') };
@@ -42,7 +48,8 @@ export async function startIdentity(settings: Record<string, string> = {}, host 
   const { url } = await freshDatabase('auth');
   const issuer = `http://${host}:${await freePort()}/oidc`;
   const environment = {
-    LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0',
+    LOG_LEVEL: 'silent',
+    SHED_LOOP_DELAY_MS: '0',
     ISSUER: issuer,
     JWKS_URL: `${issuer}/jwks`,
     DATABASE_URL: url,
@@ -55,9 +62,13 @@ export async function startIdentity(settings: Record<string, string> = {}, host 
     DEMO_ADMIN_TOTP_SECRET: adminTotp,
     ...settings,
   };
-  const instances = [await runService(auth, { ...environment, PORT: new URL(issuer).port }), await runService(auth, { ...environment, PORT: '0' })];
+  const instances = [
+    await runService(auth, { ...environment, PORT: new URL(issuer).port }),
+    await runService(auth, { ...environment, PORT: '0' }),
+  ];
   const database = new Database(url, { size: 2, application: 'spec' });
-  const client = (id: string, authentication: oauth.ClientAuth = oauth.None()) => oauth.discovery(new URL(issuer), id, undefined, authentication, { execute: [oauth.allowInsecureRequests] });
+  const client = (id: string, authentication: oauth.ClientAuth = oauth.None()) =>
+    oauth.discovery(new URL(issuer), id, undefined, authentication, { execute: [oauth.allowInsecureRequests] });
   return {
     issuer,
     database,
@@ -67,11 +78,19 @@ export async function startIdentity(settings: Record<string, string> = {}, host 
     notifications: () => client('notifications', oauth.ClientSecretBasic(secret)),
     async mailRequests() {
       const notifications = await client('notifications', oauth.ClientSecretBasic(secret));
-      const { access_token } = await oauth.clientCredentialsGrant(notifications, { scope: 'mails:send', resource: 'urn:shop:auth' });
+      const { access_token } = await oauth.clientCredentialsGrant(notifications, {
+        scope: 'mails:send',
+        resource: 'urn:shop:auth',
+      });
       const headers = { authorization: `Bearer ${access_token}`, 'content-type': 'application/json' };
-      const answer = await fetch(new URL('/mail-requests/claims', issuer), { method: 'POST', headers, body: JSON.stringify({ limit: 100, kinds: mailRequestKind.options }) });
+      const answer = await fetch(new URL('/mail-requests/claims', issuer), {
+        method: 'POST',
+        headers,
+        body: JSON.stringify({ limit: 100, kinds: mailRequestKind.options }),
+      });
       const { items } = (await answer.json()) as { items: MailRequest[] };
-      for (const { id } of items) await fetch(new URL(`/mail-requests/${id}/completion`, issuer), { method: 'POST', headers, body: '{}' });
+      for (const { id } of items)
+        await fetch(new URL(`/mail-requests/${id}/completion`, issuer), { method: 'POST', headers, body: '{}' });
       return items;
     },
     async close() {
@@ -82,17 +101,35 @@ export async function startIdentity(settings: Record<string, string> = {}, host 
 }
 
 /** A browser at the page that a program sends it to, and what it takes to redeem the code later. */
-export async function atTheDoor({ issuer }: Identity, client: oauth.Configuration, { redirect = redirectUri, prompt = '', scope = 'openid offline_access orders:read orders:write', browser = new Visitor((url, init) => fetch(url, { ...init, redirect: 'manual' }), new URL(issuer), [redirect, signedOut]) } = {}) {
+export async function atTheDoor(
+  { issuer }: Identity,
+  client: oauth.Configuration,
+  {
+    redirect = redirectUri,
+    prompt = '',
+    scope = 'openid offline_access orders:read orders:write',
+    browser = new Visitor((url, init) => fetch(url, { ...init, redirect: 'manual' }), new URL(issuer), [
+      redirect,
+      signedOut,
+    ]),
+  } = {},
+) {
   const verifier = oauth.randomPKCECodeVerifier();
   const pkce = { code_challenge: await oauth.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256' };
-  await browser.open(oauth.buildAuthorizationUrl(client, { redirect_uri: redirect, scope, ...(prompt && { prompt }), ...pkce }));
+  await browser.open(
+    oauth.buildAuthorizationUrl(client, { redirect_uri: redirect, scope, ...(prompt && { prompt }), ...pkce }),
+  );
   return { browser, redeem: () => oauth.authorizationCodeGrant(client, browser.at, { pkceCodeVerifier: verifier }) };
 }
 
 let people = 0;
 
 /** Somebody who has no account yet. */
-export const stranger = () => ({ name: 'Ida', email: `ida-${(people += 1)}@example.com`, password: 'correct horse battery' });
+export const stranger = () => ({
+  name: 'Ida',
+  email: `ida-${(people += 1)}@example.com`,
+  password: 'correct horse battery',
+});
 
 /** The answer to a registration, in a browser of its own, and what it takes to redeem the code. */
 export async function registered(identity: Identity, client: oauth.Configuration, account = stranger()) {
@@ -107,14 +144,28 @@ export async function registered(identity: Identity, client: oauth.Configuration
 export async function newcomer(identity: Identity, client: oauth.Configuration) {
   const { status: _, redeem, ...account } = await registered(identity, client);
   const tokens = await redeem();
-  return { ...account, id: tokens.claims()!.sub, access: tokens.access_token, idToken: tokens.id_token!, refresh: tokens.refresh_token! };
+  return {
+    ...account,
+    id: tokens.claims()!.sub,
+    access: tokens.access_token,
+    idToken: tokens.id_token!,
+    refresh: tokens.refresh_token!,
+  };
 }
 
 /** What an authenticator app shows so many steps from now. */
-export const codeOf = (secret: string, steps = 0) => new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: Date.now() + steps * 30_000 });
+export const codeOf = (secret: string, steps = 0) =>
+  new TOTP({ secret: Secret.fromBase32(secret) }).generate({ timestamp: Date.now() + steps * 30_000 });
 
-/** The demo admin, signed in with password and code. No code of before counts as used, so that a spec need not wait for the next one. */
-export async function signInAsAdmin(identity: Identity, client: oauth.Configuration, options?: Parameters<typeof atTheDoor>[2]) {
+/**
+ * The demo admin, signed in with password and code. No code of before counts as used, so that a spec need not wait for
+ * the next one.
+ */
+export async function signInAsAdmin(
+  identity: Identity,
+  client: oauth.Configuration,
+  options?: Parameters<typeof atTheDoor>[2],
+) {
   await identity.database.query('UPDATE totp_factors SET last_step = 0');
   const { browser, redeem } = await atTheDoor(identity, client, options);
   await browser.send({ email: 'admin@example.com', password: 'demo-password-1' });

@@ -7,14 +7,24 @@ const { identity, shop } = await identityOfThisFile();
 const register = (account = stranger()) => registered(identity, shop, account);
 
 const post = (path: string, body: object) =>
-  fetch(new URL(path, identity.issuer), { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  fetch(new URL(path, identity.issuer), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
 
 describe('a password that guessers try first', () => {
   it('is refused at registration, by page and by API, and when a password is changed', async () => {
     const { browser, status } = await register({ ...stranger(), password: 'password1234' });
-    expect([status, browser.html]).toEqual([422, expect.stringContaining('id="password-wrong">Too many people use it')]);
+    expect([status, browser.html]).toEqual([
+      422,
+      expect.stringContaining('id="password-wrong">Too many people use it'),
+    ]);
     const answer = await post('/accounts', { ...stranger(), password: 'password1234' });
-    expect([answer.status, await answer.json()]).toMatchObject([422, { code: 'weak-password', errors: [{ pointer: '/password' }] }]);
+    expect([answer.status, await answer.json()]).toMatchObject([
+      422,
+      { code: 'weak-password', errors: [{ pointer: '/password' }] },
+    ]);
     const ida = await register();
     await ida.browser.open(new URL('/oidc/password', identity.issuer));
     expect(await ida.browser.send({ email: ida.email, password: ida.password, next: `${ida.email}1` })).toBe(422);
@@ -23,11 +33,31 @@ describe('a password that guessers try first', () => {
 });
 
 /** The links that were mailed to somebody since the last look. */
-const linksTo = async (email: string, kind: string) => (await identity.mailRequests()).filter((request) => request.email === email && request.kind === kind).map(({ link }) => new URL(link));
-const verified = async (email: string) => (await identity.database.query<{ verified: boolean }>('SELECT verified_at IS NOT NULL AS verified FROM accounts WHERE email = $1', [email]))[0]?.verified;
-const events = async (email: string) => (await identity.database.query<{ event: string }>('SELECT event FROM security_events WHERE account = (SELECT id::text FROM accounts WHERE email = $1) ORDER BY id', [email])).map(({ event }) => event);
-const signIn = async (who: { email: string; password: string }) => (await atTheDoor(identity, shop)).browser.send({ email: who.email, password: who.password });
-const refreshes = (token: string) => oauth.refreshTokenGrant(shop, token).then(() => true, () => false);
+const linksTo = async (email: string, kind: string) =>
+  (await identity.mailRequests())
+    .filter((request) => request.email === email && request.kind === kind)
+    .map(({ link }) => new URL(link));
+const verified = async (email: string) =>
+  (
+    await identity.database.query<{ verified: boolean }>(
+      'SELECT verified_at IS NOT NULL AS verified FROM accounts WHERE email = $1',
+      [email],
+    )
+  )[0]?.verified;
+const events = async (email: string) =>
+  (
+    await identity.database.query<{ event: string }>(
+      'SELECT event FROM security_events WHERE account = (SELECT id::text FROM accounts WHERE email = $1) ORDER BY id',
+      [email],
+    )
+  ).map(({ event }) => event);
+const signIn = async (who: { email: string; password: string }) =>
+  (await atTheDoor(identity, shop)).browser.send({ email: who.email, password: who.password });
+const refreshes = (token: string) =>
+  oauth.refreshTokenGrant(shop, token).then(
+    () => true,
+    () => false,
+  );
 /** A page of ours in a browser that has never been here. */
 async function opened(url: URL) {
   const { browser } = await atTheDoor(identity, shop);
@@ -43,7 +73,10 @@ describe('a name', () => {
     const { browser, status } = await register({ ...stranger(), name: 'Pay at evil.example' });
     expect([status, browser.html]).toEqual([422, expect.stringContaining('id="name-wrong"')]);
     const answer = await post('/accounts', { ...stranger(), name: 'Call 0800 1234' });
-    expect([answer.status, await answer.json()]).toMatchObject([422, { code: 'not-a-name', errors: [{ pointer: '/name' }] }]);
+    expect([answer.status, await answer.json()]).toMatchObject([
+      422,
+      { code: 'not-a-name', errors: [{ pointer: '/name' }] },
+    ]);
   });
 });
 
@@ -68,8 +101,14 @@ describe('an address', () => {
     const ida = await register();
     const [link] = await linksTo(ida.email, 'verify-address');
     const [id = '', proof = ''] = link!.pathname.split('/').at(-1)!.split('.');
-    const paths = [`verification/${id}.${proof.replace(/^./, (first) => (first === 'A' ? 'B' : 'A'))}`, `verification/${crypto.randomUUID()}.${proof}`, `recovery/${id}.${proof}`, `verification/x`];
-    for (const path of paths) expect([path, (await opened(new URL(`${identity.issuer}/${path}`))).status]).toEqual([path, 410]);
+    const paths = [
+      `verification/${id}.${proof.replace(/^./, (first) => (first === 'A' ? 'B' : 'A'))}`,
+      `verification/${crypto.randomUUID()}.${proof}`,
+      `recovery/${id}.${proof}`,
+      `verification/x`,
+    ];
+    for (const path of paths)
+      expect([path, (await opened(new URL(`${identity.issuer}/${path}`))).status]).toEqual([path, 410]);
     await identity.database.query(`UPDATE mail_requests SET expires_at = now() WHERE id = $1`, [id]);
     expect((await opened(link!)).status).toBe(410);
   });
@@ -86,8 +125,15 @@ describe('an address', () => {
 
   it('is told to notifications alone, and its links to nobody else', async () => {
     const operator = await oauth.clientCredentialsGrant(await identity.operator(), { scope: 'operations' });
-    const ask = (headers: Record<string, string>) => fetch(new URL('/mail-requests/claims', identity.issuer), { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: '{"limit":1}' });
-    expect([(await ask({})).status, (await ask({ authorization: `Bearer ${operator.access_token}` })).status]).toEqual([401, 403]);
+    const ask = (headers: Record<string, string>) =>
+      fetch(new URL('/mail-requests/claims', identity.issuer), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: '{"limit":1}',
+      });
+    expect([(await ask({})).status, (await ask({ authorization: `Bearer ${operator.access_token}` })).status]).toEqual([
+      401, 403,
+    ]);
     const ida = await register();
     const [link] = await linksTo(ida.email, 'verify-address');
     const proof = link!.pathname.split('.').at(-1)!;
@@ -106,17 +152,27 @@ describe('a forgotten password', () => {
     expect(await browser.send({ password: 'password1234' })).toBe(422);
     const answers = await Promise.all([1, 2, 3].map(() => browser.twin().send({ password: 'quite another password' })));
     expect(answers.sort()).toEqual([200, 410, 410]);
-    expect([await signIn(ida), await signIn({ ...ida, password: 'quite another password' }), await refreshes(tokens.refresh_token!)]).toEqual([422, 303, false]);
+    expect([
+      await signIn(ida),
+      await signIn({ ...ida, password: 'quite another password' }),
+      await refreshes(tokens.refresh_token!),
+    ]).toEqual([422, 303, false]);
     expect(await events(ida.email)).toContain('password-changed');
   });
 
   it('is asked for in one way and answered in one way, whoever has an account; and mailed seldom', async () => {
     const ida = await register();
-    const [known, again, unknown] = [await askForLink(ida.email), await askForLink(ida.email), await askForLink('nobody-at-all@example.com')];
+    const [known, again, unknown] = [
+      await askForLink(ida.email),
+      await askForLink(ida.email),
+      await askForLink('nobody-at-all@example.com'),
+    ];
     expect([again, unknown]).toEqual([known, known]);
     expect(known[0]).toBe(200);
     expect(await linksTo(ida.email, 'reset-password')).toHaveLength(1);
-    const [quotas] = await identity.database.query<{ count: number }>(`SELECT count(*)::int FROM mail_quotas WHERE kind = 'reset-password' AND asked = 1 AND next_at > now()`);
+    const [quotas] = await identity.database.query<{ count: number }>(
+      `SELECT count(*)::int FROM mail_quotas WHERE kind = 'reset-password' AND asked = 1 AND next_at > now()`,
+    );
     expect(quotas!.count).toBeGreaterThanOrEqual(2);
   });
 
@@ -125,7 +181,9 @@ describe('a forgotten password', () => {
     await askForLink(ida.email);
     await identity.database.query(`UPDATE mail_quotas SET asked = 30, next_at = now() WHERE kind = 'reset-password'`);
     await askForLink(ida.email);
-    const [{ wait } = { wait: 0 }] = await identity.database.query<{ wait: number }>(`SELECT max(extract(epoch FROM next_at - last_at))::int AS wait FROM mail_quotas WHERE kind = 'reset-password'`);
+    const [{ wait } = { wait: 0 }] = await identity.database.query<{ wait: number }>(
+      `SELECT max(extract(epoch FROM next_at - last_at))::int AS wait FROM mail_quotas WHERE kind = 'reset-password'`,
+    );
     expect(wait).toBe(30 * 60);
   });
 
@@ -137,8 +195,14 @@ describe('a forgotten password', () => {
     const { browser } = await opened(link!);
     expect(await browser.send({ password: 'the owner of the mailbox' })).toBe(422);
     expect(await browser.send({ password: 'the owner of the mailbox', name: 'Ida Owner' })).toBe(200);
-    expect([await refreshes(tokens.refresh_token!), await signIn(squatter), await verified(squatter.email)]).toEqual([false, 422, true]);
-    const [{ name }] = (await identity.database.query<{ name: string }>('SELECT name FROM accounts WHERE email = $1', [squatter.email])) as [{ name: string }];
+    expect([await refreshes(tokens.refresh_token!), await signIn(squatter), await verified(squatter.email)]).toEqual([
+      false,
+      422,
+      true,
+    ]);
+    const [{ name }] = (await identity.database.query<{ name: string }>('SELECT name FROM accounts WHERE email = $1', [
+      squatter.email,
+    ])) as [{ name: string }];
     expect(name).toBe('Ida Owner');
   });
 });

@@ -8,6 +8,7 @@ import type { Artifacts } from './oidc/artifact-store.ts';
 export const auth = defineService({ name: 'auth', config: AuthConfig, module: AuthModule });
 
 /** The same with another way to keep sessions, codes and refresh tokens; experiments compare them. */
-export const authKeeping = (artifacts: Type<Artifacts>): ServiceDefinition => defineService({ ...auth, module: AuthModule.keeping(artifacts) });
+export const authKeeping = (artifacts: Type<Artifacts>): ServiceDefinition =>
+  defineService({ ...auth, module: AuthModule.keeping(artifacts) });
 
 export { Artifacts, ArtifactStore } from './oidc/artifact-store.ts';

@@ -16,8 +16,12 @@ export class Visitor {
   /** Follows redirects until a page, or until an application's own address. */
   async open(url: URL, init: RequestInit = {}): Promise<number> {
     const cookie = [...this.cookies].map((pair) => pair.join('=')).join('; ');
-    const response = await this.fetch(url, { ...init, headers: { ...(init.headers as Record<string, string>), accept: 'text/html', cookie } });
-    for (const [name = '', value = ''] of response.headers.getSetCookie().map((line) => line.split(';')[0]!.split('='))) this.cookies.set(name, value);
+    const response = await this.fetch(url, {
+      ...init,
+      headers: { ...(init.headers as Record<string, string>), accept: 'text/html', cookie },
+    });
+    for (const [name = '', value = ''] of response.headers.getSetCookie().map((line) => line.split(';')[0]!.split('=')))
+      this.cookies.set(name, value);
     const to = response.headers.get('location');
     [this.at, this.html] = [to ? new URL(to, url) : url, await response.text()];
     return to && !this.leavesTo.some((address) => to.startsWith(address)) ? this.open(this.at) : response.status;
@@ -25,9 +29,15 @@ export class Visitor {
 
   /** Sends the form that is shown, with what is hidden in it. */
   send(fields: Record<string, string>, page = this.at, headers: Record<string, string> = {}): Promise<number> {
-    const hidden = Object.fromEntries([...this.html.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)].map((match) => [match[1]!, match[2]!]));
+    const hidden = Object.fromEntries(
+      [...this.html.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)].map((match) => [match[1]!, match[2]!]),
+    );
     const action = /<form[^>]* action="([^"]+)"/.exec(this.html)?.[1];
-    return this.open(action ? new URL(action, page) : page, { method: 'POST', headers, body: new URLSearchParams({ ...hidden, ...fields }) });
+    return this.open(action ? new URL(action, page) : page, {
+      method: 'POST',
+      headers,
+      body: new URLSearchParams({ ...hidden, ...fields }),
+    });
   }
 
   /** Sends the form and goes no further; where the answer leads. */

@@ -19,15 +19,22 @@ const say = async (outgoing: Outgoing) => {
 /** A product as the backup has it, with nothing sold yet. */
 async function known(stock: number): Promise<string> {
   const id = await product(stock);
-  await older.query(`INSERT INTO products (id, sku, name, description, price, currency, initial, free) SELECT $1, 'mug-' || $1::uuid, 'Mug', '', 100, 'EUR', $2::int, $2::int`, [id, stock]);
+  await older.query(
+    `INSERT INTO products (id, sku, name, description, price, currency, initial, free) SELECT $1, 'mug-' || $1::uuid, 'Mug', '', 100, 'EUR', $2::int, $2::int`,
+    [id, stock],
+  );
   return id;
 }
-const reserve = (orderId: string, productId: string, quantity: number) => say(event(reserveStock, { key: orderId, data: { orderId, lines: [{ productId, quantity }] } }));
+const reserve = (orderId: string, productId: string, quantity: number) =>
+  say(event(reserveStock, { key: orderId, data: { orderId, lines: [{ productId, quantity }] } }));
 const put = async (dryRun = false) => {
-  const facts = (await newer.query<{ payload: string }>(`SELECT payload FROM outbox WHERE topic = 'catalog.stock' ORDER BY id`)).map(({ payload }) => JSON.parse(payload) as CloudEvent);
+  const facts = (
+    await newer.query<{ payload: string }>(`SELECT payload FROM outbox WHERE topic = 'catalog.stock' ORDER BY id`)
+  ).map(({ payload }) => JSON.parse(payload) as CloudEvent);
   return putBackStock(older, { facts, commands, products: [], dryRun });
 };
-const stockNow = async (id: string) => (await older.query('SELECT free, reserved, sold FROM products WHERE id = $1', [id]))[0];
+const stockNow = async (id: string) =>
+  (await older.query('SELECT free, reserved, sold FROM products WHERE id = $1', [id]))[0];
 
 describe('reservations that a restored database lacks', () => {
   it('are put back, and the stock with them: reserved, sold and given back; twice changes nothing', async () => {
@@ -41,7 +48,10 @@ describe('reservations that a restored database lacks', () => {
     expect(await stockNow(mug)).toEqual({ free: 10, reserved: 0, sold: 0 });
     expect(await put()).toEqual({ products: 0, reservations: 4, lacking: [] });
     expect(await stockNow(mug)).toEqual(await stockOf(mug));
-    const states = (database: Database) => database.query('SELECT order_id, status, version FROM reservations WHERE order_id = ANY ($1) ORDER BY order_id', [orders]);
+    const states = (database: Database) =>
+      database.query('SELECT order_id, status, version FROM reservations WHERE order_id = ANY ($1) ORDER BY order_id', [
+        orders,
+      ]);
     expect(await states(older)).toEqual(await states(newer));
     expect(await put()).toEqual({ products: 0, reservations: 0, lacking: [] });
   });
@@ -50,7 +60,9 @@ describe('reservations that a restored database lacks', () => {
     const [mug, order] = [await known(1), randomUUIDv7()];
     await newer.query('UPDATE products SET initial = initial + 5, free = free + 5 WHERE id = $1', [mug]);
     await reserve(order, mug, 4);
-    expect((await put()).lacking).toEqual([{ id: mug, reason: expect.stringContaining('3 more were reserved than there were') }]);
+    expect((await put()).lacking).toEqual([
+      { id: mug, reason: expect.stringContaining('3 more were reserved than there were') },
+    ]);
     expect(await stockNow(mug)).toEqual({ free: 0, reserved: 4, sold: 0 });
   });
 });

@@ -1,5 +1,19 @@
 import { Body, Controller, Get, Param, Post, Put, Res } from '@nestjs/common';
-import { accountRoles, accountStanding, accountView, changeRoles, changeStanding, id, registerAccount, type AccountRoles, type AccountStanding, type AccountView, type ChangeRoles, type ChangeStanding, type RegisterAccount } from '@shop/contracts';
+import {
+  accountRoles,
+  accountStanding,
+  accountView,
+  changeRoles,
+  changeStanding,
+  id,
+  registerAccount,
+  type AccountRoles,
+  type AccountStanding,
+  type AccountView,
+  type ChangeRoles,
+  type ChangeStanding,
+  type RegisterAccount,
+} from '@shop/contracts';
 import { CurrentPrincipal, IfMatch, Public, RequireRole, RequireScope, type Principal } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
 import { answer, ifMatch } from './answer.ts';
@@ -17,17 +31,38 @@ export class AccountsController {
 
   @Post()
   @Public()
-  @Operation({ summary: 'Register as a customer', status: 201, answer: accountView, refuses: ['email-taken', 'not-a-name', 'weak-password'] })
-  register(@Body({ schema: newAccount }) body: RegisterAccount, @Res({ passthrough: true }) reply: FastifyReply): Promise<AccountView> {
+  @Operation({
+    summary: 'Register as a customer',
+    status: 201,
+    answer: accountView,
+    refuses: ['email-taken', 'not-a-name', 'weak-password'],
+  })
+  register(
+    @Body({ schema: newAccount }) body: RegisterAccount,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AccountView> {
     return answer(reply, this.auth.request({ method: 'POST', path: '/accounts', body, schema: accountView }));
   }
 
   @Get(':id/roles')
   @RequireRole('admin')
   @RequireScope('accounts:write')
-  @Operation({ summary: 'What somebody may do', answer: accountRoles, sends: ['ETag'], takes: ['If-None-Match'], refuses: ['account-not-found'] })
-  roles(@CurrentPrincipal() { token }: Principal, @Param('id', { schema: id }) account: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<AccountRoles> {
-    return answer(reply, this.auth.request({ method: 'GET', path: `/accounts/${account}/roles`, token, schema: accountRoles }));
+  @Operation({
+    summary: 'What somebody may do',
+    answer: accountRoles,
+    sends: ['ETag'],
+    takes: ['If-None-Match'],
+    refuses: ['account-not-found'],
+  })
+  roles(
+    @CurrentPrincipal() { token }: Principal,
+    @Param('id', { schema: id }) account: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AccountRoles> {
+    return answer(
+      reply,
+      this.auth.request({ method: 'GET', path: `/accounts/${account}/roles`, token, schema: accountRoles }),
+    );
   }
 
   @Put(':id/roles')
@@ -35,7 +70,8 @@ export class AccountsController {
   @RequireScope('accounts:write')
   @Operation({
     summary: 'Give somebody these roles and no other',
-    description: 'They hold from the next access token on, five minutes later at most. No admin takes that role from themselves.',
+    description:
+      'They hold from the next access token on, five minutes later at most. No admin takes that role from themselves.',
     answer: accountRoles,
     sends: ['ETag'],
     takes: ['If-Match'],
@@ -49,15 +85,39 @@ export class AccountsController {
     @IfMatch('required') versions: readonly number[] | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AccountRoles> {
-    return answer(reply, this.auth.request({ method: 'PUT', path: `/accounts/${account}/roles`, body, headers: ifMatch(versions, '*'), token, schema: accountRoles, idempotent: false }));
+    return answer(
+      reply,
+      this.auth.request({
+        method: 'PUT',
+        path: `/accounts/${account}/roles`,
+        body,
+        headers: ifMatch(versions, '*'),
+        token,
+        schema: accountRoles,
+        idempotent: false,
+      }),
+    );
   }
 
   @Get(':id/standing')
   @RequireRole('admin')
   @RequireScope('accounts:write')
-  @Operation({ summary: 'Whether somebody is kept out', answer: accountStanding, sends: ['ETag'], takes: ['If-None-Match'], refuses: ['account-not-found'] })
-  standing(@CurrentPrincipal() { token }: Principal, @Param('id', { schema: id }) account: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<AccountStanding> {
-    return answer(reply, this.auth.request({ method: 'GET', path: `/accounts/${account}/standing`, token, schema: accountStanding }));
+  @Operation({
+    summary: 'Whether somebody is kept out',
+    answer: accountStanding,
+    sends: ['ETag'],
+    takes: ['If-None-Match'],
+    refuses: ['account-not-found'],
+  })
+  standing(
+    @CurrentPrincipal() { token }: Principal,
+    @Param('id', { schema: id }) account: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AccountStanding> {
+    return answer(
+      reply,
+      this.auth.request({ method: 'GET', path: `/accounts/${account}/standing`, token, schema: accountStanding }),
+    );
   }
 
   @Put(':id/standing')
@@ -79,6 +139,17 @@ export class AccountsController {
     @IfMatch('required') versions: readonly number[] | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AccountStanding> {
-    return answer(reply, this.auth.request({ method: 'PUT', path: `/accounts/${account}/standing`, body, headers: ifMatch(versions, '*'), token, schema: accountStanding, idempotent: false }));
+    return answer(
+      reply,
+      this.auth.request({
+        method: 'PUT',
+        path: `/accounts/${account}/standing`,
+        body,
+        headers: ifMatch(versions, '*'),
+        token,
+        schema: accountStanding,
+        idempotent: false,
+      }),
+    );
   }
 }

@@ -5,8 +5,8 @@ import type { FastifyReply } from 'fastify';
 const passed = ['etag', 'location', 'retry-after', 'idempotency-replayed'] as const;
 
 /**
- * Gives the client an upstream's answer: its status, the headers meant for it, and the body as the contract shaped it; or 304 without a
- * body where the client has read just this (If-None-Match).
+ * Gives the client an upstream's answer: its status, the headers meant for it, and the body as the contract shaped it;
+ * or 304 without a body where the client has read just this (If-None-Match).
  */
 export async function answer<T>(reply: FastifyReply, upstream: Promise<UpstreamResponse<T>>): Promise<T> {
   const { status, headers, body } = await upstream;
@@ -14,12 +14,19 @@ export async function answer<T>(reply: FastifyReply, upstream: Promise<UpstreamR
   for (const name of passed) if (headers[name] !== undefined) void reply.header(name, headers[name]);
   // Services know of one version only: a place is told in the one that was asked.
   const [version] = /^\/v\d+\//.exec(targetOf(reply.request).path) ?? [];
-  if (headers['location'] !== undefined && version) void reply.header('location', headers['location'].replace(/^\/v\d+\//, version));
+  if (headers['location'] !== undefined && version)
+    void reply.header('location', headers['location'].replace(/^\/v\d+\//, version));
   return isKnown(reply, headers['etag']) ? (reply.status(304), undefined as T) : body;
 }
 
-/** A page of a list, with a `Link` (RFC 8288) to the next one where there is one: the same question, from the next cursor on. */
-export async function linked<T extends { nextCursor?: string | undefined }>(reply: FastifyReply, asked: Promise<T>): Promise<T> {
+/**
+ * A page of a list, with a `Link` (RFC 8288) to the next one where there is one: the same question, from the next
+ * cursor on.
+ */
+export async function linked<T extends { nextCursor?: string | undefined }>(
+  reply: FastifyReply,
+  asked: Promise<T>,
+): Promise<T> {
   const page = (await asked) as T | undefined;
   if (page?.nextCursor !== undefined) void reply.header('link', `<${nextPage(reply, page.nextCursor)}>; rel="next"`);
   return page as T;
@@ -39,9 +46,17 @@ export function nextPage({ request }: FastifyReply, cursor: string): string {
   return `${path}?${asked.toString()}`;
 }
 
-/** The header by which a service is told of the versions that a client saw, if any; `otherwise` for one that saw none. */
+/**
+ * The header by which a service is told of the versions that a client saw, if any; `otherwise` for one that saw none.
+ */
 export function ifMatch(versions: number | readonly number[] | undefined, otherwise?: '*'): { 'if-match'?: string } {
-  const tag = versions === undefined ? otherwise : [versions].flat().map((version) => `"${version}"`).join(', ');
+  const tag =
+    versions === undefined
+      ? otherwise
+      : [versions]
+          .flat()
+          .map((version) => `"${version}"`)
+          .join(', ');
   return tag === undefined ? {} : { 'if-match': tag };
 }
 

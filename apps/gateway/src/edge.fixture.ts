@@ -4,13 +4,19 @@ import { gateway } from './service.ts';
 
 /** A gateway before services that answer as they are told; `settings` is more of its environment. */
 export async function startEdge(settings: Record<string, string> = {}) {
-  const [auth, catalog, orders, notifications] = await Promise.all([FakeService.start(), FakeService.start(), FakeService.start(), FakeService.start()]);
+  const [auth, catalog, orders, notifications] = await Promise.all([
+    FakeService.start(),
+    FakeService.start(),
+    FakeService.start(),
+    FakeService.start(),
+  ]);
   const issuer = 'http://shop.example/oidc';
   const tokens = await fakeIssuer(issuer);
   const running = await runService(gateway, {
     ISSUER: issuer,
     JWKS_URL: tokens.jwksUrl,
-    LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0',
+    LOG_LEVEL: 'silent',
+    SHED_LOOP_DELAY_MS: '0',
     AUTH_URLS: auth.url,
     CATALOG_URLS: catalog.url,
     ORDERS_URLS: orders.url,

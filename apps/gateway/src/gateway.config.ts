@@ -2,7 +2,10 @@ import { Config, httpUrls, redisSettings } from '@shop/platform';
 import { z } from 'zod';
 import { rateLimits } from './limits/quotas.ts';
 
-/** Which operations of the graph are executed: those that are listed (graph/documents/operations.ts), or any within the limits, introspection included. */
+/**
+ * Which operations of the graph are executed: those that are listed (graph/documents/operations.ts), or any within the
+ * limits, introspection included.
+ */
 const graphOperations = z.enum(['listed', 'any']).default('listed');
 
 /** Where each service behind the door is, one URL per instance; and Redis, for what instances share. */

@@ -23,8 +23,20 @@ import { VersionOne } from './version-one.ts';
 
 /** What each version of the API is served by: the same resources, under a prefix of its own. */
 export const versions = {
-  first: [ProductsController, ProductAdministrationController, OrdersController, NotificationsController, AccountsController],
-  second: [ProductsV2Controller, ProductAdministrationV2Controller, OrdersV2Controller, NotificationsV2Controller, AccountsV2Controller],
+  first: [
+    ProductsController,
+    ProductAdministrationController,
+    OrdersController,
+    NotificationsController,
+    AccountsController,
+  ],
+  second: [
+    ProductsV2Controller,
+    ProductAdministrationV2Controller,
+    OrdersV2Controller,
+    NotificationsV2Controller,
+    AccountsV2Controller,
+  ],
 } satisfies Record<string, Type[]>;
 
 @Module({

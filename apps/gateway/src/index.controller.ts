@@ -3,7 +3,15 @@ import { Public } from '@shop/platform';
 import { z } from 'zod';
 import { Operation } from './docs/operation.ts';
 
-const index = z.object({ documentation: z.string(), openapi: z.string(), products: z.string(), orders: z.string(), signIn: z.string() }).meta({ id: 'Index' });
+const index = z
+  .object({
+    documentation: z.string(),
+    openapi: z.string(),
+    products: z.string(),
+    orders: z.string(),
+    signIn: z.string(),
+  })
+  .meta({ id: 'Index' });
 
 @Public()
 @Controller()

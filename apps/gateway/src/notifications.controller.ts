@@ -21,6 +21,12 @@ export class NotificationsController {
     @Query({ schema: query }) query: MessageQuery,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<MessagePage> {
-    return linked(reply, answer(reply, this.notifications.request({ method: 'GET', path: '/messages', query, token, schema: messagePage })));
+    return linked(
+      reply,
+      answer(
+        reply,
+        this.notifications.request({ method: 'GET', path: '/messages', query, token, schema: messagePage }),
+      ),
+    );
   }
 }

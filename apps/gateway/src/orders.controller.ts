@@ -3,4 +3,9 @@ import { orderPage, orderView } from '@shop/contracts';
 import { ordersToldAs } from './orders.ts';
 
 @Controller('v1/orders')
-export class OrdersController extends ordersToldAs({ order: orderView, page: orderPage, tell: (order) => order, tellPage: () => (page) => page }) {}
+export class OrdersController extends ordersToldAs({
+  order: orderView,
+  page: orderPage,
+  tell: (order) => order,
+  tellPage: () => (page) => page,
+}) {}

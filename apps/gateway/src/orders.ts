@@ -1,5 +1,17 @@
 import { Body, Get, HttpCode, Injectable, Param, Post, Query, Res } from '@nestjs/common';
-import { id, orderHistory, orderPage, orderQuery, orderView, placeOrder, type OrderHistory, type OrderPage, type OrderQuery, type OrderView, type PlaceOrder } from '@shop/contracts';
+import {
+  id,
+  orderHistory,
+  orderPage,
+  orderQuery,
+  orderView,
+  placeOrder,
+  type OrderHistory,
+  type OrderPage,
+  type OrderQuery,
+  type OrderView,
+  type PlaceOrder,
+} from '@shop/contracts';
 import { CurrentPrincipal, IdempotencyKey, IfMatch, RequireScope, type Principal } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
@@ -20,7 +32,10 @@ interface Telling<Order, Page> {
   readonly tellPage: (reply: FastifyReply) => (page: OrderPage) => Page;
 }
 
-/** Orders at the edge, in the words of one version: all versions ask the same of the same service, and differ in what they tell of its answers. */
+/**
+ * Orders at the edge, in the words of one version: all versions ask the same of the same service, and differ in what
+ * they tell of its answers.
+ */
 export function ordersToldAs<Order, Page>(words: Telling<Order, Page>) {
   @Injectable()
   class OrdersOfVersion {
@@ -30,7 +45,8 @@ export function ordersToldAs<Order, Page>(words: Telling<Order, Page>) {
     @RequireScope('orders:write')
     @Operation({
       summary: 'Place an order',
-      description: 'Answers as soon as the order is recorded. Stock and payment follow: read the order until it is confirmed or cancelled.',
+      description:
+        'Answers as soon as the order is recorded. Stock and payment follow: read the order until it is confirmed or cancelled.',
       status: 201,
       answer: words.order,
       sends: ['Location', 'ETag', 'Idempotency-Replayed'],
@@ -44,7 +60,21 @@ export function ordersToldAs<Order, Page>(words: Telling<Order, Page>) {
       @Res({ passthrough: true }) reply: FastifyReply,
     ): Promise<Order> {
       const headers = { 'idempotency-key': key };
-      return told(answer(reply, this.orders.request({ method: 'POST', path: '/orders', body, headers, token, schema: orderView, idempotent: true })), words.tell);
+      return told(
+        answer(
+          reply,
+          this.orders.request({
+            method: 'POST',
+            path: '/orders',
+            body,
+            headers,
+            token,
+            schema: orderView,
+            idempotent: true,
+          }),
+        ),
+        words.tell,
+      );
     }
 
     @Get()
@@ -55,29 +85,63 @@ export function ordersToldAs<Order, Page>(words: Telling<Order, Page>) {
       @Query({ schema: query }) query: OrderQuery,
       @Res({ passthrough: true }) reply: FastifyReply,
     ): Promise<Page> {
-      return told(linked(reply, answer(reply, this.orders.request({ method: 'GET', path: '/orders', query, token, schema: orderPage, idempotent: true }))), words.tellPage(reply));
+      return told(
+        linked(
+          reply,
+          answer(
+            reply,
+            this.orders.request({ method: 'GET', path: '/orders', query, token, schema: orderPage, idempotent: true }),
+          ),
+        ),
+        words.tellPage(reply),
+      );
     }
 
     @Get(':id')
     @RequireScope('orders:read')
-    @Operation({ summary: 'One order as it is now', answer: words.order, sends: ['ETag'], takes: ['If-None-Match'], refuses: ['order-not-found'] })
+    @Operation({
+      summary: 'One order as it is now',
+      answer: words.order,
+      sends: ['ETag'],
+      takes: ['If-None-Match'],
+      refuses: ['order-not-found'],
+    })
     get(
       @CurrentPrincipal() { token }: Principal,
       @Param('id', { schema: id }) order: string,
       @Res({ passthrough: true }) reply: FastifyReply,
     ): Promise<Order> {
-      return told(answer(reply, this.orders.request({ method: 'GET', path: `/orders/${order}`, token, schema: orderView, idempotent: true })), words.tell);
+      return told(
+        answer(
+          reply,
+          this.orders.request({ method: 'GET', path: `/orders/${order}`, token, schema: orderView, idempotent: true }),
+        ),
+        words.tell,
+      );
     }
 
     @Get(':id/history')
     @RequireScope('orders:read')
-    @Operation({ summary: 'What happened to an order, oldest first', answer: orderHistory, refuses: ['order-not-found'] })
+    @Operation({
+      summary: 'What happened to an order, oldest first',
+      answer: orderHistory,
+      refuses: ['order-not-found'],
+    })
     history(
       @CurrentPrincipal() { token }: Principal,
       @Param('id', { schema: id }) order: string,
       @Res({ passthrough: true }) reply: FastifyReply,
     ): Promise<OrderHistory> {
-      return answer(reply, this.orders.request({ method: 'GET', path: `/orders/${order}/history`, token, schema: orderHistory, idempotent: true }));
+      return answer(
+        reply,
+        this.orders.request({
+          method: 'GET',
+          path: `/orders/${order}/history`,
+          token,
+          schema: orderHistory,
+          idempotent: true,
+        }),
+      );
     }
 
     @Post(':id/cancellation')
@@ -99,7 +163,20 @@ export function ordersToldAs<Order, Page>(words: Telling<Order, Page>) {
       @IfMatch() versions: readonly number[] | undefined,
       @Res({ passthrough: true }) reply: FastifyReply,
     ): Promise<Order> {
-      return told(answer(reply, this.orders.request({ method: 'POST', path: `/orders/${order}/cancellation`, body: {}, headers: ifMatch(versions), token, schema: orderView })), words.tell);
+      return told(
+        answer(
+          reply,
+          this.orders.request({
+            method: 'POST',
+            path: `/orders/${order}/cancellation`,
+            body: {},
+            headers: ifMatch(versions),
+            token,
+            schema: orderView,
+          }),
+        ),
+        words.tell,
+      );
     }
   }
   return OrdersOfVersion;

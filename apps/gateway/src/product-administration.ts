@@ -1,5 +1,13 @@
 import { Body, Get, HttpCode, Injectable, Param, Patch, Post, Res } from '@nestjs/common';
-import { id, productRecord, restock, type NewProduct, type ProductPatch, type ProductRecord, type Restock } from '@shop/contracts';
+import {
+  id,
+  productRecord,
+  restock,
+  type NewProduct,
+  type ProductPatch,
+  type ProductRecord,
+  type Restock,
+} from '@shop/contracts';
 import { CurrentPrincipal, IdempotencyKey, IfMatch, RequireRole, RequireScope, type Principal } from '@shop/platform';
 import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
@@ -44,23 +52,50 @@ export function productAdministrationToldAs<Record, New, Change>(words: Telling<
       @Res({ passthrough: true }) reply: FastifyReply,
     ): Promise<Record> {
       const headers = { 'idempotency-key': key };
-      return told(answer(reply, this.catalog.request({ method: 'POST', path: '/products', body: words.productOf(body), headers, token, schema: productRecord, idempotent: true })), words.tell);
+      return told(
+        answer(
+          reply,
+          this.catalog.request({
+            method: 'POST',
+            path: '/products',
+            body: words.productOf(body),
+            headers,
+            token,
+            schema: productRecord,
+            idempotent: true,
+          }),
+        ),
+        words.tell,
+      );
     }
 
     @Get(':id/record')
-    @Operation({ summary: 'One product on sale or not, with all of its stock', answer: words.record, sends: ['ETag'], takes: ['If-None-Match'], refuses: ['product-not-found'] })
+    @Operation({
+      summary: 'One product on sale or not, with all of its stock',
+      answer: words.record,
+      sends: ['ETag'],
+      takes: ['If-None-Match'],
+      refuses: ['product-not-found'],
+    })
     record(
       @CurrentPrincipal() { token }: Principal,
       @Param('id', { schema: id }) product: string,
       @Res({ passthrough: true }) reply: FastifyReply,
     ): Promise<Record> {
-      return told(answer(reply, this.catalog.request({ method: 'GET', path: `/products/${product}/record`, token, schema: productRecord })), words.tell);
+      return told(
+        answer(
+          reply,
+          this.catalog.request({ method: 'GET', path: `/products/${product}/record`, token, schema: productRecord }),
+        ),
+        words.tell,
+      );
     }
 
     @Patch(':id')
     @Operation({
       summary: 'Change a product',
-      description: 'A JSON Merge Patch (RFC 7396): its price, its words, or whether it is on sale. Orders that are placed keep their prices.',
+      description:
+        'A JSON Merge Patch (RFC 7396): its price, its words, or whether it is on sale. Orders that are placed keep their prices.',
       answer: words.record,
       sends: ['ETag'],
       takes: ['If-Match'],
@@ -74,7 +109,20 @@ export function productAdministrationToldAs<Record, New, Change>(words: Telling<
       @IfMatch('required') versions: readonly number[] | undefined,
       @Res({ passthrough: true }) reply: FastifyReply,
     ): Promise<Record> {
-      return told(answer(reply, this.catalog.request({ method: 'PATCH', path: `/products/${product}`, body: words.patchOf(body), headers: ifMatch(versions, '*'), token, schema: productRecord })), words.tell);
+      return told(
+        answer(
+          reply,
+          this.catalog.request({
+            method: 'PATCH',
+            path: `/products/${product}`,
+            body: words.patchOf(body),
+            headers: ifMatch(versions, '*'),
+            token,
+            schema: productRecord,
+          }),
+        ),
+        words.tell,
+      );
     }
 
     @Post(':id/restock')
@@ -95,7 +143,21 @@ export function productAdministrationToldAs<Record, New, Change>(words: Telling<
       @Res({ passthrough: true }) reply: FastifyReply,
     ): Promise<Record> {
       const headers = { 'idempotency-key': key };
-      return told(answer(reply, this.catalog.request({ method: 'POST', path: `/products/${product}/restock`, body, headers, token, schema: productRecord, idempotent: true })), words.tell);
+      return told(
+        answer(
+          reply,
+          this.catalog.request({
+            method: 'POST',
+            path: `/products/${product}/restock`,
+            body,
+            headers,
+            token,
+            schema: productRecord,
+            idempotent: true,
+          }),
+        ),
+        words.tell,
+      );
     }
   }
   return ProductAdministrationOfVersion;

@@ -17,7 +17,10 @@ export interface Input {
 /** Everything that the handlers of these controllers take from a request, with the schema it is parsed by. */
 export function inputsOf(controllers: readonly Type[]): Input[] {
   return methodsOf(controllers).flatMap(({ controller, name }) => {
-    const taken = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, name) ?? {}) as Record<string, { schema?: z.ZodType }>;
+    const taken = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, name) ?? {}) as Record<
+      string,
+      { schema?: z.ZodType }
+    >;
     return Object.entries(taken).flatMap(([key, { schema }]) => {
       const part = parts[key.split(':')[0] ?? ''];
       return part === undefined ? [] : [{ handler: `${controller.name}.${name}`, part, schema }];
@@ -51,11 +54,17 @@ export function placesIn(schema: z.ZodType, wanted: (schema: z.ZodType) => boole
 
 function childrenOf(schema: z.ZodType): [string, z.ZodType][] {
   const of = (child: unknown): z.ZodType => child as z.ZodType;
-  if (schema instanceof z.ZodObject) return Object.entries(schema.def.shape).map(([key, child]) => [`/${key}`, of(child)]);
+  if (schema instanceof z.ZodObject)
+    return Object.entries(schema.def.shape).map(([key, child]) => [`/${key}`, of(child)]);
   if (schema instanceof z.ZodArray) return [['/*', of(schema.def.element)]];
   if (schema instanceof z.ZodRecord) return [['/*', of(schema.def.valueType)]];
   if (schema instanceof z.ZodUnion) return schema.def.options.map((option) => ['', of(option)]);
-  if (schema instanceof z.ZodPipe) return [['', of(schema.def.in)], ['', of(schema.def.out)]];
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable) return [['', of(schema.def.innerType)]];
+  if (schema instanceof z.ZodPipe)
+    return [
+      ['', of(schema.def.in)],
+      ['', of(schema.def.out)],
+    ];
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable)
+    return [['', of(schema.def.innerType)]];
   return [];
 }

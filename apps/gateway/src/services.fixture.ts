@@ -1,4 +1,11 @@
-import { createServer, request, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  request,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 
@@ -23,7 +30,12 @@ export class FakeService {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
-        const seen = { method: request.method ?? '', path: request.url ?? '', headers: request.headers, body: Buffer.concat(chunks).toString() };
+        const seen = {
+          method: request.method ?? '',
+          path: request.url ?? '',
+          headers: request.headers,
+          body: Buffer.concat(chunks).toString(),
+        };
         fake.seen.push(seen);
         fake.answer(seen, response);
       });
@@ -43,7 +55,8 @@ export class FakeService {
 
   /** Answers each request with this JSON. */
   says(status: number, body: unknown, headers: Record<string, string> = {}): void {
-    this.answer = (_seen, response) => void response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+    this.answer = (_seen, response) =>
+      void response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
   }
 
   stop(): Promise<void> {
@@ -74,14 +87,29 @@ export async function fakeIssuer(issuer: string) {
 }
 
 /** Sends a request for exactly this target: fetch would bring it into the one spelling that it likes. */
-export function byBytes(url: string, method: string, target: string, headers: Record<string, string> = {}): Promise<{ status: number; type: string; headers: IncomingHttpHeaders; body: string }> {
+export function byBytes(
+  url: string,
+  method: string,
+  target: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; type: string; headers: IncomingHttpHeaders; body: string }> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
-    const sent = request({ hostname, port, method, path: target, headers: { connection: 'close', ...headers } }, (answer) => {
-      const chunks: Buffer[] = [];
-      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, type: answer.headers['content-type'] ?? '', headers: answer.headers, body: Buffer.concat(chunks).toString() }));
-    });
+    const sent = request(
+      { hostname, port, method, path: target, headers: { connection: 'close', ...headers } },
+      (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        answer.on('end', () =>
+          resolve({
+            status: answer.statusCode ?? 0,
+            type: answer.headers['content-type'] ?? '',
+            headers: answer.headers,
+            body: Buffer.concat(chunks).toString(),
+          }),
+        );
+      },
+    );
     sent.on('error', reject).end();
   });
 }

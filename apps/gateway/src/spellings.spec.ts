@@ -15,7 +15,8 @@ beforeEach(() => {
 });
 
 /** Each byte of each segment but the first percent-encoded: the same path (RFC 3986, 6.2.2.2). */
-const encoded = (path: string) => path.replace(/[a-z]/gi, (letter, at: number) => (at % 2 === 0 ? letter : `%${letter.charCodeAt(0).toString(16)}`));
+const encoded = (path: string) =>
+  path.replace(/[a-z]/gi, (letter, at: number) => (at % 2 === 0 ? letter : `%${letter.charCodeAt(0).toString(16)}`));
 const spellings: [string, (path: string) => string][] = [
   ['percent-encoded', encoded],
   ['percent-encoded in capitals', (path) => encoded(path).replace(/%../g, (escape) => escape.toUpperCase())],
@@ -43,7 +44,10 @@ interface Decided {
 async function decided(method: string, target: string, headers: Record<string, string> = {}): Promise<Decided> {
   for (const service of Object.values(edge.services)) service.seen.length = 0;
   const answer = await byBytes(edge.url, method, target, headers);
-  const problem = (answer.type.includes('json') && answer.body !== '' ? JSON.parse(answer.body) : {}) as { code?: string; instance?: string };
+  const problem = (answer.type.includes('json') && answer.body !== '' ? JSON.parse(answer.body) : {}) as {
+    code?: string;
+    instance?: string;
+  };
   return {
     status: answer.status,
     policy: answer.headers['ratelimit-policy']?.toString() ?? '',
@@ -60,7 +64,16 @@ async function decided(method: string, target: string, headers: Record<string, s
 const targets = () =>
   edge.routes
     .filter(({ method, url }) => !(method === 'OPTIONS' || (url === '/oidc/*' && method === 'HEAD')))
-    .map(({ method, url }) => [method, url.replace(':id', id).replace(/:[^/]+/, 'abc').replace('*', 'jwks')] as const);
+    .map(
+      ({ method, url }) =>
+        [
+          method,
+          url
+            .replace(':id', id)
+            .replace(/:[^/]+/, 'abc')
+            .replace('*', 'jwks'),
+        ] as const,
+    );
 
 describe('one route is one thing, however it is spelled', () => {
   it('to limits, versions, caches, tokens and the services behind', async () => {
@@ -68,7 +81,8 @@ describe('one route is one thing, however it is spelled', () => {
       // The first fills what is kept, so that the second meets what any other would.
       await decided(method, path);
       const plain = await decided(method, path);
-      for (const [how, spell] of spellings) expect({ how, path, ...(await decided(method, spell(path))) }).toEqual({ how, path, ...plain });
+      for (const [how, spell] of spellings)
+        expect({ how, path, ...(await decided(method, spell(path))) }).toEqual({ how, path, ...plain });
     }
   });
 
@@ -77,7 +91,8 @@ describe('one route is one thing, however it is spelled', () => {
     for (const [method, path] of targets().filter(([method]) => method === 'GET')) {
       await decided(method, path, headers);
       const plain = await decided(method, path, headers);
-      for (const [how, spell] of spellings) expect({ how, path, ...(await decided(method, spell(path), headers)) }).toEqual({ how, path, ...plain });
+      for (const [how, spell] of spellings)
+        expect({ how, path, ...(await decided(method, spell(path), headers)) }).toEqual({ how, path, ...plain });
     }
   });
 
@@ -87,12 +102,20 @@ describe('one route is one thing, however it is spelled', () => {
     const headers = { authorization: `Bearer ${token}` };
     for (let n = 0; n < 30; n++) await decided('GET', '/v2/orders', headers);
     const held: (() => void)[] = [];
-    orders.answer = (_seen, response) => void held.push(() => response.writeHead(200, { 'content-type': 'application/json' }).end('{"items":[]}'));
+    orders.answer = (_seen, response) =>
+      void held.push(() => response.writeHead(200, { 'content-type': 'application/json' }).end('{"items":[]}'));
     const under = Array.from({ length: 8 }, () => byBytes(edge.url, 'GET', '/v2/orders', headers));
     await expect.poll(() => held.length).toBe(8);
     const full = targets().filter(([, path]) => /^\/v\d\/orders/.test(path));
     for (const [method, path] of full) {
-      for (const [how, spell] of spellings) expect({ how, path, ...(await decided(method, spell(path), headers)) }).toMatchObject({ how, path, status: 503, code: 'overloaded', asked: [] });
+      for (const [how, spell] of spellings)
+        expect({ how, path, ...(await decided(method, spell(path), headers)) }).toMatchObject({
+          how,
+          path,
+          status: 503,
+          code: 'overloaded',
+          asked: [],
+        });
     }
     for (const end of held) end();
     await Promise.all(under);
@@ -103,12 +126,21 @@ describe('what the router does not know is nothing, to everybody', () => {
   it('with a doubled or a trailing slash', async () => {
     for (const [method, path] of targets().filter(([, path]) => path !== '/')) {
       for (const [how, spell] of others) {
-        expect({ how, path, ...(await decided(method, spell(path))) }).toMatchObject({ how, path, status: 404, code: 'unknown-path', policy: '', cached: '', asked: [] });
+        expect({ how, path, ...(await decided(method, spell(path))) }).toMatchObject({
+          how,
+          path,
+          status: 404,
+          code: 'unknown-path',
+          policy: '',
+          cached: '',
+          asked: [],
+        });
       }
     }
   });
 
   it('and a method that a path has not is refused however it is spelled', async () => {
-    for (const [, spell] of spellings) expect(await decided('DELETE', spell('/v2/products'))).toMatchObject({ status: 405, code: 'method-not-allowed' });
+    for (const [, spell] of spellings)
+      expect(await decided('DELETE', spell('/v2/products'))).toMatchObject({ status: 405, code: 'method-not-allowed' });
   });
 });

@@ -16,7 +16,11 @@ export class Notifications extends Behind {}
 
 type Urls = Pick<GatewayConfig, 'AUTH_URLS' | 'CATALOG_URLS' | 'ORDERS_URLS' | 'NOTIFICATIONS_URLS'>;
 
-const behind = (type: new (name: string, urls: readonly string[], options: UpstreamOptions) => Behind, key: keyof Urls, options: UpstreamOptions = {}): Provider => ({
+const behind = (
+  type: new (name: string, urls: readonly string[], options: UpstreamOptions) => Behind,
+  key: keyof Urls,
+  options: UpstreamOptions = {},
+): Provider => ({
   provide: type,
   inject: [GatewayConfig],
   useFactory: (config: Urls) => new type(type.name.toLowerCase(), config[key], options),
@@ -24,7 +28,8 @@ const behind = (type: new (name: string, urls: readonly string[], options: Upstr
 
 export const upstreams: Provider[] = [
   behind(Auth, 'AUTH_URLS'),
-  // Most answers about products are kept here: what is left to ask is little, and may wait a moment. Full others turn away at the door (FullServices).
+  // Most answers about products are kept here: what is left to ask is little, and may wait a moment. Full others turn
+  // away at the door (FullServices).
   behind(Catalog, 'CATALOG_URLS', { patient: true }),
   behind(Orders, 'ORDERS_URLS'),
   behind(Notifications, 'NOTIFICATIONS_URLS'),

@@ -11,8 +11,8 @@ const prefix = '/v1/';
 const deprecation = `@${deprecatedSince.getTime() / 1_000}`;
 
 /**
- * Tells every caller of version 1, whatever the answer, that its time is running out (`Deprecation`, RFC 9745; `Sunset`, RFC 8594) and
- * where the same is to be had (`Link` with rel="successor-version", RFC 5829).
+ * Tells every caller of version 1, whatever the answer, that its time is running out (`Deprecation`, RFC 9745;
+ * `Sunset`, RFC 8594) and where the same is to be had (`Link` with rel="successor-version", RFC 5829).
  */
 @Injectable()
 export class VersionOne implements OnModuleInit {
@@ -23,7 +23,11 @@ export class VersionOne implements OnModuleInit {
       const { path } = targetOf(request);
       if (path.startsWith(prefix)) {
         const successor = `</v2/${path.slice(prefix.length)}>; rel="successor-version"`;
-        void reply.headers({ deprecation, sunset: goneFrom.toUTCString(), link: [reply.getHeader('link'), successor].filter(Boolean).join(', ') });
+        void reply.headers({
+          deprecation,
+          sunset: goneFrom.toUTCString(),
+          link: [reply.getHeader('link'), successor].filter(Boolean).join(', '),
+        });
       }
       done();
     });

@@ -29,7 +29,12 @@ export class MailConsumer extends Consumer {
     super();
   }
 
-  private async queue(event: Pick<CloudEvent, 'id'>, accountId: string, document: Message, effect: Effect): Promise<void> {
+  private async queue(
+    event: Pick<CloudEvent, 'id'>,
+    accountId: string,
+    document: Message,
+    effect: Effect,
+  ): Promise<void> {
     await effect.transaction((tx) => this.messages.add(tx, { eventId: event.id, accountId, document }));
     this.sender.wake();
   }

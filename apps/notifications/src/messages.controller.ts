@@ -9,7 +9,10 @@ export class MessagesController {
 
   @Get()
   @RequireScope('orders:read')
-  page(@CurrentPrincipal() { subject }: Principal, @Query({ schema: messageQuery }) query: MessageQuery): Promise<MessagePage> {
+  page(
+    @CurrentPrincipal() { subject }: Principal,
+    @Query({ schema: messageQuery }) query: MessageQuery,
+  ): Promise<MessagePage> {
     return this.messages.page(subject, query);
   }
 }

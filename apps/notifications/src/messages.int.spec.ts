@@ -27,7 +27,10 @@ describe('the consumer', () => {
   const log = { info: () => {}, warn: () => {}, error: () => {} };
   /** What the sender would have found in the queue when it was woken. */
   const found: number[] = [];
-  const wake = () => void database.query<{ count: string }>('SELECT count(*) FROM messages').then(([row]) => found.push(Number(row?.count)));
+  const wake = () =>
+    void database
+      .query<{ count: string }>('SELECT count(*) FROM messages')
+      .then(([row]) => found.push(Number(row?.count)));
   const consumer = new MailConsumer(messages, { wake } as unknown as Sender);
   const runtime = new ConsumerRuntime({ consumer, bus, database, outbox: new PostgresOutbox(), log });
 
@@ -43,15 +46,29 @@ describe('the consumer', () => {
     for (let time = 0; time < times; time++) await bus.publish([{ topic, key, value: payload }]);
   }
   const about = () => ({ orderId, customerId });
-  const documents = async () => (await database.query<{ document: object }>('SELECT document FROM messages ORDER BY id')).map((row) => row.document);
+  const documents = async () =>
+    (await database.query<{ document: object }>('SELECT document FROM messages ORDER BY id')).map(
+      (row) => row.document,
+    );
 
   it('queues one message for an event, however often it comes', async () => {
-    await send(event(orderConfirmed, { key: orderId, sequence: 4, data: { ...about(), total: 3998, currency: 'EUR' } }), 3);
-    expect(await documents()).toEqual([{ channel: 'mail', kind: 'order-confirmed', orderId, payload: { total: 3998, currency: 'EUR' } }]);
+    await send(
+      event(orderConfirmed, { key: orderId, sequence: 4, data: { ...about(), total: 3998, currency: 'EUR' } }),
+      3,
+    );
+    expect(await documents()).toEqual([
+      { channel: 'mail', kind: 'order-confirmed', orderId, payload: { total: 3998, currency: 'EUR' } },
+    ]);
   });
 
   it('tells why an order was cancelled', async () => {
-    await send(event(orderCancelled, { key: orderId, sequence: 3, data: { ...about(), reason: 'out-of-stock', total: 3998, currency: 'EUR' } }));
+    await send(
+      event(orderCancelled, {
+        key: orderId,
+        sequence: 3,
+        data: { ...about(), reason: 'out-of-stock', total: 3998, currency: 'EUR' },
+      }),
+    );
     expect(await documents()).toMatchObject([{ kind: 'order-cancelled', payload: { reason: 'out-of-stock' } }]);
   });
 
@@ -62,14 +79,22 @@ describe('the consumer', () => {
 
   it('wakes the sender when the message is committed, and not before', async () => {
     found.length = 0;
-    await send(event(orderConfirmed, { key: orderId, sequence: 4, data: { ...about(), total: 3998, currency: 'EUR' } }));
+    await send(
+      event(orderConfirmed, { key: orderId, sequence: 4, data: { ...about(), total: 3998, currency: 'EUR' } }),
+    );
     await eventually(() => found).toEqual([1]);
   });
 });
 
 describe('the list of messages', () => {
-  const document = { channel: 'mail', kind: 'order-confirmed', orderId: randomUUIDv7(), payload: { total: 3998, currency: 'EUR' } } as const;
-  const queue = (accountId: string) => database.transaction((tx) => messages.add(tx, { eventId: randomUUIDv7(), accountId, document }));
+  const document = {
+    channel: 'mail',
+    kind: 'order-confirmed',
+    orderId: randomUUIDv7(),
+    payload: { total: 3998, currency: 'EUR' },
+  } as const;
+  const queue = (accountId: string) =>
+    database.transaction((tx) => messages.add(tx, { eventId: randomUUIDv7(), accountId, document }));
 
   it('shows the newest first, page by page, and only what is yours', async () => {
     for (let n = 0; n < 5; n++) await queue(customerId);
@@ -85,6 +110,9 @@ describe('the list of messages', () => {
   });
 
   it('refuses a cursor it did not make', async () => {
-    await expect(messages.page(customerId, { limit: 2, cursor: 'bm9wZQ' })).rejects.toMatchObject({ code: 'validation-failed', errors: [{ pointer: '/query/cursor' }] });
+    await expect(messages.page(customerId, { limit: 2, cursor: 'bm9wZQ' })).rejects.toMatchObject({
+      code: 'validation-failed',
+      errors: [{ pointer: '/query/cursor' }],
+    });
   });
 });

@@ -39,7 +39,10 @@ export class Messages {
   constructor(private readonly database: Database) {}
 
   /** Queues a message within the transaction that notes its event as handled. */
-  async add(tx: Transaction, { eventId, accountId, document }: { eventId: string; accountId: string; document: Message }): Promise<void> {
+  async add(
+    tx: Transaction,
+    { eventId, accountId, document }: { eventId: string; accountId: string; document: Message },
+  ): Promise<void> {
     await tx.query(
       `INSERT INTO messages (id, event_id, account_id, document, traceparent) VALUES ($1, $2, $3, $4, $5)
        ON CONFLICT ON CONSTRAINT messages_event DO NOTHING`,
@@ -49,8 +52,8 @@ export class Messages {
   }
 
   /**
-   * Takes messages that are due. Senders side by side never take the same one, and when a sender dies, what it had in hand is due again
-   * after the lease.
+   * Takes messages that are due. Senders side by side never take the same one, and when a sender dies, what it had in
+   * hand is due again after the lease.
    */
   async claim(limit: number, leaseMs: number): Promise<Claimed[]> {
     return this.database.query<Claimed & Record<string, unknown>>(
@@ -84,8 +87,8 @@ export class Messages {
   }
 
   /**
-   * Its address is not proven yet: it waits for `release`, which may have gone by just before, so it is looked at again in an hour. After a
-   * week it is given up.
+   * Its address is not proven yet: it waits for `release`, which may have gone by just before, so it is looked at again
+   * in an hour. After a week it is given up.
    */
   async hold({ id, attempt }: Claimed): Promise<void> {
     await this.database.query(
@@ -130,5 +133,13 @@ export class Messages {
 }
 
 function view({ id, document: { kind, channel, orderId }, status, created_at, sent_at }: Row): MessageView {
-  return { id, kind, channel, orderId, status, createdAt: created_at.toISOString(), ...(sent_at && { sentAt: sent_at.toISOString() }) };
+  return {
+    id,
+    kind,
+    channel,
+    orderId,
+    status,
+    createdAt: created_at.toISOString(),
+    ...(sent_at && { sentAt: sent_at.toISOString() }),
+  };
 }

@@ -41,7 +41,8 @@ import { MessagesController } from './messages.controller.ts';
     {
       provide: Mailer,
       inject: [NotificationsConfig],
-      useFactory: ({ SMTP_URL, MAIL_FROM }: NotificationsConfig) => new SmtpMailer({ url: SMTP_URL, from: MAIL_FROM, connections: 4 }),
+      useFactory: ({ SMTP_URL, MAIL_FROM }: NotificationsConfig) =>
+        new SmtpMailer({ url: SMTP_URL, from: MAIL_FROM, connections: 4 }),
     },
   ],
 })

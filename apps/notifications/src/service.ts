@@ -4,4 +4,8 @@ import { NotificationsModule } from './notifications.module.ts';
 
 export { resend, undelivered, type UndeliveredMail, type Which } from './undelivered.ts';
 
-export const notifications = defineService({ name: 'notifications', config: NotificationsConfig, module: NotificationsModule });
+export const notifications = defineService({
+  name: 'notifications',
+  config: NotificationsConfig,
+  module: NotificationsModule,
+});

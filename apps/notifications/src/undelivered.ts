@@ -34,13 +34,19 @@ export function undelivered(database: Database, { order, failure }: Which): Prom
 }
 
 /**
- * Has them sent now, with all their attempts before them, under the Message-ID they have always had: a reader who has one already drops it. Returns how many. Throws
- * `not-found` where there is none.
+ * Has them sent now, with all their attempts before them, under the Message-ID they have always had: a reader who has
+ * one already drops it. Returns how many. Throws `not-found` where there is none.
  */
-export async function resend(database: Database, { operator, order, failure }: Which & { operator: string }): Promise<number> {
+export async function resend(
+  database: Database,
+  { operator, order, failure }: Which & { operator: string },
+): Promise<number> {
   let queued = 0;
   await audited(database, { operator, action: 'replay', consumer: 'notifications.mail', key: order }, async () => {
-    const rows = await database.query(`UPDATE messages SET status = 'queued', attempts = 0, next_attempt_at = clock_timestamp() WHERE ${WHERE} RETURNING 1`, [order, failure]);
+    const rows = await database.query(
+      `UPDATE messages SET status = 'queued', attempts = 0, next_attempt_at = clock_timestamp() WHERE ${WHERE} RETURNING 1`,
+      [order, failure],
+    );
     queued = rows.length;
     return `${queued} mails are queued again`;
   });

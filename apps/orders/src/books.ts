@@ -8,8 +8,9 @@ import { askAgain } from './order-process.ts';
 import { SagaMetrics } from './saga-metrics.ts';
 
 /**
- * Compares what others tell again, because it rests with them, with the order's own book (docs/adr/0045): where the order has ended and waits for nothing, a last step
- * was lost. It is asked for again, and counted: something lost it that should not have.
+ * Compares what others tell again, because it rests with them, with the order's own book (docs/adr/0045): where the
+ * order has ended and waits for nothing, a last step was lost. It is asked for again, and counted: something lost it
+ * that should not have.
  */
 @Injectable()
 export class Books {
@@ -24,7 +25,10 @@ export class Books {
 
   async compare(orderId: string, book: 'reservations' | 'payments'): Promise<void> {
     const events = await this.store.load<OrderEvent>(orderId);
-    const state = fold(order, events.map(({ event }) => event));
+    const state = fold(
+      order,
+      events.map(({ event }) => event),
+    );
     const step = lastStep(state, book);
     if (!step) return;
     const slipped = await this.database.transaction(async (tx) => {
@@ -35,6 +39,9 @@ export class Books {
     if (!slipped) return;
     this.outbox.wake();
     this.metrics.bookDiffers(book);
-    this.log.error({ order: orderId, status: state.status, book, step }, 'the order has ended, and another book has not heard of it: asked for again');
+    this.log.error(
+      { order: orderId, status: state.status, book, step },
+      'the order has ended, and another book has not heard of it: asked for again',
+    );
   }
 }

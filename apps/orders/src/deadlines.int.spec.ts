@@ -31,17 +31,34 @@ class Bus extends MemoryBus {
 let bus: Bus;
 let errors: string[];
 let warnings: string[] = [];
-const log = { warn: (_: object, message: string) => warnings.push(message), error: (_: object, message: string) => errors.push(message) } as unknown as Logger;
+const log = {
+  warn: (_: object, message: string) => warnings.push(message),
+  error: (_: object, message: string) => errors.push(message),
+} as unknown as Logger;
 beforeEach(async () => {
   [bus, errors, warnings] = [new Bus(), [], []];
   await database.query('DELETE FROM deadlines');
   await database.query('UPDATE answers_possible SET until = clock_timestamp()');
 });
 /** One look of an instance that has just started. */
-const look = () => new Deadlines(store, orders, database, new AwaitedAnswers(database), bus, outbox, new SagaMetrics(), log, new Health()).tick();
+const look = () =>
+  new Deadlines(
+    store,
+    orders,
+    database,
+    new AwaitedAnswers(database),
+    bus,
+    outbox,
+    new SagaMetrics(),
+    log,
+    new Health(),
+  ).tick();
 
 const product = randomUUIDv7();
-await database.query(`INSERT INTO products (id, name, price, currency, active, version) VALUES ($1, 'Mug', 1200, 'EUR', true, 1)`, [product]);
+await database.query(
+  `INSERT INTO products (id, name, price, currency, active, version) VALUES ($1, 'Mug', 1200, 'EUR', true, 1)`,
+  [product],
+);
 const one: PlaceOrder = { lines: [{ productId: product, quantity: 1 }], paymentToken: 'tok_visa' };
 const who = randomUUIDv7();
 const inbox = () => ({ consumer: 'orders.saga' as const, messageId: randomUUIDv7() });
@@ -49,7 +66,8 @@ const inbox = () => ({ consumer: 'orders.saga' as const, messageId: randomUUIDv7
 /** An order whose commands are on the bus; so far along. */
 async function order(status: 'placed' | 'reserved' | 'confirmed' | 'cancelled'): Promise<string> {
   const { view } = await orders.place(who, randomUUIDv7(), one);
-  if (status === 'reserved' || status === 'confirmed') await orders.note(view.id, { type: 'NoteStockReserved' }, inbox());
+  if (status === 'reserved' || status === 'confirmed')
+    await orders.note(view.id, { type: 'NoteStockReserved' }, inbox());
   if (status === 'confirmed') await orders.note(view.id, { type: 'NotePaymentAuthorised', paymentId: 'auth' }, inbox());
   if (status === 'cancelled') await orders.cancel(who, view.id);
   await published();
@@ -58,11 +76,20 @@ async function order(status: 'placed' | 'reserved' | 'confirmed' | 'cancelled'):
 const published = () => database.query('DELETE FROM outbox');
 /** So many seconds go by for this order. */
 const wait = (id: string, seconds: number) =>
-  database.query(`UPDATE deadlines SET since = since - $2 * interval '1 second', due_at = due_at - $2 * interval '1 second', look_at = look_at - $2 * interval '1 second' WHERE stream = $1`, [id, seconds]);
+  database.query(
+    `UPDATE deadlines SET since = since - $2 * interval '1 second', due_at = due_at - $2 * interval '1 second', look_at = look_at - $2 * interval '1 second' WHERE stream = $1`,
+    [id, seconds],
+  );
 const commands = async (id: string) =>
-  (await database.query<{ payload: string }>(`SELECT payload FROM outbox WHERE key = $1 AND topic LIKE '%.commands' ORDER BY id`, [id])).map(({ payload }) => (JSON.parse(payload) as CloudEvent).type.split('.')[1]);
+  (
+    await database.query<{ payload: string }>(
+      `SELECT payload FROM outbox WHERE key = $1 AND topic LIKE '%.commands' ORDER BY id`,
+      [id],
+    )
+  ).map(({ payload }) => (JSON.parse(payload) as CloudEvent).type.split('.')[1]);
 const stateOf = async (id: string) => (({ status, cancellation }) => cancellation ?? status)(await orders.get(who, id));
-const awaited = async (id: string) => (await database.query<{ awaited: string[] }>('SELECT awaited FROM deadlines WHERE stream = $1', [id]))[0]?.awaited;
+const awaited = async (id: string) =>
+  (await database.query<{ awaited: string[] }>('SELECT awaited FROM deadlines WHERE stream = $1', [id]))[0]?.awaited;
 
 describe('a bus that does not answer', () => {
   it('is told of once, also when the look before failed at something else, and again when it was well in between', async () => {
@@ -81,7 +108,12 @@ describe('a bus that does not answer', () => {
       await instance.tick();
       return warnings.filter((warning) => warning === away).length;
     };
-    expect([await looks({}), await looks({ fails: true }), await looks({ away: true }), await looks({ away: true })]).toEqual([0, 0, 1, 1]);
+    expect([
+      await looks({}),
+      await looks({ fails: true }),
+      await looks({ away: true }),
+      await looks({ away: true }),
+    ]).toEqual([0, 0, 1, 1]);
     expect([await looks({}), await looks({ away: true })]).toEqual([1, 2]);
   });
 });
@@ -114,7 +146,12 @@ describe('a step that is not answered', () => {
     await wait(id, 61);
     await look();
     expect(errors).toEqual(['steps of orders are not answered, though they were asked for again']);
-    expect(await answers.unanswered(60_000)).toEqual(expect.arrayContaining([{ step: 'commit-stock', streams: 1 }, { step: 'capture-payment', streams: 1 }]));
+    expect(await answers.unanswered(60_000)).toEqual(
+      expect.arrayContaining([
+        { step: 'commit-stock', streams: 1 },
+        { step: 'capture-payment', streams: 1 },
+      ]),
+    );
   });
 
   it('of the last ones is asked for alone when the other is answered, and nothing is awaited after both', async () => {
@@ -132,7 +169,14 @@ describe('a step that is not answered', () => {
 describe('an order', () => {
   it('is given up when its next step does not come, whatever is wrong with another', async () => {
     const [id, damaged] = [await order('placed'), randomUUIDv7()];
-    await store.append({ stream: damaged, expectedVersion: 0, events: [{ type: 'StockReserved' }], recordedAt: '2020-01-01T00:00:00Z', messages: [], lookInMs: 0 });
+    await store.append({
+      stream: damaged,
+      expectedVersion: 0,
+      events: [{ type: 'StockReserved' }],
+      recordedAt: '2020-01-01T00:00:00Z',
+      messages: [],
+      lookInMs: 0,
+    });
     await wait(id, 121);
     await look();
     expect(await stateOf(id)).toBe('timed-out');
@@ -142,12 +186,29 @@ describe('an order', () => {
   it('is not held up by a hundred before it that can never be given up', async () => {
     const damaged = Array.from({ length: 100 }, () => randomUUIDv7());
     for (const stream of damaged) {
-      await store.append({ stream, expectedVersion: 0, events: [{ type: 'StockReserved' }], recordedAt: '2020-01-01T00:00:00Z', messages: [], lookInMs: 0 });
+      await store.append({
+        stream,
+        expectedVersion: 0,
+        events: [{ type: 'StockReserved' }],
+        recordedAt: '2020-01-01T00:00:00Z',
+        messages: [],
+        lookInMs: 0,
+      });
       await wait(stream, 900);
     }
     const id = await order('placed');
     await wait(id, 121);
-    const deadlines = new Deadlines(store, orders, database, answers, bus, outbox, new SagaMetrics(), log, new Health());
+    const deadlines = new Deadlines(
+      store,
+      orders,
+      database,
+      answers,
+      bus,
+      outbox,
+      new SagaMetrics(),
+      log,
+      new Health(),
+    );
     await deadlines.tick();
     await deadlines.tick();
     expect(await stateOf(id)).toBe('timed-out');
@@ -198,7 +259,9 @@ describe('an order', () => {
     expect([failing.failures, await stateOf(id)]).toEqual([2, 'placed']);
   });
 
-  it('is not given up before everything on the topics is read: its answer may be there', { timeout: 30_000 }, async () => {
+  it('is not given up before everything on the topics is read: its answer may be there', {
+    timeout: 30_000,
+  }, async () => {
     const id = await order('placed');
     await wait(id, 121);
     bus.unread = true;
@@ -225,7 +288,12 @@ describe('an order', () => {
 
 describe('beside the version before', () => {
   /** As it finds and as it writes them. */
-  const itsDue = () => database.query<{ stream: string }>('SELECT stream, version FROM deadlines WHERE due_at <= now() ORDER BY due_at LIMIT 100').then((rows) => rows.map(({ stream }) => stream));
+  const itsDue = () =>
+    database
+      .query<{ stream: string }>(
+        'SELECT stream, version FROM deadlines WHERE due_at <= now() ORDER BY due_at LIMIT 100',
+      )
+      .then((rows) => rows.map(({ stream }) => stream));
   const itWrites = (id: string, version: number, seconds: number) =>
     database.query(
       `INSERT INTO deadlines (stream, version, due_at) VALUES ($1, $2, clock_timestamp() + $3 * interval '1 second')
@@ -238,20 +306,25 @@ describe('beside the version before', () => {
     ['reserved', 300],
     ['confirmed', Infinity],
     ['cancelled', Infinity],
-  ] as const)('a %s order is given up by it after %d seconds, however often this one looks and asks again', async (status, seconds) => {
-    const id = await order(status);
-    await wait(id, 31);
-    await look();
-    await published();
-    await wait(id, Math.min(seconds, 9_000) - 41);
-    expect(await itsDue()).toEqual([]);
-    await wait(id, 20);
-    expect(await itsDue()).toEqual(seconds === Infinity ? [] : [id]);
-  });
+  ] as const)(
+    'a %s order is given up by it after %d seconds, however often this one looks and asks again',
+    async (status, seconds) => {
+      const id = await order(status);
+      await wait(id, 31);
+      await look();
+      await published();
+      await wait(id, Math.min(seconds, 9_000) - 41);
+      expect(await itsDue()).toEqual([]);
+      await wait(id, 20);
+      expect(await itsDue()).toEqual(seconds === Infinity ? [] : [id]);
+    },
+  );
 
   it('an order is not given up by it for the time in which the bus was away, or its command waited', async () => {
     const [away, queued] = [await order('placed'), await order('placed')];
-    await database.query(`INSERT INTO outbox (shard, topic, key, payload) VALUES (0, 'catalog.commands', $1, '{}')`, [queued]);
+    await database.query(`INSERT INTO outbox (shard, topic, key, payload) VALUES (0, 'catalog.commands', $1, '{}')`, [
+      queued,
+    ]);
     for (const id of [away, queued]) await wait(id, 150);
     await answers.unpublished([queued]);
     await published();
@@ -280,13 +353,21 @@ describe('beside the version before', () => {
   it('an order that it took further has its whole time from then on', async () => {
     const id = await order('placed');
     await wait(id, 110);
-    const [before] = await database.query<{ row: object }>('SELECT to_jsonb(deadlines) AS row FROM deadlines WHERE stream = $1', [id]);
+    const [before] = await database.query<{ row: object }>(
+      'SELECT to_jsonb(deadlines) AS row FROM deadlines WHERE stream = $1',
+      [id],
+    );
     await orders.note(id, { type: 'NoteStockReserved' }, inbox());
     await published();
     await database.query('DELETE FROM deadlines WHERE stream = $1', [id]);
-    await database.query('INSERT INTO deadlines SELECT * FROM jsonb_populate_record(NULL::deadlines, $1)', [JSON.stringify(before?.row)]);
+    await database.query('INSERT INTO deadlines SELECT * FROM jsonb_populate_record(NULL::deadlines, $1)', [
+      JSON.stringify(before?.row),
+    ]);
     await itWrites(id, 2, 300);
-    const [row] = await database.query(`SELECT awaited, asked, round(extract(epoch FROM clock_timestamp() - since))::int AS waited, round(extract(epoch FROM look_at - clock_timestamp()))::int AS ahead FROM deadlines WHERE stream = $1`, [id]);
+    const [row] = await database.query(
+      `SELECT awaited, asked, round(extract(epoch FROM clock_timestamp() - since))::int AS waited, round(extract(epoch FROM look_at - clock_timestamp()))::int AS ahead FROM deadlines WHERE stream = $1`,
+      [id],
+    );
     expect(row).toEqual({ awaited: [], asked: 1, waited: 0, ahead: 30 });
     await wait(id, 200);
     await look();
@@ -315,13 +396,25 @@ describe('what rests in another book is told again: the order', () => {
     await heard('catalog.stock-reserved.v1', reserved);
     await heard('catalog.stock-reserved.v1', confirmed);
     await heard('catalog.stock-reserved.v1', late, '1');
-    expect([await commands(reserved), await commands(confirmed), await commands(late), errors]).toEqual([[], [], [], []]);
+    expect([await commands(reserved), await commands(confirmed), await commands(late), errors]).toEqual([
+      [],
+      [],
+      [],
+      [],
+    ]);
   });
 });
 
 /** The saga's consumer hears an answer; without a sequence, it is told again. */
 async function heard(type: string, orderId: string, sequence?: string): Promise<void> {
-  const consumer = new SagaConsumer(orders, answers, new Books(store, answers, outbox, database, new SagaMetrics(), log));
+  const consumer = new SagaConsumer(
+    orders,
+    answers,
+    new Books(store, answers, outbox, database, new SagaMetrics(), log),
+  );
   const handler = consumer.handlers.find(({ contract }) => contract.type === type);
-  await handler?.handle({ data: { orderId, paymentId: 'auth' }, sequence } as unknown as CloudEvent, { inbox: inbox() } as never);
+  await handler?.handle(
+    { data: { orderId, paymentId: 'auth' }, sequence } as unknown as CloudEvent,
+    { inbox: inbox() } as never,
+  );
 }

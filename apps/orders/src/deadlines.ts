@@ -1,6 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { consumers } from '@shop/contracts';
-import { AwaitedAnswers, EventStore, forgetKeys, LookedThrough, MessageBus, Outbox, type End, type Overdue } from '@shop/eventing';
+import {
+  AwaitedAnswers,
+  EventStore,
+  forgetKeys,
+  LookedThrough,
+  MessageBus,
+  Outbox,
+  type End,
+  type Overdue,
+} from '@shop/eventing';
 import { DomainError, fold } from '@shop/kernel';
 import { Database, Health, Logger, Recurring } from '@shop/platform';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,9 +37,10 @@ interface Late {
 }
 
 /**
- * Looks after steps whose answer did not come in time: asks for them again, and gives up orders that have waited long enough, once everything that was
- * said by then has been read. Time in which nobody could have answered does not count (docs/adr/0041). The deadlines are rows, so they outlive crashes;
- * each is one instance's at a time. Also forgets idempotency keys after their day.
+ * Looks after steps whose answer did not come in time: asks for them again, and gives up orders that have waited long
+ * enough, once everything that was said by then has been read. Time in which nobody could have answered does not count
+ * (docs/adr/0041). The deadlines are rows, so they outlive crashes; each is one instance's at a time. Also forgets
+ * idempotency keys after their day.
  */
 @Injectable()
 export class Deadlines extends Recurring {
@@ -62,10 +72,16 @@ export class Deadlines extends Recurring {
     await forgetKeys(this.database, this.keysLooked);
   }
 
-  /** No deadline is judged from here until the bus has answered and the time of an outage is given back to every deadline. */
+  /**
+   * No deadline is judged from here until the bus has answered and the time of an outage is given back to every
+   * deadline.
+   */
   private async lookAtBus(): Promise<void> {
     this.busAnswers = false;
-    const trouble = await this.bus.end(GROUP, consumers[GROUP]).then(() => undefined, (error: unknown) => ({ err: error }));
+    const trouble = await this.bus.end(GROUP, consumers[GROUP]).then(
+      () => undefined,
+      (error: unknown) => ({ err: error }),
+    );
     if (trouble === undefined) {
       const lostMs = await this.answers.possible();
       if (lostMs > 0) this.log.warn({ lostMs }, 'no answer could come for a while: deadlines moved by as much');
@@ -90,11 +106,17 @@ export class Deadlines extends Recurring {
       const events = streams.get(one.stream) ?? [];
       // It has moved on, and waits for something else.
       if (unpublished.has(one.stream) || events.length !== one.version) return [];
-      const state = this.stateOf(one, events.map(({ event }) => event));
+      const state = this.stateOf(
+        one,
+        events.map(({ event }) => event),
+      );
       return state ? [{ overdue: one, state, remedy: remedy(state, one) }] : [];
     });
     await this.askAgain(late);
-    await this.giveUp(late.filter(({ remedy: { type } }) => type === 'give-up'), stopping);
+    await this.giveUp(
+      late.filter(({ remedy: { type } }) => type === 'give-up'),
+      stopping,
+    );
   }
 
   /** An order that cannot be read, whatever is wrong with it, keeps no other from anything. */
@@ -121,7 +143,11 @@ export class Deadlines extends Recurring {
     this.outbox.wake();
     for (const { steps } of asked) this.metrics.askedAgain(steps);
     const alarming = asked.filter(({ asked: times }) => times >= ALARM_AFTER_ASKED);
-    if (alarming.length > 0) this.log.error({ orders: alarming.length, some: alarming.slice(0, 5) }, 'steps of orders are not answered, though they were asked for again');
+    if (alarming.length > 0)
+      this.log.error(
+        { orders: alarming.length, some: alarming.slice(0, 5) },
+        'steps of orders are not answered, though they were asked for again',
+      );
   }
 
   /** Only once what had been said by then is read: the answer may lie on the topic. */
@@ -138,7 +164,10 @@ export class Deadlines extends Recurring {
       if (await end.isReached()) return true;
       if (performance.now() > until) break;
     }
-    this.log.warn({ group: GROUP }, 'orders are late, and what may be their answers is not read yet: they are not given up');
+    this.log.warn(
+      { group: GROUP },
+      'orders are late, and what may be their answers is not read yet: they are not given up',
+    );
     return false;
   }
 
@@ -153,4 +182,5 @@ export class Deadlines extends Recurring {
 }
 
 /** Rows of deadlines are locked by stream everywhere, so that no two transactions wait for each other. */
-const inLockOrder = (late: readonly Late[]) => late.toSorted((one, other) => (one.overdue.stream < other.overdue.stream ? -1 : 1));
+const inLockOrder = (late: readonly Late[]) =>
+  late.toSorted((one, other) => (one.overdue.stream < other.overdue.stream ? -1 : 1));

@@ -1,4 +1,12 @@
-import { orderCancelled, orderConfirmed, orderPlaced, orderStockReserved, type CloudEvent, type MessageOf, type OrderStatus } from '@shop/contracts';
+import {
+  orderCancelled,
+  orderConfirmed,
+  orderPlaced,
+  orderStockReserved,
+  type CloudEvent,
+  type MessageOf,
+  type OrderStatus,
+} from '@shop/contracts';
 import type { RecordedEvent } from '@shop/eventing';
 import type { Transaction } from '@shop/platform';
 import { order, type Order, type OrderEvent } from './domain/order.ts';
@@ -16,7 +24,15 @@ export interface ListedOrder {
   readonly version: number;
 }
 
-const columns = ['id', 'customer', 'status', 'total', 'currency', 'placedAt', 'version'] as const satisfies (keyof ListedOrder)[];
+const columns = [
+  'id',
+  'customer',
+  'status',
+  'total',
+  'currency',
+  'placedAt',
+  'version',
+] as const satisfies (keyof ListedOrder)[];
 
 /** As much of an order's message as the list looks at. */
 export type Heard = Pick<CloudEvent, 'type' | 'subject' | 'sequence' | 'time' | 'data'>;
@@ -28,9 +44,10 @@ const statusAfter: Readonly<Record<string, OrderStatus>> = {
 };
 
 /**
- * The row after one more message about its order. There is this one way to fold the list, for the consumer that follows the events and for a
- * rebuild from the store. Every version is noted, also of messages that change nothing else; one that was seen before changes nothing at all.
- * The next version and no other: a gap means that something was lost or overtaken, and is thrown, not papered over.
+ * The row after one more message about its order. There is this one way to fold the list, for the consumer that follows
+ * the events and for a rebuild from the store. Every version is noted, also of messages that change nothing else; one
+ * that was seen before changes nothing at all. The next version and no other: a gap means that something was lost or
+ * overtaken, and is thrown, not papered over.
  */
 export function listed(before: ListedOrder | undefined, { type, subject, sequence, time, data }: Heard): ListedOrder {
   const [version, seen] = [Number(sequence), before?.version ?? 0];
@@ -43,8 +60,8 @@ export function listed(before: ListedOrder | undefined, { type, subject, sequenc
 }
 
 /**
- * What the events of one order make of its row: each is told again as it was told when it was appended, and heard. Without events there is
- * no row; an Error says why these make none.
+ * What the events of one order make of its row: each is told again as it was told when it was appended, and heard.
+ * Without events there is no row; an Error says why these make none.
  */
 export function listedFrom(events: readonly RecordedEvent<OrderEvent>[]): ListedOrder | undefined | Error {
   let [state, row]: [Order, ListedOrder | undefined] = [order.initial, undefined];
@@ -52,7 +69,14 @@ export function listedFrom(events: readonly RecordedEvent<OrderEvent>[]): Listed
     for (const { version, recordedAt, event } of events) {
       state = order.evolve(state, event);
       const fact = orderProcess.announce(event, state, version).find(({ sequence }) => sequence === version);
-      if (fact) row = listed(row, { type: fact.contract.type, subject: fact.key, sequence: String(version), time: recordedAt, data: fact.data });
+      if (fact)
+        row = listed(row, {
+          type: fact.contract.type,
+          subject: fact.key,
+          sequence: String(version),
+          time: recordedAt,
+          data: fact.data,
+        });
     }
     return row;
   } catch (error) {
@@ -72,23 +96,41 @@ export function difference(row: ListedOrder | undefined, made: ListedOrder | und
   if (!made) return row && 'there is no such order';
   if (!row) return 'is missing';
   const fields = columns.filter((column) => row[column] !== made[column]);
-  return fields.length === 0 ? undefined : fields.map((field) => `${field} is ${row[field]}, not ${made[field]}`).join(', ');
+  return fields.length === 0
+    ? undefined
+    : fields.map((field) => `${field} is ${row[field]}, not ${made[field]}`).join(', ');
 }
 
 type Row = Omit<ListedOrder, 'total' | 'placedAt'> & { total: string; placedAt: Date };
 
-/** The rows of these orders that are there, by id; locked, so that they stay as they are until the transaction ends, or only looked at. */
-export async function listedRows(tx: Transaction, ids: readonly string[], { lock }: { lock: boolean }): Promise<Map<string, ListedOrder>> {
+/**
+ * The rows of these orders that are there, by id; locked, so that they stay as they are until the transaction ends, or
+ * only looked at.
+ */
+export async function listedRows(
+  tx: Transaction,
+  ids: readonly string[],
+  { lock }: { lock: boolean },
+): Promise<Map<string, ListedOrder>> {
   const rows = await tx.query<Row>(
     `SELECT id, customer, status, total, currency, placed_at AS "placedAt", version FROM order_list WHERE id = ANY($1) ORDER BY id ${lock ? 'FOR UPDATE' : ''}`,
     [ids],
     lock ? 'order-list-lock' : 'order-list-look',
   );
-  return new Map(rows.map((row) => [row.id, { ...row, total: Number(row.total), placedAt: row.placedAt.toISOString() }]));
+  return new Map(
+    rows.map((row) => [row.id, { ...row, total: Number(row.total), placedAt: row.placedAt.toISOString() }]),
+  );
 }
 
-/** Writes rows over those that the caller has locked; over one that somebody else has written meanwhile only if that has seen less. */
-export async function storeListed(tx: Transaction, rows: readonly ListedOrder[], locked: readonly string[]): Promise<void> {
+/**
+ * Writes rows over those that the caller has locked; over one that somebody else has written meanwhile only if that has
+ * seen less.
+ */
+export async function storeListed(
+  tx: Transaction,
+  rows: readonly ListedOrder[],
+  locked: readonly string[],
+): Promise<void> {
   if (rows.length === 0) return;
   await tx.query(
     `INSERT INTO order_list (id, customer, status, total, currency, placed_at, version)

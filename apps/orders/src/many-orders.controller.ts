@@ -1,5 +1,13 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
-import { id, manyIds, orderStatesQuery, type ManyIds, type OrderStates, type OrderStatesQuery, type OrderView } from '@shop/contracts';
+import {
+  id,
+  manyIds,
+  orderStatesQuery,
+  type ManyIds,
+  type OrderStates,
+  type OrderStatesQuery,
+  type OrderView,
+} from '@shop/contracts';
 import { CurrentPrincipal, RequireScope, type Principal } from '@shop/platform';
 import { ManyOrders } from './many-orders.ts';
 
@@ -10,7 +18,10 @@ export class ManyOrdersController {
 
   @Get('many')
   @RequireScope('orders:read')
-  async many(@CurrentPrincipal() { subject }: Principal, @Query({ schema: manyIds.query }) { ids }: ManyIds): Promise<{ items: OrderView[] }> {
+  async many(
+    @CurrentPrincipal() { subject }: Principal,
+    @Query({ schema: manyIds.query }) { ids }: ManyIds,
+  ): Promise<{ items: OrderView[] }> {
     return { items: await this.orders.find(subject, ids) };
   }
 

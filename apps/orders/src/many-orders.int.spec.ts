@@ -15,7 +15,10 @@ const store = new EventStore(database, new PostgresOutbox());
 const orders = new Orders(store, new Prices(database), new OrderReads(database), new NothingOn());
 const many = new ManyOrders(store);
 const product = randomUUIDv7();
-await database.query(`INSERT INTO products (id, name, price, currency, active, version) VALUES ($1, 'Mug', 1200, 'EUR', true, 1)`, [product]);
+await database.query(
+  `INSERT INTO products (id, name, price, currency, active, version) VALUES ($1, 'Mug', 1200, 'EUR', true, 1)`,
+  [product],
+);
 afterAll(() => database.close());
 
 const wish: PlaceOrder = { lines: [{ productId: product, quantity: 1 }], paymentToken: 'tok_visa' };
@@ -27,7 +30,12 @@ describe('several orders', () => {
     const [first, second, theirs] = [await place(me), await place(me), await place(other)];
     const cancelled = await orders.cancel(me, second.id);
     const found = await many.find(me, [second.id, theirs.id, first.id, randomUUIDv7()]);
-    expect(new Map(found.map((each) => [each.id, each]))).toEqual(new Map([[first.id, first], [second.id, cancelled]]));
+    expect(new Map(found.map((each) => [each.id, each]))).toEqual(
+      new Map([
+        [first.id, first],
+        [second.id, cancelled],
+      ]),
+    );
   });
 });
 
@@ -36,12 +44,19 @@ describe('the states of an order', () => {
     const me = randomUUIDv7();
     const { id: orderId } = await place(me);
     await orders.cancel(me, orderId);
-    const states = async (after?: number) => (await many.states(me, orderId, after)).map(({ at: _, ...state }) => state);
+    const states = async (after?: number) =>
+      (await many.states(me, orderId, after)).map(({ at: _, ...state }) => state);
     const [placed, cancelled] = [
       { orderId, version: 1, status: 'placed' },
       { orderId, version: 2, status: 'cancelled', cancellation: 'customer' },
     ];
-    expect(await Promise.all([states(0), states(1), states(2), states(9), states()])).toEqual([[placed, cancelled], [cancelled], [], [], [cancelled]]);
+    expect(await Promise.all([states(0), states(1), states(2), states(9), states()])).toEqual([
+      [placed, cancelled],
+      [cancelled],
+      [],
+      [],
+      [cancelled],
+    ]);
   });
 
   it('are found by their customer only', async () => {

@@ -21,7 +21,10 @@ const log = { info: () => {}, warn: () => {}, error: () => {} };
 const relay = new QueueRelay({ connectionString: url, bus, log });
 const outbox = new PostgresOutbox(() => relay.wake());
 const store = new EventStore(database, outbox, orderUpcasters);
-const [orders, list] = [new Orders(store, new Prices(database), new OrderReads(database), new NothingOn()), new OrderList(database)];
+const [orders, list] = [
+  new Orders(store, new Prices(database), new OrderReads(database), new NothingOn()),
+  new OrderList(database),
+];
 /** As an operator's command has it: beside the service, on connections of its own. */
 const beside = new Database(url, { size: 2, application: 'operator' });
 const rebuild = new OrderListRebuild(beside, new EventStore(beside, new PostgresOutbox(), orderUpcasters));
@@ -32,16 +35,33 @@ const product = randomUUIDv7();
 const reader = randomUUIDv7();
 const PAGE = 100;
 const place = async (customer = randomUUIDv7()) => {
-  const { view } = await orders.place(customer, randomUUIDv7(), { lines: [{ productId: product, quantity: 1 }], paymentToken: 'tok_visa' });
+  const { view } = await orders.place(customer, randomUUIDv7(), {
+    lines: [{ productId: product, quantity: 1 }],
+    paymentToken: 'tok_visa',
+  });
   return { customer, id: view.id };
 };
-const count = async (where: string) => (await database.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${where}`))[0]?.n ?? 0;
+const count = async (where: string) =>
+  (await database.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${where}`))[0]?.n ?? 0;
 const followed = () =>
-  vi.waitFor(async () => expect(await count('order_list l JOIN events e ON e.stream = l.id AND e.version <= l.version')).toBe(await count('events')), { timeout: 30_000, interval: 50 });
+  vi.waitFor(
+    async () =>
+      expect(await count('order_list l JOIN events e ON e.stream = l.id AND e.version <= l.version')).toBe(
+        await count('events'),
+      ),
+    { timeout: 30_000, interval: 50 },
+  );
 
 beforeAll(async () => {
-  await database.query(`INSERT INTO products (id, name, price, currency, active, version) VALUES ($1, 'Mug', 1200, 'EUR', true, 1)`, [product]);
-  for (const [group, topic] of [['notifications.mail', 'orders.events'], ['catalog.stock', 'catalog.commands'], ['payments.commands', 'payments.commands']] as const) {
+  await database.query(
+    `INSERT INTO products (id, name, price, currency, active, version) VALUES ($1, 'Mug', 1200, 'EUR', true, 1)`,
+    [product],
+  );
+  for (const [group, topic] of [
+    ['notifications.mail', 'orders.events'],
+    ['catalog.stock', 'catalog.commands'],
+    ['payments.commands', 'payments.commands'],
+  ] as const) {
     await bus.subscribe({ group, topics: [topic], maxInFlight: 64, handle: async () => {} });
   }
   await runtime.start();
@@ -55,7 +75,10 @@ afterAll(async () => {
   await Promise.all([database.close(), beside.close()]);
 });
 
-/** Places sixty orders a second, whether or not the last ones are done, and cancels every other one a moment later, until stopped. */
+/**
+ * Places sixty orders a second, whether or not the last ones are done, and cancels every other one a moment later,
+ * until stopped.
+ */
 function flow() {
   const under: Promise<unknown>[] = [];
   const began = performance.now();
@@ -88,7 +111,10 @@ async function lengthsDuring(work: Promise<unknown>): Promise<Set<number>> {
 
 /** Loses one of the reader's older rows, and damages others in every way there is. */
 async function damage(): Promise<{ lost: string | undefined; damaged: number }> {
-  const [a, b, c, d] = await database.query<{ id: string }>('SELECT id FROM order_list WHERE customer = $1 ORDER BY id LIMIT 4', [reader]);
+  const [a, b, c, d] = await database.query<{ id: string }>(
+    'SELECT id FROM order_list WHERE customer = $1 ORDER BY id LIMIT 4',
+    [reader],
+  );
   await database.query(`UPDATE order_list SET status = 'confirmed' WHERE id = $1`, [a?.id]);
   await database.query('UPDATE order_list SET total = total + 1 WHERE id = $1', [b?.id]);
   await database.query('UPDATE order_list SET version = 99 WHERE id = $1', [c?.id]);
@@ -108,7 +134,13 @@ describe('the list of orders, made anew while orders flow', () => {
     expect(before.projection).not.toBe(before.folded);
     expect(before.wrong).toBeGreaterThanOrEqual(damaged);
     expect(before.differences.map(({ what }) => what)).toEqual(
-      expect.arrayContaining(['status is confirmed, not placed', 'total is 1201, not 1200', 'version is 99, not 1', 'is missing', 'there is no such order']),
+      expect.arrayContaining([
+        'status is confirmed, not placed',
+        'total is 1201, not 1200',
+        'version is 99, not 1',
+        'is missing',
+        'there is no such order',
+      ]),
     );
 
     const mending = rebuild.mend();
@@ -125,7 +157,12 @@ describe('the list of orders, made anew while orders flow', () => {
     await writer.stop();
     await followed();
     const after = await rebuild.compare();
-    expect(after).toMatchObject({ orders: await count('order_list'), events: await count('events'), wrong: 0, folded: after.projection });
+    expect(after).toMatchObject({
+      orders: await count('order_list'),
+      events: await count('events'),
+      wrong: 0,
+      folded: after.projection,
+    });
     expect(await count('parked_keys')).toBe(0);
   });
 
@@ -141,7 +178,13 @@ describe('the list of orders, made anew while orders flow', () => {
 
   it('keeps the row of an order whose events are damaged, and says so', async () => {
     const id = randomUUIDv7();
-    await store.append({ stream: id, expectedVersion: 0, events: [{ type: 'StockReserved' }], recordedAt: '2026-01-02T03:04:05.000Z', messages: [] });
+    await store.append({
+      stream: id,
+      expectedVersion: 0,
+      events: [{ type: 'StockReserved' }],
+      recordedAt: '2026-01-02T03:04:05.000Z',
+      messages: [],
+    });
     const told = [{ id, what: 'cannot be folded: StockReserved before OrderPlaced: the stream is damaged' }];
     expect(await rebuild.mend()).toMatchObject({ wrong: 1, differences: told });
     expect(await rebuild.compare({ patience: 0 })).toMatchObject({ wrong: 1, differences: told });
@@ -155,7 +198,11 @@ describe('a rebuild that is killed in the middle', () => {
     await database.query('UPDATE order_list SET total = 7');
     const all = await count(wrong);
     const env = { PATH: process.env['PATH'], DATABASE_URL: url };
-    const child = spawn(process.execPath, ['--import', './tools/ts.mjs', 'apps/orders/src/order-list-rebuild.fixture.ts'], { env, stdio: 'inherit' });
+    const child = spawn(
+      process.execPath,
+      ['--import', './tools/ts.mjs', 'apps/orders/src/order-list-rebuild.fixture.ts'],
+      { env, stdio: 'inherit' },
+    );
     const gone = once(child, 'exit');
     while (child.exitCode === null && (await count(wrong)) === all) await sleep(1);
     child.kill('SIGKILL');

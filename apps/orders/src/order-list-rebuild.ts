@@ -21,7 +21,10 @@ export interface Mended extends Pass {
   readonly behind: number;
 }
 
-/** The list against the store: SHA-256 of the rows, and of the rows that the events make, each at the version recorded for its order. */
+/**
+ * The list against the store: SHA-256 of the rows, and of the rows that the events make, each at the version recorded
+ * for its order.
+ */
 export interface Compared extends Pass {
   readonly projection: string;
   readonly folded: string;
@@ -42,9 +45,10 @@ const FIRST = '00000000-0000-0000-0000-000000000000';
 const TOLD = 20;
 
 /**
- * Makes the list anew from the event store, in place and while orders flow: batch by batch the rows are locked, the streams read and folded,
- * and what differs is written, in one transaction. No reader ever sees less than there was. A message that comes meanwhile waits for its row,
- * and finds it as far on, or further. A kill leaves a list that is right up to there; the next run goes over all of it again.
+ * Makes the list anew from the event store, in place and while orders flow: batch by batch the rows are locked, the
+ * streams read and folded, and what differs is written, in one transaction. No reader ever sees less than there was. A
+ * message that comes meanwhile waits for its row, and finds it as far on, or further. A kill leaves a list that is
+ * right up to there; the next run goes over all of it again.
  */
 @Injectable()
 export class OrderListRebuild {
@@ -72,20 +76,31 @@ export class OrderListRebuild {
       await this.database.transaction(async (tx) => {
         const rows = await listedRows(tx, ids, { lock: true });
         const streams = await this.store.loadMany<OrderEvent>(ids, tx);
-        const found = ids.map((id) => ({ id, row: rows.get(id), events: streams.get(id) ?? [], made: listedFrom(streams.get(id) ?? []) }));
+        const found = ids.map((id) => ({
+          id,
+          row: rows.get(id),
+          events: streams.get(id) ?? [],
+          made: listedFrom(streams.get(id) ?? []),
+        }));
         const unlike = found.filter(({ row, made }) => rowText(row) !== rowText(made));
-        await storeListed(tx, unlike.flatMap(({ made = [] }) => (made instanceof Error ? [] : made)), [...rows.keys()]);
+        await storeListed(
+          tx,
+          unlike.flatMap(({ made = [] }) => (made instanceof Error ? [] : made)),
+          [...rows.keys()],
+        );
         const orphans = unlike.flatMap(({ id, made }) => (made ? [] : [id]));
-        if (orphans.length > 0) await tx.query('DELETE FROM order_list WHERE id = ANY($1)', [orphans], 'order-list-drop');
-        for (const { id, row, events, made } of found) tally.count({ id, events: events.length, ...mendedBy(row, events, made) });
+        if (orphans.length > 0)
+          await tx.query('DELETE FROM order_list WHERE id = ANY($1)', [orphans], 'order-list-drop');
+        for (const { id, row, events, made } of found)
+          tally.count({ id, events: events.length, ...mendedBy(row, events, made) });
       });
     }
     return tally.mended;
   }
 
   /**
-   * Changes nothing. For each order the last version in the store is recorded when it is looked at; the list gets some time to come so far,
-   * and both are compared at that version, or at a later one that the list has reached meanwhile.
+   * Changes nothing. For each order the last version in the store is recorded when it is looked at; the list gets some
+   * time to come so far, and both are compared at that version, or at a later one that the list has reached meanwhile.
    */
   async compare({ signal, batch = 200, patience = 10_000 }: RebuildOptions = {}): Promise<Compared> {
     const [tally, projection, folded] = [new Tally(), createHash('sha256'), createHash('sha256')];
@@ -144,7 +159,11 @@ export class OrderListRebuild {
 }
 
 /** A row that was only behind its events, or not there yet, was not wrong: its messages may be on their way. */
-function mendedBy(row: ListedOrder | undefined, events: readonly RecordedEvent<OrderEvent>[], made: ReturnType<typeof listedFrom>) {
+function mendedBy(
+  row: ListedOrder | undefined,
+  events: readonly RecordedEvent<OrderEvent>[],
+  made: ReturnType<typeof listedFrom>,
+) {
   const seen = row?.version ?? 0;
   if (made instanceof Error || seen >= events.length) return { what: difference(row, made) };
   return { behind: true, what: row && difference(row, listedFrom(events.slice(0, seen))) };
@@ -156,7 +175,17 @@ class Tally {
   readonly #differences: { id: string; what: string }[] = [];
   #behind = 0;
 
-  count({ id, events, behind = false, what }: { id: string; events: number; behind?: boolean; what: string | undefined }): void {
+  count({
+    id,
+    events,
+    behind = false,
+    what,
+  }: {
+    id: string;
+    events: number;
+    behind?: boolean;
+    what: string | undefined;
+  }): void {
     this.#counts.orders++;
     this.#counts.events += events;
     if (behind) this.#behind++;

@@ -1,5 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { orderCancelled, orderConfirmed, orderPlaced, ordersCheckpoint, orderStockReserved, type CloudEvent } from '@shop/contracts';
+import {
+  orderCancelled,
+  orderConfirmed,
+  orderPlaced,
+  ordersCheckpoint,
+  orderStockReserved,
+  type CloudEvent,
+} from '@shop/contracts';
 import { Consumer, on, type Effect } from '@shop/eventing';
 import { listed, listedRows, storeListed, type Heard } from './listed-orders.ts';
 import { OrderMetrics } from './order-metrics.ts';
@@ -10,7 +17,9 @@ export class OrderListConsumer extends Consumer {
   readonly name = 'orders.list';
   override readonly checkpoint = ordersCheckpoint;
   override readonly sharesTransactions = true;
-  readonly handlers = [orderPlaced, orderStockReserved, orderConfirmed, orderCancelled].map((contract) => on(contract, (message, effect) => this.hear(message, effect)));
+  readonly handlers = [orderPlaced, orderStockReserved, orderConfirmed, orderCancelled].map((contract) =>
+    on(contract, (message, effect) => this.hear(message, effect)),
+  );
   readonly #metrics = new OrderMetrics();
 
   override otherwise(message: CloudEvent, effect: Effect): Promise<unknown> {

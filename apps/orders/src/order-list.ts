@@ -11,8 +11,14 @@ interface Row {
   version: number;
 }
 
-/** What orders may be sorted by, each with an index (migrations/0005, 0006), and what a cursor then carries: times to the millisecond, as events bear them. */
-const sorts = { placedAt: { column: 'placed_at', key: instant.refine((time) => time >= '1970') }, total: { column: 'total', key: amount } } as const;
+/**
+ * What orders may be sorted by, each with an index (migrations/0005, 0006), and what a cursor then carries: times to
+ * the millisecond, as events bear them.
+ */
+const sorts = {
+  placedAt: { column: 'placed_at', key: instant.refine((time) => time >= '1970') },
+  total: { column: 'total', key: amount },
+} as const;
 
 /** The read model that lists are served from; it follows the events at the length of the outbox. */
 @Injectable()
@@ -26,7 +32,14 @@ export class OrderList {
     const { field, descending } = sortOf(query.sort);
     const { column, key } = sorts[field];
     const select = 'SELECT id, status, total, currency, placed_at, version FROM order_list';
-    const page = keysetPage({ select, where: wanted(customer, query), column, descending, after: this.cursors.position(query, key), limit: query.limit });
+    const page = keysetPage({
+      select,
+      where: wanted(customer, query),
+      column,
+      descending,
+      after: this.cursors.position(query, key),
+      limit: query.limit,
+    });
     const rows = await this.database.query<Row>(page.text, page.values);
     const items = rows.slice(0, query.limit).map(summary);
     const last = rows.length > query.limit ? items.at(-1) : undefined;
@@ -35,7 +48,7 @@ export class OrderList {
 }
 
 /** As a Date, because Postgres reads no year 0000 in text. */
-const at = (time: string | undefined) => time === undefined ? undefined : new Date(time);
+const at = (time: string | undefined) => (time === undefined ? undefined : new Date(time));
 
 function wanted(customer: string, query: OrderQuery): Conditions {
   return new Conditions()

@@ -5,11 +5,18 @@ import type { Heard, ListedOrder } from './listed-orders.ts';
 /** An order waits for a provider and at most for its deadline: from a quick one to a given-up one, in seconds. */
 const bounds = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
-const outcomes: Readonly<Record<string, string>> = { [orderPlaced.type]: 'placed', [orderConfirmed.type]: 'confirmed', [orderCancelled.type]: 'cancelled' };
+const outcomes: Readonly<Record<string, string>> = {
+  [orderPlaced.type]: 'placed',
+  [orderConfirmed.type]: 'confirmed',
+  [orderCancelled.type]: 'cancelled',
+};
 
 /** What a shopkeeper counts: orders, what became of them and why, and how long that took. */
 export class OrderMetrics {
-  readonly #orders = meter().createCounter('shop.orders', { unit: '{order}', description: 'Orders placed, confirmed and cancelled, with the reason' });
+  readonly #orders = meter().createCounter('shop.orders', {
+    unit: '{order}',
+    description: 'Orders placed, confirmed and cancelled, with the reason',
+  });
   readonly #duration = meter().createHistogram('shop.order.duration', {
     unit: 's',
     description: 'From an order’s placing to its end',

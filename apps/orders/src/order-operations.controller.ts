@@ -13,10 +13,16 @@ const moment = z
   .strictObject({ version: z.coerce.number().int().min(1).optional(), at: z.iso.datetime().optional() })
   .refine(({ version, at }) => version === undefined || at === undefined, 'Either a version or a time.');
 
-/** As long as a connection stays open on which nothing is said, in ms; a list that takes longer is checked by `npm run events`. */
+/**
+ * As long as a connection stays open on which nothing is said, in ms; a list that takes longer is checked by `npm run
+ * events`.
+ */
 const CHECK_MS = 50_000;
 
-/** What an operator of orders can do beyond the messaging of every service: look back, and have the list checked and made anew. */
+/**
+ * What an operator of orders can do beyond the messaging of every service: look back, and have the list checked and
+ * made anew.
+ */
 @Controller('operations')
 @RequireScope('operations')
 export class OrderOperationsController {
@@ -29,14 +35,23 @@ export class OrderOperationsController {
 
   /** Anybody's order, as it is, as it was after its n-th event, or at a time. */
   @Get('orders/:id')
-  order(@Param('id', { schema: id }) order: string, @Query({ schema: moment }) { version, at }: z.output<typeof moment>) {
+  order(
+    @Param('id', { schema: id }) order: string,
+    @Query({ schema: moment }) { version, at }: z.output<typeof moment>,
+  ) {
     if (version !== undefined) return orderThen(this.store, order, { version });
     return orderThen(this.store, order, at === undefined ? undefined : { at: new Date(at) });
   }
 
   /** Who of those that serve customers read whose order, latest first. */
   @Get('order-reads')
-  async orderReads(@Query({ schema: z.strictObject({ limit: z.coerce.number().int().min(1).max(1_000).default(100) }) }) { limit }: { limit: number }) {
+  async orderReads(
+    @Query({ schema: z.strictObject({ limit: z.coerce.number().int().min(1).max(1_000).default(100) }) }) {
+      limit,
+    }: {
+      limit: number;
+    },
+  ) {
     return { items: await this.reads.latest(limit) };
   }
 
@@ -49,7 +64,11 @@ export class OrderOperationsController {
       return { same: agrees(compared), ...compared };
     } catch (error) {
       if (!signal.aborted) throw error;
-      throw new DomainError('unavailable', 'list-too-long', 'The list is too long to be checked in one request: npm run events -- projection check orders.');
+      throw new DomainError(
+        'unavailable',
+        'list-too-long',
+        'The list is too long to be checked in one request: npm run events -- projection check orders.',
+      );
     }
   }
 

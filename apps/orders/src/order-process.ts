@@ -19,7 +19,10 @@ import { awaits, lookAfter, patience as givesUpAfter, steps, type SagaStep } fro
 
 type Existing = Exclude<Order, { status: 'none' }>;
 
-/** The order as a process: every event is announced as a fact, and what it calls for is asked of the others, in one breath. */
+/**
+ * The order as a process: every event is announced as a fact, and what it calls for is asked of the others, in one
+ * breath.
+ */
 export const orderProcess: Process<Order, OrderCommand, OrderEvent> = {
   decider: order,
   announce(event, state, version) {
@@ -32,7 +35,8 @@ export const orderProcess: Process<Order, OrderCommand, OrderEvent> = {
 };
 
 /** Steps that are asked for once more, as they were asked for. */
-export const askAgain = (asked: readonly SagaStep[], state: Order): Outgoing[] => (state.status === 'none' ? [] : asked.map((step) => stepMessage(step, state)));
+export const askAgain = (asked: readonly SagaStep[], state: Order): Outgoing[] =>
+  state.status === 'none' ? [] : asked.map((step) => stepMessage(step, state));
 
 /** The public form of an event; the payment token stays in the stream. */
 function fact(event: OrderEvent, state: Existing, sequence: number): Outgoing {
@@ -61,7 +65,10 @@ function stepMessage(step: SagaStep, { orderId, lines, total, currency, paymentT
   const key = orderId;
   switch (step) {
     case 'reserve-stock':
-      return message(reserveStock, { key, data: { orderId, lines: lines.map(({ productId, quantity }) => ({ productId, quantity })) } });
+      return message(reserveStock, {
+        key,
+        data: { orderId, lines: lines.map(({ productId, quantity }) => ({ productId, quantity })) },
+      });
     case 'commit-stock':
       return message(commitStock, { key, data: { orderId } });
     case 'release-stock':

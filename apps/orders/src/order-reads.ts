@@ -15,11 +15,18 @@ export class OrderReads {
   constructor(private readonly database: Database) {}
 
   async note({ reader, order, customer, what }: OrderRead): Promise<void> {
-    await this.database.query('INSERT INTO order_reads (reader, order_id, customer, what) VALUES ($1, $2, $3, $4)', [reader, order, customer, what], 'order-read');
+    await this.database.query(
+      'INSERT INTO order_reads (reader, order_id, customer, what) VALUES ($1, $2, $3, $4)',
+      [reader, order, customer, what],
+      'order-read',
+    );
   }
 
   /** Latest first. */
   latest(limit: number): Promise<(OrderRead & { at: Date })[]> {
-    return this.database.query('SELECT at, reader, order_id AS "order", customer, what FROM order_reads ORDER BY id DESC LIMIT $1', [limit]);
+    return this.database.query(
+      'SELECT at, reader, order_id AS "order", customer, what FROM order_reads ORDER BY id DESC LIMIT $1',
+      [limit],
+    );
   }
 }

@@ -17,7 +17,11 @@ export async function orderThen(store: EventStore, orderId: string, moment: Mome
   const events = await store.load<OrderEvent>(orderId);
   if (events.length === 0) throw new DomainError('not-found', 'order-not-found', `There is no order ${orderId}.`);
   const { version, happened, state } = orderAt(events, moment);
-  return { version, happened: happened.map((one) => ({ ...one, event: withoutToken(one.event) })), state: withoutToken(state) };
+  return {
+    version,
+    happened: happened.map((one) => ({ ...one, event: withoutToken(one.event) })),
+    state: withoutToken(state),
+  };
 }
 
 /** The order as it was at a moment. Throws `not-found` for one at which there was no such order. */
@@ -28,10 +32,26 @@ export function orderAt(events: readonly RecordedEvent<OrderEvent>[], moment: Mo
   });
   const [first, last] = [events[0], events.at(-1)];
   if (moment && 'version' in moment && last && (moment.version < 1 || moment.version > last.version)) {
-    throw new DomainError('not-found', 'no-such-version', `The order has the versions 1 to ${last.version}, and no version ${moment.version}.`);
+    throw new DomainError(
+      'not-found',
+      'no-such-version',
+      `The order has the versions 1 to ${last.version}, and no version ${moment.version}.`,
+    );
   }
-  if (happened.length === 0) throw new DomainError('not-found', 'not-yet-placed', `The order was placed at ${first?.recordedAt}; before that there was none.`);
-  return { version: happened.at(-1)?.version ?? 0, happened, state: fold(order, happened.map(({ event }) => event)) };
+  if (happened.length === 0)
+    throw new DomainError(
+      'not-found',
+      'not-yet-placed',
+      `The order was placed at ${first?.recordedAt}; before that there was none.`,
+    );
+  return {
+    version: happened.at(-1)?.version ?? 0,
+    happened,
+    state: fold(
+      order,
+      happened.map(({ event }) => event),
+    ),
+  };
 }
 
 /** The payment token is a secret of the customer's, and nothing an operator needs. */

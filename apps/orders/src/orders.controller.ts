@@ -1,7 +1,16 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { id, orderQuery, placeOrder, type OrderHistory, type OrderPage, type OrderQuery, type OrderView, type PlaceOrder } from '@shop/contracts';
+import {
+  id,
+  orderQuery,
+  placeOrder,
+  type OrderHistory,
+  type OrderPage,
+  type OrderQuery,
+  type OrderView,
+  type PlaceOrder,
+} from '@shop/contracts';
 import { CurrentPrincipal, IdempotencyKey, IfMatch, RequireScope, type Principal } from '@shop/platform';
 import { OrderList } from './order-list.ts';
 import { Orders, type Reader } from './orders.ts';
@@ -29,13 +38,20 @@ export class OrdersController {
 
   @Get()
   @RequireScope('orders:read')
-  page(@CurrentPrincipal() { subject }: Principal, @Query({ schema: orderQuery }) query: OrderQuery): Promise<OrderPage> {
+  page(
+    @CurrentPrincipal() { subject }: Principal,
+    @Query({ schema: orderQuery }) query: OrderQuery,
+  ): Promise<OrderPage> {
     return this.list.page(subject, query);
   }
 
   @Get(':id')
   @RequireScope('orders:read')
-  async get(@CurrentPrincipal() who: Principal, @Param('id', { schema: id }) order: string, @Res({ passthrough: true }) reply: FastifyReply) {
+  async get(
+    @CurrentPrincipal() who: Principal,
+    @Param('id', { schema: id }) order: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     return tagged(reply, await this.orders.get(readerOf(who), order));
   }
 
@@ -59,7 +75,10 @@ export class OrdersController {
   }
 }
 
-const readerOf = ({ subject, roles }: Principal): Reader => ({ subject, servesCustomers: roles.has('support') || roles.has('admin') });
+const readerOf = ({ subject, roles }: Principal): Reader => ({
+  subject,
+  servesCustomers: roles.has('support') || roles.has('admin'),
+});
 
 function tagged(reply: FastifyReply, view: OrderView): OrderView {
   reply.header('etag', `"${view.version}"`);

@@ -16,19 +16,38 @@ const owner = new Database(ownerUrl, { size: 1, application: 'spec' });
 const store = new EventStore(database, new PostgresOutbox());
 const orders = new Orders(store, new Prices(database), new OrderReads(database), new NothingOn());
 /** An instance whose copy of the catalog has nothing in it yet. */
-const behind = new Orders(store, { of: async () => new Map() } as unknown as Prices, new OrderReads(database), new NothingOn());
+const behind = new Orders(
+  store,
+  { of: async () => new Map() } as unknown as Prices,
+  new OrderReads(database),
+  new NothingOn(),
+);
 
 const product = randomUUIDv7();
-await database.query(`INSERT INTO products (id, name, price, currency, active, version) VALUES ($1, 'Mug', 1200, 'EUR', true, 1)`, [product]);
+await database.query(
+  `INSERT INTO products (id, name, price, currency, active, version) VALUES ($1, 'Mug', 1200, 'EUR', true, 1)`,
+  [product],
+);
 const foreign = randomUUIDv7();
-await database.query(`INSERT INTO products (id, name, price, currency, active, version) VALUES ($1, 'Tasse', 1200, 'CHF', true, 1)`, [foreign]);
+await database.query(
+  `INSERT INTO products (id, name, price, currency, active, version) VALUES ($1, 'Tasse', 1200, 'CHF', true, 1)`,
+  [foreign],
+);
 /** What nobody ever sells. */
-const mixed: PlaceOrder = { lines: [product, foreign].map((productId) => ({ productId, quantity: 1 })), paymentToken: 'tok_visa' };
+const mixed: PlaceOrder = {
+  lines: [product, foreign].map((productId) => ({ productId, quantity: 1 })),
+  paymentToken: 'tok_visa',
+};
 const one: PlaceOrder = { lines: [{ productId: product, quantity: 1 }], paymentToken: 'tok_visa' };
 const customer = () => randomUUIDv7();
 const key = () => randomUUIDv7();
-const outcome = (answer: Promise<{ view: { id: string } }>) => answer.then(({ view }) => view.id, (error: DomainError | HttpProblem) => error.code);
-const placed = async () => Number((await database.query<{ count: string }>('SELECT count(DISTINCT stream) FROM events'))[0]?.count);
+const outcome = (answer: Promise<{ view: { id: string } }>) =>
+  answer.then(
+    ({ view }) => view.id,
+    (error: DomainError | HttpProblem) => error.code,
+  );
+const placed = async () =>
+  Number((await database.query<{ count: string }>('SELECT count(DISTINCT stream) FROM events'))[0]?.count);
 
 describe('an order placed under the same key', () => {
   it('by twelve at once is placed once, and all get it', async () => {
@@ -57,7 +76,9 @@ describe('an order placed under the same key', () => {
   it('with another body is refused, and by another customer is another order', async () => {
     const [who, which] = [customer(), key()];
     const { view } = await orders.place(who, which, one);
-    await expect(orders.place(who, which, { ...one, paymentToken: 'tok_other' })).rejects.toMatchObject({ code: 'idempotency-key-reused' });
+    await expect(orders.place(who, which, { ...one, paymentToken: 'tok_other' })).rejects.toMatchObject({
+      code: 'idempotency-key-reused',
+    });
     expect((await orders.place(customer(), which, one)).view.id).not.toBe(view.id);
   });
 });
@@ -74,7 +95,9 @@ describe('an order that is priced by a flag', () => {
     expect(view).toMatchObject({ total: 11_400, lines: [{ unitPrice: 1140 }] });
     expect(await orders.place(who, which, ten)).toEqual({ view, replayed: true });
     expect(await orders.get(who, view.id)).toEqual(view);
-    expect((await orders.history(who, view.id)).events[0]?.data).toMatchObject({ discount: { rule: 'volume-discount', amount: 600 } });
+    expect((await orders.history(who, view.id)).events[0]?.data).toMatchObject({
+      discount: { rule: 'volume-discount', amount: 600 },
+    });
     expect(asked).toEqual([`volume-discount ${who}`]);
   });
 
@@ -110,7 +133,10 @@ describe('an order whose first request is not answered yet', () => {
     expect(await repeated).toMatchObject({ replayed: false });
   });
 
-  it.each([['to be placed', one], ['to be refused', mixed]])('waits two seconds at most, %s, and is told to come again', async (_, body) => {
+  it.each([
+    ['to be placed', one],
+    ['to be refused', mixed],
+  ])('waits two seconds at most, %s, and is told to come again', async (_, body) => {
     const [who, which, began] = [customer(), key(), performance.now()];
     const release = await held(underWay, [who, which]);
     const refused = await orders.place(who, which, body).catch((error: unknown) => error);
@@ -145,7 +171,9 @@ describe('an order', () => {
     expect((await orders.history(support, view.id)).events).toHaveLength(1);
     await orders.get({ subject: who, servesCustomers: true }, view.id);
     const lines = await new OrderReads(database).latest(10);
-    expect(lines.map(({ reader, order, customer, what }) => [reader, order, customer, what])).toEqual(['history', 'order'].map((what) => [support.subject, view.id, who, what]));
+    expect(lines.map(({ reader, order, customer, what }) => [reader, order, customer, what])).toEqual(
+      ['history', 'order'].map((what) => [support.subject, view.id, who, what]),
+    );
     await expect(orders.cancel(support.subject, view.id)).rejects.toMatchObject({ code: 'order-not-found' });
     await expect(database.query('DELETE FROM order_reads')).rejects.toThrow('permission denied');
   });
@@ -155,14 +183,21 @@ describe('an order', () => {
     const { view } = await orders.place(who, key(), one);
     const views = await Promise.all(Array.from({ length: 12 }, () => orders.cancel(who, view.id)));
     expect(new Set(views.map((each) => `${each.status} ${each.version}`))).toEqual(new Set(['cancelled 2']));
-    expect((await orders.history(who, view.id)).events.map((event) => event.type)).toEqual(['OrderPlaced', 'OrderCancelled']);
+    expect((await orders.history(who, view.id)).events.map((event) => event.type)).toEqual([
+      'OrderPlaced',
+      'OrderCancelled',
+    ]);
   });
 
   it('is cancelled by one of many who insist on the version they saw', async () => {
     const who = customer();
     const { view } = await orders.place(who, key(), one);
-    const results = await Promise.allSettled(Array.from({ length: 12 }, () => orders.cancel(who, view.id, [view.version, 99])));
-    const refused = results.flatMap((result) => (result.status === 'rejected' ? [(result.reason as HttpProblem).status] : []));
+    const results = await Promise.allSettled(
+      Array.from({ length: 12 }, () => orders.cancel(who, view.id, [view.version, 99])),
+    );
+    const refused = results.flatMap((result) =>
+      result.status === 'rejected' ? [(result.reason as HttpProblem).status] : [],
+    );
     expect(refused).toEqual(Array.from({ length: 11 }, () => 412));
   });
 

@@ -22,8 +22,9 @@ export class Prices {
 }
 
 /**
- * Keeps the copy: the whole product as it now is, never an older version over a newer one. That is what makes reading the topic again harmless, also long after
- * the inbox has forgotten. A snapshot that changes something tells what was lost before, which must not be.
+ * Keeps the copy: the whole product as it now is, never an older version over a newer one. That is what makes reading
+ * the topic again harmless, also long after the inbox has forgotten. A snapshot that changes something tells what was
+ * lost before, which must not be.
  */
 @Injectable()
 export class PricesConsumer extends Consumer {
@@ -39,7 +40,9 @@ export class PricesConsumer extends Consumer {
   }
 
   override lost({ topic, partition, messages, why }: Lost): Promise<void> {
-    return this.copy.lose(`${messages ?? 'some'} messages of ${topic}:${partition} were gone before they were read (${why}): catalog is asked for all products again`);
+    return this.copy.lose(
+      `${messages ?? 'some'} messages of ${topic}:${partition} were gone before they were read (${why}): catalog is asked for all products again`,
+    );
   }
 
   private async store({ data, sequence }: MessageOf<typeof productChanged>, effect: Effect): Promise<void> {
@@ -58,6 +61,9 @@ export class PricesConsumer extends Consumer {
     );
     if (!data.snapshot || stored.length === 0) return;
     this.metrics.reemitted(this.name, 1);
-    this.log.error({ product: data.productId, version: sequence }, 'a product in the copy was not as catalog has it, which should not happen: mended by its snapshot');
+    this.log.error(
+      { product: data.productId, version: sequence },
+      'a product in the copy was not as catalog has it, which should not happen: mended by its snapshot',
+    );
   }
 }

@@ -29,7 +29,10 @@ export class Reconciliation extends Recurring {
     for (const [consumer, events] of Map.groupBy(missing, (each) => each.consumer)) {
       this.metrics.reemitted(consumer, events.length);
       const some = events.slice(0, 5).map(({ stream, version }) => `${stream} #${version}`);
-      this.log.error({ consumer, events: events.length, some }, 'events never came to a reader, which should not happen: sent again');
+      this.log.error(
+        { consumer, events: events.length, some },
+        'events never came to a reader, which should not happen: sent again',
+      );
     }
   }
 }
@@ -39,7 +42,9 @@ export class Reconciliation extends Recurring {
 export class ReconcilerConsumer extends Consumer {
   readonly name = 'orders.reconciler';
   readonly handlers = [ordersCheckpoint, notificationsCheckpoint].map((contract) =>
-    on(contract, ({ data, time }, effect) => effect.transaction((tx) => this.reconciliation.reconciler.note(tx, data, time))),
+    on(contract, ({ data, time }, effect) =>
+      effect.transaction((tx) => this.reconciliation.reconciler.note(tx, data, time)),
+    ),
   );
 
   constructor(private readonly reconciliation: Reconciliation) {

@@ -1,4 +1,14 @@
-import { authorisePayment, orderCancelled, orderConfirmed, orderPaymentAuthorised, orderPaymentDeclined, orderPlaced, orderStockRefused, orderStockReserved, type CloudEvent } from '@shop/contracts';
+import {
+  authorisePayment,
+  orderCancelled,
+  orderConfirmed,
+  orderPaymentAuthorised,
+  orderPaymentDeclined,
+  orderPlaced,
+  orderStockRefused,
+  orderStockReserved,
+  type CloudEvent,
+} from '@shop/contracts';
 import { EventStore, handleCommand, type PostgresOutbox } from '@shop/eventing';
 import { fold, schemaVersionOf } from '@shop/kernel';
 import type { Database } from '@shop/platform';
@@ -25,10 +35,14 @@ interface Fact {
 const NO_TOKEN = '';
 
 /**
- * The event that a published fact announced. The fact does not bear everything: the token of the card comes from the request for the payment, where that was
- * published, and what was taken off the price, which no decision looks at again, is not known any more.
+ * The event that a published fact announced. The fact does not bear everything: the token of the card comes from the
+ * request for the payment, where that was published, and what was taken off the price, which no decision looks at
+ * again, is not known any more.
  */
-export function eventOf({ type, data }: Pick<CloudEvent, 'type' | 'data'>, paymentToken: string = NO_TOKEN): OrderEvent | undefined {
+export function eventOf(
+  { type, data }: Pick<CloudEvent, 'type' | 'data'>,
+  paymentToken: string = NO_TOKEN,
+): OrderEvent | undefined {
   switch (type) {
     case orderPlaced.type: {
       const { orderId, customerId, lines, total: amount, currency } = orderPlaced.data.parse(data);
@@ -51,12 +65,17 @@ export function eventOf({ type, data }: Pick<CloudEvent, 'type' | 'data'>, payme
   }
 }
 
-/** The published facts of each order, by version: each once, however often it is on the topic. `requests` are those for payments. */
+/**
+ * The published facts of each order, by version: each once, however often it is on the topic. `requests` are those for
+ * payments.
+ */
 export function factsOf(facts: readonly CloudEvent[], requests: readonly CloudEvent[]): Map<string, Fact[]> {
-  const tokens = new Map(requests.flatMap(({ type, data }) => {
-    const read = type === authorisePayment.type ? authorisePayment.data.safeParse(data).data : undefined;
-    return read ? [[read.orderId, read.paymentToken] as const] : [];
-  }));
+  const tokens = new Map(
+    requests.flatMap(({ type, data }) => {
+      const read = type === authorisePayment.type ? authorisePayment.data.safeParse(data).data : undefined;
+      return read ? [[read.orderId, read.paymentToken] as const] : [];
+    }),
+  );
   const streams = new Map<string, Map<number, Fact>>();
   for (const { id, subject, sequence, time, type, data } of facts) {
     const event = eventOf({ type, data }, tokens.get(subject));
@@ -76,14 +95,19 @@ export function missing(facts: readonly Fact[], known: number): Fact[] | undefin
 const AT_ONCE = 200;
 
 /**
- * Puts orders and events back that a restored database lacks, as they were published: under their ids, versions and times, so that whoever has them has them
- * still. Whatever an order is to be asked for is asked for again, and answered as before. An order that nobody can have paid, because the token of its card is
- * in no message, is cancelled. Nothing is announced again. To be repeated at will. With `dryRun` it only says what it would do.
+ * Puts orders and events back that a restored database lacks, as they were published: under their ids, versions and
+ * times, so that whoever has them has them still. Whatever an order is to be asked for is asked for again, and answered
+ * as before. An order that nobody can have paid, because the token of its card is in no message, is cancelled. Nothing
+ * is announced again. To be repeated at will. With `dryRun` it only says what it would do.
  */
 export async function putBackOrders(
   database: Database,
   outbox: PostgresOutbox,
-  { facts, requests, dryRun }: { readonly facts: readonly CloudEvent[]; readonly requests: readonly CloudEvent[]; readonly dryRun: boolean },
+  {
+    facts,
+    requests,
+    dryRun,
+  }: { readonly facts: readonly CloudEvent[]; readonly requests: readonly CloudEvent[]; readonly dryRun: boolean },
 ): Promise<PutBack> {
   const streams = [...factsOf(facts, requests)];
   const lacking: { id: string; reason: string }[] = [];
@@ -91,23 +115,42 @@ export async function putBackOrders(
   for (let n = 0; n < streams.length; n += AT_ONCE) {
     const some = streams.slice(n, n + AT_ONCE);
     const known = new Map(
-      (await database.query<{ stream: string; version: number }>('SELECT stream, max(version)::int AS version FROM events WHERE stream = ANY ($1) GROUP BY stream', [some.map(([stream]) => stream)])).map(({ stream, version }) => [stream, version]),
+      (
+        await database.query<{ stream: string; version: number }>(
+          'SELECT stream, max(version)::int AS version FROM events WHERE stream = ANY ($1) GROUP BY stream',
+          [some.map(([stream]) => stream)],
+        )
+      ).map(({ stream, version }) => [stream, version]),
     );
     for (const [stream, all] of some) {
       const before = known.get(stream) ?? 0;
       const later = missing(all, before);
-      if (!later) lacking.push({ id: stream, reason: `its events after version ${before} are not on the topic without a gap (${all.map(({ version }) => version).join(', ')})` });
+      if (!later)
+        lacking.push({
+          id: stream,
+          reason: `its events after version ${before} are not on the topic without a gap (${all.map(({ version }) => version).join(', ')})`,
+        });
       if (!later?.length) continue;
       [orders, events] = [orders + 1, events + later.length];
       const cannotBePaid = await putBackOne(database, outbox, stream, later, dryRun);
-      if (cannotBePaid) lacking.push({ id: stream, reason: 'the token of its card is in no message, so it cannot be paid: it is cancelled' });
+      if (cannotBePaid)
+        lacking.push({
+          id: stream,
+          reason: 'the token of its card is in no message, so it cannot be paid: it is cancelled',
+        });
     }
   }
   return { orders, events, lacking };
 }
 
 /** Answers whether it had to be cancelled. */
-async function putBackOne(database: Database, outbox: PostgresOutbox, stream: string, later: readonly Fact[], dryRun: boolean): Promise<boolean> {
+async function putBackOne(
+  database: Database,
+  outbox: PostgresOutbox,
+  stream: string,
+  later: readonly Fact[],
+  dryRun: boolean,
+): Promise<boolean> {
   const store = new EventStore(database, outbox, orderUpcasters);
   const past = (await store.load<OrderEvent>(stream)).map(({ event }) => event);
   const state = fold(order, [...past, ...later.map(({ event }) => event)]);
@@ -131,7 +174,13 @@ async function putBackOne(database: Database, outbox: PostgresOutbox, stream: st
     await tx.query(
       `INSERT INTO deadlines (stream, version, due_at, look_at, awaited) VALUES ($1, $2, coalesce(clock_timestamp() + $5::float8 * interval '1 millisecond', 'infinity'), clock_timestamp() + $3 * interval '1 millisecond', $4)
        ON CONFLICT ON CONSTRAINT deadlines_pkey DO UPDATE SET version = excluded.version, due_at = excluded.due_at, look_at = excluded.look_at, awaited = excluded.awaited, asked = 1, since = clock_timestamp()`,
-      [stream, version, orderProcess.patience(state) ?? 0, orderProcess.awaits?.(state) ?? [], orderProcess.givesUpAfter?.(state)],
+      [
+        stream,
+        version,
+        orderProcess.patience(state) ?? 0,
+        orderProcess.awaits?.(state) ?? [],
+        orderProcess.givesUpAfter?.(state),
+      ],
     );
   });
   if (!cannotBePaid) return false;

@@ -15,12 +15,17 @@ export class FakePaymentProvider extends PaymentProvider {
   readonly #authorisations = new Map<string, Authorisation & Money>();
   readonly #settled = new Map<string, 'capture' | 'void'>();
 
-  override authorise(orderId: string, { paymentToken, amount, currency }: Money & { paymentToken: string }): Promise<Authorisation> {
+  override authorise(
+    orderId: string,
+    { paymentToken, amount, currency }: Money & { paymentToken: string },
+  ): Promise<Authorisation> {
     return this.#answer(() => {
       const before = this.#authorisations.get(orderId);
       if (before) return answerOf(before);
       const declined = this.declines.has(paymentToken);
-      const answer: Authorisation = declined ? { status: 'declined', reason: 'card-declined' } : { status: 'authorised', paymentId: `fake_${orderId}` };
+      const answer: Authorisation = declined
+        ? { status: 'declined', reason: 'card-declined' }
+        : { status: 'authorised', paymentId: `fake_${orderId}` };
       this.#authorisations.set(orderId, { ...answer, amount, currency });
       this.rows.push({ entry: declined ? 'decline' : 'authorisation', orderId });
       return answer;
@@ -48,7 +53,9 @@ export class FakePaymentProvider extends PaymentProvider {
   override async ledger(after: number): Promise<LedgerPage> {
     if (this.ledgerAway) throw away();
     const statuses = { authorisation: 'authorised', decline: 'declined', capture: 'captured', void: 'voided' } as const;
-    const entries = this.rows.slice(after, after + 3).map(({ entry, orderId }) => ({ orderId, status: statuses[entry] }));
+    const entries = this.rows
+      .slice(after, after + 3)
+      .map(({ entry, orderId }) => ({ orderId, status: statuses[entry] }));
     return entries.length > 0 ? { entries, last: after + entries.length } : { entries };
   }
 
@@ -74,5 +81,7 @@ export class FakePaymentProvider extends PaymentProvider {
 const away = () => new DomainError('unavailable', 'provider-unavailable', 'The payment provider does not answer.');
 
 function answerOf(found: Authorisation): Authorisation {
-  return found.status === 'authorised' ? { status: 'authorised', paymentId: found.paymentId } : { status: 'declined', reason: found.reason };
+  return found.status === 'authorised'
+    ? { status: 'authorised', paymentId: found.paymentId }
+    : { status: 'declined', reason: found.reason };
 }

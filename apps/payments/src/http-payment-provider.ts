@@ -47,9 +47,9 @@ export interface HttpPaymentProviderOptions {
 const atOnce = { moves: 24, looks: 8 } as const;
 
 /**
- * The provider's HTTP API. Every move carries an Idempotency-Key made from the order, so it is safe to repeat: at most twice here, with
- * jitter and within a retry budget, and later by whoever finds out what became of it. A provider that fails half of ten seconds' calls is
- * left alone for a while instead of waited for.
+ * The provider's HTTP API. Every move carries an Idempotency-Key made from the order, so it is safe to repeat: at most
+ * twice here, with jitter and within a retry budget, and later by whoever finds out what became of it. A provider that
+ * fails half of ten seconds' calls is left alone for a while instead of waited for.
  */
 export class HttpPaymentProvider extends PaymentProvider {
   readonly #pool: Pool;
@@ -66,13 +66,26 @@ export class HttpPaymentProvider extends PaymentProvider {
     this.#key = key;
     this.#deadlineMs = deadlineMs;
     const connections = atOnce.moves + atOnce.looks;
-    this.#pool = new Pool(this.#base.origin, { connections, connect: { timeout: attemptMs }, headersTimeout: attemptMs, bodyTimeout: attemptMs });
+    this.#pool = new Pool(this.#base.origin, {
+      connections,
+      connect: { timeout: attemptMs },
+      headersTimeout: attemptMs,
+      bodyTimeout: attemptMs,
+    });
     const make = calls ?? ((what) => resilient(what, attemptMs, onCircuit));
     [this.#moves, this.#looks] = [make('moves'), make('looks')];
   }
 
-  override async authorise(orderId: string, { amount, currency, paymentToken }: Money & { paymentToken: string }): Promise<Authorisation> {
-    const answer = await this.#post('/v1/authorisations', `${orderId}:authorise`, { amount, currency, token: paymentToken, reference: orderId }, authorisation);
+  override async authorise(
+    orderId: string,
+    { amount, currency, paymentToken }: Money & { paymentToken: string },
+  ): Promise<Authorisation> {
+    const answer = await this.#post(
+      '/v1/authorisations',
+      `${orderId}:authorise`,
+      { amount, currency, token: paymentToken, reference: orderId },
+      authorisation,
+    );
     return answer.status === 'authorised' ? { status: 'authorised', paymentId: answer.id } : answer;
   }
 
@@ -85,16 +98,28 @@ export class HttpPaymentProvider extends PaymentProvider {
   }
 
   override async standing(orderId: string): Promise<Standing> {
-    const { rows } = await this.#ask(this.#looks, { method: 'GET', path: '/v1/ledger', query: { reference: orderId } }, ledger);
+    const { rows } = await this.#ask(
+      this.#looks,
+      { method: 'GET', path: '/v1/ledger', query: { reference: orderId } },
+      ledger,
+    );
     const last = rows.at(-1);
     if (!last) return { status: 'none' };
     const { entry, authorisationId: paymentId, amount, currency, reason = 'declined' } = last;
-    return entry === 'decline' ? { status: 'declined', reason } : { status: standings[entry], paymentId, amount, currency };
+    return entry === 'decline'
+      ? { status: 'declined', reason }
+      : { status: standings[entry], paymentId, amount, currency };
   }
 
   override async ledger(after: number): Promise<LedgerPage> {
-    const { rows } = await this.#ask(this.#looks, { method: 'GET', path: '/v1/ledger', query: { after: String(after), limit: '500' } }, ledger);
-    const entries = rows.filter(({ reference }) => isOrder(reference)).map(({ reference, entry }) => ({ orderId: reference, status: standings[entry] }));
+    const { rows } = await this.#ask(
+      this.#looks,
+      { method: 'GET', path: '/v1/ledger', query: { after: String(after), limit: '500' } },
+      ledger,
+    );
+    const entries = rows
+      .filter(({ reference }) => isOrder(reference))
+      .map(({ reference, entry }) => ({ orderId: reference, status: standings[entry] }));
     const last = rows.at(-1)?.number;
     return { entries, ...(last !== undefined && { last }) };
   }
@@ -111,7 +136,8 @@ export class HttpPaymentProvider extends PaymentProvider {
   async #ask<T>(policy: CallPolicy, ask: Ask, schema: z.ZodType<T>): Promise<T> {
     try {
       const told = { 'http.request.method': ask.method, 'peer.service': 'payment-provider' };
-      const call = (signal: AbortSignal) => calling(`${ask.method} payment provider`, told, () => this.#attempt(ask, schema, signal));
+      const call = (signal: AbortSignal) =>
+        calling(`${ask.method} payment provider`, told, () => this.#attempt(ask, schema, signal));
       return await endedAfter(this.#deadlineMs, (signal) => policy.execute(call, { signal, repeatable: true }));
     } catch (error) {
       throw isTransient(error) ? unavailable(error) : error;
@@ -120,7 +146,12 @@ export class HttpPaymentProvider extends PaymentProvider {
 
   async #attempt<T>({ path, headers, ...request }: Ask, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
     const ours = { authorization: `Bearer ${this.#key}`, traceparent: currentTraceparent() };
-    const answer = await this.#pool.request({ ...request, path: new URL(path, this.#base).pathname, headers: { ...ours, ...headers }, signal });
+    const answer = await this.#pool.request({
+      ...request,
+      path: new URL(path, this.#base).pathname,
+      headers: { ...ours, ...headers },
+      signal,
+    });
     const text = await answer.body.text();
     const ok = answer.statusCode < 300 || answer.statusCode === 402;
     return ok ? schema.parse(JSON.parse(text)) : refuse(answer.statusCode);
@@ -135,7 +166,11 @@ interface Ask {
   readonly body?: string;
 }
 
-function resilient(what: keyof typeof atOnce, attemptMs: number, onCircuit: HttpPaymentProviderOptions['onCircuit']): CallPolicy {
+function resilient(
+  what: keyof typeof atOnce,
+  attemptMs: number,
+  onCircuit: HttpPaymentProviderOptions['onCircuit'],
+): CallPolicy {
   return new ResilientCalls({
     name: `payment-provider-${what}`,
     isFailure: (outcome) => 'error' in outcome && isTransient(outcome.error),
@@ -158,7 +193,10 @@ function refuse(status: number): never {
   throw new DomainError('conflict', 'provider-refused', `The payment provider refused with ${status}.`);
 }
 
-/** Everything but a definite refusal: time-outs, broken connections and answers that make no sense leave open what was done. */
+/**
+ * Everything but a definite refusal: time-outs, broken connections and answers that make no sense leave open what was
+ * done.
+ */
 function isTransient(error: unknown): boolean {
   return !(error instanceof DomainError) || error.kind === 'unavailable';
 }
@@ -166,8 +204,10 @@ function isTransient(error: unknown): boolean {
 function unavailable(error: unknown): Error {
   if (error instanceof DomainError) return error;
   const why =
-    error instanceof NotCalled ? error.message
-    : error instanceof TaskCancelledError || (error as Error).name === 'TimeoutError' ? 'did not answer in time'
-    : `could not be asked: ${(error as { code?: string }).code ?? String(error)}`;
+    error instanceof NotCalled
+      ? error.message
+      : error instanceof TaskCancelledError || (error as Error).name === 'TimeoutError'
+        ? 'did not answer in time'
+        : `could not be asked: ${(error as { code?: string }).code ?? String(error)}`;
   return new DomainError('unavailable', 'provider-unavailable', `The payment provider ${why}.`);
 }

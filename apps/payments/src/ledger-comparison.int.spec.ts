@@ -8,7 +8,8 @@ let told: object[];
 const log = { info: () => {}, warn: () => {}, error: (what: object) => told.push(what) } as unknown as Logger;
 const comparison = new LedgerComparison(database, provider, log);
 const aWhilePasses = () => database.query('UPDATE resting SET next_at = now()');
-const resting = async () => (await database.query<{ key: string }>(`SELECT key FROM resting WHERE book = 'ledger'`)).map(({ key }) => key);
+const resting = async () =>
+  (await database.query<{ key: string }>(`SELECT key FROM resting WHERE book = 'ledger'`)).map(({ key }) => key);
 beforeEach(async () => {
   told = [];
   await database.query('DELETE FROM resting');

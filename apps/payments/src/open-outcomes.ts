@@ -44,28 +44,48 @@ export interface Asked {
 }
 
 /**
- * Has payments look into the provider's ledger now instead of when it would next, and waits for what comes of it. By the service, not by
- * us: what is found out is money that moves. Throws `not-found` when nothing is open.
+ * Has payments look into the provider's ledger now instead of when it would next, and waits for what comes of it. By
+ * the service, not by us: what is found out is money that moves. Throws `not-found` when nothing is open.
  */
 export async function askNow(database: Database, { operator, order, patience = 15_000 }: AskNow): Promise<Asked[]> {
   const open = await openOutcomes(database, order);
-  if (open.length === 0) throw new DomainError('not-found', 'no-open-outcome', order === undefined ? 'No outcome is open.' : `Order ${order} has no open outcome.`);
+  if (open.length === 0)
+    throw new DomainError(
+      'not-found',
+      'no-open-outcome',
+      order === undefined ? 'No outcome is open.' : `Order ${order} has no open outcome.`,
+    );
   const until = performance.now() + patience;
-  return Promise.all(open.map(async (one) => ({ orderId: one.orderId, ...(await ask(database, one, { operator, until })) })));
+  return Promise.all(
+    open.map(async (one) => ({ orderId: one.orderId, ...(await ask(database, one, { operator, until })) })),
+  );
 }
 
 const KNOWN = 'is known now';
 
-async function ask(database: Database, { orderId, attempts }: OpenOutcome, { operator, until }: { operator: string; until: number }): Promise<Omit<Asked, 'orderId'>> {
-  const outcome = await audited(database, { operator, action: 'ask', consumer: 'payments.commands', key: orderId }, async () => {
-    // One that is due within a lease may be in somebody's hands just now, and is looked at by then anyway.
-    await database.query(`UPDATE open_outcomes SET due_at = clock_timestamp() WHERE order_id = $1 AND due_at > clock_timestamp() + $2 * interval '1 millisecond'`, [orderId, LEASE_MS]);
-    for (; ; await sleep(100)) {
-      const [now] = await openOutcomes(database, orderId);
-      if (!now) return KNOWN;
-      if (performance.now() < until) continue;
-      return now.attempts > attempts ? 'still open: the ledger was asked, and does not tell yet' : 'asked for, but nobody has looked at it: does payments run?';
-    }
-  });
+async function ask(
+  database: Database,
+  { orderId, attempts }: OpenOutcome,
+  { operator, until }: { operator: string; until: number },
+): Promise<Omit<Asked, 'orderId'>> {
+  const outcome = await audited(
+    database,
+    { operator, action: 'ask', consumer: 'payments.commands', key: orderId },
+    async () => {
+      // One that is due within a lease may be in somebody's hands just now, and is looked at by then anyway.
+      await database.query(
+        `UPDATE open_outcomes SET due_at = clock_timestamp() WHERE order_id = $1 AND due_at > clock_timestamp() + $2 * interval '1 millisecond'`,
+        [orderId, LEASE_MS],
+      );
+      for (; ; await sleep(100)) {
+        const [now] = await openOutcomes(database, orderId);
+        if (!now) return KNOWN;
+        if (performance.now() < until) continue;
+        return now.attempts > attempts
+          ? 'still open: the ledger was asked, and does not tell yet'
+          : 'asked for, but nobody has looked at it: does payments run?';
+      }
+    },
+  );
   return { known: outcome === KNOWN, outcome };
 }

@@ -9,7 +9,10 @@ const which = z.strictObject({ order: id.optional() });
 /** What has not come of it in this time is told as it is, in ms: within the time that a request has. */
 const PATIENCE_MS = 3_000;
 
-/** What an operator of payments can do beyond the messaging of every service: see which money is in doubt, and have the provider asked now. */
+/**
+ * What an operator of payments can do beyond the messaging of every service: see which money is in doubt, and have the
+ * provider asked now.
+ */
 @Controller('operations')
 @RequireScope('operations')
 export class PaymentOperationsController {
@@ -24,7 +27,10 @@ export class PaymentOperationsController {
   /** Of one order, or of all. */
   @Post('open-outcomes/ask')
   @HttpCode(200)
-  async ask(@CurrentPrincipal() { subject: operator }: Principal, @Body({ schema: which }) { order }: z.output<typeof which>): Promise<{ items: Asked[] }> {
+  async ask(
+    @CurrentPrincipal() { subject: operator }: Principal,
+    @Body({ schema: which }) { order }: z.output<typeof which>,
+  ): Promise<{ items: Asked[] }> {
     return { items: await askNow(this.database, { operator, order, patience: PATIENCE_MS }) };
   }
 }

@@ -70,8 +70,15 @@ const adapters: [string, () => Promise<Adapter>][] = [
     async () => {
       const provider = new FakePaymentProvider();
       provider.declines.add('tok_declined');
-      const entries = (orderId: string) => provider.rows.filter((row) => row.orderId === orderId).map((row) => row.entry);
-      return { provider, good: 'tok_good', bad: 'tok_declined', weather: async (kind) => (provider.weather = kind), entries: async (id) => entries(id) };
+      const entries = (orderId: string) =>
+        provider.rows.filter((row) => row.orderId === orderId).map((row) => row.entry);
+      return {
+        provider,
+        good: 'tok_good',
+        bad: 'tok_declined',
+        weather: async (kind) => (provider.weather = kind),
+        entries: async (id) => entries(id),
+      };
     },
   ],
   [
@@ -130,12 +137,19 @@ describe.each(adapters)('every payment provider (%s)', (_name, open) => {
     await adapter.provider.capture(orderId, paymentId);
     const read: { orderId: string; status: string }[] = [];
     let last: number | undefined = 0;
-    for (let page = await adapter.provider.ledger(0); page.last !== undefined; page = await adapter.provider.ledger(page.last)) {
+    for (
+      let page = await adapter.provider.ledger(0);
+      page.last !== undefined;
+      page = await adapter.provider.ledger(page.last)
+    ) {
       expect(page.last).toBeGreaterThan(last ?? 0);
       read.push(...page.entries);
       last = page.last;
     }
-    expect(read.filter((row) => row.orderId === orderId)).toEqual([{ orderId, status: 'authorised' }, { orderId, status: 'captured' }]);
+    expect(read.filter((row) => row.orderId === orderId)).toEqual([
+      { orderId, status: 'authorised' },
+      { orderId, status: 'captured' },
+    ]);
     expect(await adapter.provider.ledger(last ?? 0)).toEqual({ entries: [] });
   });
 
@@ -143,7 +157,10 @@ describe.each(adapters)('every payment provider (%s)', (_name, open) => {
     const paymentId = await held();
     await adapter.provider.void(orderId, paymentId);
     await adapter.provider.void(orderId, paymentId);
-    await expect(adapter.provider.capture(orderId, paymentId)).rejects.toMatchObject({ kind: 'conflict', code: 'provider-refused' });
+    await expect(adapter.provider.capture(orderId, paymentId)).rejects.toMatchObject({
+      kind: 'conflict',
+      code: 'provider-refused',
+    });
     expect(await adapter.entries(orderId)).toEqual(['authorisation', 'void']);
   });
 
@@ -218,7 +235,8 @@ describe('the HTTP provider', () => {
     await expect(provider.standing(randomUUIDv7())).rejects.toMatchObject({ kind: 'unavailable' });
     await knobs({ timeoutRate: 1 });
     const paymentToken = await tokenOf('4242424242424242');
-    const left = () => provider.authorise(randomUUIDv7(), { ...price, paymentToken }).catch((error: Error) => error.message);
+    const left = () =>
+      provider.authorise(randomUUIDv7(), { ...price, paymentToken }).catch((error: Error) => error.message);
     await expect.poll(left, { timeout: 10_000 }).toContain('left alone');
     expect(await provider.standing(randomUUIDv7())).toEqual({ status: 'none' });
     await knobs({});

@@ -4,7 +4,9 @@ import type { Authorisation, Standing } from './domain/payment.ts';
 /** Some rows of the provider's ledger. */
 export interface LedgerPage {
   readonly entries: readonly LedgerEntry[];
-  /** The number of its last row, which grows from row to row, also where that is no order's; absent: there is none yet. */
+  /**
+   * The number of its last row, which grows from row to row, also where that is no order's; absent: there is none yet.
+   */
   readonly last?: number;
 }
 
@@ -15,8 +17,9 @@ export interface LedgerEntry {
 }
 
 /**
- * The party that holds, takes and returns money. Every call may be repeated for the same order: it moves money once and answers the
- * same. No answer (an error of kind `unavailable`) says nothing about whether it was carried out, or still will be: ask the ledger.
+ * The party that holds, takes and returns money. Every call may be repeated for the same order: it moves money once and
+ * answers the same. No answer (an error of kind `unavailable`) says nothing about whether it was carried out, or still
+ * will be: ask the ledger.
  */
 export abstract class PaymentProvider {
   /** Holds an amount on the card behind a token. */

@@ -46,7 +46,9 @@ export async function load(database: Database, orderId: string): Promise<Loaded>
     [orderId],
     'payment-load',
   );
-  return row ? { state: stateOf(row), version: row.version ?? 0, readAt } : { state: payment.initial, version: 0, readAt };
+  return row
+    ? { state: stateOf(row), version: row.version ?? 0, readAt }
+    : { state: payment.initial, version: 0, readAt };
 }
 
 /** What a decision makes of a payment. */
@@ -82,13 +84,16 @@ async function saveKnown(tx: Transaction, { orderId, before, after: { state, ver
 
 async function saveOpen(tx: Transaction, { orderId, before, after, cause }: Change): Promise<void> {
   const [was, is] = [openOf(before.state), openOf(after.state)];
-  if (was && was.move !== is?.move) await mustHit(orderId, tx.query(KNOWN, [orderId, was.move, was.unwanted], 'outcome-known'));
-  else if (was && was.unwanted !== is?.unwanted) await mustHit(orderId, tx.query(UNWANTED, [orderId, was.move], 'outcome-unwanted'));
+  if (was && was.move !== is?.move)
+    await mustHit(orderId, tx.query(KNOWN, [orderId, was.move, was.unwanted], 'outcome-known'));
+  else if (was && was.unwanted !== is?.unwanted)
+    await mustHit(orderId, tx.query(UNWANTED, [orderId, was.move], 'outcome-unwanted'));
   if (is && was?.move !== is.move) await insertOpen(tx, orderId, { ...is, cause, version: after.version });
 }
 
 const KNOWN = 'DELETE FROM open_outcomes WHERE order_id = $1 AND move = $2 AND unwanted = $3 RETURNING 1';
-const UNWANTED = 'UPDATE open_outcomes SET unwanted = true, due_at = clock_timestamp() WHERE order_id = $1 AND move = $2 AND NOT unwanted RETURNING 1';
+const UNWANTED =
+  'UPDATE open_outcomes SET unwanted = true, due_at = clock_timestamp() WHERE order_id = $1 AND move = $2 AND NOT unwanted RETURNING 1';
 
 interface Open {
   readonly move: 'authorise' | 'capture' | 'void';
@@ -97,13 +102,27 @@ interface Open {
 }
 
 /** Only beside what is known by now, as the transaction itself has written it. */
-async function insertOpen(tx: Transaction, orderId: string, { move, request, cause, version }: Open & { cause: Cause; version: number }): Promise<void> {
+async function insertOpen(
+  tx: Transaction,
+  orderId: string,
+  { move, request, cause, version }: Open & { cause: Cause; version: number },
+): Promise<void> {
   const inserted = tx.query(
     `INSERT INTO open_outcomes (order_id, move, amount, currency, payment_token, due_at, caused_by, traceparent)
      SELECT $1, $2, $3, $4, $5, clock_timestamp() + $6 * interval '1 millisecond', $7, $8
      WHERE coalesce((SELECT version FROM payments WHERE order_id = $1), 0) = $9
      ON CONFLICT ON CONSTRAINT open_outcomes_pkey DO NOTHING RETURNING 1`,
-    [orderId, move, request?.amount, request?.currency, request?.paymentToken, FIRST_LOOK_MS, cause.messageId, cause.traceparent, version],
+    [
+      orderId,
+      move,
+      request?.amount,
+      request?.currency,
+      request?.paymentToken,
+      FIRST_LOOK_MS,
+      cause.messageId,
+      cause.traceparent,
+      version,
+    ],
     'outcome-open',
   );
   await mustHit(orderId, inserted);
@@ -111,7 +130,8 @@ async function insertOpen(tx: Transaction, orderId: string, { move, request, cau
 
 /** A row that is not as it was decided on is not written: whoever decided has to decide again. */
 async function mustHit(orderId: string, written: Promise<unknown[]>): Promise<void> {
-  if ((await written).length === 0) throw new Error(`The payment of order ${orderId} has changed meanwhile; deciding again`);
+  if ((await written).length === 0)
+    throw new Error(`The payment of order ${orderId} has changed meanwhile; deciding again`);
 }
 
 function openOf(state: Payment): Open | undefined {
@@ -121,17 +141,30 @@ function openOf(state: Payment): Open | undefined {
 
 function stateOf(row: Row): Payment {
   // Which columns are filled is the tables' constraints.
-  const held = row.payment_id === null ? undefined : { paymentId: row.payment_id, amount: Number(row.amount), currency: row.currency ?? '' };
+  const held =
+    row.payment_id === null
+      ? undefined
+      : { paymentId: row.payment_id, amount: Number(row.amount), currency: row.currency ?? '' };
   switch (row.status) {
     case null: {
       const { asked_amount: amount, asked_currency: currency, payment_token: paymentToken, unwanted } = row;
-      return { status: 'unknown', unwanted: unwanted ?? false, amount: Number(amount), currency: currency ?? '', paymentToken: paymentToken ?? '' };
+      return {
+        status: 'unknown',
+        unwanted: unwanted ?? false,
+        amount: Number(amount),
+        currency: currency ?? '',
+        paymentToken: paymentToken ?? '',
+      };
     }
     case 'authorised':
     case 'captured':
       if (!held) throw new Error(`A payment is ${row.status} without money: the row is damaged`);
       if (row.status === 'captured') return { status: row.status, ...held };
-      return { status: row.status, ...held, ...(row.move === 'capture' || row.move === 'void' ? { open: row.move } : {}) };
+      return {
+        status: row.status,
+        ...held,
+        ...(row.move === 'capture' || row.move === 'void' ? { open: row.move } : {}),
+      };
     case 'declined':
       return { status: 'declined', reason: row.reason ?? '' };
     case 'voided':
@@ -148,15 +181,31 @@ export interface DueOutcome {
   readonly cause: Cause;
 }
 
-/** How long a claimed outcome is left to whoever claimed it, in case it dies. By its end nobody asks the provider on the strength of this claim. */
+/**
+ * How long a claimed outcome is left to whoever claimed it, in case it dies. By its end nobody asks the provider on the
+ * strength of this claim.
+ */
 export const LEASE_MS = 12_000;
 
 /**
- * Takes outcomes that are due; no other instance gets them until the lease is over. By when the provider may last have been asked is
- * written here, before anybody asks: a crash after the call must not make the provider look quieter than it is.
+ * Takes outcomes that are due; no other instance gets them until the lease is over. By when the provider may last have
+ * been asked is written here, before anybody asks: a crash after the call must not make the provider look quieter than
+ * it is.
  */
-export async function claimDue(database: Database, settlesWithinMs: number, limit: number, looked = new LookedThrough()): Promise<DueOutcome[]> {
-  const rows = await database.query<{ at: string; order_id: string | null; quiet: boolean; attempts: number; caused_by: string | null; traceparent: string | null }>(
+export async function claimDue(
+  database: Database,
+  settlesWithinMs: number,
+  limit: number,
+  looked = new LookedThrough(),
+): Promise<DueOutcome[]> {
+  const rows = await database.query<{
+    at: string;
+    order_id: string | null;
+    quiet: boolean;
+    attempts: number;
+    caused_by: string | null;
+    traceparent: string | null;
+  }>(
     `WITH due AS (SELECT order_id FROM open_outcomes WHERE due_at > ${lookFrom('$4')} AND due_at <= now() ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED),
      claimed AS (UPDATE open_outcomes AS o
      SET attempts = attempts + 1, due_at = clock_timestamp() + $1 * interval '1 millisecond',
@@ -168,7 +217,16 @@ export async function claimDue(database: Database, settlesWithinMs: number, limi
     'outcomes-claim',
   );
   const claimed = rows.flatMap(({ order_id: orderId, quiet, attempts, caused_by, traceparent }): DueOutcome[] =>
-    orderId === null ? [] : [{ orderId, quiet, attempts, cause: { messageId: caused_by ?? undefined, traceparent: traceparent ?? undefined } }],
+    orderId === null
+      ? []
+      : [
+          {
+            orderId,
+            quiet,
+            attempts,
+            cause: { messageId: caused_by ?? undefined, traceparent: traceparent ?? undefined },
+          },
+        ],
   );
   if (claimed.length < limit) looked.upTo(rows[0]?.at);
   return claimed;

@@ -9,8 +9,12 @@ export class PaymentsConsumer extends Consumer {
   readonly name = 'payments.commands';
   override readonly sharesTransactions = true;
   readonly handlers = [
-    on(authorisePayment, ({ data: { orderId, ...request } }, effect) => this.payments.handle(orderId, { type: 'AuthorisePayment', ...request }, effect)),
-    on(capturePayment, ({ data: { orderId } }, effect) => this.payments.handle(orderId, { type: 'CapturePayment' }, effect)),
+    on(authorisePayment, ({ data: { orderId, ...request } }, effect) =>
+      this.payments.handle(orderId, { type: 'AuthorisePayment', ...request }, effect),
+    ),
+    on(capturePayment, ({ data: { orderId } }, effect) =>
+      this.payments.handle(orderId, { type: 'CapturePayment' }, effect),
+    ),
     on(voidPayment, ({ data: { orderId } }, effect) => this.payments.handle(orderId, { type: 'VoidPayment' }, effect)),
   ];
 

@@ -48,8 +48,14 @@ export async function paymentsFixture() {
   const dead: string[] = [];
 
   beforeAll(async () => {
-    const note = async ({ headers }: { headers: Readonly<Record<string, string>> }) => void dead.push(headers['dead-letter-reason'] ?? '');
-    await bus.subscribe({ group: 'spec', topics: [deadLetterTopic('payments.commands')], maxInFlight: 1, handle: note });
+    const note = async ({ headers }: { headers: Readonly<Record<string, string>> }) =>
+      void dead.push(headers['dead-letter-reason'] ?? '');
+    await bus.subscribe({
+      group: 'spec',
+      topics: [deadLetterTopic('payments.commands')],
+      maxInFlight: 1,
+      handle: note,
+    });
     await runtime.start();
   });
 
@@ -68,7 +74,8 @@ export async function paymentsFixture() {
     dead.length = 0;
   });
 
-  const authorise = (paymentToken = 'tok_good') => event(authorisePayment, { key: order.id, data: { orderId: order.id, ...price, paymentToken } });
+  const authorise = (paymentToken = 'tok_good') =>
+    event(authorisePayment, { key: order.id, data: { orderId: order.id, ...price, paymentToken } });
   const capture = () => event(capturePayment, { key: order.id, data: { orderId: order.id } });
   const letGo = () => event(voidPayment, { key: order.id, data: { orderId: order.id } });
 
@@ -79,20 +86,48 @@ export async function paymentsFixture() {
   }
   /** One look of an instance at this order's open outcome, whenever it was due. */
   async function reconcile(by = payments): Promise<void> {
-    await database.query(`UPDATE open_outcomes SET due_at = clock_timestamp() + CASE WHEN order_id = $1 THEN -1 ELSE 1 END * interval '1 hour'`, [order.id]);
+    await database.query(
+      `UPDATE open_outcomes SET due_at = clock_timestamp() + CASE WHEN order_id = $1 THEN -1 ELSE 1 END * interval '1 hour'`,
+      [order.id],
+    );
     await tick(by);
   }
-  const tick = (by = payments) => new Reconciliation(by, database, { PROVIDER_SETTLES_WITHIN_MS } as PaymentsConfig, log, new Health()).tick();
+  const tick = (by = payments) =>
+    new Reconciliation(by, database, { PROVIDER_SETTLES_WITHIN_MS } as PaymentsConfig, log, new Health()).tick();
   const open = () => database.query('SELECT move, unwanted FROM open_outcomes WHERE order_id = $1', [order.id]);
   const moves = () => provider.rows.filter((row) => row.orderId === order.id).map((row) => row.entry);
   async function announced(): Promise<string[]> {
-    const rows = await database.query<{ payload: string }>('SELECT payload FROM outbox WHERE key = $1 ORDER BY id', [order.id]);
+    const rows = await database.query<{ payload: string }>('SELECT payload FROM outbox WHERE key = $1 ORDER BY id', [
+      order.id,
+    ]);
     return rows.map(({ payload }) => {
       const { type, sequence = 'again' } = JSON.parse(payload) as { type: string; sequence?: string };
       return `${sequence} ${type.split('.')[1]}`;
     });
   }
-  const row = async () => (await database.query('SELECT status, payment_id, amount, currency, reason, version FROM payments WHERE order_id = $1', [order.id]))[0];
+  const row = async () =>
+    (
+      await database.query(
+        'SELECT status, payment_id, amount, currency, reason, version FROM payments WHERE order_id = $1',
+        [order.id],
+      )
+    )[0];
 
-  return { database, provider, payments, dead, order, authorise, capture, letGo, send, reconcile, tick, open, moves, announced, row };
+  return {
+    database,
+    provider,
+    payments,
+    dead,
+    order,
+    authorise,
+    capture,
+    letGo,
+    send,
+    reconcile,
+    tick,
+    open,
+    moves,
+    announced,
+    row,
+  };
 }

@@ -6,7 +6,8 @@ import { FakePaymentProvider } from './fake-payment-provider.ts';
 import { Payments } from './payments.ts';
 import { paymentsFixture, price } from './payments.fixture.ts';
 
-const { database, provider, dead, order, authorise, capture, letGo, send, moves, announced, row } = await paymentsFixture();
+const { database, provider, dead, order, authorise, capture, letGo, send, moves, announced, row } =
+  await paymentsFixture();
 
 describe('payments', () => {
   it('holds the money, takes it, and announces each in order', async () => {
@@ -14,7 +15,14 @@ describe('payments', () => {
     await send(capture());
     expect(moves()).toEqual(['authorisation', 'capture']);
     expect(await announced()).toEqual(['1 payment-authorised', '2 payment-captured']);
-    expect(await row()).toEqual({ status: 'captured', payment_id: `fake_${order.id}`, amount: '1999', currency: 'EUR', reason: null, version: 2 });
+    expect(await row()).toEqual({
+      status: 'captured',
+      payment_id: `fake_${order.id}`,
+      amount: '1999',
+      currency: 'EUR',
+      reason: null,
+      version: 2,
+    });
   });
 
   it('has one effect for a message that comes three times', async () => {
@@ -58,7 +66,12 @@ describe('payments', () => {
     await send(capture());
     await send(capture());
     expect(moves()).toEqual(['authorisation', 'capture']);
-    expect(await announced()).toEqual(['1 payment-authorised', 'again payment-authorised', '2 payment-captured', 'again payment-captured']);
+    expect(await announced()).toEqual([
+      '1 payment-authorised',
+      'again payment-authorised',
+      '2 payment-captured',
+      'again payment-captured',
+    ]);
     expect(dead).toEqual([]);
   });
 
@@ -99,7 +112,10 @@ describe('two instances with the same order in hand', () => {
     const payments = new Payments(database, new SlowProvider(), new PostgresOutbox());
     const handle = () => {
       const message = JSON.parse(seal(authorise()).payload) as CloudEvent;
-      const effect = new Effect(database, new PostgresOutbox(), message, { consumer: 'payments.commands', messageId: message.id });
+      const effect = new Effect(database, new PostgresOutbox(), message, {
+        consumer: 'payments.commands',
+        messageId: message.id,
+      });
       return payments.handle(order.id, { type: 'AuthorisePayment', ...price, paymentToken: 'tok_good' }, effect);
     };
     const results = await Promise.allSettled([handle(), handle()]);
@@ -118,7 +134,12 @@ describe('the table', () => {
   it.each([
     ['money held under no name', 'status', `'authorised'`, 'payments_held'],
     ['a negative amount', 'status, payment_id, amount, currency', `'authorised', 'x', -1, 'EUR'`, 'payments_amount'],
-    ['a currency that is none', 'status, payment_id, amount, currency', `'authorised', 'x', 1, 'euro'`, 'payments_currency'],
+    [
+      'a currency that is none',
+      'status, payment_id, amount, currency',
+      `'authorised', 'x', 1, 'euro'`,
+      'payments_currency',
+    ],
     ['a decline without a reason', 'status', `'declined'`, 'payments_reason'],
     ['a status nobody knows', 'status', `'lost'`, 'payments_status'],
   ])('refuses %s', async (_what, columns, values, constraint) => {
@@ -127,6 +148,8 @@ describe('the table', () => {
 
   it('refuses an open authorisation that could not be repeated', async () => {
     const sql = `INSERT INTO open_outcomes (order_id, move, due_at) VALUES ($1, 'authorise', now())`;
-    expect(await database.query(sql, [order.id]).catch((error: unknown) => constraintOf(error))).toBe('open_outcomes_request');
+    expect(await database.query(sql, [order.id]).catch((error: unknown) => constraintOf(error))).toBe(
+      'open_outcomes_request',
+    );
   });
 });

@@ -12,7 +12,10 @@ import { Reconciliation } from './reconciliation.ts';
 import { RestingPayments } from './resting-payments.ts';
 
 @Module({
-  imports: [DatabaseModule.forRoot(PaymentsConfig), EventingModule.forRoot(PaymentsConfig, { consumers: [PaymentsConsumer], produces: true })],
+  imports: [
+    DatabaseModule.forRoot(PaymentsConfig),
+    EventingModule.forRoot(PaymentsConfig, { consumers: [PaymentsConsumer], produces: true }),
+  ],
   controllers: [PaymentOperationsController],
   providers: [
     Payments,

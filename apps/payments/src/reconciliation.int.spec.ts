@@ -6,13 +6,18 @@ import { claimDue } from './payment-rows.ts';
 import { Payments } from './payments.ts';
 import { paymentsFixture, PROVIDER_SETTLES_WITHIN_MS } from './payments.fixture.ts';
 
-const { database, provider, order, authorise, capture, letGo, send, reconcile, open, moves, announced, row } = await paymentsFixture();
+const { database, provider, order, authorise, capture, letGo, send, reconcile, open, moves, announced, row } =
+  await paymentsFixture();
 
 describe('an answer that does not come', () => {
   it('is taken for no refusal: the ledger says that the money is held, while answers are still being lost', async () => {
     provider.weather = 'answers-lost';
     await send(authorise());
-    expect([await announced(), await row(), await open()]).toEqual([[], undefined, [{ move: 'authorise', unwanted: false }]]);
+    expect([await announced(), await row(), await open()]).toEqual([
+      [],
+      undefined,
+      [{ move: 'authorise', unwanted: false }],
+    ]);
     await reconcile();
     expect([await announced(), await open()]).toEqual([['1 payment-authorised'], []]);
     expect(await row()).toMatchObject({ status: 'authorised', payment_id: `fake_${order.id}`, amount: '1999' });
@@ -47,7 +52,11 @@ describe('an answer that does not come', () => {
     expect(await open()).toHaveLength(1);
     Object.assign(provider, { ledgerAway: false, weather: 'fine' });
     await reconcile();
-    expect([moves(), await announced(), await open()]).toEqual([['authorisation', 'void'], ['1 payment-authorised', '2 payment-voided'], []]);
+    expect([moves(), await announced(), await open()]).toEqual([
+      ['authorisation', 'void'],
+      ['1 payment-authorised', '2 payment-voided'],
+      [],
+    ]);
   });
 
   it('is waited for as long as the provider may still be at it; then nothing was held, and none is asked for any more', async () => {
@@ -57,7 +66,9 @@ describe('an answer that does not come', () => {
     provider.weather = 'fine';
     await reconcile();
     expect([await announced(), await open()]).toEqual([[], [{ move: 'authorise', unwanted: true }]]);
-    await database.query(`UPDATE open_outcomes SET asked_at = asked_at - interval '2 minutes' WHERE order_id = $1`, [order.id]);
+    await database.query(`UPDATE open_outcomes SET asked_at = asked_at - interval '2 minutes' WHERE order_id = $1`, [
+      order.id,
+    ]);
     await reconcile();
     expect([moves(), await announced(), await open()]).toEqual([[], ['1 payment-voided'], []]);
   });
@@ -71,7 +82,11 @@ describe('an answer that does not come', () => {
     await send(message());
     expect([await announced(), await open()]).toEqual([['1 payment-authorised'], [{ move, unwanted: false }]]);
     await reconcile();
-    expect([moves(), await announced(), await open()]).toEqual([['authorisation', move], ['1 payment-authorised', outcome], []]);
+    expect([moves(), await announced(), await open()]).toEqual([
+      ['authorisation', move],
+      ['1 payment-authorised', outcome],
+      [],
+    ]);
   });
 
   it('forgets no capture that never reached the provider', async () => {
@@ -80,7 +95,10 @@ describe('an answer that does not come', () => {
     await send(capture());
     provider.weather = 'fine';
     await reconcile();
-    expect([moves(), await row()]).toEqual([['authorisation', 'capture'], expect.objectContaining({ status: 'captured', version: 2 })]);
+    expect([moves(), await row()]).toEqual([
+      ['authorisation', 'capture'],
+      expect.objectContaining({ status: 'captured', version: 2 }),
+    ]);
   });
 
   it('is looked for by another instance when the one that looked has died', async () => {
@@ -143,7 +161,10 @@ describe('an answer that does not come', () => {
     await looking;
     expect([moves(), await announced()]).toEqual([['authorisation'], []]);
     await reconcile();
-    expect([moves(), await announced()]).toEqual([['authorisation', 'void'], ['1 payment-authorised', '2 payment-voided']]);
+    expect([moves(), await announced()]).toEqual([
+      ['authorisation', 'void'],
+      ['1 payment-authorised', '2 payment-voided'],
+    ]);
   });
 
   it('is told, when it is known, as caused by the message that asked', async () => {
@@ -152,7 +173,9 @@ describe('an answer that does not come', () => {
     await send(message);
     await reconcile();
     const [told] = await database.query<{ payload: string }>('SELECT payload FROM outbox WHERE key = $1', [order.id]);
-    const [inbox] = await database.query<{ message_id: string }>(`SELECT message_id FROM inbox WHERE message_id = $1`, [(JSON.parse(told?.payload ?? '{}') as CloudEvent).causationid]);
+    const [inbox] = await database.query<{ message_id: string }>(`SELECT message_id FROM inbox WHERE message_id = $1`, [
+      (JSON.parse(told?.payload ?? '{}') as CloudEvent).causationid,
+    ]);
     expect(inbox).toBeDefined();
   });
 });

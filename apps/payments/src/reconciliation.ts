@@ -12,8 +12,9 @@ const LAST_WAIT_MS = 60_000;
 const STALE_AFTER_MS = 30_000;
 
 /**
- * Asks the provider's ledger about outcomes that are open. They are rows, so they outlive crashes; an instance takes those it looks at for
- * a while, and whatever it leaves undone is looked at again, by itself or by another, ever more rarely but without end.
+ * Asks the provider's ledger about outcomes that are open. They are rows, so they outlive crashes; an instance takes
+ * those it looks at for a while, and whatever it leaves undone is looked at again, by itself or by another, ever more
+ * rarely but without end.
  */
 @Injectable()
 export class Reconciliation extends Recurring {
@@ -38,11 +39,18 @@ export class Reconciliation extends Recurring {
   private async findOut(outcome: DueOutcome): Promise<void> {
     const { orderId, attempts, cause } = outcome;
     const about = { order: orderId, attempts };
-    const known = await withTraceparent(cause.traceparent, 'payments reconcile', () => this.payments.reconcile(outcome)).catch((error: unknown) => {
+    const known = await withTraceparent(cause.traceparent, 'payments reconcile', () =>
+      this.payments.reconcile(outcome),
+    ).catch((error: unknown) => {
       this.log.warn({ err: error, ...about }, 'what became of a payment is still open');
       return false;
     });
     if (known) this.log.info(about, 'what became of a payment is known by the ledger');
-    else await lookAgain(this.database, orderId, Math.min(LAST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2));
+    else
+      await lookAgain(
+        this.database,
+        orderId,
+        Math.min(LAST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2),
+      );
   }
 }

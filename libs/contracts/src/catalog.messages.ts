@@ -34,7 +34,10 @@ export const stockRefused = message({
   ...outcome,
   type: 'catalog.stock-refused.v1',
   summary: 'At least one line is not to be had; nothing is set aside.',
-  data: z.object({ orderId: id, shortages: z.array(z.object({ productId: id, requested: z.int(), available: z.int() })).min(1) }),
+  data: z.object({
+    orderId: id,
+    shortages: z.array(z.object({ productId: id, requested: z.int(), available: z.int() })).min(1),
+  }),
 });
 export const stockReleased = message({
   ...outcome,
@@ -68,15 +71,22 @@ export const productChanged = message({
 
 /** In so many parts, by the last byte of their id, copies of the products are compared. */
 export const copyBuckets = 64;
-const bucket = z.int().min(0).max(copyBuckets - 1);
+const bucket = z
+  .int()
+  .min(0)
+  .max(copyBuckets - 1);
 
 export const productsSummary = message({
   topic: 'catalog.copies',
   kind: 'note',
   source: '/catalog',
   type: 'catalog.products-summary.v1',
-  summary: 'How many products there are in each bucket, and the digest of their announced fields; caused by the question that it answers, if any.',
-  data: z.object({ copy: z.literal('products'), buckets: z.array(z.object({ bucket, rows: z.int().min(1), digest: z.string() })).max(copyBuckets) }),
+  summary:
+    'How many products there are in each bucket, and the digest of their announced fields; caused by the question that it answers, if any.',
+  data: z.object({
+    copy: z.literal('products'),
+    buckets: z.array(z.object({ bucket, rows: z.int().min(1), digest: z.string() })).max(copyBuckets),
+  }),
 });
 export const announceProducts = message({
   topic: 'catalog.copies',
@@ -84,5 +94,9 @@ export const announceProducts = message({
   source: '/orders',
   type: 'catalog.announce-products.v1',
   summary: 'Announce the products of these buckets again: a copy of them is not whole.',
-  data: z.object({ copy: z.literal('products'), consumer: z.string().min(1), buckets: z.array(bucket).min(1).max(copyBuckets) }),
+  data: z.object({
+    copy: z.literal('products'),
+    consumer: z.string().min(1),
+    buckets: z.array(bucket).min(1).max(copyBuckets),
+  }),
 });

@@ -11,7 +11,10 @@ const said = {
   data: z.object({
     /** Who has seen it. */
     consumer: z.string().min(1),
-    /** Whether everything that has come is through here, and none of it was old when it came: what is still missing then will not come by itself. */
+    /**
+     * Whether everything that has come is through here, and none of it was old when it came: what is still missing then
+     * will not come by itself.
+     */
     current: z.boolean(),
     /** Which versions of which orders have come since the last checkpoint, whatever became of them. */
     seen: z.array(z.object({ orderId: id, versions: z.array(z.int().min(1)).min(1) })).max(ordersInCheckpoint),

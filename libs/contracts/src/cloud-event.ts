@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * CloudEvents 1.0, structured mode (`application/cloudevents+json`): the value of every message on every bus, so that any
- * reader sees a complete event without its headers. Read tolerantly: unknown attributes are passed over.
+ * CloudEvents 1.0, structured mode (`application/cloudevents+json`): the value of every message on every bus, so that
+ * any reader sees a complete event without its headers. Read tolerantly: unknown attributes are passed over.
  */
 export const cloudEvent = z.object({
   specversion: z.literal('1.0'),
@@ -18,7 +18,10 @@ export const cloudEvent = z.object({
   time: z.iso.datetime(),
   datacontenttype: z.literal('application/json').optional(),
   /** Position in the subject's stream from 1, without gaps (extension "sequence"); absent on commands. */
-  sequence: z.string().regex(/^[1-9]\d*$/).optional(),
+  sequence: z
+    .string()
+    .regex(/^[1-9]\d*$/)
+    .optional(),
   /** W3C Trace Context of the request that caused it (extension "distributed tracing"). */
   traceparent: z.string().optional(),
   /** The id of the message that caused this one. */

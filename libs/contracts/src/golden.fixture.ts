@@ -14,9 +14,11 @@ export interface Golden {
 
 /** Every message of the corpus, oldest file names first. */
 export function golden(): Golden[] {
-  return globSync('*.json', { cwd: folder }).sort().map((file) => {
-    const text = readFileSync(join(folder, file), 'utf8');
-    const hash = createHash('sha256').update(text).digest('hex').slice(0, 12);
-    return { file: basename(file), message: JSON.parse(text) as CloudEvent, untouched: file.includes(`.${hash}.`) };
-  });
+  return globSync('*.json', { cwd: folder })
+    .sort()
+    .map((file) => {
+      const text = readFileSync(join(folder, file), 'utf8');
+      const hash = createHash('sha256').update(text).digest('hex').slice(0, 12);
+      return { file: basename(file), message: JSON.parse(text) as CloudEvent, untouched: file.includes(`.${hash}.`) };
+    });
 }

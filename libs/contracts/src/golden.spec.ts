@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { golden } from './golden.fixture.ts';
 import { cloudEvent, messages } from './index.ts';
 
-/** What is on topics, in dead letters and behind parked keys was sent by some earlier version: it has to be readable for ever. */
+/**
+ * What is on topics, in dead letters and behind parked keys was sent by some earlier version: it has to be readable for
+ * ever.
+ */
 describe('a message from the past', () => {
   it.each(golden())('is read as it was meant: $file', ({ message, untouched }) => {
     expect(untouched, 'a golden file is never edited').toBe(true);

@@ -9,18 +9,26 @@ export interface MessageContract<T extends string = string, D extends z.ZodObjec
   readonly summary: string;
   readonly topic: Topic;
   readonly source: string;
-  /** A note states nothing that has to be true for ever: it goes straight to the bus, and the next one makes up for one that is lost. */
+  /**
+   * A note states nothing that has to be true for ever: it goes straight to the bus, and the next one makes up for one
+   * that is lost.
+   */
   readonly kind: 'event' | 'command' | 'note';
   readonly data: D;
 }
 
 /** A message read by its contract. */
-export type MessageOf<C extends MessageContract> = Omit<CloudEvent, 'data' | 'type'> & { type: C['type']; data: z.infer<C['data']> };
+export type MessageOf<C extends MessageContract> = Omit<CloudEvent, 'data' | 'type'> & {
+  type: C['type'];
+  data: z.infer<C['data']>;
+};
 
 const registry = new Map<string, MessageContract>();
 
 /** Declares a message type. Its schema is the one source of the TypeScript type, validation and generated documents. */
-export function message<T extends string, D extends z.ZodObject>(contract: MessageContract<T, D>): MessageContract<T, D> {
+export function message<T extends string, D extends z.ZodObject>(
+  contract: MessageContract<T, D>,
+): MessageContract<T, D> {
   if (registry.has(contract.type)) throw new Error(`Message type ${contract.type} is declared twice`);
   registry.set(contract.type, contract);
   return contract;

@@ -4,16 +4,18 @@ export interface TopicContract {
   /** The field of its messages' data that is their key. */
   readonly key: string;
   /**
-   * `events`: every message, for topicRetention. `state`: the last message of each key, for ever (compacted), so that a copy can be made from the topic
-   * alone at any time. Its message is the whole of its subject and `sequence` its version, its readers never put an older version over a newer one, and
-   * the end of a subject is a state like any other (a product is taken off sale, never deleted): no tombstones.
+   * `events`: every message, for topicRetention. `state`: the last message of each key, for ever (compacted), so that a
+   * copy can be made from the topic alone at any time. Its message is the whole of its subject and `sequence` its
+   * version, its readers never put an older version over a newer one, and the end of a subject is a state like any
+   * other (a product is taken off sale, never deleted): no tombstones.
    */
   readonly keeps: 'events' | 'state';
 }
 
 /**
- * Every topic. Messages of one key share a partition: their order is kept. Twelve partitions bound how many consumers of one group can work side by
- * side. Another number moves keys to other partitions: `npm run events -- topics partitions` changes it without loss of order, and then it is changed here.
+ * Every topic. Messages of one key share a partition: their order is kept. Twelve partitions bound how many consumers
+ * of one group can work side by side. Another number moves keys to other partitions: `npm run events -- topics
+ * partitions` changes it without loss of order, and then it is changed here.
  */
 export const topics = {
   'orders.events': { partitions: 12, key: 'orderId', keeps: 'events' },
@@ -37,10 +39,17 @@ export const topicKeptDays = (topicRetention['retention.ms'] + topicRetention['s
 export function topicConfig({ keeps }: TopicContract): Readonly<Record<string, string | number>> {
   if (keeps === 'events') return { 'cleanup.policy': 'delete', ...topicRetention };
   // A day at most until a segment is closed, another until what is outdated in it is gone.
-  return { 'cleanup.policy': 'compact', 'segment.ms': topicRetention['segment.ms'], 'max.compaction.lag.ms': 2 * topicRetention['segment.ms'] };
+  return {
+    'cleanup.policy': 'compact',
+    'segment.ms': topicRetention['segment.ms'],
+    'max.compaction.lag.ms': 2 * topicRetention['segment.ms'],
+  };
 }
 
-/** The topic by which a service knows its own database again (docs/adr/0047): its newest message is how far the store had come. Nobody else reads it. */
+/**
+ * The topic by which a service knows its own database again (docs/adr/0047): its newest message is how far the store
+ * had come. Nobody else reads it.
+ */
 export const storeTopic = (service: string) => `${service}.store`;
 export const storeConfig = { 'cleanup.policy': 'compact', 'segment.ms': topicRetention['segment.ms'] } as const;
 export const storePartitions = 1;
@@ -55,8 +64,8 @@ export const deadLetterTopic = (consumer: string) => `${consumer}.dead-letters`;
 export const deadLetterPartitions = 1;
 
 /**
- * Every consumer group of the product and what it reads. A group owns one dead-letter topic and one slice of its service's inbox.
- * This is the topology: topics are created, documents generated and the in-memory bus wired from it.
+ * Every consumer group of the product and what it reads. A group owns one dead-letter topic and one slice of its
+ * service's inbox. This is the topology: topics are created, documents generated and the in-memory bus wired from it.
  */
 export const consumers = {
   /** The saga: outcomes of its steps. */
@@ -80,4 +89,6 @@ export const consumers = {
 export type ConsumerName = keyof typeof consumers;
 
 /** Services that send or take messages, each with its own database. */
-export const messagingServices = [...new Set(Object.keys(consumers).map((consumer) => consumer.split('.')[0] as string))].sort();
+export const messagingServices = [
+  ...new Set(Object.keys(consumers).map((consumer) => consumer.split('.')[0] as string)),
+].sort();

@@ -5,7 +5,10 @@ import { agree, Agreement, differences, sentenceOf, termsOf } from './agreement.
 import { forgetAgreement } from './operations/forget-agreement.ts';
 
 const { url, ownerUrl } = await freshDatabase('catalog');
-const [database, owner] = [new Database(url, { size: 4, application: 'spec' }), new Database(ownerUrl, { size: 1, application: 'spec' })];
+const [database, owner] = [
+  new Database(url, { size: 4, application: 'spec' }),
+  new Database(ownerUrl, { size: 1, application: 'spec' }),
+];
 afterAll(() => Promise.all([database.close(), owner.close()]));
 beforeEach(() => owner.query('DELETE FROM agreement'));
 
@@ -13,9 +16,15 @@ const ours = termsOf({ BUS: 'kafka', KAFKA_CLIENT: 'platformatic', OUTBOX_DRIVER
 
 describe('what all instances of a service must agree on', () => {
   it('is written by the first, and the same for all that start at once', async () => {
-    expect(await Promise.all([agree(database, ours), agree(database, ours), agree(database, ours)])).toEqual([[], [], []]);
+    expect(await Promise.all([agree(database, ours), agree(database, ours), agree(database, ours)])).toEqual([
+      [],
+      [],
+      [],
+    ]);
     expect(await owner.query('SELECT term, value FROM agreement ORDER BY term')).toEqual(
-      Object.entries(ours).sort(([a], [b]) => (a < b ? -1 : 1)).map(([term, value]) => ({ term, value })),
+      Object.entries(ours)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([term, value]) => ({ term, value })),
     );
   });
 
@@ -26,15 +35,18 @@ describe('what all instances of a service must agree on', () => {
     ['Kafka client', 'kafkajs'],
     ['assignor', 'by subscription, 2'],
     ['topic of catalog.reserve-stock.v1', 'catalog.stock'],
-  ])('is contradicted by another %s: that is refused in a sentence with both values and the next step, and changes nothing', async (term, value) => {
-    await agree(database, ours);
-    const found = await agree(database, { ...ours, [term]: value, 'topic of something new': 'x' });
-    expect(found).toEqual([{ term, agreed: ours[term], ours: value }]);
-    expect(sentenceOf(found)).toContain(`${term} is "${ours[term]}" in this deployment, and "${value}" here`);
-    expect(sentenceOf(found)).toContain('npm run events -- agreement forget');
-    expect(await owner.query(`SELECT value FROM agreement WHERE term = '${term}'`)).toEqual([{ value: ours[term] }]);
-    expect(await owner.query(`SELECT 1 FROM agreement WHERE term = 'topic of something new'`)).toEqual([]);
-  });
+  ])(
+    'is contradicted by another %s: that is refused in a sentence with both values and the next step, and changes nothing',
+    async (term, value) => {
+      await agree(database, ours);
+      const found = await agree(database, { ...ours, [term]: value, 'topic of something new': 'x' });
+      expect(found).toEqual([{ term, agreed: ours[term], ours: value }]);
+      expect(sentenceOf(found)).toContain(`${term} is "${ours[term]}" in this deployment, and "${value}" here`);
+      expect(sentenceOf(found)).toContain('npm run events -- agreement forget');
+      expect(await owner.query(`SELECT value FROM agreement WHERE term = '${term}'`)).toEqual([{ value: ours[term] }]);
+      expect(await owner.query(`SELECT 1 FROM agreement WHERE term = 'topic of something new'`)).toEqual([]);
+    },
+  );
 
   it('may grow by what a new version brings, beside one that does not know it yet', async () => {
     await agree(database, ours);
@@ -46,7 +58,9 @@ describe('what all instances of a service must agree on', () => {
     const first = new Agreement(database, ours);
     await first.start();
     expect(first.difference).toBeUndefined();
-    await expect(new Agreement(database, { ...ours, 'outbox driver': 'wal' }).start()).rejects.toThrow('outbox driver is "queue" in this deployment, and "wal" here');
+    await expect(new Agreement(database, { ...ours, 'outbox driver': 'wal' }).start()).rejects.toThrow(
+      'outbox driver is "queue" in this deployment, and "wal" here',
+    );
     first.stop();
   });
 

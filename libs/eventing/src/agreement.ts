@@ -6,7 +6,9 @@ import { ASSIGNOR } from './kafka/assignor.ts';
 import type { BusSettings } from './open-bus.ts';
 import { SHARDS } from './outgoing.ts';
 
-/** What an instance runs with, by name. Contradicting another instance in one of them loses messages, or their order. */
+/**
+ * What an instance runs with, by name. Contradicting another instance in one of them loses messages, or their order.
+ */
 export type Terms = Readonly<Record<string, string>>;
 
 /** A term that an instance contradicts. */
@@ -17,7 +19,10 @@ export interface Difference {
 }
 
 /** Clients of Kafka know the assignor by other names: members of a group that have different ones never share it. */
-export function termsOf(settings: Pick<BusSettings, 'BUS' | 'KAFKA_CLIENT'> & { readonly OUTBOX_DRIVER?: string }, produces: boolean): Terms {
+export function termsOf(
+  settings: Pick<BusSettings, 'BUS' | 'KAFKA_CLIENT'> & { readonly OUTBOX_DRIVER?: string },
+  produces: boolean,
+): Terms {
   return {
     bus: settings.BUS,
     ...(settings.BUS === 'kafka' && { 'Kafka client': settings.KAFKA_CLIENT ?? 'platformatic', assignor: ASSIGNOR }),
@@ -27,8 +32,9 @@ export function termsOf(settings: Pick<BusSettings, 'BUS' | 'KAFKA_CLIENT'> & { 
 }
 
 /**
- * Adds what nobody has agreed on yet, unless something is contradicted, and answers what is. So a new version may bring topics and messages, and one
- * that does not know them yet may run beside it; but none may have another number, or another place, for the same.
+ * Adds what nobody has agreed on yet, unless something is contradicted, and answers what is. So a new version may bring
+ * topics and messages, and one that does not know them yet may run beside it; but none may have another number, or
+ * another place, for the same.
  */
 export async function agree(database: Pick<Database, 'query'>, terms: Terms): Promise<Difference[]> {
   const values = [Object.keys(terms), Object.values(terms)];
@@ -52,7 +58,9 @@ export function differences(database: Pick<Database, 'query'>, terms: Terms): Pr
 
 /** For people: what differs, and what to do about it. */
 export function sentenceOf(some: readonly Difference[]): string {
-  const told = some.map(({ term, agreed, ours }) => `${term} is "${agreed}" in this deployment, and "${ours}" here`).join('; ');
+  const told = some
+    .map(({ term, agreed, ours }) => `${term} is "${agreed}" in this deployment, and "${ours}" here`)
+    .join('; ');
   return `This instance does not agree with the others of its service: ${told}. Start it with the same settings; to change them on purpose, stop all instances, then "npm run events -- agreement forget <service>", then start them.`;
 }
 
@@ -60,7 +68,10 @@ const LOOK_AGAIN_EVERY_MS = 10_000;
 /** How long a start waits for a database that does not answer. */
 const PATIENCE_MS = 30_000;
 
-/** What this instance agrees on with the others: looked at before it does anything, and every now and then, since it may be changed under it. */
+/**
+ * What this instance agrees on with the others: looked at before it does anything, and every now and then, since it may
+ * be changed under it.
+ */
 export class Agreement {
   #found: string | undefined;
   #looking: NodeJS.Timeout | undefined;

@@ -33,7 +33,10 @@ export interface Append {
   /** Ties the append to the message that caused it. */
   readonly inbox?: InboxRow;
   readonly idempotency?: IdempotencyRow;
-  /** When it is looked whether what is awaited has come, in ms from now by the clock of the database; absent: nothing is awaited any more. */
+  /**
+   * When it is looked whether what is awaited has come, in ms from now by the clock of the database; absent: nothing is
+   * awaited any more.
+   */
   readonly lookInMs?: number;
   /** When an instance of the version before gives the stream up, in ms from now; absent: never. */
   readonly givenUpInMs?: number;
@@ -52,7 +55,8 @@ export class KeyUsed extends Error {
 }
 
 /**
- * The one statement of an append, and below it its values. The messages follow from `whole`, so that they are left after the events, and only with them.
+ * The one statement of an append, and below it its values. The messages follow from `whole`, so that they are left
+ * after the events, and only with them.
  */
 export const appendSql = (leave: LeaveSql) => `
   WITH appended AS (
@@ -87,7 +91,6 @@ const MESSAGES = `(
       SELECT m.* FROM whole, unnest($7::smallint[], $8::text[], $9::text[], $10::text[]) WITH ORDINALITY AS m(shard, topic, key, payload, position)
       WHERE whole.appended > 0) AS messages`;
 
-
 /** In the order of the statement's numbers. */
 export function appendValues(append: Append, upcasters: Upcasters): unknown[] {
   const { stream, expectedVersion, events, inbox, idempotency } = append;
@@ -120,7 +123,10 @@ export function appendValues(append: Append, upcasters: Upcasters): unknown[] {
   ];
 }
 
-/** A message that announces an event is the same message whenever it is announced: it bears the id and the time of the event. */
+/**
+ * A message that announces an event is the same message whenever it is announced: it bears the id and the time of the
+ * event.
+ */
 function sealed(append: Append, ids: readonly string[]): OutboxRow[] {
   const { messages, inbox, expectedVersion } = append;
   return messages.map((message) => {

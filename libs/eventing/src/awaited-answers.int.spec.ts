@@ -27,7 +27,9 @@ async function waiting({ awaited = ['commit', 'capture'], dueIn = -1, since = -6
   );
   return stream;
 }
-const left = async (stream: string) => (await database.query<{ awaited: string[] }>('SELECT awaited FROM deadlines WHERE stream = $1', [stream]))[0]?.awaited;
+const left = async (stream: string) =>
+  (await database.query<{ awaited: string[] }>('SELECT awaited FROM deadlines WHERE stream = $1', [stream]))[0]
+    ?.awaited;
 const streamsOf = (overdue: readonly { stream: string }[]) => overdue.map(({ stream }) => stream);
 const ageOf = async (stream: string) => {
   const [row] = await database.query<{ waited: number; ahead: number }>(
@@ -59,21 +61,31 @@ describe('answers that are awaited', () => {
     const streams = await Promise.all(Array.from({ length: 40 }, () => waiting()));
     const [one, other] = [new AwaitedAnswers(database), new AwaitedAnswers(database)];
     // In opposite order: instances that locked in the order of what they hear would wait for each other.
-    await Promise.all([...streams.map((stream) => one.answered(stream, 'commit')), ...streams.toReversed().map((stream) => other.answered(stream, 'capture'))]);
+    await Promise.all([
+      ...streams.map((stream) => one.answered(stream, 'commit')),
+      ...streams.toReversed().map((stream) => other.answered(stream, 'capture')),
+    ]);
     expect(await database.query('SELECT stream, awaited FROM deadlines')).toEqual([]);
   });
 
   it('change nothing when they come twice, or where nothing of the kind is awaited', async () => {
     const [half, other] = [await waiting(), await waiting({ awaited: [] })];
     const answers = new AwaitedAnswers(database);
-    await Promise.all([answers.answered(half, 'commit'), answers.answered(half, 'commit'), answers.answered(other, 'commit'), answers.answered(randomUUIDv7(), 'commit')]);
+    await Promise.all([
+      answers.answered(half, 'commit'),
+      answers.answered(half, 'commit'),
+      answers.answered(other, 'commit'),
+      answers.answered(randomUUIDv7(), 'commit'),
+    ]);
     await answers.answered(half, 'commit');
     expect([await left(half), await left(other)]).toEqual([['capture'], []]);
   });
 
   it('share a statement when many come at once', async () => {
     let statements = 0;
-    const counting = { query: (...query: Parameters<Database['query']>) => (statements++, database.query(...query)) } as unknown as Database;
+    const counting = {
+      query: (...query: Parameters<Database['query']>) => (statements++, database.query(...query)),
+    } as unknown as Database;
     const streams = await Promise.all(Array.from({ length: 32 }, () => waiting()));
     const answers = new AwaitedAnswers(counting);
     await Promise.all(streams.map((stream) => answers.answered(stream, 'commit')));
@@ -82,7 +94,14 @@ describe('answers that are awaited', () => {
 
   it('are counted by step when they are missing', async () => {
     await Promise.all([waiting(), waiting({ awaited: ['capture'] }), waiting({ since: -1 })]);
-    expect(new Map((await new AwaitedAnswers(database).unanswered(30_000)).map(({ step, streams }) => [step, streams]))).toEqual(new Map([['commit', 1], ['capture', 2]]));
+    expect(
+      new Map((await new AwaitedAnswers(database).unanswered(30_000)).map(({ step, streams }) => [step, streams])),
+    ).toEqual(
+      new Map([
+        ['commit', 1],
+        ['capture', 2],
+      ]),
+    );
   });
 });
 
@@ -123,11 +142,24 @@ describe('looking through deadlines', () => {
 
 describe('a deadline', () => {
   it('counts from the publication of what was asked: while the outbox holds it, nobody can have answered', async () => {
-    const [queued, held, gone] = [await waiting({ since: -300 }), await waiting({ since: -300 }), await waiting({ since: -300 })];
-    await database.query(`INSERT INTO outbox (shard, topic, key, payload) VALUES (0, 'catalog.commands', $1, '{}')`, [queued]);
-    await database.query(`INSERT INTO outbox_held (shard, id, topic, key, payload, created_at, behind) VALUES (0, 1, 'catalog.commands', $1, '{}', now(), 'catalog.commands:3')`, [held]);
+    const [queued, held, gone] = [
+      await waiting({ since: -300 }),
+      await waiting({ since: -300 }),
+      await waiting({ since: -300 }),
+    ];
+    await database.query(`INSERT INTO outbox (shard, topic, key, payload) VALUES (0, 'catalog.commands', $1, '{}')`, [
+      queued,
+    ]);
+    await database.query(
+      `INSERT INTO outbox_held (shard, id, topic, key, payload, created_at, behind) VALUES (0, 1, 'catalog.commands', $1, '{}', now(), 'catalog.commands:3')`,
+      [held],
+    );
     expect(await new AwaitedAnswers(database).unpublished([queued, held, gone])).toEqual(new Set([queued, held]));
-    expect([await ageOf(queued), await ageOf(held), await ageOf(gone)]).toMatchObject([{ waited: 0, ahead: 30 }, { waited: 0 }, { waited: 300 }]);
+    expect([await ageOf(queued), await ageOf(held), await ageOf(gone)]).toMatchObject([
+      { waited: 0, ahead: 30 },
+      { waited: 0 },
+      { waited: 300 },
+    ]);
     await database.query('DELETE FROM outbox');
     await database.query('DELETE FROM outbox_held');
   });

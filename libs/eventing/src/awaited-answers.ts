@@ -21,11 +21,15 @@ export interface Unanswered {
 }
 
 /**
- * How long a stream that is due is left to whoever took it: one that fails goes to the back, and holds up nobody. Whoever writes a row gives it at
- * least so long, and commits in a fraction of it: so nothing can appear any more behind a time that has been looked through.
+ * How long a stream that is due is left to whoever took it: one that fails goes to the back, and holds up nobody.
+ * Whoever writes a row gives it at least so long, and commits in a fraction of it: so nothing can appear any more
+ * behind a time that has been looked through.
  */
 export const LEAST_AHEAD_MS = 30_000;
-/** Transactions that were rolled back, or a clock that was set back, could still leave a row behind that time: now and then all is looked at. */
+/**
+ * Transactions that were rolled back, or a clock that was set back, could still leave a row behind that time: now and
+ * then all is looked at.
+ */
 const LOOK_AT_ALL_EVERY_MS = 60_000;
 /** Answers that need nothing but to be noted share a statement: so many, or what comes in this time. */
 const [NOTED_AT_ONCE, NOTED_WITHIN_MS] = [16, 100];
@@ -38,9 +42,10 @@ interface Answer {
 }
 
 /**
- * What streams have asked others for and not been told, as the rows of `deadlines`: written by the append that asks, gone with the last answer.
- * An answer is noted here without an inbox row, since noting it twice changes nothing. Two times stand in a row: `look_at`, when it is looked whether to ask
- * again, and `due_at`, when the version before gives the stream up.
+ * What streams have asked others for and not been told, as the rows of `deadlines`: written by the append that asks,
+ * gone with the last answer. An answer is noted here without an inbox row, since noting it twice changes nothing. Two
+ * times stand in a row: `look_at`, when it is looked whether to ask again, and `due_at`, when the version before gives
+ * the stream up.
  */
 export class AwaitedAnswers {
   readonly #database: Database;
@@ -53,8 +58,8 @@ export class AwaitedAnswers {
   }
 
   /**
-   * Takes streams that are due, longest first. Dead rows lie in the index as long as anybody on the server holds an old snapshot, so what has been looked
-   * through is not read again.
+   * Takes streams that are due, longest first. Dead rows lie in the index as long as anybody on the server holds an old
+   * snapshot, so what has been looked through is not read again.
    */
   async due(limit: number): Promise<Overdue[]> {
     const now = performance.now();
@@ -82,7 +87,10 @@ export class AwaitedAnswers {
     return noted;
   }
 
-  /** Notes that the steps of a stream are asked for once more, and when it is looked at next; false when it does not wait for them any more. */
+  /**
+   * Notes that the steps of a stream are asked for once more, and when it is looked at next; false when it does not
+   * wait for them any more.
+   */
   async askedAgain(tx: Transaction, { stream, version, asked }: Overdue, inMs: number): Promise<boolean> {
     const rows = await tx.query(
       `UPDATE deadlines SET asked = asked + 1, look_at = clock_timestamp() + $4 * interval '1 millisecond'
@@ -94,7 +102,10 @@ export class AwaitedAnswers {
   }
 
   /** Awaits a step of a stream that awaited nothing any more; false where it awaits something. */
-  async askedAnew(tx: Transaction, { stream, version, step }: { stream: string; version: number; step: string }): Promise<boolean> {
+  async askedAnew(
+    tx: Transaction,
+    { stream, version, step }: { stream: string; version: number; step: string },
+  ): Promise<boolean> {
     const rows = await tx.query(
       `INSERT INTO deadlines (stream, version, due_at, look_at, awaited, since) VALUES ($1, $2, 'infinity', clock_timestamp() + $4 * interval '1 millisecond', ARRAY[$3::text], clock_timestamp())
        ON CONFLICT ON CONSTRAINT deadlines_pkey DO NOTHING RETURNING 1`,
@@ -105,8 +116,9 @@ export class AwaitedAnswers {
   }
 
   /**
-   * Which of these streams have something in the outbox, or held because its destination does not take it, that is not published yet: nobody can have answered it, so their time begins now. Where the log is the
-   * outbox, all of them do while its reader is behind.
+   * Which of these streams have something in the outbox, or held because its destination does not take it, that is not
+   * published yet: nobody can have answered it, so their time begins now. Where the log is the outbox, all of them do
+   * while its reader is behind.
    */
   async unpublished(streams: readonly string[]): Promise<ReadonlySet<string>> {
     const rows = await this.#database.query<{ stream: string }>(
@@ -127,8 +139,8 @@ export class AwaitedAnswers {
   }
 
   /**
-   * Notes that answers can come now, and returns how long nobody could, in ms: then every deadline moves by as much of that time as it has been running,
-   * once, whichever instance notices. 0: no outage.
+   * Notes that answers can come now, and returns how long nobody could, in ms: then every deadline moves by as much of
+   * that time as it has been running, once, whichever instance notices. 0: no outage.
    */
   async possible(): Promise<number> {
     const [row] = await this.#database.query<{ lostMs: number }>(
@@ -167,7 +179,10 @@ export class AwaitedAnswers {
     return { answers, full, noted };
   }
 
-  /** Rows are locked in one order, and what is left of each is told by the lock: two instances may hold the two last answers of a stream. */
+  /**
+   * Rows are locked in one order, and what is left of each is told by the lock: two instances may hold the two last
+   * answers of a stream.
+   */
   async #note(answers: readonly Answer[]): Promise<void> {
     await this.#database.query(
       `WITH answered AS (SELECT stream, array_agg(step) AS steps FROM unnest($1::uuid[], $2::text[]) AS a(stream, step) GROUP BY stream),

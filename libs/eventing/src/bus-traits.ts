@@ -1,4 +1,6 @@
-/** In what the buses differ behind their port: the contract suite holds each to it, and docs/brokers.md is made of it. */
+/**
+ * In what the buses differ behind their port: the contract suite holds each to it, and docs/brokers.md is made of it.
+ */
 export interface BusTraits {
   readonly title: string;
   /** The largest message value it takes, in bytes, as the launcher sets it up; undefined: no limit of its own. */
@@ -57,7 +59,8 @@ export const busTraits: Readonly<Record<BusName, BusTraits>> = {
     takeover: 'the visibility timeout, 10 s',
     retention: '14 days at most, then it is gone, read or not; nothing can be read again',
     deadLetters: 'kept 14 days',
-    price: 'nothing to run, paid by the request: each group that reads a topic is another send, and waiting for messages costs, too',
+    price:
+      'nothing to run, paid by the request: each group that reads a topic is another send, and waiting for messages costs, too',
   },
   memory: {
     title: 'in memory',

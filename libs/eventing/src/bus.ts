@@ -7,7 +7,10 @@ export interface BusMessage {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A message as it arrived. `id` names its place on the bus (topic, lane, position), for messages that cannot name themselves. */
+/**
+ * A message as it arrived. `id` names its place on the bus (topic, lane, position), for messages that cannot name
+ * themselves.
+ */
 export interface Delivery {
   readonly id: string;
   readonly topic: string;
@@ -17,13 +20,18 @@ export interface Delivery {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Messages of a partition that its group has not been given, and never will be: the topic does not have them any more. */
+/**
+ * Messages of a partition that its group has not been given, and never will be: the topic does not have them any more.
+ */
 export interface Lost {
   readonly topic: string;
   readonly partition: number;
   /** At most; undefined where it cannot be known. */
   readonly messages: number | undefined;
-  /** `expired`: deleted before they were read. `made anew`: the group stands beyond the end of the topic, so it is another one. */
+  /**
+   * `expired`: deleted before they were read. `made anew`: the group stands beyond the end of the topic, so it is
+   * another one.
+   */
   readonly why: 'expired' | 'made anew';
 }
 
@@ -34,11 +42,15 @@ export interface SubscribeOptions {
   /** Deliveries handed out and not yet handled; then the bus waits. */
   readonly maxInFlight: number;
   /**
-   * Handles one delivery. Called at once for each, also while others of the same key are being handled: the caller keeps order within
-   * a key. When the promise resolves the message is acknowledged; when it rejects it is not, and comes again to whoever is next.
+   * Handles one delivery. Called at once for each, also while others of the same key are being handled: the caller
+   * keeps order within a key. When the promise resolves the message is acknowledged; when it rejects it is not, and
+   * comes again to whoever is next.
    */
   readonly handle: (delivery: Delivery) => Promise<void>;
-  /** Told once of each loss, by a bus that keeps positions on topics; the subscription goes on with the oldest message that is there. */
+  /**
+   * Told once of each loss, by a bus that keeps positions on topics; the subscription goes on with the oldest message
+   * that is there.
+   */
   readonly onLost?: (lost: Lost) => void;
 }
 
@@ -51,11 +63,15 @@ export interface Behind {
 
 export interface Subscription {
   /**
-   * Milliseconds since this subscription last heard from the bus: an answer, whether or not there was anything for it, or that nobody is there.
-   * What liveness is judged by: a broker that is away makes nobody stuck, and starting again would not bring it back.
+   * Milliseconds since this subscription last heard from the bus: an answer, whether or not there was anything for it,
+   * or that nobody is there. What liveness is judged by: a broker that is away makes nobody stuck, and starting again
+   * would not bring it back.
    */
   idleMs(): number;
-  /** Partitions with messages of which the group has acknowledged none, as of some seconds ago; absent where nothing keeps positions. */
+  /**
+   * Partitions with messages of which the group has acknowledged none, as of some seconds ago; absent where nothing
+   * keeps positions.
+   */
   readonly unread?: number;
   /** What the whole group has not acknowledged, as of some seconds ago; absent where nothing keeps positions. */
   readonly behind?: Behind;
@@ -72,11 +88,15 @@ export interface End {
 /** How messages travel that must not be held up by others, or hold up others. */
 export interface PublishOptions {
   /**
-   * Messages of one lane share connections with each other alone; without a name, with all others that have none. For what may go to a destination that does not
-   * answer: a broker answers nothing more on a connection on which it owes an answer.
+   * Messages of one lane share connections with each other alone; without a name, with all others that have none. For
+   * what may go to a destination that does not answer: a broker answers nothing more on a connection on which it owes
+   * an answer.
    */
   readonly lane?: string;
-  /** Aborted when nobody waits for the answer any more. The messages may still arrive; what is published from then on goes by other connections. */
+  /**
+   * Aborted when nobody waits for the answer any more. The messages may still arrive; what is published from then on
+   * goes by other connections.
+   */
   readonly givenUp?: AbortSignal;
 }
 
@@ -94,19 +114,20 @@ export class Unpublishable extends Error {
  */
 export abstract class MessageBus {
   /**
-   * Publishes in the given order and resolves when every message is stored for good. Rejects when one is not: any of them may or may
-   * not be on the bus then, so the caller publishes the batch again. Rejects with Unpublishable for a message that will never do.
-   * A bus that gives each request a way of its own has no use for the options.
+   * Publishes in the given order and resolves when every message is stored for good. Rejects when one is not: any of
+   * them may or may not be on the bus then, so the caller publishes the batch again. Rejects with Unpublishable for a
+   * message that will never do. A bus that gives each request a way of its own has no use for the options.
    */
   abstract publish(messages: readonly BusMessage[], options?: PublishOptions): Promise<void>;
   /**
-   * Resolves when the broker has answered this very process; rejects, within seconds, when it does not. Costs one request, by a connection that no message
-   * travels on: a destination that does not answer is not a broker that is away.
+   * Resolves when the broker has answered this very process; rejects, within seconds, when it does not. Costs one
+   * request, by a connection that no message travels on: a destination that does not answer is not a broker that is
+   * away.
    */
   abstract prove(): Promise<void>;
   /**
-   * Where each message goes, as finely as the bus can fail in parts: its topic, and its partition or lane where that is known. Asked for only
-   * when a batch was not taken. Never rejects.
+   * Where each message goes, as finely as the bus can fail in parts: its topic, and its partition or lane where that is
+   * known. Asked for only when a batch was not taken. Never rejects.
    */
   async destinationsOf(messages: readonly BusMessage[]): Promise<readonly string[]> {
     return messages.map(({ topic }) => topic);
@@ -114,20 +135,24 @@ export abstract class MessageBus {
   /** Does not wait for a broker that is away: the subscription joins when it can. */
   abstract subscribe(options: SubscribeOptions): Promise<Subscription>;
   /**
-   * Asks where these topics end now, for one of the groups that read them. Rejects within seconds when the bus does not answer, which is how one learns that
-   * it is away. A bus that keeps nothing beyond what is in hand has no end to reach.
+   * Asks where these topics end now, for one of the groups that read them. Rejects within seconds when the bus does not
+   * answer, which is how one learns that it is away. A bus that keeps nothing beyond what is in hand has no end to
+   * reach.
    */
   async end(_group: string, _topics: readonly string[]): Promise<End> {
     return { isReached: async () => true };
   }
   /**
-   * The value of the newest message of a topic that has one partition; undefined where it holds none, and on a bus that keeps nothing that is read. Rejects
-   * within seconds when the bus does not answer, or does not know the topic.
+   * The value of the newest message of a topic that has one partition; undefined where it holds none, and on a bus that
+   * keeps nothing that is read. Rejects within seconds when the bus does not answer, or does not know the topic.
    */
   async newest(_topic: string): Promise<string | undefined> {
     return undefined;
   }
-  /** How many partitions each of these topics has, where it is known, on a bus that has partitions. Rejects within seconds when the bus does not answer. */
+  /**
+   * How many partitions each of these topics has, where it is known, on a bus that has partitions. Rejects within
+   * seconds when the bus does not answer.
+   */
   async partitionsOf(_topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
     return new Map();
   }

@@ -11,7 +11,9 @@ export class KeyParked extends Error {
   override readonly name = 'KeyParked';
 }
 
-/** The row that makes an effect happen once, to be written by the transaction, or the statement, that has the effect. */
+/**
+ * The row that makes an effect happen once, to be written by the transaction, or the statement, that has the effect.
+ */
 export interface InboxRow {
   readonly consumer: ConsumerName;
   readonly messageId: string;
@@ -19,10 +21,17 @@ export interface InboxRow {
   readonly unlessParked?: string;
 }
 
-/** Writes the inbox rows of one consumer's messages, and says for each why it must not have its effect; undefined where it may. */
-export async function claim(tx: Transaction, rows: readonly InboxRow[]): Promise<(AlreadyHandled | KeyParked | undefined)[]> {
+/**
+ * Writes the inbox rows of one consumer's messages, and says for each why it must not have its effect; undefined where
+ * it may.
+ */
+export async function claim(
+  tx: Transaction,
+  rows: readonly InboxRow[],
+): Promise<(AlreadyHandled | KeyParked | undefined)[]> {
   const standings = await tx.query<{ id: string; claimed: boolean; parked: boolean }>(
-    // In the order of ids, so that two instances that are given the same messages wait for each other in one direction only.
+    // In the order of ids, so that two instances that are given the same messages wait for each other in one direction
+    // only.
     `WITH asked AS (SELECT * FROM unnest($2::text[], $3::text[]) AS a(message_id, key)),
           parked AS (SELECT key FROM parked_keys WHERE consumer = $1 AND key = ANY ($3)),
           claimed AS (

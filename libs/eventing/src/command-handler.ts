@@ -15,7 +15,10 @@ export interface Process<State, Command, Event extends { type: string }> {
   announce(event: Event, state: State, version: number): readonly Outgoing[];
   /** When it is looked whether what is awaited has come, in ms from now; nothing when nothing is awaited any more. */
   patience(state: State): number | undefined;
-  /** When the version before gives a stream in this state up, in ms from now; nothing: never. For as long as it may run beside this one. */
+  /**
+   * When the version before gives a stream in this state up, in ms from now; nothing: never. For as long as it may run
+   * beside this one.
+   */
   givesUpAfter?(state: State): number | undefined;
   /** The steps whose answers are awaited in this state (awaited-answers.ts); none unless said. */
   awaits?(state: State): readonly string[];
@@ -37,8 +40,9 @@ export interface Handled<State> {
 }
 
 /**
- * Loads a stream, decides, and appends everything that follows in one statement. A version conflict starts over, which is safe because
- * deciding is pure. A command that changes nothing appends nothing, but a message that caused it is noted as handled.
+ * Loads a stream, decides, and appends everything that follows in one statement. A version conflict starts over, which
+ * is safe because deciding is pure. A command that changes nothing appends nothing, but a message that caused it is
+ * noted as handled.
  */
 export async function handleCommand<State, Command, Event extends { type: string }>(
   store: EventStore,
@@ -50,8 +54,12 @@ export async function handleCommand<State, Command, Event extends { type: string
   const { decider } = process;
   for (let attempt = 1; ; attempt++) {
     const recorded = await store.load<Event>(stream);
-    const before = fold(decider, recorded.map((one) => one.event));
-    if (options.ifVersion !== undefined && ![options.ifVersion].flat().includes(recorded.length)) throw new PreconditionFailed();
+    const before = fold(
+      decider,
+      recorded.map((one) => one.event),
+    );
+    if (options.ifVersion !== undefined && ![options.ifVersion].flat().includes(recorded.length))
+      throw new PreconditionFailed();
     const events = decider.decide(before, command);
     if (events.length === 0) {
       if (options.inbox) await store.acknowledge(options.inbox);
@@ -76,7 +84,12 @@ export async function startStream<State, Command, Event extends { type: string }
   options: HandleOptions<State>,
 ): Promise<Handled<State>> {
   const before = process.decider.initial;
-  return append(store, process, { stream, before, version: 0, events: process.decider.decide(before, command) }, options);
+  return append(
+    store,
+    process,
+    { stream, before, version: 0, events: process.decider.decide(before, command) },
+    options,
+  );
 }
 
 async function append<State, Command, Event extends { type: string }>(

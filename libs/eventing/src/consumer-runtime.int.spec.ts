@@ -23,12 +23,17 @@ const log = { info: () => {}, warn: () => {}, error: () => {} };
 /** Writes each message down, once; what it does before that is up to the test. */
 class Notes extends Consumer {
   readonly name = 'catalog.stock';
-  readonly handlers = [on(releaseStock, (message, effect) => this.note(message, effect)), on(commitStock, (message, effect) => this.note(message, effect))];
+  readonly handlers = [
+    on(releaseStock, (message, effect) => this.note(message, effect)),
+    on(commitStock, (message, effect) => this.note(message, effect)),
+  ];
   before: (message: CloudEvent) => void | Promise<void> = () => {};
 
   private async note(message: CloudEvent, effect: Effect): Promise<void> {
     await this.before(message);
-    await effect.transaction((tx) => tx.query('INSERT INTO effects (key, message) VALUES ($1, $2)', [message.subject, message.id]));
+    await effect.transaction((tx) =>
+      tx.query('INSERT INTO effects (key, message) VALUES ($1, $2)', [message.subject, message.id]),
+    );
   }
 }
 
@@ -36,23 +41,46 @@ const stops: (() => Promise<void>)[] = [];
 async function running(options: Partial<ConsumerRuntimeOptions> = {}) {
   const [bus, consumer] = [(options.bus as MemoryBus | undefined) ?? new MemoryBus(), new Notes()];
   const dead: Delivery[] = [];
-  await bus.subscribe({ group: `morgue ${randomUUIDv7()}`, topics: [deadLetterTopic('catalog.stock')], maxInFlight: 9, handle: async (delivery) => void dead.push(delivery) });
-  const runtime = new ConsumerRuntime({ consumer, bus, database, outbox: new PostgresOutbox(), log, attempts: 3, firstRetryMs: 2, unparkEveryMs: 50, ...options });
+  await bus.subscribe({
+    group: `morgue ${randomUUIDv7()}`,
+    topics: [deadLetterTopic('catalog.stock')],
+    maxInFlight: 9,
+    handle: async (delivery) => void dead.push(delivery),
+  });
+  const runtime = new ConsumerRuntime({
+    consumer,
+    bus,
+    database,
+    outbox: new PostgresOutbox(),
+    log,
+    attempts: 3,
+    firstRetryMs: 2,
+    unparkEveryMs: 50,
+    ...options,
+  });
   await runtime.start();
   stops.push(() => runtime.stop());
   /** Publishes as the relay would, and waits until the outcome of each is stored. */
-  const say = (...values: string[]) => bus.publish(values.map((value) => ({ topic: 'catalog.commands', key: (JSON.parse(value) as CloudEvent).subject, value })));
+  const say = (...values: string[]) =>
+    bus.publish(
+      values.map((value) => ({ topic: 'catalog.commands', key: (JSON.parse(value) as CloudEvent).subject, value })),
+    );
   return { bus, consumer, runtime, dead, say };
 }
 afterEach(async () => {
   await Promise.all(stops.splice(0).map((stop) => stop()));
-  for (const table of ['effects', 'inbox', 'parked_keys', 'parked_messages']) await database.query(`DELETE FROM ${table}`);
+  for (const table of ['effects', 'inbox', 'parked_keys', 'parked_messages'])
+    await database.query(`DELETE FROM ${table}`);
 });
 
 const release = (key: string) => seal(event(releaseStock, { key, data: { orderId: key } })).payload;
 const idOf = (payload: string) => (JSON.parse(payload) as CloudEvent).id;
-const effects = async () => (await database.query<{ message: string }>('SELECT message FROM effects ORDER BY n')).map((row) => row.message);
-const parked = async () => (await database.query<{ key: string; kind: string }>('SELECT key, kind FROM parked_keys')).map(({ key, kind }) => `${kind} ${key}`);
+const effects = async () =>
+  (await database.query<{ message: string }>('SELECT message FROM effects ORDER BY n')).map((row) => row.message);
+const parked = async () =>
+  (await database.query<{ key: string; kind: string }>('SELECT key, kind FROM parked_keys')).map(
+    ({ key, kind }) => `${kind} ${key}`,
+  );
 const soon = (condition: () => Promise<void>) => vi.waitFor(condition, { timeout: 10_000, interval: 20 });
 /** Parked keys wait some seconds before they are tried again: not here. */
 const impatient = () => database.query('UPDATE parked_keys SET next_attempt_at = now()');
@@ -109,7 +137,9 @@ describe('a consumer', () => {
         await tx.query('INSERT INTO effects (key) VALUES ($1)', ['half']);
         throw new Error('half-way');
       });
-    await bus.publish([{ topic: 'catalog.commands', key: (JSON.parse(message) as CloudEvent).subject, value: message }]);
+    await bus.publish([
+      { topic: 'catalog.commands', key: (JSON.parse(message) as CloudEvent).subject, value: message },
+    ]);
     expect(await effects()).toEqual([]);
     expect(await database.query('SELECT 1 FROM inbox')).toEqual([]);
     expect(await parked()).toHaveLength(1);
@@ -208,22 +238,28 @@ describe('a poison message', () => {
     ['is not even text', (key) => release(key).replace('{', '{\0')],
     ['is not a CloudEvent', (key) => JSON.stringify({ subject: key, hello: 'world' })],
     ['breaks its contract', (key) => JSON.stringify({ ...(JSON.parse(release(key)) as object), data: { orderId: 7 } })],
-    ['is about something else than its key', (key) => release(randomUUIDv7()).replace('"datacontenttype"', `"was":"${key}","datacontenttype"`)],
+    [
+      'is about something else than its key',
+      (key) => release(randomUUIDv7()).replace('"datacontenttype"', `"was":"${key}","datacontenttype"`),
+    ],
     ['has no value', () => undefined],
   ];
 
-  it.each(junk)('that %s goes to the dead-letter topic with its reason; its key waits and other keys flow', async (_, make) => {
-    const { bus, say, dead } = await running();
-    const [sick, well] = [randomUUIDv7(), randomUUIDv7()];
-    await bus.publish([{ topic: 'catalog.commands', key: sick, value: make(sick) as string }]);
-    const [behind, other] = [release(sick), release(well)];
-    await say(behind, other);
-    expect(dead).toHaveLength(1);
-    expect(dead[0]?.headers['dead-letter-reason']).toBeTruthy();
-    expect(dead[0]?.key).toBe(sick);
-    expect(await effects()).toEqual([idOf(other)]);
-    expect(await parked()).toEqual([`poison ${sick}`]);
-  });
+  it.each(junk)(
+    'that %s goes to the dead-letter topic with its reason; its key waits and other keys flow',
+    async (_, make) => {
+      const { bus, say, dead } = await running();
+      const [sick, well] = [randomUUIDv7(), randomUUIDv7()];
+      await bus.publish([{ topic: 'catalog.commands', key: sick, value: make(sick) as string }]);
+      const [behind, other] = [release(sick), release(well)];
+      await say(behind, other);
+      expect(dead).toHaveLength(1);
+      expect(dead[0]?.headers['dead-letter-reason']).toBeTruthy();
+      expect(dead[0]?.key).toBe(sick);
+      expect(await effects()).toEqual([idOf(other)]);
+      expect(await parked()).toEqual([`poison ${sick}`]);
+    },
+  );
 
   it('is handled first, and what waited behind it after it, when its cause is gone and its key is released', async () => {
     const { say, consumer, dead } = await running();
@@ -287,18 +323,26 @@ describe('a message that was handled', () => {
     const key = randomUUIDv7();
     const message = release(key);
     await say(message);
-    await bus.publish([{ topic: 'catalog.commands', key, value: message, headers: { 'replay-of': 'catalog.stock.dead-letters:0:7' } }]);
+    await bus.publish([
+      { topic: 'catalog.commands', key, value: message, headers: { 'replay-of': 'catalog.stock.dead-letters:0:7' } },
+    ]);
     expect(await effects()).toEqual([idOf(message)]);
     expect(runtime.counts).toMatchObject({ handled: 1, duplicate: 1 });
   });
 
   it('is remembered as long as anything can bring it again, and then forgotten in bounded batches', async () => {
     const age = (days: number, consumer = 'catalog.stock') =>
-      database.query(`INSERT INTO inbox SELECT $1, gen_random_uuid(), now() - $2 * interval '1 day' FROM generate_series(1, 25)`, [consumer, days]);
+      database.query(
+        `INSERT INTO inbox SELECT $1, gen_random_uuid(), now() - $2 * interval '1 day' FROM generate_series(1, 25)`,
+        [consumer, days],
+      );
     for (const days of [0, inboxKeptDays - 1, inboxKeptDays + 1]) await age(days);
     await age(inboxKeptDays + 1, 'another.consumer');
     const { signal } = new AbortController();
-    const purges = await Promise.all([purgeInbox(database, 'catalog.stock', signal, 4), purgeInbox(database, 'catalog.stock', signal, 4)]);
+    const purges = await Promise.all([
+      purgeInbox(database, 'catalog.stock', signal, 4),
+      purgeInbox(database, 'catalog.stock', signal, 4),
+    ]);
     expect(purges[0] + purges[1]).toBe(25);
     expect(await purgeInbox(database, 'catalog.stock', signal, 4)).toBe(0);
     expect(await database.query('SELECT 1 FROM inbox')).toHaveLength(75);
@@ -322,9 +366,15 @@ describe('whoever measures', () => {
     const message = release(randomUUIDv7());
     await say(message, message);
     await bus.publish([{ topic: 'catalog.commands', value: 'junk' }]);
-    expect(handlings.map(({ consumer, outcome }) => `${consumer} ${outcome}`)).toEqual(['handled', 'duplicate', 'dead'].map((each) => `catalog.stock ${each}`));
+    expect(handlings.map(({ consumer, outcome }) => `${consumer} ${outcome}`)).toEqual(
+      ['handled', 'duplicate', 'dead'].map((each) => `catalog.stock ${each}`),
+    );
     for (const { durationMs } of handlings) expect(durationMs).toBeGreaterThan(0);
-    expect(handlings.map(({ lagMs }) => lagMs !== undefined && lagMs >= 0 && lagMs < 60_000)).toEqual([true, true, false]);
+    expect(handlings.map(({ lagMs }) => lagMs !== undefined && lagMs >= 0 && lagMs < 60_000)).toEqual([
+      true,
+      true,
+      false,
+    ]);
   });
 
   it('is told how many keys wait', async () => {
@@ -341,7 +391,8 @@ describe('whoever measures', () => {
 describe('a flood of failures', () => {
   it('pauses the consumer instead of draining its topic into the dead letters', async () => {
     const { bus, dead, runtime } = await running({ floodLimit: 5, floodPauseMs: 60_000 });
-    const junk = () => void bus.publish([{ topic: 'catalog.commands', key: randomUUIDv7(), value: 'junk' }]).catch(() => {});
+    const junk = () =>
+      void bus.publish([{ topic: 'catalog.commands', key: randomUUIDv7(), value: 'junk' }]).catch(() => {});
     for (let n = 0; n < 5; n++) junk();
     await soon(async () => expect(runtime.counts.dead).toBe(5));
     for (let n = 0; n < 15; n++) junk();
@@ -369,7 +420,8 @@ describe('a consumer whose database does not answer', () => {
   const unsteady = () => {
     const real = new Database(url, { size: 4, application: 'spec' });
     const away = { now: false };
-    const refuse = <T>(work: () => Promise<T>) => (away.now ? Promise.reject(new Error('the database does not answer')) : work());
+    const refuse = <T>(work: () => Promise<T>) =>
+      away.now ? Promise.reject(new Error('the database does not answer')) : work();
     const theirs = {
       query: (...args: Parameters<Database['query']>) => refuse(() => real.query(...args)),
       transaction: (...args: Parameters<Database['transaction']>) => refuse(() => real.transaction(...args)),
@@ -410,7 +462,9 @@ describe('a consumer whose database does not answer', () => {
     const { runtime } = await running({ bus, database: theirs });
     expect(subscribed.mock.calls.filter(([{ group }]) => group === 'catalog.stock')).toEqual([]);
     away.now = false;
-    await soon(async () => expect(subscribed.mock.calls.filter(([{ group }]) => group === 'catalog.stock')).toHaveLength(1));
+    await soon(async () =>
+      expect(subscribed.mock.calls.filter(([{ group }]) => group === 'catalog.stock')).toHaveLength(1),
+    );
     expect(runtime.awayMs()).toBe(0);
   });
 });

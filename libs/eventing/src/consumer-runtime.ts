@@ -39,7 +39,10 @@ export interface ConsumerRuntimeOptions {
   readonly checkpointEveryMs?: number;
   /** How often metrics are told levels, in ms. */
   readonly levelsEveryMs?: number;
-  /** How long the database may not answer, in ms, before this instance leaves its group, so that others get its partitions. */
+  /**
+   * How long the database may not answer, in ms, before this instance leaves its group, so that others get its
+   * partitions.
+   */
   readonly leaveAfterMs?: number;
   /** For tests and experiments: called between the effect and the acknowledgement. */
   readonly afterEffect?: (message: CloudEvent) => void | Promise<void>;
@@ -74,9 +77,10 @@ interface Membership {
 }
 
 /**
- * Runs one consumer: parse by contract, inbox, handler, acknowledge. Messages of one key are handled in order, different keys side by side.
- * A message is acknowledged only when its effect, its parking or its dead letter is stored. An instance that cannot reach its database is no
- * member of the group: what it held, others handle, and it comes back when it can.
+ * Runs one consumer: parse by contract, inbox, handler, acknowledge. Messages of one key are handled in order,
+ * different keys side by side. A message is acknowledged only when its effect, its parking or its dead letter is
+ * stored. An instance that cannot reach its database is no member of the group: what it held, others handle, and it
+ * comes back when it can.
  */
 export class ConsumerRuntime {
   readonly #options: ConsumerRuntimeOptions & typeof defaults;
@@ -98,7 +102,12 @@ export class ConsumerRuntime {
     this.#options = { ...defaults, ...options };
     const { consumer, bus, database, floodLimit, floodPauseMs, afterEffect } = this.#options;
     this.#parking = new Parking(database, consumer.name);
-    this.#settling = new Settling({ ...this.#options, afterEffect, parking: this.#parking, stopping: this.#stopping.signal });
+    this.#settling = new Settling({
+      ...this.#options,
+      afterEffect,
+      parking: this.#parking,
+      stopping: this.#stopping.signal,
+    });
     this.#flood = new Flood(floodLimit, floodPauseMs);
     this.#checkpoints = consumer.checkpoint && new Checkpoints(consumer.name, consumer.checkpoint, bus);
   }
@@ -117,14 +126,19 @@ export class ConsumerRuntime {
     return this.#subscription?.idleMs() ?? 0;
   }
 
-  /** For how long this instance has been no member of its group because its database does not answer, in ms; 0 when it is one. */
+  /**
+   * For how long this instance has been no member of its group because its database does not answer, in ms; 0 when it
+   * is one.
+   */
   awayMs(): number {
     return this.#membership || !this.#rounds ? 0 : performance.now() - this.#answeredAt;
   }
 
   /** Joins the group, unless the database does not answer: then as soon as it does. */
   async start(): Promise<void> {
-    await this.#asked(() => this.#parking.count()).catch((error: unknown) => this.#options.log.warn({ err: error, consumer: this.name }, 'no database yet; the group is joined when there is'));
+    await this.#asked(() => this.#parking.count()).catch((error: unknown) =>
+      this.#options.log.warn({ err: error, consumer: this.name }, 'no database yet; the group is joined when there is'),
+    );
     this.#rounds = this.#startRounds();
   }
 
@@ -167,21 +181,34 @@ export class ConsumerRuntime {
     const { consumer, bus, maxInFlight } = this.#options;
     const membership: Membership = (this.#membership = { tails: new Map(), inHand: new Set(), left: false });
     const handle = (delivery: Delivery) => this.#inKeyOrder(delivery, membership);
-    this.#subscription = await bus.subscribe({ group: consumer.name, topics: consumers[consumer.name], maxInFlight, handle, onLost: (lost) => void this.#onLost(lost) });
+    this.#subscription = await bus.subscribe({
+      group: consumer.name,
+      topics: consumers[consumer.name],
+      maxInFlight,
+      handle,
+      onLost: (lost) => void this.#onLost(lost),
+    });
   }
 
   async #leave(): Promise<void> {
     const [membership, subscription] = [this.#membership, this.#subscription];
     if (!membership || !subscription) return;
     const ms = Math.round(performance.now() - this.#answeredAt);
-    this.#options.log.error({ consumer: this.name, ms }, 'the database does not answer: partitions are handed back until it does');
+    this.#options.log.error(
+      { consumer: this.name, ms },
+      'the database does not answer: partitions are handed back until it does',
+    );
     [this.#membership, this.#subscription] = [undefined, undefined];
     membership.left = true;
-    for (const giveBack of membership.inHand) giveBack(new Error('the group was left: not acknowledged, so the message comes again'));
+    for (const giveBack of membership.inHand)
+      giveBack(new Error('the group was left: not acknowledged, so the message comes again'));
     await subscription.close();
   }
 
-  /** What is in hand when the group is left comes again, here or elsewhere; what is still done with it here, the inbox keeps from being done twice. */
+  /**
+   * What is in hand when the group is left comes again, here or elsewhere; what is still done with it here, the inbox
+   * keeps from being done twice.
+   */
   #inKeyOrder(delivery: Delivery, membership: Membership): Promise<void> {
     const { tails, inHand } = membership;
     const key = delivery.key ?? delivery.id;
@@ -200,7 +227,9 @@ export class ConsumerRuntime {
     return promise;
   }
 
-  /** Comes back only when the outcome is stored; a database or broker that is away is waited for, never skipped over. */
+  /**
+   * Comes back only when the outcome is stored; a database or broker that is away is waited for, never skipped over.
+   */
   async #deliver(delivery: Delivery, membership: Membership): Promise<void> {
     const { consumer, log, firstRetryMs } = this.#options;
     const { signal } = this.#stopping;
@@ -212,11 +241,16 @@ export class ConsumerRuntime {
         this.#answeredAt = performance.now();
         return;
       } catch (error) {
-        log.error({ err: error, consumer: consumer.name }, 'the outcome of a message could not be stored; trying again');
+        log.error(
+          { err: error, consumer: consumer.name },
+          'the outcome of a message could not be stored; trying again',
+        );
         await backoff(attempt, firstRetryMs, signal);
       }
     }
-    throw new Error('stopped, or left the group, before the outcome was stored: not acknowledged, so the message comes again');
+    throw new Error(
+      'stopped, or left the group, before the outcome was stored: not acknowledged, so the message comes again',
+    );
   }
 
   #note({ outcome, message }: Settled, durationMs: number): void {
@@ -228,7 +262,10 @@ export class ConsumerRuntime {
     // Those that wait behind a parked key have not failed: many of them say only that the key is a busy one.
     if (outcome !== 'parked' && outcome !== 'dead') return;
     if (!this.#flood.rises()) return;
-    log.error({ consumer: consumer.name, pauseMs: floodPauseMs }, 'too many failures: the consumer pauses instead of draining its topic');
+    log.error(
+      { consumer: consumer.name, pauseMs: floodPauseMs },
+      'too many failures: the consumer pauses instead of draining its topic',
+    );
     metrics.paused(consumer.name, floodPauseMs);
   }
 
@@ -247,7 +284,11 @@ export class ConsumerRuntime {
   #startRounds(): Promise<unknown> {
     const { consumer, database, metrics, log, unparkEveryMs, levelsEveryMs, checkpointEveryMs } = this.#options;
     return Promise.all([
-      this.#checkpoints?.retell(database).catch((error: unknown) => log.warn({ err: error, consumer: consumer.name }, 'the producer could not be told what had come before')),
+      this.#checkpoints
+        ?.retell(database)
+        .catch((error: unknown) =>
+          log.warn({ err: error, consumer: consumer.name }, 'the producer could not be told what had come before'),
+        ),
       this.#every(checkpointEveryMs, 'the producer could not be told what has come', () => this.#tellProducer()),
       this.#every(unparkEveryMs, 'parked keys could not be looked at', async () => {
         for (const key of await this.#asked(() => this.#parking.due())) await this.#settling.workOff(key);
@@ -258,7 +299,9 @@ export class ConsumerRuntime {
         metrics.behind(consumer.name, this.#subscription?.behind ?? { messages: 0, standsStillMs: 0 });
         metrics.parkedKeys(consumer.name, await this.#parking.count());
       }),
-      this.#every(PURGE_EVERY_MS, 'old inbox rows could not be forgotten', () => purgeInbox(database, consumer.name, this.#stopping.signal)),
+      this.#every(PURGE_EVERY_MS, 'old inbox rows could not be forgotten', () =>
+        purgeInbox(database, consumer.name, this.#stopping.signal),
+      ),
     ]);
   }
 

@@ -4,23 +4,41 @@ import { differing, judge, type Bucket, type CopyState } from './copies.ts';
 
 const patience = { answerMs: 120_000, apartMs: 10_000 };
 const all = Array.from({ length: copyBuckets }, (_, bucket) => bucket);
-const state = (known: Partial<CopyState> = {}): CopyState => ({ lost: false, asked: [], askedAgoMs: undefined, comparedAgoMs: 30_000, differing: [], ...known });
+const state = (known: Partial<CopyState> = {}): CopyState => ({
+  lost: false,
+  asked: [],
+  askedAgoMs: undefined,
+  comparedAgoMs: 30_000,
+  differing: [],
+  ...known,
+});
 const said = (differ: readonly number[], answers?: string, rows = 1_000) => ({ differ, rows, answers });
 
 /** Versions of rows, as the owner has them or as they were copied; a row's place tells its bucket. */
 const summaryOf = (versions: Int32Array): Bucket[] => {
   const digests = new Float64Array(copyBuckets);
   versions.forEach((version, row) => void (digests[row % copyBuckets]! += version * (row + 1)));
-  return all.map((bucket) => ({ bucket, rows: Math.ceil((versions.length - bucket) / copyBuckets), digest: String(digests[bucket]) }));
+  return all.map((bucket) => ({
+    bucket,
+    rows: Math.ceil((versions.length - bucket) / copyBuckets),
+    digest: String(digests[bucket]),
+  }));
 };
 
-/** Two instances of the owner sum up every half minute, and announce what is asked for one question after the other, a thousand rows a second. Returns what it took. */
+/**
+ * Two instances of the owner sum up every half minute, and announce what is asked for one question after the other, a
+ * thousand rows a second. Returns what it took.
+ */
 function untilWhole(rows: number, announcedPerSecond = 1_000): { seconds: number; questions: number } {
   const [owned, copied] = [new Int32Array(rows).fill(7), new Int32Array(rows)];
   const questions: { id: string; rows: number[]; done: number }[] = [];
   let [known, askedAt, comparedAt, next] = [state({ lost: true }), -Infinity, -Infinity, 0];
   const ask = (second: number, buckets: readonly number[]) => {
-    questions.push({ id: `q${questions.length}`, rows: [...owned.keys()].filter((row) => buckets.includes(row % copyBuckets)), done: 0 });
+    questions.push({
+      id: `q${questions.length}`,
+      rows: [...owned.keys()].filter((row) => buckets.includes(row % copyBuckets)),
+      done: 0,
+    });
     known = { ...known, asked: [...known.asked, questions.at(-1)!.id] };
     askedAt = second;
   };
@@ -28,7 +46,11 @@ function untilWhole(rows: number, announcedPerSecond = 1_000): { seconds: number
   for (let second = 1; second < 3_600; second++) {
     const hear = (summary: readonly Bucket[], answers?: string) => {
       const differ = differing(summary, summaryOf(copied));
-      const judgement = judge({ ...known, askedAgoMs: (second - askedAt) * 1_000, comparedAgoMs: (second - comparedAt) * 1_000 }, said(differ, answers, rows), patience);
+      const judgement = judge(
+        { ...known, askedAgoMs: (second - askedAt) * 1_000, comparedAgoMs: (second - comparedAt) * 1_000 },
+        said(differ, answers, rows),
+        patience,
+      );
       if (!judgement.counts) return false;
       comparedAt = second;
       known = { ...known, lost: known.lost && !judgement.whole, differing: differ, asked: judgement.asked };
@@ -59,14 +81,23 @@ describe('a copy that has lost its place', () => {
   it('is whole by an answer to any question since the loss, and by nothing else', () => {
     const lost = state({ lost: true, asked: ['first', 'second'], askedAgoMs: 1_000 });
     expect(judge(lost, said([], 'first'), patience)).toMatchObject({ whole: true, asked: [] });
-    for (const unasked of [undefined, 'from before the loss']) expect(judge(lost, said([], unasked), patience)).toMatchObject({ whole: false, ask: [] });
+    for (const unasked of [undefined, 'from before the loss'])
+      expect(judge(lost, said([], unasked), patience)).toMatchObject({ whole: false, ask: [] });
   });
 
   it('waits for a later answer while one may come, and asks for all again when none came', () => {
     const lost = state({ lost: true, asked: ['first', 'second'], askedAgoMs: 1_000 });
-    expect(judge(lost, said([3], 'first'), patience)).toEqual({ counts: true, whole: false, asked: ['second'], ask: [] });
+    expect(judge(lost, said([3], 'first'), patience)).toEqual({
+      counts: true,
+      whole: false,
+      asked: ['second'],
+      ask: [],
+    });
     expect(judge(lost, said([3], 'second'), patience)).toEqual({ counts: true, whole: false, asked: [], ask: [3] });
-    expect(judge({ ...lost, askedAgoMs: 123_000 }, said([]), patience)).toMatchObject({ ask: all, asked: ['first', 'second'] });
+    expect(judge({ ...lost, askedAgoMs: 123_000 }, said([]), patience)).toMatchObject({
+      ask: all,
+      asked: ['first', 'second'],
+    });
   });
 
   it('keeps no more than the last questions', () => {
@@ -82,7 +113,12 @@ describe('a copy that differs', () => {
   });
 
   it('is not asked for because two instances of its owner speak at once', () => {
-    expect(judge(state({ differing: [3], comparedAgoMs: 4 }), said([3]), patience)).toEqual({ counts: false, whole: false, asked: [], ask: [] });
+    expect(judge(state({ differing: [3], comparedAgoMs: 4 }), said([3]), patience)).toEqual({
+      counts: false,
+      whole: false,
+      asked: [],
+      ask: [],
+    });
   });
 
   it('is asked for nothing while an answer may still come: for as long as it takes to announce so many', () => {

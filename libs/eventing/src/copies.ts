@@ -14,14 +14,20 @@ export interface CopyState {
   readonly lost: boolean;
   /** The questions asked since that loss and not answered, oldest first, by their ids. */
   readonly asked: readonly string[];
-  /** For how long the last question, and the last comparison that counted, have been past, in ms; undefined: there was none. */
+  /**
+   * For how long the last question, and the last comparison that counted, have been past, in ms; undefined: there was
+   * none.
+   */
   readonly askedAgoMs: number | undefined;
   readonly comparedAgoMs: number | undefined;
   /** Buckets that differed when it was last compared. */
   readonly differing: readonly number[];
 }
 
-/** What the owner says: which buckets differ by it, how many rows a whole copy has, and which question it answers, if any. */
+/**
+ * What the owner says: which buckets differ by it, how many rows a whole copy has, and which question it answers, if
+ * any.
+ */
 export interface Said {
   readonly differ: readonly number[];
   readonly rows: number;
@@ -39,7 +45,10 @@ export interface Judgement {
 export interface CopyPatience {
   /** How long an answer may take, in ms, beside what it takes to announce all rows, before it is asked again. */
   readonly answerMs: number;
-  /** Comparisons that nobody asked for count when they are so far apart, in ms: several instances of the owner may speak at once. */
+  /**
+   * Comparisons that nobody asked for count when they are so far apart, in ms: several instances of the owner may speak
+   * at once.
+   */
   readonly apartMs: number;
 }
 
@@ -49,8 +58,9 @@ const OPEN_AT_MOST = 8;
 const ALL = Array.from({ length: copyBuckets }, (_, bucket) => bucket);
 
 /**
- * Judges a copy by what its owner says. A copy is whole when nothing differs, and, after a loss, when this answers a question that was asked since: any of them,
- * for each answer is newer than the loss. Nothing is asked while an answer may still come; what differs without a loss is asked for when it does so twice.
+ * Judges a copy by what its owner says. A copy is whole when nothing differs, and, after a loss, when this answers a
+ * question that was asked since: any of them, for each answer is newer than the loss. Nothing is asked while an answer
+ * may still come; what differs without a loss is asked for when it does so twice.
  */
 export function judge(state: CopyState, { differ, rows, answers }: Said, patience: CopyPatience): Judgement {
   const { lost, asked, askedAgoMs, comparedAgoMs } = state;
@@ -67,8 +77,9 @@ export function judge(state: CopyState, { differ, rows, answers }: Said, patienc
 }
 
 /**
- * Sums a table up by the last byte of its ids, so that what a service owns and what another has copied of it can be compared by a few numbers, and what
- * differs be asked for in parts. Both name the columns alike and in the same order. Reads the whole table: for every half minute, not for every request.
+ * Sums a table up by the last byte of its ids, so that what a service owns and what another has copied of it can be
+ * compared by a few numbers, and what differs be asked for in parts. Both name the columns alike and in the same order.
+ * Reads the whole table: for every half minute, not for every request.
  */
 export function copySummary(tx: Transaction, table: string, columns: readonly string[]): Promise<Bucket[]> {
   return tx.query<Bucket>(
@@ -84,7 +95,10 @@ export const bucketOf = `get_byte(uuid_send(id), 15) % ${copyBuckets}`;
 
 /** Buckets that are not the same in both. */
 export function differing(one: readonly Bucket[], other: readonly Bucket[]): number[] {
-  const named = (buckets: readonly Bucket[]) => new Map(buckets.map(({ bucket, rows, digest }) => [bucket, `${rows} ${digest}`]));
+  const named = (buckets: readonly Bucket[]) =>
+    new Map(buckets.map(({ bucket, rows, digest }) => [bucket, `${rows} ${digest}`]));
   const [a, b] = [named(one), named(other)];
-  return [...new Set([...a.keys(), ...b.keys()])].filter((bucket) => a.get(bucket) !== b.get(bucket)).sort((x, y) => x - y);
+  return [...new Set([...a.keys(), ...b.keys()])]
+    .filter((bucket) => a.get(bucket) !== b.get(bucket))
+    .sort((x, y) => x - y);
 }

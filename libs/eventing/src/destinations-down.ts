@@ -8,7 +8,10 @@ import type { OutboxMessage, RelayLog } from './relay.ts';
 /** How soon a destination that did not take messages is tried again: doubled with each failure up to the last. */
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 10_000;
-/** How long an attempt may go unanswered before it is given up, with its connection: doubled with each failure, too, because one that is merely slow must get there. */
+/**
+ * How long an attempt may go unanswered before it is given up, with its connection: doubled with each failure, too,
+ * because one that is merely slow must get there.
+ */
 const FIRST_PATIENCE_MS = 2_000;
 const LAST_PATIENCE_MS = 30_000;
 
@@ -34,8 +37,9 @@ export interface DestinationsDownOptions {
 }
 
 /**
- * The destinations that held messages wait for, of one session of a relay. Each is tried again by itself, in the background, oldest message
- * first: nothing else waits for its answer. What is known here follows from the table, so whoever takes over knows the same.
+ * The destinations that held messages wait for, of one session of a relay. Each is tried again by itself, in the
+ * background, oldest message first: nothing else waits for its answer. What is known here follows from the table, so
+ * whoever takes over knows the same.
  */
 export class DestinationsDown {
   readonly #options: DestinationsDownOptions;
@@ -54,15 +58,22 @@ export class DestinationsDown {
     return [...this.#down.values()].some(({ attempt }) => attempt && attempt.outcome === undefined);
   }
 
-  /** Every now and then, and whenever other shards are owned: what waits was held by another, or put back by a person. */
+  /**
+   * Every now and then, and whenever other shards are owned: what waits was held by another, or put back by a person.
+   */
   async look(shards: readonly number[]): Promise<void> {
     for (const destination of await this.#options.held.destinations(shards)) {
       if (!this.#down.has(destination)) this.#down.set(destination, { failing: true, failures: 0, dueAt: 0 });
     }
   }
 
-  /** What of a batch may be published now, and what waits behind held messages of its key or for a destination that fails. Costs nothing while there are none. */
-  async divide<M extends OutboxMessage>(messages: readonly M[]): Promise<{ free: readonly M[]; held: readonly Held<M>[] }> {
+  /**
+   * What of a batch may be published now, and what waits behind held messages of its key or for a destination that
+   * fails. Costs nothing while there are none.
+   */
+  async divide<M extends OutboxMessage>(
+    messages: readonly M[],
+  ): Promise<{ free: readonly M[]; held: readonly Held<M>[] }> {
     if (this.#down.size === 0) return { free: messages, held: [] };
     const behind = await this.#options.held.keys(messages.map(({ key }) => key));
     return divide(this.#options.bus, messages, behind, (destination) => this.#down.get(destination)?.failing ?? false);
@@ -72,17 +83,32 @@ export class DestinationsDown {
   failed(failures: ReadonlyMap<string, Error>): void {
     for (const [destination, error] of failures) {
       const down = this.#down.get(destination) ?? { failing: false, failures: 0, dueAt: 0 };
-      if (!down.failing) this.#options.log.error({ destination, err: error }, 'a destination does not take messages: its keys are held back, all others go on');
+      if (!down.failing)
+        this.#options.log.error(
+          { destination, err: error },
+          'a destination does not take messages: its keys are held back, all others go on',
+        );
       const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** down.failures);
-      this.#down.set(destination, Object.assign(down, { failing: true, failures: Math.min(down.failures + 1, 10), dueAt: performance.now() + wait }));
+      this.#down.set(
+        destination,
+        Object.assign(down, {
+          failing: true,
+          failures: Math.min(down.failures + 1, 10),
+          dueAt: performance.now() + wait,
+        }),
+      );
     }
   }
 
-  /** Between batches: notes what came of attempts, and begins those that are due. Answers whether there is more to do at once. */
+  /**
+   * Between batches: notes what came of attempts, and begins those that are due. Answers whether there is more to do at
+   * once.
+   */
   async tend(shards: readonly number[]): Promise<boolean> {
     let busy = false;
     for (const [destination, down] of this.#down) {
-      if (down.attempt?.outcome !== undefined) await this.#note(destination, down, down.attempt.messages, down.attempt.outcome);
+      if (down.attempt?.outcome !== undefined)
+        await this.#note(destination, down, down.attempt.messages, down.attempt.outcome);
       if (down.attempt === undefined && performance.now() >= down.dueAt) await this.#begin(destination, down, shards);
       busy ||= !down.failing && this.#down.has(destination);
     }
@@ -94,7 +120,10 @@ export class DestinationsDown {
     if (messages.length === 0) {
       this.#down.delete(destination);
       if (down.failures === 0) return;
-      return this.#options.log.info({ destination }, 'a destination takes messages again, and has all that were held for it');
+      return this.#options.log.info(
+        { destination },
+        'a destination takes messages again, and has all that were held for it',
+      );
     }
     const attempt: Down['attempt'] = (down.attempt = { messages });
     const patienceMs = Math.min(LAST_PATIENCE_MS, FIRST_PATIENCE_MS * 2 ** down.failures);
@@ -104,7 +133,12 @@ export class DestinationsDown {
     });
   }
 
-  async #note(destination: string, down: Down, messages: readonly OutboxMessage[], outcome: Outcome<OutboxMessage> | Error): Promise<void> {
+  async #note(
+    destination: string,
+    down: Down,
+    messages: readonly OutboxMessage[],
+    outcome: Outcome<OutboxMessage> | Error,
+  ): Promise<void> {
     const { client, held, onPublished, onRefused } = this.#options;
     delete down.attempt;
     if (outcome instanceof Error) return this.failed(new Map([[destination, outcome]]));

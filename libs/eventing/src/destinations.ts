@@ -32,16 +32,33 @@ interface Addressed<M extends OutboxMessage> {
 const SIDE_BY_SIDE = 16;
 
 /**
- * Publishes each destination's messages by themselves, side by side and by connections of their own, in the order of each key: a key goes on only when the
- * broker has its earlier messages. A destination that fails, or says nothing for `patienceMs`, holds back its keys and no others.
+ * Publishes each destination's messages by themselves, side by side and by connections of their own, in the order of
+ * each key: a key goes on only when the broker has its earlier messages. A destination that fails, or says nothing for
+ * `patienceMs`, holds back its keys and no others.
  */
-export async function publishApart<M extends OutboxMessage>(bus: MessageBus, messages: readonly M[], patienceMs: number): Promise<Outcome<M>> {
-  const outcome = { refused: [] as Refused<M>[], held: [] as Held<M>[], failed: new Map<string, Error>(), took: new Set<string>() };
+export async function publishApart<M extends OutboxMessage>(
+  bus: MessageBus,
+  messages: readonly M[],
+  patienceMs: number,
+): Promise<Outcome<M>> {
+  const outcome = {
+    refused: [] as Refused<M>[],
+    held: [] as Held<M>[],
+    failed: new Map<string, Error>(),
+    took: new Set<string>(),
+  };
   const behind = new Map<string, string>();
   for (let left = await addressed(bus, messages); left.length > 0; ) {
     const { round, rest } = nextRound(left);
     const groups = [...Map.groupBy(round, ({ destination }) => destination)];
-    const results = await sideBySide(groups, ([destination, group]) => publishWithin(patienceMs, bus, group.map(({ message }) => message), destination));
+    const results = await sideBySide(groups, ([destination, group]) =>
+      publishWithin(
+        patienceMs,
+        bus,
+        group.map(({ message }) => message),
+        destination,
+      ),
+    );
     for (const [n, result] of results.entries()) {
       const [destination, group] = groups[n] as (typeof groups)[number];
       if (result instanceof Error) {
@@ -59,8 +76,16 @@ export async function publishApart<M extends OutboxMessage>(bus: MessageBus, mes
   return outcome;
 }
 
-/** Parts a batch into what may go and what waits behind a key of `behind`; a message for a destination of `down` makes its key wait. */
-export async function divide<M extends OutboxMessage>(bus: MessageBus, messages: readonly M[], behind: Map<string, string>, down: (destination: string) => boolean) {
+/**
+ * Parts a batch into what may go and what waits behind a key of `behind`; a message for a destination of `down` makes
+ * its key wait.
+ */
+export async function divide<M extends OutboxMessage>(
+  bus: MessageBus,
+  messages: readonly M[],
+  behind: Map<string, string>,
+  down: (destination: string) => boolean,
+) {
   const [free, held]: [M[], Held<M>[]] = [[], []];
   for (const { message, destination } of await addressed(bus, messages)) {
     const waitsFor = behind.get(message.key) ?? (down(destination) ? destination : undefined);
@@ -78,10 +103,13 @@ async function addressed<M extends OutboxMessage>(bus: MessageBus, messages: rea
   return messages.map((message, n) => ({ message, destination: destinations[n] ?? message.topic }));
 }
 
-const heldBy = <M extends OutboxMessage>(message: M, behind: string | undefined): Held<M>[] => (behind === undefined ? [] : [{ message, behind }]);
+const heldBy = <M extends OutboxMessage>(message: M, behind: string | undefined): Held<M>[] =>
+  behind === undefined ? [] : [{ message, behind }];
 
 /** Of each key the messages up to the first that goes elsewhere. */
-function nextRound<M extends OutboxMessage>(all: readonly Addressed<M>[]): { round: Addressed<M>[]; rest: Addressed<M>[] } {
+function nextRound<M extends OutboxMessage>(
+  all: readonly Addressed<M>[],
+): { round: Addressed<M>[]; rest: Addressed<M>[] } {
   const [round, rest, first]: [Addressed<M>[], Addressed<M>[], Map<string, string>] = [[], [], new Map()];
   for (const one of all) {
     const { key } = one.message;
@@ -106,8 +134,16 @@ async function sideBySide<T, R>(all: readonly T[], work: (one: T) => Promise<R>)
   return results;
 }
 
-/** Gives a destination's messages up when they are not answered in time: nothing that is published later may wait behind them. */
-async function publishWithin<M extends OutboxMessage>(ms: number, bus: MessageBus, messages: readonly M[], lane: string): Promise<Refused<M>[] | Error> {
+/**
+ * Gives a destination's messages up when they are not answered in time: nothing that is published later may wait behind
+ * them.
+ */
+async function publishWithin<M extends OutboxMessage>(
+  ms: number,
+  bus: MessageBus,
+  messages: readonly M[],
+  lane: string,
+): Promise<Refused<M>[] | Error> {
   const giveUp = new AbortController();
   const result = await within(ms, publishGroup(bus, messages, { lane, givenUp: giveUp.signal }));
   if (result instanceof Silent) giveUp.abort();
@@ -115,7 +151,11 @@ async function publishWithin<M extends OutboxMessage>(ms: number, bus: MessageBu
 }
 
 /** Finds what the broker will never take by halving, in order. */
-async function publishGroup<M extends OutboxMessage>(bus: MessageBus, messages: readonly M[], options: PublishOptions): Promise<Refused<M>[]> {
+async function publishGroup<M extends OutboxMessage>(
+  bus: MessageBus,
+  messages: readonly M[],
+  options: PublishOptions,
+): Promise<Refused<M>[]> {
   try {
     await bus.publish(messages.map(asSent), options);
     return [];
@@ -125,7 +165,10 @@ async function publishGroup<M extends OutboxMessage>(bus: MessageBus, messages: 
     // The reason only: an error may hold the whole batch, and there may be many.
     if (messages.length === 1) return [{ message, reason: error.message }];
     const middle = Math.ceil(messages.length / 2);
-    return [...(await publishGroup(bus, messages.slice(0, middle), options)), ...(await publishGroup(bus, messages.slice(middle), options))];
+    return [
+      ...(await publishGroup(bus, messages.slice(0, middle), options)),
+      ...(await publishGroup(bus, messages.slice(middle), options)),
+    ];
   }
 }
 
@@ -136,7 +179,10 @@ export async function within<T>(ms: number, work: Promise<T>): Promise<T | Error
   const late = Promise.withResolvers<Error>();
   const timer = ms === Infinity ? undefined : setTimeout(() => late.resolve(new Silent(ms)), ms);
   try {
-    return await Promise.race([work.catch((error: unknown) => (error instanceof Error ? error : new Error(String(error)))), late.promise]);
+    return await Promise.race([
+      work.catch((error: unknown) => (error instanceof Error ? error : new Error(String(error)))),
+      late.promise,
+    ]);
   } finally {
     clearTimeout(timer);
   }

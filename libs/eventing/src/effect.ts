@@ -6,8 +6,8 @@ import type { Outbox } from './outbox.ts';
 import type { Together } from './together.ts';
 
 /**
- * What one message is allowed to change, once. Either `transaction`, which opens one and writes the inbox row first; or `inbox`, for an
- * effect that is a single statement (the event store's append) and writes the row itself.
+ * What one message is allowed to change, once. Either `transaction`, which opens one and writes the inbox row first; or
+ * `inbox`, for an effect that is a single statement (the event store's append) and writes the row itself.
  */
 export class Effect {
   readonly inbox: InboxRow;
@@ -27,8 +27,8 @@ export class Effect {
   }
 
   /**
-   * Runs `work` in a transaction whose first statement is the inbox row. Throws AlreadyHandled or KeyParked, which the runtime
-   * understands; whatever `work` throws rolls everything back.
+   * Runs `work` in a transaction whose first statement is the inbox row. Throws AlreadyHandled or KeyParked, which the
+   * runtime understands; whatever `work` throws rolls everything back.
    */
   async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     const result = await (this.#together?.run(this.inbox, work) ?? this.#alone(work));
@@ -37,8 +37,9 @@ export class Effect {
   }
 
   /**
-   * For a handler that acts outside before it has its effect: throws AlreadyHandled or KeyParked as `transaction` would, so that nothing is
-   * asked of others for a message whose turn has not come. Only a look: what decides is still the transaction.
+   * For a handler that acts outside before it has its effect: throws AlreadyHandled or KeyParked as `transaction`
+   * would, so that nothing is asked of others for a message whose turn has not come. Only a look: what decides is still
+   * the transaction.
    */
   async beforeActingOutside(): Promise<void> {
     const { consumer, messageId, unlessParked } = this.inbox;

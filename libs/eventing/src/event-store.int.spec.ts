@@ -24,19 +24,47 @@ const append = (stream: string, change: Partial<Append> = {}): Append => ({
   ...change,
 });
 const count = async (table: string, stream: string) =>
-  Number((await database.query<{ count: string }>(`SELECT count(*) FROM ${table} WHERE ${table === 'outbox' ? 'key' : 'stream::text'} = $1`, [stream]))[0]?.count);
+  Number(
+    (
+      await database.query<{ count: string }>(
+        `SELECT count(*) FROM ${table} WHERE ${table === 'outbox' ? 'key' : 'stream::text'} = $1`,
+        [stream],
+      )
+    )[0]?.count,
+  );
 /** What a stream waits for, and how many seconds ahead it is looked at. */
 const awaited = (stream: string) =>
-  database.query('SELECT version, awaited, asked, round(extract(epoch FROM look_at - since))::int AS ahead FROM deadlines WHERE stream = $1', [stream]);
-const key = (stream: string) => ({ principal: stream, operation: 'begin', key: 'k', bodyHash: 'h', status: 201, answer: { hello: 'world' } });
+  database.query(
+    'SELECT version, awaited, asked, round(extract(epoch FROM look_at - since))::int AS ahead FROM deadlines WHERE stream = $1',
+    [stream],
+  );
+const key = (stream: string) => ({
+  principal: stream,
+  operation: 'begin',
+  key: 'k',
+  bodyHash: 'h',
+  status: 201,
+  answer: { hello: 'world' },
+});
 
 describe('an append', () => {
   it('writes events, messages, inbox, answer and deadline together', async () => {
     const stream = randomUUIDv7();
-    await store.append(append(stream, { inbox: { consumer: 'orders.saga', messageId: `m-${stream}` }, idempotency: key(stream), lookInMs: 0, awaited: ['begin'] }));
+    await store.append(
+      append(stream, {
+        inbox: { consumer: 'orders.saga', messageId: `m-${stream}` },
+        idempotency: key(stream),
+        lookInMs: 0,
+        awaited: ['begin'],
+      }),
+    );
     expect(await store.load(stream)).toEqual([{ version: 1, recordedAt: at, event: { type: 'Began' } }]);
     expect(await count('outbox', stream)).toBe(1);
-    expect(await store.answerTo(stream, 'begin', 'k')).toEqual({ bodyHash: 'h', status: 201, answer: { hello: 'world' } });
+    expect(await store.answerTo(stream, 'begin', 'k')).toEqual({
+      bodyHash: 'h',
+      status: 201,
+      answer: { hello: 'world' },
+    });
     expect(await awaited(stream)).toEqual([{ version: 1, awaited: ['begin'], asked: 1, ahead: 0 }]);
     await store.append(append(stream, { expectedVersion: 1 }));
     expect(await awaited(stream)).toEqual([]);
@@ -44,7 +72,9 @@ describe('an append', () => {
 
   it('awaits the next step by the clock of the database, however wrong that of the instance is', async () => {
     const [behind, ahead] = [randomUUIDv7(), randomUUIDv7()];
-    await store.append(append(behind, { recordedAt: new Date(Date.now() - 3_600_000).toISOString(), lookInMs: 60_000 }));
+    await store.append(
+      append(behind, { recordedAt: new Date(Date.now() - 3_600_000).toISOString(), lookInMs: 60_000 }),
+    );
     await store.append(append(ahead, { recordedAt: new Date(Date.now() + 3_600_000).toISOString(), lookInMs: 0 }));
     expect([await awaited(behind), await awaited(ahead)]).toMatchObject([[{ ahead: 60 }], [{ ahead: 0 }]]);
   });
@@ -52,8 +82,15 @@ describe('an append', () => {
   it('is refused whole when one of its messages could never be published', async () => {
     const stream = randomUUIDv7();
     const lines = [{ productId: stream, name: 'x'.repeat(2_000_000), quantity: 1, unitPrice: 1 }];
-    const huge = event(orderPlaced, { key: stream, sequence: 1, data: { orderId: stream, customerId: stream, lines, total: 1, currency: 'EUR' } });
-    await expect(store.append(append(stream, { messages: [huge] }))).rejects.toMatchObject({ kind: 'invalid', code: 'payload-too-large' });
+    const huge = event(orderPlaced, {
+      key: stream,
+      sequence: 1,
+      data: { orderId: stream, customerId: stream, lines, total: 1, currency: 'EUR' },
+    });
+    await expect(store.append(append(stream, { messages: [huge] }))).rejects.toMatchObject({
+      kind: 'invalid',
+      code: 'payload-too-large',
+    });
     expect([await store.load(stream), await count('outbox', stream)]).toEqual([[], 0]);
   });
 
@@ -62,10 +99,20 @@ describe('an append', () => {
     const placed = event(orderPlaced, {
       key: stream,
       sequence: 1,
-      data: { orderId: stream, customerId: stream, lines: [{ productId: stream, name: 'Mug', quantity: 1, unitPrice: 1 }], total: 1, currency: 'EUR' },
+      data: {
+        orderId: stream,
+        customerId: stream,
+        lines: [{ productId: stream, name: 'Mug', quantity: 1, unitPrice: 1 }],
+        total: 1,
+        currency: 'EUR',
+      },
     });
-    await store.append(append(stream, { messages: [placed, event(releaseStock, { key: stream, data: { orderId: stream } })] }));
-    const rows = await database.query<{ payload: string }>('SELECT payload FROM outbox WHERE key = $1 ORDER BY id', [stream]);
+    await store.append(
+      append(stream, { messages: [placed, event(releaseStock, { key: stream, data: { orderId: stream } })] }),
+    );
+    const rows = await database.query<{ payload: string }>('SELECT payload FROM outbox WHERE key = $1 ORDER BY id', [
+      stream,
+    ]);
     const [first, second] = rows.map((row) => JSON.parse(row.payload) as CloudEvent);
     const [stored] = await database.query<{ id: string }>('SELECT id FROM events WHERE stream = $1', [stream]);
     expect([first?.type, second?.type]).toEqual([orderPlaced.type, releaseStock.type]);
@@ -83,11 +130,18 @@ describe('an append', () => {
       },
       AlreadyHandled,
     ],
-    ['the key has been used', async (stream) => (await store.remember(key(stream)), { idempotency: key(stream) }), KeyUsed],
+    [
+      'the key has been used',
+      async (stream) => (await store.remember(key(stream)), { idempotency: key(stream) }),
+      KeyUsed,
+    ],
     [
       'the key is parked',
       async (stream) => {
-        await database.query(`INSERT INTO parked_keys (consumer, key, kind, reason, next_attempt_at) VALUES ('orders.saga', $1, 'poison', '', now())`, [stream]);
+        await database.query(
+          `INSERT INTO parked_keys (consumer, key, kind, reason, next_attempt_at) VALUES ('orders.saga', $1, 'poison', '', now())`,
+          [stream],
+        );
         return { inbox: { consumer: 'orders.saga', messageId: `m-${stream}`, unlessParked: stream } };
       },
       KeyParked,
@@ -98,7 +152,11 @@ describe('an append', () => {
     const change = await prepare(stream);
     const [events, messages] = [await count('events', stream), await count('outbox', stream)];
     await expect(store.append(append(stream, { ...change, lookInMs: 0 }))).rejects.toBeInstanceOf(error);
-    expect([await count('events', stream), await count('outbox', stream), await count('deadlines', stream)]).toEqual([events, messages, 0]);
+    expect([await count('events', stream), await count('outbox', stream), await count('deadlines', stream)]).toEqual([
+      events,
+      messages,
+      0,
+    ]);
   });
 });
 
@@ -106,7 +164,12 @@ describe('an event', () => {
   const lifting = new EventStore(database, new PostgresOutbox(), { Began: [(data) => ({ ...data, by: 'somebody' })] });
   const byMe = { type: 'Began', by: 'me' };
   const forms = async (stream: string) =>
-    (await database.query<{ form: number }>('SELECT schema_version AS form FROM events WHERE stream = $1 ORDER BY version', [stream])).map(({ form }) => form);
+    (
+      await database.query<{ form: number }>(
+        'SELECT schema_version AS form FROM events WHERE stream = $1 ORDER BY version',
+        [stream],
+      )
+    ).map(({ form }) => form);
 
   it('is written in the form of today, and read in it whatever it was stored in', async () => {
     const stream = randomUUIDv7();
@@ -125,7 +188,10 @@ describe('an event', () => {
 
   it('of an instance that knows no forms yet is of the first', async () => {
     const stream = randomUUIDv7();
-    await database.query(`INSERT INTO events (stream, version, id, type, data, recorded_at) VALUES ($1, 1, gen_random_uuid(), 'Began', '{}', now())`, [stream]);
+    await database.query(
+      `INSERT INTO events (stream, version, id, type, data, recorded_at) VALUES ($1, 1, gen_random_uuid(), 'Began', '{}', now())`,
+      [stream],
+    );
     expect(await forms(stream)).toEqual([1]);
   });
 });
@@ -137,22 +203,34 @@ const counting: Process<number, { type: 'Add'; upTo?: number }, { type: 'Added' 
     decide: (state, { upTo }) => (upTo !== undefined && state >= upTo ? [] : [{ type: 'Added' }]),
     evolve: (state) => state + 1,
   },
-  announce: (_event, _state, version) => [event(releaseStock, { key: STREAM, sequence: version, data: { orderId: STREAM } })],
+  announce: (_event, _state, version) => [
+    event(releaseStock, { key: STREAM, sequence: version, data: { orderId: STREAM } }),
+  ],
   patience: () => undefined,
 };
 const STREAM = randomUUIDv7();
 
 describe('a command', () => {
   it('is decided anew when somebody was faster: of 12 at once none is lost, and the messages are in version order', async () => {
-    await Promise.all(Array.from({ length: 12 }, () => retrying(() => handleCommand(store, counting, STREAM, { type: 'Add' }, { at }))));
+    await Promise.all(
+      Array.from({ length: 12 }, () => retrying(() => handleCommand(store, counting, STREAM, { type: 'Add' }, { at }))),
+    );
     expect((await store.load(STREAM)).map((one) => one.version)).toEqual(Array.from({ length: 12 }, (_, n) => n + 1));
-    const rows = await database.query<{ payload: string }>('SELECT payload FROM outbox WHERE key = $1 ORDER BY id', [STREAM]);
-    expect(rows.map((row) => Number((JSON.parse(row.payload) as CloudEvent).sequence))).toEqual(Array.from({ length: 12 }, (_, n) => n + 1));
+    const rows = await database.query<{ payload: string }>('SELECT payload FROM outbox WHERE key = $1 ORDER BY id', [
+      STREAM,
+    ]);
+    expect(rows.map((row) => Number((JSON.parse(row.payload) as CloudEvent).sequence))).toEqual(
+      Array.from({ length: 12 }, (_, n) => n + 1),
+    );
   });
 
   it('with If-Match is refused instead, when the version is another', async () => {
-    await expect(handleCommand(store, counting, STREAM, { type: 'Add' }, { at, ifVersion: 3 })).rejects.toBeInstanceOf(PreconditionFailed);
-    const [one, two] = await Promise.allSettled([1, 2].map(() => handleCommand(store, counting, STREAM, { type: 'Add' }, { at, ifVersion: 12 })));
+    await expect(handleCommand(store, counting, STREAM, { type: 'Add' }, { at, ifVersion: 3 })).rejects.toBeInstanceOf(
+      PreconditionFailed,
+    );
+    const [one, two] = await Promise.allSettled(
+      [1, 2].map(() => handleCommand(store, counting, STREAM, { type: 'Add' }, { at, ifVersion: 12 })),
+    );
     expect([one?.status, two?.status].toSorted()).toEqual(['fulfilled', 'rejected']);
   });
 

@@ -17,10 +17,11 @@ interface EventRow extends StoredEvent {
 }
 
 /**
- * Streams of events in Postgres, with outbox, inbox, idempotency and deadline written in the same statement: one round trip, one commit.
- * The insert of (stream, next version) is the row lock of the message key. CTEs run in no stated order, so they are chained by their
- * data: the outbox reads from what the events insert returned, in version order. Conflicts are told apart by the violated constraint.
- * Events are written in today's form, and read in it whatever form they were stored in.
+ * Streams of events in Postgres, with outbox, inbox, idempotency and deadline written in the same statement: one round
+ * trip, one commit. The insert of (stream, next version) is the row lock of the message key. CTEs run in no stated
+ * order, so they are chained by their data: the outbox reads from what the events insert returned, in version order.
+ * Conflicts are told apart by the violated constraint. Events are written in today's form, and read in it whatever form
+ * they were stored in.
  */
 export class EventStore {
   readonly #database: Database;
@@ -46,10 +47,14 @@ export class EventStore {
   }
 
   /**
-   * The same for whom it is: a stream whose first event names them in `field`, or any stream for those who may read `anybodys`. Whose it is, is
-   * asked in the query, so nothing of another's leaves the database; it looks as if it were not there.
+   * The same for whom it is: a stream whose first event names them in `field`, or any stream for those who may read
+   * `anybodys`. Whose it is, is asked in the query, so nothing of another's leaves the database; it looks as if it were
+   * not there.
    */
-  async loadFor<E extends { type: string }>(stream: string, { field, value, anybodys }: { field: string; value: string; anybodys: boolean }): Promise<RecordedEvent<E>[]> {
+  async loadFor<E extends { type: string }>(
+    stream: string,
+    { field, value, anybodys }: { field: string; value: string; anybodys: boolean },
+  ): Promise<RecordedEvent<E>[]> {
     const rows = await this.#database.query<EventRow>(
       `SELECT version, type, schema_version AS "schemaVersion", data, recorded_at AS "recordedAt" FROM events WHERE stream = $1
          AND ($4 OR EXISTS (SELECT 1 FROM events AS first WHERE first.stream = $1 AND first.version = 1 AND first.data ->> $2 = $3)) ORDER BY version`,
@@ -59,8 +64,14 @@ export class EventStore {
     return rows.map((row) => this.#recorded<E>(row));
   }
 
-  /** The same of several streams in one round trip: those that there are, by their names. Through a transaction it sees what that sees. */
-  async loadMany<E extends { type: string }>(streams: readonly string[], via: Transaction = this.#database): Promise<Map<string, RecordedEvent<E>[]>> {
+  /**
+   * The same of several streams in one round trip: those that there are, by their names. Through a transaction it sees
+   * what that sees.
+   */
+  async loadMany<E extends { type: string }>(
+    streams: readonly string[],
+    via: Transaction = this.#database,
+  ): Promise<Map<string, RecordedEvent<E>[]>> {
     const rows = await via.query<EventRow & { stream: string }>(
       'SELECT stream, version, type, schema_version AS "schemaVersion", data, recorded_at AS "recordedAt" FROM events WHERE stream = ANY($1) ORDER BY stream, version',
       [streams],
@@ -70,7 +81,10 @@ export class EventStore {
     return new Map([...of].map(([stream, own]) => [stream, own.map((row) => this.#recorded<E>(row))]));
   }
 
-  /** Throws VersionConflict, AlreadyHandled, KeyParked or KeyUsed, each when its constraint says so; and what `Outbox.add` throws. */
+  /**
+   * Throws VersionConflict, AlreadyHandled, KeyParked or KeyUsed, each when its constraint says so; and what
+   * `Outbox.add` throws.
+   */
   async append(append: Append): Promise<void> {
     this.#outbox.assertOpen();
     try {
@@ -111,7 +125,10 @@ export class EventStore {
     return row;
   }
 
-  /** Keeps the answer to a command that was refused: nothing was appended, and the same key gets the same refusal. Throws KeyUsed. */
+  /**
+   * Keeps the answer to a command that was refused: nothing was appended, and the same key gets the same refusal.
+   * Throws KeyUsed.
+   */
   async remember(row: IdempotencyRow): Promise<void> {
     try {
       await this.#database.query(

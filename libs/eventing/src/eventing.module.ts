@@ -1,5 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Module, type DynamicModule, type InjectionToken, type OnApplicationBootstrap, type OnApplicationShutdown, type Type } from '@nestjs/common';
+import {
+  Module,
+  type DynamicModule,
+  type InjectionToken,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type Type,
+} from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import type { Upcasters } from '@shop/kernel';
 import { Database, Health, Logger, type TelemetrySettings } from '@shop/platform';
@@ -25,7 +32,10 @@ import { StoreEpoch } from './store-epoch.ts';
 import { StuckConsumers } from './stuck-consumers.ts';
 import { WalRelay } from './wal-relay.ts';
 
-/** What the module needs to know of a service's configuration: platform's databaseSettings and busSettings, and outboxSettings where it produces. */
+/**
+ * What the module needs to know of a service's configuration: platform's databaseSettings and busSettings, and
+ * outboxSettings where it produces.
+ */
 interface EventingConfig extends BusSettings {
   readonly DATABASE_URL: string;
   readonly DATABASE_DIRECT_URL?: string;
@@ -42,7 +52,10 @@ export interface EventingOptions {
   readonly produces: boolean;
   /** What the events in its store once looked like, if it has any. */
   readonly upcasters?: Upcasters;
-  /** A poll or a batch older than this, in ms, means that the process does nothing any more, whatever it answers over HTTP. */
+  /**
+   * A poll or a batch older than this, in ms, means that the process does nothing any more, whatever it answers over
+   * HTTP.
+   */
   readonly staleAfterMs?: number;
 }
 
@@ -55,7 +68,10 @@ const WORKS_WITHIN_MS = 15_000;
 /** The one bus of all services in this process when there is no broker. */
 let inProcess: MemoryBus | undefined;
 
-/** The messaging of one service from one call: bus, outbox and relay, event store, a runtime for each of its consumers, and what an operator can do with them. */
+/**
+ * The messaging of one service from one call: bus, outbox and relay, event store, a runtime for each of its consumers,
+ * and what an operator can do with them.
+ */
 @Module({})
 export class EventingModule {
   /** `config` is the service's own configuration class. */
@@ -68,21 +84,51 @@ export class EventingModule {
         {
           provide: StoreEpoch,
           inject: [MessageBus, Database, Logger, OwnConsumers, MessagingMetrics],
-          useFactory: (bus: MessageBus, database: Database, log: Logger, own: OwnConsumers, metrics: MessagingMetrics) => new StoreEpoch({ bus, database, log, metrics, consumers: () => own.names }),
+          useFactory: (
+            bus: MessageBus,
+            database: Database,
+            log: Logger,
+            own: OwnConsumers,
+            metrics: MessagingMetrics,
+          ) => new StoreEpoch({ bus, database, log, metrics, consumers: () => own.names }),
         },
         { provide: Relay, inject: [config, MessageBus, Logger, MessagingMetrics, StoreEpoch], useFactory: openRelay },
         { provide: Outbox, inject: [Relay, Database, Logger, StoreEpoch], useFactory: openOutbox },
-        { provide: EventStore, inject: [Database, Outbox], useFactory: (database: Database, outbox: PostgresOutbox) => new EventStore(database, outbox, options.upcasters) },
+        {
+          provide: EventStore,
+          inject: [Database, Outbox],
+          useFactory: (database: Database, outbox: PostgresOutbox) =>
+            new EventStore(database, outbox, options.upcasters),
+        },
         Background,
-        { provide: OwnConsumers, inject: [ModuleRef], useFactory: (modules: ModuleRef) => ownConsumers(modules, options) },
-        { provide: DeadLetterTopics, inject: [config], useFactory: (settings: EventingConfig) => new DeadLetterTopics(settings) },
+        {
+          provide: OwnConsumers,
+          inject: [ModuleRef],
+          useFactory: (modules: ModuleRef) => ownConsumers(modules, options),
+        },
+        {
+          provide: DeadLetterTopics,
+          inject: [config],
+          useFactory: (settings: EventingConfig) => new DeadLetterTopics(settings),
+        },
         // Levels cost a query each: they are asked for only where somebody reads them.
-        { provide: MessagingMetrics, inject: [config], useFactory: ({ OTEL_METRICS_EXPORTER: to }: EventingConfig) => (to === 'none' ? new Unmeasured() : new MeasuredMessaging()) },
+        {
+          provide: MessagingMetrics,
+          inject: [config],
+          useFactory: ({ OTEL_METRICS_EXPORTER: to }: EventingConfig) =>
+            to === 'none' ? new Unmeasured() : new MeasuredMessaging(),
+        },
         {
           provide: Messaging,
           inject: [ModuleRef, MessageBus, Relay, Health, config, StoreEpoch],
-          useFactory: (modules: ModuleRef, bus: MessageBus, relay: Relay, health: Health, settings: EventingConfig, store: StoreEpoch) =>
-            new Messaging(modules, bus, relay, health, options, settings, store),
+          useFactory: (
+            modules: ModuleRef,
+            bus: MessageBus,
+            relay: Relay,
+            health: Health,
+            settings: EventingConfig,
+            store: StoreEpoch,
+          ) => new Messaging(modules, bus, relay, health, options, settings, store),
         },
       ],
       exports: [MessageBus, Outbox, EventStore, MessagingMetrics, Background],
@@ -90,7 +136,10 @@ export class EventingModule {
   }
 }
 
-/** Starts the relay, without which nothing may be written, then consumers; stops these first, so that what is in hand still finds its outbox. */
+/**
+ * Starts the relay, without which nothing may be written, then consumers; stops these first, so that what is in hand
+ * still finds its outbox.
+ */
 class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #runtimes: ConsumerRuntime[] = [];
   readonly #staleAfterMs: number;
@@ -122,14 +171,22 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
     this.health.ready('store', () => this.store.trouble);
     this.health.closed(() => this.store.trouble);
     // What this process remembers is of a store that is no more.
-    this.health.live('store', () => (this.store.isOutlived ? 'the store has begun another epoch: this process has to start again' : undefined));
+    this.health.live('store', () =>
+      this.store.isOutlived ? 'the store has begun another epoch: this process has to start again' : undefined,
+    );
     this.store.onRestored(() => void this.standStill());
     await this.store.start();
-    if (!this.store.isOpen) log.warn({ reason: this.store.trouble }, 'nothing is served, published or taken until the store has been compared with the bus');
+    if (!this.store.isOpen)
+      log.warn(
+        { reason: this.store.trouble },
+        'nothing is served, published or taken until the store has been compared with the bus',
+      );
     const working = this.store.opened.then(() => this.#work());
     // A start waits for it, unless it waits itself: for the bus, or for an operator.
     if (this.store.isOpen) await Promise.race([working, sleep(WORKS_WITHIN_MS, undefined, { ref: false })]);
-    void working.catch((error: unknown) => log.error({ err: error }, 'the relay or the consumers could not be started'));
+    void working.catch((error: unknown) =>
+      log.error({ err: error }, 'the relay or the consumers could not be started'),
+    );
   }
 
   /** From here on messages are published and taken. */
@@ -147,8 +204,19 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
 
   async #startWork(): Promise<void> {
     const find = <T>(type: Type<T> | (abstract new () => T)) => this.modules.get<T>(type as Type<T>, { strict: false });
-    const [database, outbox, metrics, log] = [find(Database), this.modules.get(Outbox), this.modules.get(MessagingMetrics), find(Logger)];
-    this.#partitions = new PartitionCounts({ bus: this.bus, database, metrics, log, service: () => this.store.service });
+    const [database, outbox, metrics, log] = [
+      find(Database),
+      this.modules.get(Outbox),
+      this.modules.get(MessagingMetrics),
+      find(Logger),
+    ];
+    this.#partitions = new PartitionCounts({
+      bus: this.bus,
+      database,
+      metrics,
+      log,
+      service: () => this.store.service,
+    });
     this.health.ready('partitions', () => this.#partitions?.refusal);
     this.health.degraded('topics', () => this.#partitions?.difference);
     await this.#partitions.start();
@@ -161,7 +229,9 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
       });
       // What needs a person is not mended by a restart.
       this.health.ready('outbox', () => this.relay.trouble);
-      this.health.live('relay', () => (this.relay.idleMs() > this.#staleAfterMs ? `last poll ${this.relay.idleMs()} ms ago` : undefined));
+      this.health.live('relay', () =>
+        this.relay.idleMs() > this.#staleAfterMs ? `last poll ${this.relay.idleMs()} ms ago` : undefined,
+      );
       // Others may publish what is written here, and the broker may come back: work is taken all the same.
       this.health.degraded('publishing', () => awayFor(this.relay.unreachableMs()));
     }
@@ -188,9 +258,11 @@ class Messaging implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 }
 
-const awayFor = (ms: number) => (ms === 0 ? undefined : `the broker has not answered for ${Math.round(ms / 1_000)} s: this instance publishes nothing`);
+const awayFor = (ms: number) =>
+  ms === 0 ? undefined : `the broker has not answered for ${Math.round(ms / 1_000)} s: this instance publishes nothing`;
 
-const handedBack = (ms: number) => (ms === 0 ? undefined : `handed back: the database has not answered for ${Math.round(ms / 1_000)} s`);
+const handedBack = (ms: number) =>
+  ms === 0 ? undefined : `handed back: the database has not answered for ${Math.round(ms / 1_000)} s`;
 
 /** Asked for when they are needed: consumers are made after the module that runs them. */
 function ownConsumers(modules: ModuleRef, { consumers }: EventingOptions): OwnConsumers {
@@ -206,10 +278,25 @@ function busOfService(config: EventingConfig, log: Logger): Promise<MessageBus> 
   return openBus(config, { clientId: `shop-${process.pid}`, log });
 }
 
-function openRelay(config: EventingConfig, bus: MessageBus, log: Logger, metrics: MessagingMetrics, store: StoreEpoch): Relay {
+function openRelay(
+  config: EventingConfig,
+  bus: MessageBus,
+  log: Logger,
+  metrics: MessagingMetrics,
+  store: StoreEpoch,
+): Relay {
   const afterPublish = (messages: number) => failPoint(config.FAIL_POINTS_DIR, 'relay-published', messages);
-  const options = { connectionString: config.DATABASE_DIRECT_URL ?? config.DATABASE_URL, bus, log, metrics, afterPublish, admit: () => store.admit() };
-  return config.OUTBOX_DRIVER === 'wal' ? new WalRelay({ ...options, replicationUrl: config.REPLICATION_URL ?? '' }) : new QueueRelay(options);
+  const options = {
+    connectionString: config.DATABASE_DIRECT_URL ?? config.DATABASE_URL,
+    bus,
+    log,
+    metrics,
+    afterPublish,
+    admit: () => store.admit(),
+  };
+  return config.OUTBOX_DRIVER === 'wal'
+    ? new WalRelay({ ...options, replicationUrl: config.REPLICATION_URL ?? '' })
+    : new QueueRelay(options);
 }
 
 /** Written for the relay that runs. */
@@ -219,7 +306,10 @@ function openOutbox(relay: Relay, database: Database, log: Logger, store: StoreE
   return new PostgresOutbox(() => {}, { leave: leaveInLog, trouble });
 }
 
-/** Wakes the relay of this process at once, and those of others by one NOTIFY for everything committed within ten milliseconds. */
+/**
+ * Wakes the relay of this process at once, and those of others by one NOTIFY for everything committed within ten
+ * milliseconds.
+ */
 function waking(relay: QueueRelay, database: Database, log: Logger): () => void {
   let soon: NodeJS.Timeout | undefined;
   return () => {
@@ -227,7 +317,9 @@ function waking(relay: QueueRelay, database: Database, log: Logger): () => void 
     if (relay.owned.size === SHARDS) return;
     soon ??= setTimeout(() => {
       soon = undefined;
-      database.query('NOTIFY outbox').catch((error: unknown) => log.warn({ err: error }, 'relays were not woken; they poll anyway'));
+      database
+        .query('NOTIFY outbox')
+        .catch((error: unknown) => log.warn({ err: error }, 'relays were not woken; they poll anyway'));
     }, NOTIFY_EVERY_MS);
   };
 }

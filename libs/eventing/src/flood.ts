@@ -1,8 +1,8 @@
 const WINDOW_MS = 10_000;
 
 /**
- * Tells a few bad messages from a bad day: when too many fail within ten seconds, the fault is not theirs, and going on would only move
- * the topic into the dead letters.
+ * Tells a few bad messages from a bad day: when too many fail within ten seconds, the fault is not theirs, and going on
+ * would only move the topic into the dead letters.
  */
 export class Flood {
   readonly #limit: number;

@@ -2,7 +2,9 @@ import type pg from 'pg';
 import type { Held, Refused } from './destinations.ts';
 import { BATCH, BATCH_BYTES, type OutboxMessage } from './relay.ts';
 
-/** The table outbox_held of one relay, on the connection that owns what it reads (migrations/0009-held-messages.sql). */
+/**
+ * The table outbox_held of one relay, on the connection that owns what it reads (migrations/0009-held-messages.sql).
+ */
 export class HeldMessages {
   readonly #client: pg.Client;
 
@@ -10,7 +12,10 @@ export class HeldMessages {
     this.#client = client;
   }
 
-  /** The destinations that anything of these shards waits for. Skips from one to the next: it costs as many steps as there are destinations, however much waits. */
+  /**
+   * The destinations that anything of these shards waits for. Skips from one to the next: it costs as many steps as
+   * there are destinations, however much waits.
+   */
   async destinations(shards: readonly number[]): Promise<string[]> {
     const { rows } = await this.#client.query<{ behind: string }>({
       name: 'held-destinations',
@@ -36,7 +41,9 @@ export class HeldMessages {
     return new Map(rows.map(({ key, behind }) => [key, behind]));
   }
 
-  /** The oldest of each shard that wait for a destination, as many as a batch may hold, at least one if there is any. */
+  /**
+   * The oldest of each shard that wait for a destination, as many as a batch may hold, at least one if there is any.
+   */
   async first(destination: string, shards: readonly number[]): Promise<OutboxMessage[]> {
     const { rows } = await this.#client.query<OutboxMessage>({
       name: 'held-first',
@@ -52,7 +59,11 @@ export class HeldMessages {
   /** Forgets what is on the bus. */
   async published(messages: readonly OutboxMessage[]): Promise<void> {
     const values = [[...new Set(messages.map(({ shard }) => shard))], messages.map(({ id }) => id)];
-    await this.#client.query({ name: 'held-done', text: 'DELETE FROM outbox_held WHERE shard = ANY ($1::smallint[]) AND id = ANY ($2::bigint[])', values });
+    await this.#client.query({
+      name: 'held-done',
+      text: 'DELETE FROM outbox_held WHERE shard = ANY ($1::smallint[]) AND id = ANY ($2::bigint[])',
+      values,
+    });
   }
 
   /** Keys that wait for another destination now, with all their messages. */
@@ -75,11 +86,19 @@ export const holdFrom = (client: pg.Client, from: 'outbox', held: readonly Held<
   );
 
 /** Sets messages of a table aside, for a person. */
-export const rejectFrom = (client: pg.Client, from: 'outbox' | 'outbox_held', refused: readonly Refused<OutboxMessage>[]) =>
+export const rejectFrom = (
+  client: pg.Client,
+  from: 'outbox' | 'outbox_held',
+  refused: readonly Refused<OutboxMessage>[],
+) =>
   client.query(
     `WITH refused AS (SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::text[]) AS r(shard, id, reason)),
           bad AS (DELETE FROM ${from} AS f USING refused WHERE f.shard = refused.shard AND f.id = refused.id RETURNING f.*, refused.reason)
      INSERT INTO outbox_rejected (shard, id, topic, key, payload, created_at, reason) SELECT shard, id, topic, key, payload, created_at, reason FROM bad
      ON CONFLICT ON CONSTRAINT outbox_rejected_pkey DO NOTHING`,
-    [refused.map(({ message }) => message.shard), refused.map(({ message }) => message.id), refused.map(({ reason }) => reason)],
+    [
+      refused.map(({ message }) => message.shard),
+      refused.map(({ message }) => message.id),
+      refused.map(({ reason }) => reason),
+    ],
   );

@@ -3,7 +3,16 @@ export { KafkaBus } from './kafka/kafka-bus.ts';
 export { secured } from './kafka/connection.ts';
 export { kafkaSecurity, type KafkaSecurity } from './kafka/security.ts';
 export { kafkaClients, openKafka, type KafkaClient } from './kafka/open-kafka.ts';
-export { MessageBus, Unpublishable, type BusMessage, type Delivery, type End, type Lost, type SubscribeOptions, type Subscription } from './bus.ts';
+export {
+  MessageBus,
+  Unpublishable,
+  type BusMessage,
+  type Delivery,
+  type End,
+  type Lost,
+  type SubscribeOptions,
+  type Subscription,
+} from './bus.ts';
 export { handleCommand, startStream, type Handled, type HandleOptions, type Process } from './command-handler.ts';
 export { Consumer, on, Poison, type Handler } from './consumer.ts';
 export { ConsumerRuntime, type ConsumerRuntimeOptions } from './consumer-runtime.ts';
@@ -35,7 +44,14 @@ export { busTraits, type BusName, type BusTraits } from './bus-traits.ts';
 export { browse, makeQueues, openBus, type BusSettings } from './open-bus.ts';
 export { lookFrom, LookedThrough } from './looked-through.ts';
 export { bodyHashOf, forgetKeys, once, type Attempt, type Once } from './once.ts';
-export { leaveInLog, leaveInTable, Outbox, PostgresOutbox, type LeaveSql, type PostgresOutboxOptions } from './outbox.ts';
+export {
+  leaveInLog,
+  leaveInTable,
+  Outbox,
+  PostgresOutbox,
+  type LeaveSql,
+  type PostgresOutboxOptions,
+} from './outbox.ts';
 export { Parking } from './parking.ts';
 export { idOf } from './read-message.ts';
 export { Reconciler, type Missing, type ReconcilerOptions } from './reconciler.ts';

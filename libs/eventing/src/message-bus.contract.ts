@@ -56,24 +56,30 @@ export async function warm(bus: MessageBus, topic: string): Promise<void> {
   await bus.close();
 }
 
-/** What every adapter answers when it is asked whether its broker is there, and it is not; `open` points at a port of this machine. */
+/**
+ * What every adapter answers when it is asked whether its broker is there, and it is not; `open` points at a port of
+ * this machine.
+ */
 export function absenceContract(name: string, open: (port: number) => MessageBus): void {
   describe.concurrent(`${name}, asked whether it is there`, () => {
-    it.each(['nobody listens', 'somebody listens and says nothing'])('says no within seconds where %s', async (where) => {
-      const sockets: Socket[] = [];
-      const server = createServer((socket) => void sockets.push(socket));
-      await once(server.listen(0, '127.0.0.1'), 'listening');
-      const { port } = server.address() as AddressInfo;
-      if (where === 'nobody listens') server.close();
-      const bus = open(port);
-      const began = performance.now();
-      await expect(bus.prove()).rejects.toThrow();
-      await expect(bus.prove()).rejects.toThrow();
-      expect(performance.now() - began).toBeLessThan(9_000);
-      for (const socket of sockets) socket.destroy();
-      server.close();
-      await bus.close();
-    });
+    it.each(['nobody listens', 'somebody listens and says nothing'])(
+      'says no within seconds where %s',
+      async (where) => {
+        const sockets: Socket[] = [];
+        const server = createServer((socket) => void sockets.push(socket));
+        await once(server.listen(0, '127.0.0.1'), 'listening');
+        const { port } = server.address() as AddressInfo;
+        if (where === 'nobody listens') server.close();
+        const bus = open(port);
+        const began = performance.now();
+        await expect(bus.prove()).rejects.toThrow();
+        await expect(bus.prove()).rejects.toThrow();
+        expect(performance.now() - began).toBeLessThan(9_000);
+        for (const socket of sockets) socket.destroy();
+        server.close();
+        await bus.close();
+      },
+    );
   });
 }
 
@@ -86,7 +92,12 @@ export function messageBusContract({ name, open, topic: newTopic, traits }: BusU
     const other = (buses: Buses, one: MessageBus) => (name === 'memory' ? one : buses.open());
 
     /** A reader that notes what it handles. */
-    async function reader(of: MessageBus, topic: string, group: string, handle: (delivery: Delivery) => Promise<void> = async () => {}) {
+    async function reader(
+      of: MessageBus,
+      topic: string,
+      group: string,
+      handle: (delivery: Delivery) => Promise<void> = async () => {},
+    ) {
       const handled: Delivery[] = [];
       const options: SubscribeOptions = {
         group,
@@ -121,8 +132,17 @@ export function messageBusContract({ name, open, topic: newTopic, traits }: BusU
       await one.publish([{ topic, key: 'a', value: 'grüße', headers: { why: 'because' } }]);
       await one.publish([{ topic, value: 'to whom it may concern' }]);
       await until(() => expect(handled).toHaveLength(2));
-      expect(handled).toContainEqual(expect.objectContaining({ topic, key: 'a', value: 'grüße', headers: expect.objectContaining({ why: 'because' }) }));
-      expect(handled).toContainEqual(expect.objectContaining({ topic, key: undefined, value: 'to whom it may concern' }));
+      expect(handled).toContainEqual(
+        expect.objectContaining({
+          topic,
+          key: 'a',
+          value: 'grüße',
+          headers: expect.objectContaining({ why: 'because' }),
+        }),
+      );
+      expect(handled).toContainEqual(
+        expect.objectContaining({ topic, key: undefined, value: 'to whom it may concern' }),
+      );
       expect(new Set(handled.map((delivery) => delivery.id)).size).toBe(2);
     });
 
@@ -158,9 +178,13 @@ export function messageBusContract({ name, open, topic: newTopic, traits }: BusU
         if (!seen.includes(Number(value))) first.set(key, [...seen, Number(value)]);
         await sleep(1);
       };
-      const twins = [await reader(publisher, topic, group, note), await reader(other(buses, publisher), topic, group, note)];
+      const twins = [
+        await reader(publisher, topic, group, note),
+        await reader(other(buses, publisher), topic, group, note),
+      ];
       const published = (async () => {
-        for (let n = 0; n < 60; n++) await publisher.publish(Array.from({ length: 6 }, (_, key) => ({ topic, key: `k${key}`, value: String(n) })));
+        for (let n = 0; n < 60; n++)
+          await publisher.publish(Array.from({ length: 6 }, (_, key) => ({ topic, key: `k${key}`, value: String(n) })));
       })();
       await until(() => expect(first.get('k0')?.length).toBeGreaterThan(10));
       await twins[0]?.subscription.close();
@@ -202,7 +226,12 @@ export function messageBusContract({ name, open, topic: newTopic, traits }: BusU
       await until(() => expect(before.handled).toHaveLength(12));
       await before.subscription.close();
       const next = await reader(publisher, topic, group);
-      await publisher.publish([{ topic, key: 'k0', value: '12' }, { topic, key: 'k1', value: '13' }, { topic, key: 'k2', value: '14' }, { topic, key: 'k3', value: '15' }]);
+      await publisher.publish([
+        { topic, key: 'k0', value: '12' },
+        { topic, key: 'k1', value: '13' },
+        { topic, key: 'k2', value: '14' },
+        { topic, key: 'k3', value: '15' },
+      ]);
       await until(() => expect(next.handled.length).toBeGreaterThanOrEqual(4));
       expect(valuesOf(next.handled).toSorted((a, b) => a - b)).toEqual([12, 13, 14, 15]);
     });
@@ -235,9 +264,12 @@ export function messageBusContract({ name, open, topic: newTopic, traits }: BusU
       expect(most).toBeLessThanOrEqual(16);
     });
 
-    // In memory nothing lies beyond what is in hand, and a message is published when it is handled. A broker of queues knows only what is not in hand: more than that is published.
+    // In memory nothing lies beyond what is in hand, and a message is published when it is handled. A broker of queues
+    // knows only what is not in hand: more than that is published.
     if (name !== 'memory') {
-      it('has reached the end of a topic when everything that was there is handled, and not before', async ({ buses }) => {
+      it('has reached the end of a topic when everything that was there is handled, and not before', async ({
+        buses,
+      }) => {
         const [[topic, group], one] = [await topicAndGroup(), buses.open()];
         const gate = Promise.withResolvers<void>();
         const { handled } = await reader(one, topic, group, () => gate.promise);
@@ -263,7 +295,9 @@ export function messageBusContract({ name, open, topic: newTopic, traits }: BusU
     if (traits.refusesUnknownTopics) {
       it('says so when nobody has made the topic, and goes on with others', async ({ buses }) => {
         const [[topic, group], one] = [await topicAndGroup(), buses.open()];
-        await expect(one.publish([{ topic: `nobody-${randomUUID().slice(0, 8)}`, key: 'a', value: '1' }])).rejects.toThrow();
+        await expect(
+          one.publish([{ topic: `nobody-${randomUUID().slice(0, 8)}`, key: 'a', value: '1' }]),
+        ).rejects.toThrow();
         const { handled } = await reader(one, topic, group);
         await one.publish([{ topic, key: 'a', value: '2' }]);
         await until(() => expect(valuesOf(handled)).toEqual([2]));
@@ -274,11 +308,18 @@ export function messageBusContract({ name, open, topic: newTopic, traits }: BusU
         const nowhere = `nobody-${randomUUID().slice(0, 8)}`;
         const { handled } = await reader(one, topic, group);
         await one.publish([{ topic, key: 'a', value: '0' }]);
-        const refused = Array.from({ length: 3 }, () => one.publish([{ topic: nowhere, key: 'a', value: '1' }]).then(() => 'published', () => 'not published'));
+        const refused = Array.from({ length: 3 }, () =>
+          one.publish([{ topic: nowhere, key: 'a', value: '1' }]).then(
+            () => 'published',
+            () => 'not published',
+          ),
+        );
         for (let n = 1; n < 30; n++) await one.publish([{ topic, key: 'a', value: String(n) }]);
         expect(await Promise.all(refused)).toEqual(['not published', 'not published', 'not published']);
         await until(() => expect(valuesOf(handled)).toEqual(Array.from({ length: 30 }, (_, n) => n)));
-        const [here, there, again] = await one.destinationsOf([topic, nowhere, topic].map((each) => ({ topic: each, key: 'a', value: '' })));
+        const [here, there, again] = await one.destinationsOf(
+          [topic, nowhere, topic].map((each) => ({ topic: each, key: 'a', value: '' })),
+        );
         expect([here === there, here === again]).toEqual([false, true]);
       });
     }
@@ -288,9 +329,13 @@ export function messageBusContract({ name, open, topic: newTopic, traits }: BusU
     it('names a message that it will never take, and goes on with others', async ({ buses }) => {
       const [[topic, group], one] = [await topicAndGroup(), buses.open()];
       const { handled } = await reader(one, topic, group);
-      await expect(one.publish([{ topic, key: 'a', value: 'x'.repeat(maxBytes + 1) }])).rejects.toBeInstanceOf(Unpublishable);
+      await expect(one.publish([{ topic, key: 'a', value: 'x'.repeat(maxBytes + 1) }])).rejects.toBeInstanceOf(
+        Unpublishable,
+      );
       await one.publish([{ topic, key: 'a', value: 'x'.repeat(maxBytes * 0.9) }]);
-      await until(() => expect(handled.map((delivery) => delivery.value?.length)).toEqual([Math.floor(maxBytes * 0.9)]));
+      await until(() =>
+        expect(handled.map((delivery) => delivery.value?.length)).toEqual([Math.floor(maxBytes * 0.9)]),
+      );
     });
   });
 }

@@ -2,7 +2,10 @@ import type { ConsumerName } from '@shop/contracts';
 import type { Behind } from './bus.ts';
 import type { Outcome } from './settling.ts';
 
-/** What waits to be published, as one relay sees it: in the table all of it, whoever owns it, or nobody; in the log what it has read. */
+/**
+ * What waits to be published, as one relay sees it: in the table all of it, whoever owns it, or nobody; in the log what
+ * it has read.
+ */
 export interface Waiting {
   readonly messages: number;
   /** Those of them that are held because their destination does not take them. */
@@ -17,13 +20,15 @@ export interface Handling {
   readonly outcome: Outcome;
   /** From the moment its turn came to the moment its effect, parking or dead letter was stored. */
   readonly durationMs: number;
-  /** From the moment it was written by its producer to the moment it was through here; absent when it cannot be read. */
+  /**
+   * From the moment it was written by its producer to the moment it was through here; absent when it cannot be read.
+   */
   readonly lagMs?: number;
 }
 
 /**
- * What messaging tells whoever measures it: counts as they happen, levels every few seconds. An exporter fills this port; nothing in here
- * waits for it, so its methods return at once and do not throw.
+ * What messaging tells whoever measures it: counts as they happen, levels every few seconds. An exporter fills this
+ * port; nothing in here waits for it, so its methods return at once and do not throw.
  */
 export abstract class MessagingMetrics {
   /** One batch is on the bus for good; a batch that is published again counts again. */
@@ -41,17 +46,26 @@ export abstract class MessagingMetrics {
   abstract handled(handling: Handling): void;
   /** A level: keys of this consumer whose messages wait, whichever of its instances parked them. */
   abstract parkedKeys(consumer: ConsumerName, keys: number): void;
-  /** A level: for how long this instance has been no member of its group because its database does not answer, in ms; 0 when it is one. */
+  /**
+   * A level: for how long this instance has been no member of its group because its database does not answer, in ms; 0
+   * when it is one.
+   */
   abstract away(consumer: ConsumerName, ms: number): void;
   /** Events that never came to this consumer and were sent again by their producer: above zero, something lost them. */
   abstract reemitted(consumer: string, events: number): void;
-  /** Messages that this consumer will never be given, because its topic does not have them any more: 1 where their number is unknown. */
+  /**
+   * Messages that this consumer will never be given, because its topic does not have them any more: 1 where their
+   * number is unknown.
+   */
   abstract lost(consumer: ConsumerName, topic: string, messages: number): void;
   /** A level: partitions with messages of which this consumer has acknowledged none. */
   abstract unread(consumer: ConsumerName, partitions: number): void;
   /** A level: what this consumer has not acknowledged, all its instances together. */
   abstract behind(consumer: ConsumerName, behind: Behind): void;
-  /** A level: of a copy of what another service owns, the parts that are not as their owner says, and whether its place on the topic was lost since it was last whole. */
+  /**
+   * A level: of a copy of what another service owns, the parts that are not as their owner says, and whether its place
+   * on the topic was lost since it was last whole.
+   */
   abstract copy(copy: string, state: { readonly differing: number; readonly lost: boolean }): void;
   /** A level: topics of this service that have another number of partitions than was agreed on. */
   abstract otherPartitions(topics: number): void;

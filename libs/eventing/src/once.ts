@@ -19,16 +19,23 @@ const DONE = 200;
 const REFUSED = 422;
 
 /** The hash of a body that its schema has parsed, and so put its fields in one order: the text is canonical. */
-export const bodyHashOf = (body: unknown): string => createHash('sha256').update(JSON.stringify(body)).digest('base64url');
+export const bodyHashOf = (body: unknown): string =>
+  createHash('sha256').update(JSON.stringify(body)).digest('base64url');
 
 /**
- * Does the work of a command on plain records once per Idempotency-Key. The key's row is taken before the work and committed with it: a
- * repeat waits for the first as long as the database waits for a lock (then 409), and gets its answer. A refusal of the work is an answer
- * too, and kept; that something was `unavailable` is none. Another body under the same key is refused.
+ * Does the work of a command on plain records once per Idempotency-Key. The key's row is taken before the work and
+ * committed with it: a repeat waits for the first as long as the database waits for a lock (then 409), and gets its
+ * answer. A refusal of the work is an answer too, and kept; that something was `unavailable` is none. Another body
+ * under the same key is refused.
  */
-export async function once<T>(database: Database, attempt: Attempt, work: (tx: Transaction) => Promise<T>): Promise<Once<T>> {
+export async function once<T>(
+  database: Database,
+  attempt: Attempt,
+  work: (tx: Transaction) => Promise<T>,
+): Promise<Once<T>> {
   const outcome = await database.transaction<{ once: Once<T> } | { refusal: DomainError }>(async (tx) => {
-    if (!(await taken(tx, attempt))) return { once: { answer: given<T>(await answerTo(tx, attempt), attempt), replayed: true } };
+    if (!(await taken(tx, attempt)))
+      return { once: { answer: given<T>(await answerTo(tx, attempt), attempt), replayed: true } };
     await tx.query('SAVEPOINT work');
     try {
       const answer = await work(tx);
@@ -59,7 +66,10 @@ export async function forgetKeys(database: Database, looked = new LookedThrough(
   looked.upTo(row?.through);
 }
 
-/** Whether the key is ours to use now: the row stays without an answer until the work is done, and nobody sees it before that. */
+/**
+ * Whether the key is ours to use now: the row stays without an answer until the work is done, and nobody sees it before
+ * that.
+ */
 async function taken(tx: Transaction, { principal, operation, key, bodyHash }: Attempt): Promise<boolean> {
   try {
     const rows = await tx.query(
@@ -76,7 +86,12 @@ async function taken(tx: Transaction, { principal, operation, key, bodyHash }: A
   }
 }
 
-async function keep(tx: Transaction, { principal, operation, key }: Attempt, status: number, answer: unknown): Promise<void> {
+async function keep(
+  tx: Transaction,
+  { principal, operation, key }: Attempt,
+  status: number,
+  answer: unknown,
+): Promise<void> {
   await tx.query(
     'UPDATE idempotency SET status = $4, answer = $5 WHERE principal = $1 AND operation = $2 AND key = $3',
     [principal, operation, key, status, JSON.stringify(answer)],
@@ -96,7 +111,12 @@ async function answerTo(tx: Transaction, { principal, operation, key }: Attempt)
 }
 
 function given<T>({ bodyHash, status, answer }: StoredAnswer, attempt: Attempt): T {
-  if (bodyHash !== attempt.bodyHash) throw new DomainError('invalid', 'idempotency-key-reused', 'This Idempotency-Key was used for a different request.');
+  if (bodyHash !== attempt.bodyHash)
+    throw new DomainError(
+      'invalid',
+      'idempotency-key-reused',
+      'This Idempotency-Key was used for a different request.',
+    );
   if (status === DONE) return answer as T;
   const { kind, code, message, errors } = answer as DomainError;
   throw new DomainError(kind, code, message, errors);

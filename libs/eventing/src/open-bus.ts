@@ -15,7 +15,10 @@ export interface BusSettings extends KafkaSecuritySettings {
 }
 
 /** Opens a bus. A client is loaded only where it is used: each costs memory and time to start. */
-export async function openBus(settings: BusSettings, { clientId, log }: { clientId: string; log: Log }): Promise<MessageBus> {
+export async function openBus(
+  settings: BusSettings,
+  { clientId, log }: { clientId: string; log: Log },
+): Promise<MessageBus> {
   const { BUS, KAFKA_BROKERS: brokers = [], KAFKA_CLIENT, RABBITMQ_URL = '', SQS_URL = '' } = settings;
   switch (BUS) {
     case 'memory':
@@ -29,14 +32,26 @@ export async function openBus(settings: BusSettings, { clientId, log }: { client
   }
 }
 
-/** Makes the queues of these groups where the bus keeps a message only for groups that it knows. (Kafka's topics are made by their own tools.) */
-export async function makeQueues({ BUS, RABBITMQ_URL = '', SQS_URL = '' }: BusSettings, groups: Readonly<Record<string, readonly string[]>>): Promise<void> {
+/**
+ * Makes the queues of these groups where the bus keeps a message only for groups that it knows. (Kafka's topics are
+ * made by their own tools.)
+ */
+export async function makeQueues(
+  { BUS, RABBITMQ_URL = '', SQS_URL = '' }: BusSettings,
+  groups: Readonly<Record<string, readonly string[]>>,
+): Promise<void> {
   if (BUS === 'rabbitmq') await (await import('./rabbitmq/topology.ts')).makeQueues(RABBITMQ_URL, groups);
   if (BUS === 'sqs') await (await import('./sqs/topology.ts')).makeQueues(SQS_URL, groups);
 }
 
-/** What waits in the queues of a group of one topic that bears its name and that nobody reads; it stays there. (Kafka's topics are read by their own tools.) */
-export async function browse({ BUS, RABBITMQ_URL = '', SQS_URL = '' }: BusSettings, group: string): Promise<Delivery[]> {
+/**
+ * What waits in the queues of a group of one topic that bears its name and that nobody reads; it stays there. (Kafka's
+ * topics are read by their own tools.)
+ */
+export async function browse(
+  { BUS, RABBITMQ_URL = '', SQS_URL = '' }: BusSettings,
+  group: string,
+): Promise<Delivery[]> {
   if (BUS === 'rabbitmq') return (await import('./rabbitmq/browse.ts')).browse(RABBITMQ_URL, group);
   if (BUS === 'sqs') return (await import('./sqs/browse.ts')).browse(SQS_URL, group);
   throw new Error(`${BUS} keeps no queues`);

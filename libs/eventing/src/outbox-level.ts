@@ -13,8 +13,9 @@ export interface OutboxLevelOptions {
 }
 
 /**
- * Looks at what waits in an outbox, every few seconds, by a connection and a timer of its own: a relay that is stuck, in whatever way, cannot keep it from being
- * seen that it is. What fails is looked at again next time, by a new connection.
+ * Looks at what waits in an outbox, every few seconds, by a connection and a timer of its own: a relay that is stuck,
+ * in whatever way, cannot keep it from being seen that it is. What fails is looked at again next time, by a new
+ * connection.
  */
 export class OutboxLevel {
   readonly #options: OutboxLevelOptions;
@@ -45,8 +46,18 @@ export class OutboxLevel {
   }
 
   async #look(): Promise<void> {
-    const config: pg.ClientConfig = { application_name: 'outbox level', keepAlive: true, connectionTimeoutMillis: 5_000, query_timeout: 5_000, options: '-c statement_timeout=5000 -c enable_seqscan=off -c enable_bitmapscan=off' };
-    this.#client ??= await connectToPrimary(this.#options.connectionString, config, (client) => void client.on('error', () => {}));
+    const config: pg.ClientConfig = {
+      application_name: 'outbox level',
+      keepAlive: true,
+      connectionTimeoutMillis: 5_000,
+      query_timeout: 5_000,
+      options: '-c statement_timeout=5000 -c enable_seqscan=off -c enable_bitmapscan=off',
+    };
+    this.#client ??= await connectToPrimary(
+      this.#options.connectionString,
+      config,
+      (client) => void client.on('error', () => {}),
+    );
     await this.#options.look(this.#client);
   }
 

@@ -8,7 +8,10 @@ import type { z } from 'zod';
 /** How many queues the outbox is split into; a key always falls into the same one. */
 export const SHARDS = 16;
 
-/** Largest message value in bytes. Kafka's default limit is 1 MiB a batch; what could never be published is refused when written. */
+/**
+ * Largest message value in bytes. Kafka's default limit is 1 MiB a batch; what could never be published is refused when
+ * written.
+ */
 export const MAX_PAYLOAD_BYTES = 900_000;
 
 /** A message to be written to the outbox. */
@@ -43,10 +46,17 @@ export function event<C extends MessageContract>(
 export const shardOf = (key: string): number => crc32(key) % SHARDS;
 
 /**
- * Seals a message into the CloudEvent that travels: gives it an id, the time, the trace and its cause, checks it against its contract.
- * The id of a stream's event, and its time, are passed in, so that announcing it again is the same message. Throws `payload-too-large` (invalid) beyond MAX_PAYLOAD_BYTES, and a plain Error for data that break the contract: that is a bug.
+ * Seals a message into the CloudEvent that travels: gives it an id, the time, the trace and its cause, checks it
+ * against its contract. The id of a stream's event, and its time, are passed in, so that announcing it again is the
+ * same message. Throws `payload-too-large` (invalid) beyond MAX_PAYLOAD_BYTES, and a plain Error for data that break
+ * the contract: that is a bug.
  */
-export function seal(outgoing: Outgoing, causationId?: string, id: string = randomUUIDv7(), time = new Date().toISOString()): OutboxRow {
+export function seal(
+  outgoing: Outgoing,
+  causationId?: string,
+  id: string = randomUUIDv7(),
+  time = new Date().toISOString(),
+): OutboxRow {
   const { contract, key, sequence, again } = outgoing;
   const envelope: CloudEvent = {
     specversion: '1.0',
@@ -63,7 +73,11 @@ export function seal(outgoing: Outgoing, causationId?: string, id: string = rand
   };
   const payload = JSON.stringify(envelope);
   if (Buffer.byteLength(payload) > MAX_PAYLOAD_BYTES) {
-    throw new DomainError('invalid', 'payload-too-large', `${contract.type} for ${key} is larger than ${MAX_PAYLOAD_BYTES} bytes.`);
+    throw new DomainError(
+      'invalid',
+      'payload-too-large',
+      `${contract.type} for ${key} is larger than ${MAX_PAYLOAD_BYTES} bytes.`,
+    );
   }
   return { shard: shardOf(key), topic: contract.topic, key, payload };
 }

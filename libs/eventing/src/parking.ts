@@ -21,8 +21,9 @@ export interface Park {
 }
 
 /**
- * First wait before a parked key is tried again, in milliseconds; it doubles with each attempt up to the last. That is how much longer than its
- * cause a parked key can last, also when the instance that took it has been killed; what a long outage may cost is bounded by `due` instead.
+ * First wait before a parked key is tried again, in milliseconds; it doubles with each attempt up to the last. That is
+ * how much longer than its cause a parked key can last, also when the instance that took it has been killed; what a
+ * long outage may cost is bounded by `due` instead.
  */
 const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 15_000;
@@ -38,8 +39,9 @@ export class Parking {
   }
 
   /**
-   * Parks a key, or adds a message to one that is parked, which stays what it is: a poison message that comes behind others waits for its
-   * turn, and they are tried again meanwhile. Taking the row's lock keeps a concurrent release from missing the message.
+   * Parks a key, or adds a message to one that is parked, which stays what it is: a poison message that comes behind
+   * others waits for its turn, and they are tried again meanwhile. Taking the row's lock keeps a concurrent release
+   * from missing the message.
    */
   async park({ key, kind, reason, message }: Park): Promise<void> {
     await this.#database.query(
@@ -51,7 +53,18 @@ export class Parking {
        INSERT INTO parked_messages (consumer, key, message_id, topic, payload, sequence, dead)
        SELECT consumer, key, $6, $7, $8, $9::int, $10 FROM parked WHERE $6::text IS NOT NULL
        ON CONFLICT ON CONSTRAINT parked_messages_once DO UPDATE SET dead = parked_messages.dead OR excluded.dead`,
-      [this.#consumer, key, kind, storable(reason, 500), FIRST_RETRY_MS, message?.messageId, message?.topic, storable(message?.payload), message?.sequence, message?.dead ?? false],
+      [
+        this.#consumer,
+        key,
+        kind,
+        storable(reason, 500),
+        FIRST_RETRY_MS,
+        message?.messageId,
+        message?.topic,
+        storable(message?.payload),
+        message?.sequence,
+        message?.dead ?? false,
+      ],
       'park',
     );
   }
@@ -73,8 +86,8 @@ export class Parking {
   }
 
   /**
-   * The message behind a key whose turn it is: the oldest, unless one has arrived since that precedes it in their stream, for which it may
-   * have been waiting.
+   * The message behind a key whose turn it is: the oldest, unless one has arrived since that precedes it in their
+   * stream, for which it may have been waiting.
    */
   async first(key: string): Promise<ParkedMessage | undefined> {
     const [row] = await this.#database.query<ParkedMessage>(
@@ -91,33 +104,53 @@ export class Parking {
 
   /** Keys that are parked now, by whichever instance. */
   async count(): Promise<number> {
-    const [row] = await this.#database.query<{ keys: number }>('SELECT count(*)::int AS keys FROM parked_keys WHERE consumer = $1', [this.#consumer], 'parked-count');
+    const [row] = await this.#database.query<{ keys: number }>(
+      'SELECT count(*)::int AS keys FROM parked_keys WHERE consumer = $1',
+      [this.#consumer],
+      'parked-count',
+    );
     return row?.keys ?? 0;
   }
 
   /** The turn of a poison message has come: its key waits for a person. */
   async stop(key: string): Promise<void> {
-    await this.#database.query(`UPDATE parked_keys SET kind = 'poison' WHERE consumer = $1 AND key = $2`, [this.#consumer, key], 'parked-stop');
+    await this.#database.query(
+      `UPDATE parked_keys SET kind = 'poison' WHERE consumer = $1 AND key = $2`,
+      [this.#consumer, key],
+      'parked-stop',
+    );
   }
 
   /** Why the key is still parked. */
   async note(key: string, reason: string): Promise<void> {
     const values = [this.#consumer, key, storable(reason, 500)];
-    await this.#database.query('UPDATE parked_keys SET reason = $3 WHERE consumer = $1 AND key = $2', values, 'parked-note');
+    await this.#database.query(
+      'UPDATE parked_keys SET reason = $3 WHERE consumer = $1 AND key = $2',
+      values,
+      'parked-note',
+    );
   }
 
   /** Forgets a message that has been handled. */
   async done(messageId: string): Promise<void> {
-    await this.#database.query('DELETE FROM parked_messages WHERE consumer = $1 AND message_id = $2', [this.#consumer, messageId], 'parked-done');
+    await this.#database.query(
+      'DELETE FROM parked_messages WHERE consumer = $1 AND message_id = $2',
+      [this.#consumer, messageId],
+      'parked-done',
+    );
   }
 
   /**
-   * Lets a key flow again if nothing waits behind it any more; answers whether it did. The row is locked first and the messages are
-   * counted by a second statement, so that one which is being parked at the same moment is seen.
+   * Lets a key flow again if nothing waits behind it any more; answers whether it did. The row is locked first and the
+   * messages are counted by a second statement, so that one which is being parked at the same moment is seen.
    */
   async release(key: string): Promise<boolean> {
     return this.#database.transaction(async (tx) => {
-      await tx.query('SELECT 1 FROM parked_keys WHERE consumer = $1 AND key = $2 FOR UPDATE', [this.#consumer, key], 'parked-lock');
+      await tx.query(
+        'SELECT 1 FROM parked_keys WHERE consumer = $1 AND key = $2 FOR UPDATE',
+        [this.#consumer, key],
+        'parked-lock',
+      );
       const gone = await tx.query(
         `DELETE FROM parked_keys WHERE consumer = $1 AND key = $2
            AND NOT EXISTS (SELECT 1 FROM parked_messages WHERE consumer = $1 AND key = $2) RETURNING 1`,

@@ -24,17 +24,33 @@ class Broker {
 
 const instance = (bus: Broker) => {
   const metrics = { otherPartitions: vi.fn() };
-  const one = new PartitionCounts({ bus, database, service: () => 'payments', metrics, log: { info: () => {}, warn: () => {}, error: () => {} }, everyMs: 20 });
+  const one = new PartitionCounts({
+    bus,
+    database,
+    service: () => 'payments',
+    metrics,
+    log: { info: () => {}, warn: () => {}, error: () => {} },
+    everyMs: 20,
+  });
   open.push(one);
   return Object.assign(one, { metrics });
 };
 
 describe('partitions of the topics of a service', () => {
-  it('are those that it writes to and reads', () => expect(topicsOf('payments')).toEqual(['payments.commands', 'payments.events']));
+  it('are those that it writes to and reads', () =>
+    expect(topicsOf('payments')).toEqual(['payments.commands', 'payments.events']));
 
   it('are as the contract has them until somebody agrees on another number', () => {
-    expect(otherCounts(['payments.events'], new Map([['payments.events', 17]]), new Map())).toEqual([{ topic: 'payments.events', agreed: 12, found: 17 }]);
-    expect(otherCounts(['payments.events'], new Map([['payments.events', 17]]), new Map([['partitions at the broker of payments.events', 17]]))).toEqual([]);
+    expect(otherCounts(['payments.events'], new Map([['payments.events', 17]]), new Map())).toEqual([
+      { topic: 'payments.events', agreed: 12, found: 17 },
+    ]);
+    expect(
+      otherCounts(
+        ['payments.events'],
+        new Map([['payments.events', 17]]),
+        new Map([['partitions at the broker of payments.events', 17]]),
+      ),
+    ).toEqual([]);
     expect(otherCounts(['payments.events'], new Map(), new Map())).toEqual([]);
   });
 
@@ -44,7 +60,9 @@ describe('partitions of the topics of a service', () => {
     const one = instance(bus);
     let works = false;
     const working = one.start().then(() => (works = true));
-    await vi.waitFor(() => expect(one.refusal).toContain('payments.commands has 17 partitions, and this deployment has agreed on 12'));
+    await vi.waitFor(() =>
+      expect(one.refusal).toContain('payments.commands has 17 partitions, and this deployment has agreed on 12'),
+    );
     expect(one.refusal).toContain('npm run events -- topics partitions payments.commands 17');
     expect(one.metrics.otherPartitions).toHaveBeenLastCalledWith(1);
     expect(works).toBe(false);
@@ -57,7 +75,10 @@ describe('partitions of the topics of a service', () => {
     const bus = new Broker();
     const one = instance(bus);
     await one.start();
-    expect(await database.query('SELECT value FROM agreement ORDER BY term')).toEqual([{ value: '12' }, { value: '12' }]);
+    expect(await database.query('SELECT value FROM agreement ORDER BY term')).toEqual([
+      { value: '12' },
+      { value: '12' },
+    ]);
     bus.counts.set('payments.events', 13);
     await vi.waitFor(() => expect(one.difference).toContain('payments.events has 13 partitions'));
     expect(one.refusal).toBeUndefined();

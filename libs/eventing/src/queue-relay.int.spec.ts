@@ -23,12 +23,17 @@ const queue: RelayUnderTest = {
 relayContract(queue);
 
 const it = onRig(queue);
-const waiting = async ({ database }: Rig) => Number((await database.query<{ count: string }>('SELECT count(*) FROM outbox'))[0]?.count);
-const drained = (rig: Rig) => vi.waitFor(async () => expect(await waiting(rig)).toBe(0), { timeout: 15_000, interval: 20 });
-const relayOf = async (rig: Rig, options?: Partial<RelayOptions>) => (await rig.relay({ measureEveryMs: 200, ...options })) as QueueRelay;
+const waiting = async ({ database }: Rig) =>
+  Number((await database.query<{ count: string }>('SELECT count(*) FROM outbox'))[0]?.count);
+const drained = (rig: Rig) =>
+  vi.waitFor(async () => expect(await waiting(rig)).toBe(0), { timeout: 15_000, interval: 20 });
+const relayOf = async (rig: Rig, options?: Partial<RelayOptions>) =>
+  (await rig.relay({ measureEveryMs: 200, ...options })) as QueueRelay;
 
 describe.concurrent('the queue relay', () => {
-  it('takes no more at once than one message may be large, gives every shard its turn, and one always fits', async ({ rig }) => {
+  it('takes no more at once than one message may be large, gives every shard its turn, and one always fits', async ({
+    rig,
+  }) => {
     const { broker, database } = rig;
     await database.query(
       `INSERT INTO outbox (shard, topic, key, payload)
@@ -40,7 +45,8 @@ describe.concurrent('the queue relay', () => {
     const sizes = broker.batches.map((batch) => batch.reduce((sum, { value }) => sum + value.length, 0));
     expect(broker.received).toHaveLength(48);
     expect(Math.max(...sizes)).toBe(MAX_PAYLOAD_BYTES);
-    // The first of every shard is as large as a batch may be: four batches of one, and no shard twice before each has had one.
+    // The first of every shard is as large as a batch may be: four batches of one, and no shard twice before each has
+    // had one.
     expect(broker.batches.slice(0, 4).map((batch) => batch.length)).toEqual([1, 1, 1, 1]);
     expect(broker.batches.length).toBe(4 + Math.ceil(44 / 9));
   });
@@ -48,14 +54,19 @@ describe.concurrent('the queue relay', () => {
   it('tells whoever measures what it published, refused and could not publish, and what waits', async ({ rig }) => {
     const [{ broker, key, write }, told] = [rig, [] as [string, unknown][]];
     const names = ['published', 'publishFailed', 'rejected', 'waiting', 'unreachable'];
-    const metrics = Object.fromEntries(names.map((name) => [name, (what: unknown) => told.push([name, what])])) as unknown as MessagingMetrics;
+    const metrics = Object.fromEntries(
+      names.map((name) => [name, (what: unknown) => told.push([name, what])]),
+    ) as unknown as MessagingMetrics;
     const of = (name: string) => told.filter((each) => each[0] === name).map((each) => each[1]);
     broker.down = true;
     broker.refuses = (message) => message.value.includes('"sequence":"2"');
     for (const sequence of [1, 2, 3]) await write(key, sequence);
     await relayOf(rig, { metrics });
     // What waits is told though this relay owns none of it, and so is why.
-    await vi.waitFor(() => expect([of('unreachable').some((ms) => Number(ms) > 0), of('waiting').length > 1]).toEqual([true, true]), { timeout: 5_000 });
+    await vi.waitFor(
+      () => expect([of('unreachable').some((ms) => Number(ms) > 0), of('waiting').length > 1]).toEqual([true, true]),
+      { timeout: 5_000 },
+    );
     expect(of('waiting')[0]).toMatchObject({ messages: 3, held: 0, oldestMs: expect.any(Number) });
     expect((of('waiting')[0] as { oldestMs: number }).oldestMs).toBeGreaterThan(0);
     broker.proves = async () => {};
@@ -66,22 +77,32 @@ describe.concurrent('the queue relay', () => {
     expect(of('rejected')).toEqual([reserveStock.topic]);
   });
 
-  it('tells how old the oldest message of every shard is, also of those that others own and do not publish', async ({ rig }) => {
+  it('tells how old the oldest message of every shard is, also of those that others own and do not publish', async ({
+    rig,
+  }) => {
     const [silent, well, told] = [rig.broker, new Broker(), [] as { oldestMs: number }[]];
     const first = await relayOf(rig);
     await vi.waitFor(() => expect(first.owned.size).toBe(SHARDS), { timeout: 10_000 });
-    const metrics = { ...new Unmeasured(), waiting: (waiting: Waiting) => void told.push(waiting), unreachable: () => {} } as unknown as MessagingMetrics;
+    const metrics = {
+      ...new Unmeasured(),
+      waiting: (waiting: Waiting) => void told.push(waiting),
+      unreachable: () => {},
+    } as unknown as MessagingMetrics;
     const second = await relayOf(rig, { bus: well.bus, metrics });
     await vi.waitFor(() => expect(second.owned.size).toBe(SHARDS / 2), { timeout: 10_000 });
     silent.answers = () => new Promise(() => {});
     const theirs = Array.from({ length: 50 }, () => randomUUIDv7()).find((key) => first.owned.has(shardOf(key))) ?? '';
     await rig.write(theirs, 1);
-    await vi.waitFor(() => expect(Math.max(...told.map(({ oldestMs }) => oldestMs))).toBeGreaterThan(1_000), { timeout: 20_000 });
+    await vi.waitFor(() => expect(Math.max(...told.map(({ oldestMs }) => oldestMs))).toBeGreaterThan(1_000), {
+      timeout: 20_000,
+    });
   });
 
   it('shares the shards among instances, and takes over those of one whose connection is lost', async ({ rig }) => {
     const [first, second] = [await relayOf(rig), await relayOf(rig)];
-    await vi.waitFor(() => expect([first.owned.size, second.owned.size]).toEqual([SHARDS / 2, SHARDS / 2]), { timeout: 10_000 });
+    await vi.waitFor(() => expect([first.owned.size, second.owned.size]).toEqual([SHARDS / 2, SHARDS / 2]), {
+      timeout: 10_000,
+    });
     expect(new Set([...first.owned, ...second.owned]).size).toBe(SHARDS);
     await first.stop();
     await vi.waitFor(() => expect(second.owned.size).toBe(SHARDS), { timeout: 10_000 });
@@ -93,19 +114,29 @@ describe.concurrent('the outbox', () => {
     const { database, key, outbox } = rig;
     const lines = Array.from({ length: 16_000 }, () => ({ productId: randomUUIDv7(), quantity: 1 }));
     const large = event(reserveStock, { key, data: { orderId: key, lines } });
-    await expect(database.transaction((tx) => outbox.add(tx, [large]))).rejects.toMatchObject({ code: 'payload-too-large' });
+    await expect(database.transaction((tx) => outbox.add(tx, [large]))).rejects.toMatchObject({
+      code: 'payload-too-large',
+    });
     expect(await waiting(rig)).toBe(0);
   });
 
-  it('gives ids in the order in which messages were added, so that a batch leaves as it was written', async ({ rig: { database, key, outbox } }) => {
+  it('gives ids in the order in which messages were added, so that a batch leaves as it was written', async ({
+    rig: { database, key, outbox },
+  }) => {
     const keys = [key, ...Array.from({ length: 4 }, () => randomUUIDv7())];
-    const batch = Array.from({ length: 200 }, (_, n) => event(releaseStock, { key: keys[n % 5] as string, sequence: n + 1, data: { orderId: key } }));
+    const batch = Array.from({ length: 200 }, (_, n) =>
+      event(releaseStock, { key: keys[n % 5] as string, sequence: n + 1, data: { orderId: key } }),
+    );
     await database.transaction((tx) => outbox.add(tx, batch));
     const rows = await database.query<{ payload: string }>('SELECT payload FROM outbox ORDER BY id');
-    expect(rows.map((row) => Number((JSON.parse(row.payload) as { sequence: string }).sequence))).toEqual(batch.map((_, n) => n + 1));
+    expect(rows.map((row) => Number((JSON.parse(row.payload) as { sequence: string }).sequence))).toEqual(
+      batch.map((_, n) => n + 1),
+    );
   });
 
-  it('is read in proportion to what leaves it, however much waits and whatever is known of its size', async ({ rig }) => {
+  it('is read in proportion to what leaves it, however much waits and whatever is known of its size', async ({
+    rig,
+  }) => {
     const [owner, rows] = [new Database(rig.fresh.ownerUrl, { size: 1, application: 'spec' }), 20_000];
     type Touched = { deleted: number; touched: number };
     const touched = async () => {
@@ -114,19 +145,29 @@ describe.concurrent('the outbox', () => {
       );
       return row as Touched;
     };
-    await owner.query(`INSERT INTO outbox (shard, topic, key, payload) SELECT 1, 't', 'k', 'x' FROM generate_series(1, 200)`);
+    await owner.query(
+      `INSERT INTO outbox (shard, topic, key, payload) SELECT 1, 't', 'k', 'x' FROM generate_series(1, 200)`,
+    );
     await owner.query('DELETE FROM outbox');
     await owner.query('ANALYZE outbox');
-    await owner.query(`INSERT INTO outbox (shard, topic, key, payload) SELECT 3, 't', 'k', 'x' FROM generate_series(1, $1)`, [rows]);
+    await owner.query(
+      `INSERT INTO outbox (shard, topic, key, payload) SELECT 3, 't', 'k', 'x' FROM generate_series(1, $1)`,
+      [rows],
+    );
     await owner.query('SELECT pg_stat_force_next_flush()');
     const before = await touched();
     await rig.relay();
-    await vi.waitFor(async () => expect((await touched()).deleted).toBe(before.deleted + rows), { timeout: 25_000, interval: 200 });
+    await vi.waitFor(async () => expect((await touched()).deleted).toBe(before.deleted + rows), {
+      timeout: 25_000,
+      interval: 200,
+    });
     expect((await touched()).touched - before.touched).toBeLessThan(10 * rows);
     await owner.close();
   });
 
-  it('is read from where it is settled, however many deleted rows an old snapshot of somebody else keeps', async ({ rig }) => {
+  it('is read from where it is settled, however many deleted rows an old snapshot of somebody else keeps', async ({
+    rig,
+  }) => {
     const [owner, rows] = [new Database(rig.fresh.ownerUrl, { size: 1, application: 'spec' }), 10_000];
     const touched = async () => {
       const [row] = await owner.query<{ blocks: number }>(
@@ -137,7 +178,10 @@ describe.concurrent('the outbox', () => {
     const elsewhere = new pg.Client({ connectionString: rig.fresh.ownerUrl });
     await elsewhere.connect();
     await elsewhere.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
-    await owner.query(`INSERT INTO outbox (shard, topic, key, payload) SELECT 3, 't', 'k', repeat('x', 1500) FROM generate_series(1, $1)`, [rows]);
+    await owner.query(
+      `INSERT INTO outbox (shard, topic, key, payload) SELECT 3, 't', 'k', repeat('x', 1500) FROM generate_series(1, $1)`,
+      [rows],
+    );
     await rig.relay();
     await drained(rig);
     await owner.query('VACUUM outbox');
@@ -165,7 +209,9 @@ describe('what a queue relay knows', () => {
   it('keeps what it knows to be settled while it owns fewer shards than its share', async ({ rig }) => {
     const forgotten = vi.spyOn(Settled.prototype, 'forget');
     const three = [await relayOf(rig), await relayOf(rig), await relayOf(rig)];
-    await vi.waitFor(() => expect(three.map(({ owned }) => owned.size).toSorted((a, b) => a - b)).toEqual([4, 6, 6]), { timeout: 15_000 });
+    await vi.waitFor(() => expect(three.map(({ owned }) => owned.size).toSorted((a, b) => a - b)).toEqual([4, 6, 6]), {
+      timeout: 15_000,
+    });
     forgotten.mockClear();
     await sleep(2_500);
     expect(forgotten).not.toHaveBeenCalled();

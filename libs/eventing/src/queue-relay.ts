@@ -20,24 +20,33 @@ const PROVE_AGAIN_MS = 500;
 /** Beyond it a queue is long, and counting it would only make it longer. */
 const MOST_COUNTED = 100_000;
 
-/** It only deletes what is published. A server that crashes may forget the deletions of its last moments; their messages are published once more, as after a kill. */
+/**
+ * It only deletes what is published. A server that crashes may forget the deletions of its last moments; their messages
+ * are published once more, as after a kill.
+ */
 const FORGETFUL = '-c synchronous_commit=off';
 
-/** What statistics say of a queue is wrong a moment later: read it by its key and in order, never all of it to sort it. */
+/**
+ * What statistics say of a queue is wrong a moment later: read it by its key and in order, never all of it to sort it.
+ */
 const BY_KEY = '-c enable_seqscan=off -c enable_bitmapscan=off';
 
 /**
- * Publishes the outbox table. Each shard has one owner at a time by a session advisory lock, so the messages of one key leave in order.
- * The owner reads by id, publishes, waits for every acknowledgement, deletes what was published and reads on in one statement, all on the
- * connection that holds the lock: when that connection is lost, so are its shards. No high-water mark, so a late commit is never skipped; a kill between publish and
- * delete repeats a batch, which the inbox of each consumer absorbs.
+ * Publishes the outbox table. Each shard has one owner at a time by a session advisory lock, so the messages of one key
+ * leave in order. The owner reads by id, publishes, waits for every acknowledgement, deletes what was published and
+ * reads on in one statement, all on the connection that holds the lock: when that connection is lost, so are its
+ * shards. No high-water mark, so a late commit is never skipped; a kill between publish and delete repeats a batch,
+ * which the inbox of each consumer absorbs.
  */
 export class QueueRelay extends Relay {
   readonly #settled = new Settled();
   #owned = new Set<number>();
   #wake: (() => void) | undefined;
   #awake = false;
-  /** Which shard's messages go first into a batch; another one each time, so that none waits behind another's large messages. */
+  /**
+   * Which shard's messages go first into a batch; another one each time, so that none waits behind another's large
+   * messages.
+   */
   #turn = 0;
   /** Nobody publishes now. */
   #paused = false;
@@ -76,7 +85,8 @@ export class QueueRelay extends Relay {
       keepAlive: true,
       connectionTimeoutMillis: 5_000,
       query_timeout: 10_000,
-      // A relay that was stopped without dying loses its session, and so its shards; also while rows are on their way to it.
+      // A relay that was stopped without dying loses its session, and so its shards; also while rows are on their way
+      // to it.
       options: `-c idle_session_timeout=${SILENT_MS} -c tcp_user_timeout=${SILENT_MS} -c statement_timeout=10000 ${FORGETFUL} ${BY_KEY}`,
     };
     return connectToPrimary(this.options.connectionString, config, (client) => {
@@ -88,7 +98,11 @@ export class QueueRelay extends Relay {
   /** Whoever changed drivers and left the slot behind would find the disk full some day. */
   async #warnOfSlot(client: pg.Client): Promise<void> {
     const { rows } = await client.query<{ slot: string }>('SELECT slot FROM outbox_slot');
-    if (rows[0]) this.options.log.error(rows[0], 'this outbox was left in the write-ahead log before, and its slot keeps the log for ever: see docs/adr/0015');
+    if (rows[0])
+      this.options.log.error(
+        rows[0],
+        'this outbox was left in the write-ahead log before, and its slot keeps the log for ever: see docs/adr/0015',
+      );
   }
 
   async #publishUntilStopped(client: pg.Client): Promise<void> {
@@ -110,7 +124,8 @@ export class QueueRelay extends Relay {
       if (rows.length > 0) await this.#carry(client, rows);
       published = rows;
       // As long as there is work, no pause; then ever longer ones, cut short by wake().
-      idle = rows.length > 0 ? 0 : Math.min(more ? FASTEST_POLL_MS : SLOWEST_POLL_MS, Math.max(FASTEST_POLL_MS, idle * 2));
+      idle =
+        rows.length > 0 ? 0 : Math.min(more ? FASTEST_POLL_MS : SLOWEST_POLL_MS, Math.max(FASTEST_POLL_MS, idle * 2));
       if (idle > 0) await this.#untilWoken(idle);
     }
     await this.#delete(client, published);
@@ -146,8 +161,8 @@ export class QueueRelay extends Relay {
   }
 
   /**
-   * Takes free shards up to a fair share (members are counted by a lock each of them holds) and gives back what is over it.
-   * Runs between batches only, so a shard given back has nothing of it in flight.
+   * Takes free shards up to a fair share (members are counted by a lock each of them holds) and gives back what is over
+   * it. Runs between batches only, so a shard given back has nothing of it in flight.
    */
   async #balance(client: pg.Client): Promise<void> {
     const { rows } = await client.query<{ members: number }>(
@@ -165,17 +180,25 @@ export class QueueRelay extends Relay {
     if (this.#owned.size >= share || over.length > 0) return;
     // Each member begins at another shard, so that several do not queue for the same one.
     const first = process.pid % SHARDS;
-    const wanted = Array.from({ length: SHARDS }, (_, i) => (first + i) % SHARDS).filter((shard) => !this.#owned.has(shard));
+    const wanted = Array.from({ length: SHARDS }, (_, i) => (first + i) % SHARDS).filter(
+      (shard) => !this.#owned.has(shard),
+    );
     for (const shard of wanted) {
       if (this.#owned.size >= share) break;
-      const { rows: taken } = await client.query<{ got: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS got', [SHARD_LOCK, shard]);
+      const { rows: taken } = await client.query<{ got: boolean }>('SELECT pg_try_advisory_lock($1, $2) AS got', [
+        SHARD_LOCK,
+        shard,
+      ]);
       if (!taken[0]?.got) continue;
       this.#owned.add(shard);
       this.#settled.forget();
     }
   }
 
-  /** Deletes what was published, and reads the first of every owned shard, then the second of each, as many as fit into a batch; in the order of each shard. */
+  /**
+   * Deletes what was published, and reads the first of every owned shard, then the second of each, as many as fit into
+   * a batch; in the order of each shard.
+   */
   async #next(client: pg.Client, published: readonly OutboxMessage[]): Promise<OutboxMessage[]> {
     const { rows } = await client.query<OutboxMessage>({
       name: 'outbox-next',
@@ -202,10 +225,14 @@ export class QueueRelay extends Relay {
 
   /** Before shards change hands, and in the end. */
   async #delete(client: pg.Client, published: readonly OutboxMessage[]): Promise<void> {
-    if (published.length > 0) await client.query({ name: 'outbox-done', text: deletion('$1', '$2'), values: keysOf(published) });
+    if (published.length > 0)
+      await client.query({ name: 'outbox-done', text: deletion('$1', '$2'), values: keysOf(published) });
   }
 
-  /** Of every shard, whoever owns it, or nobody; and what is held: an owner that stands still would not tell, and no owner cannot. */
+  /**
+   * Of every shard, whoever owns it, or nobody; and what is held: an owner that stands still would not tell, and no
+   * owner cannot.
+   */
   protected override async waiting(client: pg.Client): Promise<Waiting> {
     const { rows } = await client.query<Waiting>({
       name: 'outbox-measure',
@@ -221,6 +248,10 @@ export class QueueRelay extends Relay {
 }
 
 /** An id is unique beyond its shard, which is named for the sake of the key alone. */
-const deletion = (shards: string, ids: string) => `DELETE FROM outbox WHERE shard = ANY (${shards}::smallint[]) AND id = ANY (${ids}::bigint[])`;
+const deletion = (shards: string, ids: string) =>
+  `DELETE FROM outbox WHERE shard = ANY (${shards}::smallint[]) AND id = ANY (${ids}::bigint[])`;
 
-const keysOf = (messages: readonly OutboxMessage[]) => [[...new Set(messages.map(({ shard }) => shard))], messages.map(({ id }) => id)];
+const keysOf = (messages: readonly OutboxMessage[]) => [
+  [...new Set(messages.map(({ shard }) => shard))],
+  messages.map(({ id }) => id),
+];

@@ -9,7 +9,12 @@ export function absentBrokerContract(name: string, open: () => MessageBus): void
     it('holds nobody up, neither at the start nor at the end, and says for how long nobody has answered', async () => {
       const bus = open();
       const began = Date.now();
-      const subscription = await bus.subscribe({ group: 'any', topics: ['any'], maxInFlight: 1, handle: async () => {} });
+      const subscription = await bus.subscribe({
+        group: 'any',
+        topics: ['any'],
+        maxInFlight: 1,
+        handle: async () => {},
+      });
       expect(Date.now() - began).toBeLessThan(1_000);
       await sleep(1_200);
       expect(subscription.idleMs()).toBeGreaterThanOrEqual(1_000);
@@ -33,10 +38,17 @@ export function browsingContract({ open, makeGroup, browse }: Browsed): void {
     const topic = `contract-${randomUUID().slice(0, 8)}.dead-letters`;
     await makeGroup(topic);
     const bus = open();
-    await bus.publish(Array.from({ length: 15 }, (_, n) => ({ topic, key: `k${n}`, value: String(n), headers: { why: 'because' } })));
+    await bus.publish(
+      Array.from({ length: 15 }, (_, n) => ({ topic, key: `k${n}`, value: String(n), headers: { why: 'because' } })),
+    );
     const looks = [await browse(topic), await browse(topic)];
-    for (const look of looks) expect(look.map(({ value }) => Number(value)).toSorted((a, b) => a - b)).toEqual(Array.from({ length: 15 }, (_, n) => n));
-    expect(looks[0]).toContainEqual(expect.objectContaining({ topic, key: 'k3', value: '3', headers: expect.objectContaining({ why: 'because' }) }));
+    for (const look of looks)
+      expect(look.map(({ value }) => Number(value)).toSorted((a, b) => a - b)).toEqual(
+        Array.from({ length: 15 }, (_, n) => n),
+      );
+    expect(looks[0]).toContainEqual(
+      expect.objectContaining({ topic, key: 'k3', value: '3', headers: expect.objectContaining({ why: 'because' }) }),
+    );
     const ids = looks.map((look) => look.map(({ id }) => id).toSorted());
     expect(ids[0]).toEqual(ids[1]);
     await bus.close();

@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { ReadAhead, type LoggedMessage } from './read-ahead.ts';
 import { BATCH, BATCH_BYTES } from './relay.ts';
 
-const message = (id: number, bytes = 1): LoggedMessage => ({ shard: 0, id: String(id), topic: 't', key: 'k', payload: 'x'.repeat(bytes), committedAt: id, readAt: id });
+const message = (id: number, bytes = 1): LoggedMessage => ({
+  shard: 0,
+  id: String(id),
+  topic: 't',
+  key: 'k',
+  payload: 'x'.repeat(bytes),
+  committedAt: id,
+  readAt: id,
+});
 const ids = (messages: readonly LoggedMessage[]) => messages.map(({ id }) => Number(id));
 
 describe('what was read ahead of the log', () => {
@@ -36,9 +44,15 @@ describe('what was read ahead of the log', () => {
 
   it('is bounded by bytes, but for one that is larger by itself', () => {
     const ahead = new ReadAhead();
-    for (const [index, bytes] of [BATCH_BYTES - 1, 1, 1, 2 * BATCH_BYTES, 1].entries()) ahead.add(message(index, bytes));
+    for (const [index, bytes] of [BATCH_BYTES - 1, 1, 1, 2 * BATCH_BYTES, 1].entries())
+      ahead.add(message(index, bytes));
     ahead.reached(10n);
-    expect([ahead.take(), ahead.take(), ahead.take(), ahead.take()].map(({ messages }) => ids(messages))).toEqual([[0, 1], [2], [3], [4]]);
+    expect([ahead.take(), ahead.take(), ahead.take(), ahead.take()].map(({ messages }) => ids(messages))).toEqual([
+      [0, 1],
+      [2],
+      [3],
+      [4],
+    ]);
   });
 
   it('is full at some megabytes, and no longer when it has been taken', () => {

@@ -8,7 +8,10 @@ export interface LoggedMessage extends OutboxMessage {
   readonly readAt: number;
 }
 
-/** What was read of the log, in commit order. `upTo`: where the log need not be read from any more once all this is published; absent within a long transaction. */
+/**
+ * What was read of the log, in commit order. `upTo`: where the log need not be read from any more once all this is
+ * published; absent within a long transaction.
+ */
 export interface LogBatch {
   readonly messages: readonly LoggedMessage[];
   readonly upTo: Lsn | undefined;
@@ -57,7 +60,10 @@ export class ReadAhead {
     else this.#entries.push({ bytes: 0, upTo: place });
   }
 
-  /** As much as a batch may hold, at least one message if there is any; not the beginning of a transaction behind the end of another. */
+  /**
+   * As much as a batch may hold, at least one message if there is any; not the beginning of a transaction behind the
+   * end of another.
+   */
   take(): LogBatch {
     const messages: LoggedMessage[] = [];
     let [upTo, bytes]: [Lsn | undefined, number] = [undefined, 0];

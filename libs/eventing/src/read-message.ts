@@ -12,8 +12,12 @@ export function parse(delivery: Delivery): CloudEvent {
     throw new Poison('not JSON');
   }
   const envelope = cloudEvent.safeParse(json);
-  if (!envelope.success) throw new Poison(`not a CloudEvent: ${envelope.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ')}`);
-  if (delivery.key !== undefined && envelope.data.subject !== delivery.key) throw new Poison(`its key ${delivery.key} is not its subject`);
+  if (!envelope.success)
+    throw new Poison(
+      `not a CloudEvent: ${envelope.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`).join('; ')}`,
+    );
+  if (delivery.key !== undefined && envelope.data.subject !== delivery.key)
+    throw new Poison(`its key ${delivery.key} is not its subject`);
   return envelope.data;
 }
 
@@ -37,14 +41,20 @@ function attributeOf({ value }: Delivery, name: string): unknown {
   }
 }
 
-/** The message with its data as the handler's contract has them: unknown fields are dropped. Throws Poison when they break it. */
+/**
+ * The message with its data as the handler's contract has them: unknown fields are dropped. Throws Poison when they
+ * break it.
+ */
 export function byContract(message: CloudEvent, { contract }: Handler): CloudEvent {
   const data = contract.data.safeParse(message.data);
   if (!data.success) throw new Poison(`breaks the contract ${message.type}: ${data.error.message}`);
   return { ...message, data: data.data };
 }
 
-/** Whether this is another major version of a type that is handled: it cannot be read, and must not be passed over either. */
+/**
+ * Whether this is another major version of a type that is handled: it cannot be read, and must not be passed over
+ * either.
+ */
 export function isUnknownMajor(type: string, handled: Iterable<string>): boolean {
   const family = (name: string) => name.replace(/\.v\d+$/, '');
   return [...handled].some((known) => known !== type && family(known) === family(type));

@@ -36,25 +36,33 @@ const PURGED_AT_ONCE = 5_000;
 /** One instance compares at a time. */
 const LOCK = 0x0b0e;
 
-/** Of a reader ($1) and a time ($2, $3): events that it has not told of, and that are not given up after so many times ($4). */
+/**
+ * Of a reader ($1) and a time ($2, $3): events that it has not told of, and that are not given up after so many times
+ * ($4).
+ */
 const UNSEEN = `
   FROM events e LEFT JOIN checkpoints c ON c.consumer = $1 AND c.stream = e.stream
   WHERE e.recorded_at >= $2 AND e.recorded_at < $3 AND NOT coalesce(c.versions @> e.version, false)
     AND NOT EXISTS (SELECT 1 FROM reemissions r WHERE r.consumer = $1 AND r.stream = e.stream AND r.version = e.version AND r.times >= $4)
     AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.consumer = $1 AND i.message_id = e.id::text)`;
-/** Those of them that need not be sent: they were, within the grace period ($5, in ms), or they wait for their destination. */
+/**
+ * Those of them that need not be sent: they were, within the grace period ($5, in ms), or they wait for their
+ * destination.
+ */
 const ON_ITS_WAY = `(
   EXISTS (SELECT 1 FROM reemissions r WHERE r.consumer = $1 AND r.stream = e.stream AND r.version = e.version AND r.last_at >= now() - $5 * interval '1 millisecond')
   OR EXISTS (SELECT 1 FROM outbox_held h WHERE h.key = e.stream::text))`;
 
 /**
- * Compares what happened, which the event store knows, with what its readers say has come to them (checkpoints.ts), and announces again what
- * is missing: under the id and time it has always had, so whoever has it already finds it in the inbox. Nothing should ever be missing, and
- * everything that is has been lost by some fault; so whatever this sends again is an alarm.
+ * Compares what happened, which the event store knows, with what its readers say has come to them (checkpoints.ts), and
+ * announces again what is missing: under the id and time it has always had, so whoever has it already finds it in the
+ * inbox. Nothing should ever be missing, and everything that is has been lost by some fault; so whatever this sends
+ * again is an alarm.
  *
- * Missing is what a reader should have by its own word: it is older than the grace period, and since then the reader has said that it is
- * current and has not said that it is behind; and the outbox holds nothing that old. A reader that is silent, behind, or away is not judged.
- * Only facts are announced again: a step is asked for until it is answered (awaited-answers.ts).
+ * Missing is what a reader should have by its own word: it is older than the grace period, and since then the reader
+ * has said that it is current and has not said that it is behind; and the outbox holds nothing that old. A reader that
+ * is silent, behind, or away is not judged. Only facts are announced again: a step is asked for until it is answered
+ * (awaited-answers.ts).
  */
 export class Reconciler<State, Command, Event extends { type: string }> {
   readonly #options: ReconcilerOptions<State, Command, Event> & { graceMs: number };
@@ -64,8 +72,9 @@ export class Reconciler<State, Command, Event extends { type: string }> {
   }
 
   /**
-   * Writes down what a reader has said, `at` the time of its message (ISO 8601), in the transaction of its inbox row. Nobody has said anything later than it is
-   * here: the clock of a reader that runs ahead would have events missed that it cannot have seen yet.
+   * Writes down what a reader has said, `at` the time of its message (ISO 8601), in the transaction of its inbox row.
+   * Nobody has said anything later than it is here: the clock of a reader that runs ahead would have events missed that
+   * it cannot have seen yet.
    */
   async note(tx: Transaction, { consumer, current, seen, ids = [] }: Checkpoint, at: string): Promise<void> {
     await tx.query(
@@ -86,7 +95,10 @@ export class Reconciler<State, Command, Event extends { type: string }> {
     );
   }
 
-  /** The events of some ids. They are told soon after they were handled, so they are looked for among those of the last hour. */
+  /**
+   * The events of some ids. They are told soon after they were handled, so they are looked for among those of the last
+   * hour.
+   */
   async #versionsOf(tx: Transaction, ids: readonly string[]): Promise<{ orderId: string; versions: number[] }[]> {
     const known = ids.filter((one) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(one));
     if (known.length === 0) return [];
@@ -98,8 +110,8 @@ export class Reconciler<State, Command, Event extends { type: string }> {
   }
 
   /**
-   * Compares what lies behind, and leaves what is missing in the outbox, in as many transactions as it takes, up to a bound. Returns that; nothing while another
-   * instance is at it.
+   * Compares what lies behind, and leaves what is missing in the outbox, in as many transactions as it takes, up to a
+   * bound. Returns that; nothing while another instance is at it.
    */
   async reconcile(): Promise<Missing[]> {
     const missing: Missing[] = [];
@@ -132,13 +144,17 @@ export class Reconciler<State, Command, Event extends { type: string }> {
 
   /** What is still in the outbox is not lost. */
   async #isBehind(tx: Transaction): Promise<boolean> {
-    const [row] = await tx.query<{ behind: boolean }>(`SELECT EXISTS (SELECT 1 FROM outbox WHERE created_at < now() - $1 * interval '1 millisecond') AS behind`, [this.#options.graceMs]);
+    const [row] = await tx.query<{ behind: boolean }>(
+      `SELECT EXISTS (SELECT 1 FROM outbox WHERE created_at < now() - $1 * interval '1 millisecond') AS behind`,
+      [this.#options.graceMs],
+    );
     return row?.behind ?? true;
   }
 
   /**
-   * What is missing at one reader and not on its way to it: neither sent again within the grace period, nor held for a destination that does not take it, nor in
-   * the reader's inbox where that is in this database. When nothing is missing and nothing on its way any more, that time has been compared.
+   * What is missing at one reader and not on its way to it: neither sent again within the grace period, nor held for a
+   * destination that does not take it, nor in the reader's inbox where that is in this database. When nothing is
+   * missing and nothing on its way any more, that time has been compared.
    */
   async #compare(tx: Transaction, consumer: string): Promise<Missing[]> {
     const { graceMs } = this.#options;
@@ -154,9 +170,18 @@ export class Reconciler<State, Command, Event extends { type: string }> {
       [consumer, span.from, span.until, TIMES, graceMs, SENT_AT_ONCE],
     );
     if (missing.length > 0) return this.#due(tx, missing);
-    const [left] = await tx.query(`SELECT 1 ${UNSEEN} AND ${ON_ITS_WAY} LIMIT 1`, [consumer, span.from, span.until, TIMES, graceMs]);
+    const [left] = await tx.query(`SELECT 1 ${UNSEEN} AND ${ON_ITS_WAY} LIMIT 1`, [
+      consumer,
+      span.from,
+      span.until,
+      TIMES,
+      graceMs,
+    ]);
     if (left) return [];
-    await tx.query('UPDATE checkpoint_readers SET compared_to = greatest(compared_to, $2) WHERE consumer = $1', [consumer, span.until]);
+    await tx.query('UPDATE checkpoint_readers SET compared_to = greatest(compared_to, $2) WHERE consumer = $1', [
+      consumer,
+      span.until,
+    ]);
     return [];
   }
 
@@ -182,7 +207,13 @@ export class Reconciler<State, Command, Event extends { type: string }> {
     const facts = [...distinct.values()].flatMap(({ stream, version, id }) => {
       const past = (streams.get(stream) ?? []).slice(0, version);
       const last = past.at(-1);
-      return last?.version === version ? this.#factOf(past.map((one) => one.event), version, { id, time: last.recordedAt }) : [];
+      return last?.version === version
+        ? this.#factOf(
+            past.map((one) => one.event),
+            version,
+            { id, time: last.recordedAt },
+          )
+        : [];
     });
     await this.#options.outbox.add(tx, facts);
   }
@@ -193,7 +224,10 @@ export class Reconciler<State, Command, Event extends { type: string }> {
     return said.filter(({ sequence }) => sequence === version).map((fact) => ({ ...fact, again }));
   }
 
-  /** Forgets what a reader has said of a time that it has been compared for: one that never speaks again keeps nothing of the others. */
+  /**
+   * Forgets what a reader has said of a time that it has been compared for: one that never speaks again keeps nothing
+   * of the others.
+   */
   async #purge(tx: Transaction): Promise<void> {
     await tx.query(
       `DELETE FROM checkpoints WHERE (consumer, stream) IN (

@@ -4,9 +4,9 @@ import type { Client } from 'pg';
 export const PAUSE_LOCK = 0x0b0f;
 
 /**
- * A relay's share in the right to publish what a database's outbox holds. Between batches it lets go of it and takes it again, which fails as soon as somebody
- * waits for it alone (infra/events/topics.ts): so who has got it alone knows that no relay has anything in flight, and when his session ends, however it
- * ends, they go on.
+ * A relay's share in the right to publish what a database's outbox holds. Between batches it lets go of it and takes it
+ * again, which fails as soon as somebody waits for it alone (infra/events/topics.ts): so who has got it alone knows
+ * that no relay has anything in flight, and when his session ends, however it ends, they go on.
  */
 export class RelayPause {
   readonly #client: Client;
@@ -17,8 +17,9 @@ export class RelayPause {
   }
 
   /**
-   * Whether nothing may be published until the next look. To be asked between batches; `underWay`: what is tried again apart from them has not been answered yet. Then
-   * the share is kept until it has, and nothing new is begun while somebody waits.
+   * Whether nothing may be published until the next look. To be asked between batches; `underWay`: what is tried again
+   * apart from them has not been answered yet. Then the share is kept until it has, and nothing new is begun while
+   * somebody waits.
    */
   async look(underWay = false): Promise<boolean> {
     const share = 'SELECT pg_try_advisory_lock_shared($1, 0) AS shares';

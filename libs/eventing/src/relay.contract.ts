@@ -15,32 +15,44 @@ import { BATCH } from './relay.ts';
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 const to = (count: number) => Array.from({ length: count }, (_, n) => n + 1);
 
-/** What both drivers of the outbox promise. Most of it is waiting, so all of it runs side by side, each test with a database and a broker of its own. */
+/**
+ * What both drivers of the outbox promise. Most of it is waiting, so all of it runs side by side, each test with a
+ * database and a broker of its own.
+ */
 export function relayContract(relayUnderTest: RelayUnderTest): void {
   const [{ name, owns }, it] = [relayUnderTest, onRig(relayUnderTest)];
 
   describe.concurrent(`${name} as a relay of the outbox`, () => {
-    it('publishes everything that was committed, in the order of each key, and nothing that was rolled back', async ({ rig }) => {
+    it('publishes everything that was committed, in the order of each key, and nothing that was rolled back', async ({
+      rig,
+    }) => {
       const { broker, relay, write, arrived } = rig;
       await relay();
       await fc.assert(
-        fc.asyncProperty(fc.array(fc.record({ key: fc.nat(4), rollBack: fc.boolean() }), { minLength: 1, maxLength: 60 }), async (changes) => {
-          const keys = Array.from({ length: 5 }, () => randomUUIDv7());
-          const counts = new Map<string, number>();
-          // Keys run side by side; within a key the writers queue for its lock, as the row lock of a stream makes them.
-          const tails = new Map<string, Promise<void>>();
-          for (const change of changes) {
-            const of = keys[change.key] as string;
-            const sequence = (counts.get(of) ?? 0) + 1;
-            if (!change.rollBack) counts.set(of, sequence);
-            tails.set(of, (tails.get(of) ?? Promise.resolve()).then(() => write(of, sequence, change)));
-          }
-          await Promise.all(tails.values());
-          for (const of of keys) {
-            await arrived(of, counts.get(of) ?? 0);
-            expect(broker.sequence(of)).toEqual(to(counts.get(of) ?? 0));
-          }
-        }),
+        fc.asyncProperty(
+          fc.array(fc.record({ key: fc.nat(4), rollBack: fc.boolean() }), { minLength: 1, maxLength: 60 }),
+          async (changes) => {
+            const keys = Array.from({ length: 5 }, () => randomUUIDv7());
+            const counts = new Map<string, number>();
+            // Keys run side by side; within a key the writers queue for its lock, as the row lock of a stream makes
+            // them.
+            const tails = new Map<string, Promise<void>>();
+            for (const change of changes) {
+              const of = keys[change.key] as string;
+              const sequence = (counts.get(of) ?? 0) + 1;
+              if (!change.rollBack) counts.set(of, sequence);
+              tails.set(
+                of,
+                (tails.get(of) ?? Promise.resolve()).then(() => write(of, sequence, change)),
+              );
+            }
+            await Promise.all(tails.values());
+            for (const of of keys) {
+              await arrived(of, counts.get(of) ?? 0);
+              expect(broker.sequence(of)).toEqual(to(counts.get(of) ?? 0));
+            }
+          },
+        ),
         { numRuns: 15 },
       );
     });
@@ -60,7 +72,9 @@ export function relayContract(relayUnderTest: RelayUnderTest): void {
       const [late, others] = [randomUUIDv7(), randomUUIDv7()];
       const writer = await connected(rig.fresh.url);
       await writer.query('BEGIN');
-      await outbox.add(asTransaction(writer), [event(releaseStock, { key: late, sequence: 1, data: { orderId: late } })]);
+      await outbox.add(asTransaction(writer), [
+        event(releaseStock, { key: late, sequence: 1, data: { orderId: late } }),
+      ]);
       for (let sequence = 1; sequence <= 40; sequence++) {
         await write(others, sequence);
         await sleep(100); // all in all longer than a relay takes to believe that the past is settled
@@ -72,7 +86,9 @@ export function relayContract(relayUnderTest: RelayUnderTest): void {
       await writer.end();
     });
 
-    it('keeps messages while the broker is away, is alive meanwhile, and publishes them when it is back', async ({ rig }) => {
+    it('keeps messages while the broker is away, is alive meanwhile, and publishes them when it is back', async ({
+      rig,
+    }) => {
       const { broker, key, relay, writeAll, arrived } = rig;
       broker.down = true;
       const one = await relay();
@@ -125,16 +141,23 @@ export function relayContract(relayUnderTest: RelayUnderTest): void {
     it('tells how long the oldest message has waited, also while it is stuck', async ({ rig }) => {
       const { key, relay, write, arrived } = rig;
       const [told, metrics] = [[] as Waiting[], new Unmeasured()];
-      const measured = new Proxy(metrics, { getPrototypeOf: () => MessagingMetrics.prototype, get: (of, name: keyof Unmeasured) => (name === 'waiting' ? (waiting: Waiting) => told.push(waiting) : of[name]) });
+      const measured = new Proxy(metrics, {
+        getPrototypeOf: () => MessagingMetrics.prototype,
+        get: (of, name: keyof Unmeasured) => (name === 'waiting' ? (waiting: Waiting) => told.push(waiting) : of[name]),
+      });
       const stuck = Promise.withResolvers<void>();
       await relay({ metrics: measured, measureEveryMs: 100, afterPublish: () => stuck.promise });
       await write(key, 1);
       await arrived(key, 1);
-      await vi.waitFor(() => expect(told.at(-1)?.oldestMs).toBeGreaterThan(1_500), { timeout: 15_000 }).finally(stuck.resolve);
+      await vi
+        .waitFor(() => expect(told.at(-1)?.oldestMs).toBeGreaterThan(1_500), { timeout: 15_000 })
+        .finally(stuck.resolve);
       await vi.waitFor(() => expect(told.at(-1)).toEqual({ messages: 0, held: 0, oldestMs: 0 }), { timeout: 10_000 });
     });
 
-    it('repeats a batch, and loses nothing, when it dies between the acknowledgement and the note of it', async ({ rig }) => {
+    it('repeats a batch, and loses nothing, when it dies between the acknowledgement and the note of it', async ({
+      rig,
+    }) => {
       const { broker, key, relays, relay, write, writeAll, arrived } = rig;
       broker.down = true;
       await relay();
@@ -162,10 +185,22 @@ export function relayContract(relayUnderTest: RelayUnderTest): void {
       await arrived(key, 4);
       expect(broker.sequence(key)).toEqual([1, 3, 4, 5]);
       // The rest may have been published before it is set aside.
-      await vi.waitFor(async () => {
-        const rejected = await database.query<{ reason: string; topic: string; payload: string }>('SELECT topic, reason, payload FROM outbox_rejected WHERE key = $1', [key]);
-        expect(rejected).toMatchObject([{ topic: reserveStock.topic, reason: expect.stringContaining('too large'), payload: expect.stringContaining('"sequence":"2"') }]);
-      }, { timeout: 15_000 });
+      await vi.waitFor(
+        async () => {
+          const rejected = await database.query<{ reason: string; topic: string; payload: string }>(
+            'SELECT topic, reason, payload FROM outbox_rejected WHERE key = $1',
+            [key],
+          );
+          expect(rejected).toMatchObject([
+            {
+              topic: reserveStock.topic,
+              reason: expect.stringContaining('too large'),
+              payload: expect.stringContaining('"sequence":"2"'),
+            },
+          ]);
+        },
+        { timeout: 15_000 },
+      );
     });
 
     describe.each([
@@ -175,7 +210,9 @@ export function relayContract(relayUnderTest: RelayUnderTest): void {
       const ill = ({ topic }: BusMessage) => topic === voidPayment.topic;
       const patient = { patienceMs: 300 };
 
-      it('publishes the rest, holds back the keys behind it and no others, and goes on in their order when it is well', async ({ rig }) => {
+      it('publishes the rest, holds back the keys behind it and no others, and goes on in their order when it is well', async ({
+        rig,
+      }) => {
         const { broker, relay, write, writeElsewhere, held, writeAll, arrived } = rig;
         broker[ailment] = ill;
         const [behind, free] = [randomUUIDv7(), randomUUIDv7()];
@@ -226,7 +263,10 @@ export function relayContract(relayUnderTest: RelayUnderTest): void {
     it('holds nothing back when it is the whole broker that is away or silent', async ({ rig }) => {
       const { broker, key, relays, relay, write, held } = rig;
       await relay({ patienceMs: 300 });
-      for (const proves of [() => Promise.reject(new Error('away')), () => sleep(300).then(() => Promise.reject(new Error('silent')))]) {
+      for (const proves of [
+        () => Promise.reject(new Error('away')),
+        () => sleep(300).then(() => Promise.reject(new Error('silent'))),
+      ]) {
         [broker.proves, broker.ignores] = [proves, () => true];
         await write(key, 1);
         await sleep(2_500);
@@ -244,16 +284,27 @@ export function relayContract(relayUnderTest: RelayUnderTest): void {
       broker.refuses = ({ topic }) => topic === reserveStock.topic;
       const first = await relay();
       await first.stop();
-      const batch = to(1_000).map((sequence) => event(reserveStock, { key, sequence, data: { orderId: key, lines: [{ productId: key, quantity: 1 }] } }));
+      const batch = to(1_000).map((sequence) =>
+        event(reserveStock, { key, sequence, data: { orderId: key, lines: [{ productId: key, quantity: 1 }] } }),
+      );
       await database.transaction((tx) => outbox.add(tx, batch));
       await relay({ log: { ...log, error } });
-      const rejected = () => database.query<{ sequence: number }>(`SELECT (payload::jsonb ->> 'sequence')::int AS sequence FROM outbox_rejected WHERE key = $1 ORDER BY id`, [key]);
-      await vi.waitFor(async () => expect((await rejected()).map(({ sequence }) => sequence)).toEqual(to(1_000)), { timeout: 60_000, interval: 200 });
+      const rejected = () =>
+        database.query<{ sequence: number }>(
+          `SELECT (payload::jsonb ->> 'sequence')::int AS sequence FROM outbox_rejected WHERE key = $1 ORDER BY id`,
+          [key],
+        );
+      await vi.waitFor(async () => expect((await rejected()).map(({ sequence }) => sequence)).toEqual(to(1_000)), {
+        timeout: 60_000,
+        interval: 200,
+      });
       expect(error.mock.calls.length).toBeLessThanOrEqual(Math.ceil(1_000 / BATCH) + 2);
       for (const [fields] of error.mock.calls as [object][]) expect(JSON.stringify(fields).length).toBeLessThan(500);
     });
 
-    it('owns nothing before the broker has answered it, and gives back what it owns when the broker does so no longer', async ({ rig }) => {
+    it('owns nothing before the broker has answered it, and gives back what it owns when the broker does so no longer', async ({
+      rig,
+    }) => {
       const { broker, key, relay, writeAll, arrived } = rig;
       const [away, well] = [new Broker(), broker];
       away.proves = () => Promise.reject(new Error('nobody there'));
@@ -310,14 +361,19 @@ export function relayContract(relayUnderTest: RelayUnderTest): void {
       const one = await relay();
       await vi.waitFor(() => expect(owns(one)).toBe(true), { timeout: 10_000 });
       const server = await connected(servers().postgres.adminUrl);
-      await server.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'relay' AND datname = $1`, [new URL(rig.fresh.url).pathname.slice(1)]);
+      await server.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'relay' AND datname = $1`,
+        [new URL(rig.fresh.url).pathname.slice(1)],
+      );
       await server.end();
       await writeAll(key, 1, 2);
       await arrived(key, 2);
       expect(broker.sequence(key)).toEqual([1, 2]);
     });
 
-    it('publishes nothing from a server that takes no writes: it could not note that, and would publish it again and again', async ({ rig }) => {
+    it('publishes nothing from a server that takes no writes: it could not note that, and would publish it again and again', async ({
+      rig,
+    }) => {
       const { broker, key, relay, writeAll, arrived, unstarted } = rig;
       const first = await relay();
       await first.stop();
@@ -329,13 +385,17 @@ export function relayContract(relayUnderTest: RelayUnderTest): void {
       one.start();
       await sleep(1_500);
       expect(broker.sequence(key)).toEqual([]);
-      await owner.query(`SET default_transaction_read_only = off; ALTER DATABASE ${name} RESET default_transaction_read_only`);
+      await owner.query(
+        `SET default_transaction_read_only = off; ALTER DATABASE ${name} RESET default_transaction_read_only`,
+      );
       await owner.end();
       await arrived(key, 2);
       expect(broker.sequence(key)).toEqual([1, 2]);
     });
 
-    it('neither stalls nor reorders behind transactions that others keep open, also when another instance takes over meanwhile', async ({ rig }) => {
+    it('neither stalls nor reorders behind transactions that others keep open, also when another instance takes over meanwhile', async ({
+      rig,
+    }) => {
       const { broker, key, relay, writeAll, arrived } = rig;
       const first = await relay();
       const [reader, writer] = [await connected(rig.fresh.ownerUrl), await connected(rig.fresh.ownerUrl)];
@@ -359,4 +419,6 @@ async function connected(connectionString: string): Promise<pg.Client> {
   return client;
 }
 
-const asTransaction = (client: pg.Client): Transaction => ({ query: async <T extends object>(text: string, values?: unknown[]) => (await client.query<T>(text, values)).rows });
+const asTransaction = (client: pg.Client): Transaction => ({
+  query: async <T extends object>(text: string, values?: unknown[]) => (await client.query<T>(text, values)).rows,
+});

@@ -42,7 +42,9 @@ export class Broker {
 
   /** The sequence numbers of a key's messages, as they came. */
   sequence(key: string): number[] {
-    return this.received.filter((message) => message.key === key).map((message) => Number((JSON.parse(message.value) as { sequence: string }).sequence));
+    return this.received
+      .filter((message) => message.key === key)
+      .map((message) => Number((JSON.parse(message.value) as { sequence: string }).sequence));
   }
 }
 
@@ -54,7 +56,10 @@ export interface Way {
   end(): void;
 }
 
-/** A way that stands still for good, in both directions, after so many bytes from the database: as if whoever reads there had been stopped. */
+/**
+ * A way that stands still for good, in both directions, after so many bytes from the database: as if whoever reads
+ * there had been stopped.
+ */
 export async function wayTo(database: string, bytes: number): Promise<Way> {
   const [{ hostname, port }, sockets] = [new URL(database), new Set<Socket>()];
   const stands = Promise.withResolvers<void>();
@@ -95,7 +100,11 @@ export interface RelayUnderTest {
   /** An outbox that is written for this driver. */
   readonly outbox: PostgresOutbox;
   /** Not started; everything it has to say to the database goes by `through`. */
-  open(options: Omit<RelayOptions, 'connectionString'>, database: FreshDatabase, through: (url: string) => string): Relay;
+  open(
+    options: Omit<RelayOptions, 'connectionString'>,
+    database: FreshDatabase,
+    through: (url: string) => string,
+  ): Relay;
   /** Whether this instance owns anything: whether messages may come by it. */
   owns(relay: Relay): boolean;
 }
@@ -180,7 +189,8 @@ export class Rig {
   };
 
   /** How many messages of a key are held. */
-  readonly held = async (of = this.key): Promise<number> => (await this.database.query('SELECT 1 FROM outbox_held WHERE key = $1', [of])).length;
+  readonly held = async (of = this.key): Promise<number> =>
+    (await this.database.query('SELECT 1 FROM outbox_held WHERE key = $1', [of])).length;
 
   readonly arrived = (of: string, count: number): Promise<void> =>
     vi.waitFor(() => expect(new Set(this.broker.sequence(of)).size).toBe(count), { timeout: 25_000, interval: 10 });

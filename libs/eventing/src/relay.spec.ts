@@ -18,7 +18,13 @@ class OneBatch extends Relay {
     if (!(await this.proven())) return this.pause(10);
     this.owned = true;
     try {
-      const batch: OutboxMessage[] = ['ill', 'well'].map((topic, n) => ({ shard: 0, id: String(n), topic, key: topic, payload: topic }));
+      const batch: OutboxMessage[] = ['ill', 'well'].map((topic, n) => ({
+        shard: 0,
+        id: String(n),
+        topic,
+        key: topic,
+        payload: topic,
+      }));
       this.outcome = await this.publish(batch, () => {});
       await this.pause(60_000);
     } finally {
@@ -78,14 +84,21 @@ describe('a relay', () => {
     const relay = start(broker);
     await vi.waitFor(() => expect(relay.outcome).toBeDefined(), { timeout: 2_000 });
     const options = publish.mock.calls.map(([, each]) => [each?.lane, each?.givenUp?.aborted]);
-    expect(options).toEqual([[undefined, true], ['ill', true], ['well', false]]);
+    expect(options).toEqual([
+      [undefined, true],
+      ['ill', true],
+      ['well', false],
+    ]);
   });
 
   it('holds back one destination that is silent where the broker is there', async () => {
     const broker = new Broker();
     broker.ignores = ({ topic }) => topic === 'ill';
     const relay = start(broker);
-    await vi.waitFor(() => expect(relay.outcome).toMatchObject({ held: [{ behind: 'ill', message: { topic: 'ill' } }] }), { timeout: 2_000 });
+    await vi.waitFor(
+      () => expect(relay.outcome).toMatchObject({ held: [{ behind: 'ill', message: { topic: 'ill' } }] }),
+      { timeout: 2_000 },
+    );
     expect(broker.received.map(({ topic }) => topic)).toEqual(['well']);
   });
 });

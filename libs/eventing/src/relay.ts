@@ -11,18 +11,29 @@ import { tellOfPublishing } from './publishing-span.ts';
 
 /** Messages of one shard, or of the log, published together; a kill in between repeats at most one batch. */
 export const BATCH = 128;
-/** All messages of a batch together are no larger than one may be; one always fits. What a relay holds in memory is bounded by it, too. */
+/**
+ * All messages of a batch together are no larger than one may be; one always fits. What a relay holds in memory is
+ * bounded by it, too.
+ */
 export const BATCH_BYTES = MAX_PAYLOAD_BYTES;
-/** A session that says nothing for so long is that of a stopped process: the server ends it, and another instance takes over. */
+/**
+ * A session that says nothing for so long is that of a stopped process: the server ends it, and another instance takes
+ * over.
+ */
 export const SILENT_MS = 5_000;
 export const HEARTBEAT_MS = 1_000;
 /** How long a broker that does not answer may keep a relay from stopping. */
 const STOP_DEADLINE_MS = 5_000;
 const PAUSE_AFTER_FAILURE_MS = 500;
-/** How long a batch may go unanswered before its destinations are asked one by one, and how long each of these then may. */
+/**
+ * How long a batch may go unanswered before its destinations are asked one by one, and how long each of these then may.
+ */
 const PATIENCE_MS = 2_000;
 const PATIENCE_APART_MS = 1_000;
-/** A broker that takes longer than this part of the patience to say that it is there is slow with everything, and is given so many times the patience. */
+/**
+ * A broker that takes longer than this part of the patience to say that it is there is slow with everything, and is
+ * given so many times the patience.
+ */
 const [PROMPT, SLOW] = [1 / 4, 3];
 /** A relay that has published nothing for so long asks whether it could. */
 const PROVE_EVERY_MS = 5_000;
@@ -43,7 +54,10 @@ export interface RelayOptions {
   readonly metrics?: MessagingMetrics;
   /** For tests and experiments: called between the broker's acknowledgement and the deletion or confirmation. */
   readonly afterPublish?: (messages: number) => void | Promise<void>;
-  /** Asked at the beginning of each session, before anything is taken: rejects where nothing of this database may be published (store-epoch.ts). */
+  /**
+   * Asked at the beginning of each session, before anything is taken: rejects where nothing of this database may be
+   * published (store-epoch.ts).
+   */
   readonly admit?: () => Promise<void>;
   /** How long a batch may go unanswered, in ms, before its destinations are told apart. */
   readonly patienceMs?: number;
@@ -51,21 +65,26 @@ export interface RelayOptions {
   readonly measureEveryMs?: number;
 }
 
-/** A message on its way from the database to the bus. `id` is unique within its shard and grows in commit order within a key. */
+/**
+ * A message on its way from the database to the bus. `id` is unique within its shard and grows in commit order within a
+ * key.
+ */
 export interface OutboxMessage extends OutboxRow {
   readonly id: string;
 }
 
 /**
- * The driver of the outbox: carries what was committed to the bus. Everything, in the order of each key, at least once; one owner at a
- * time of what it reads, taken over when that owner dies or stops; what the broker will never take is set aside. Both drivers pass one
- * suite (relay.contract.ts). One deployment runs one of them, and writes for it (outbox.ts).
+ * The driver of the outbox: carries what was committed to the bus. Everything, in the order of each key, at least once;
+ * one owner at a time of what it reads, taken over when that owner dies or stops; what the broker will never take is
+ * set aside. Both drivers pass one suite (relay.contract.ts). One deployment runs one of them, and writes for it
+ * (outbox.ts).
  *
- * Destinations fail apart (docs/adr/0040): where one does not take its messages, these and the later ones of their keys are held in a table,
- * and the rest goes on.
+ * Destinations fail apart (docs/adr/0040): where one does not take its messages, these and the later ones of their keys
+ * are held in a table, and the rest goes on.
  *
- * A relay lives in sessions: what it owns ends with its connection, and it tries again in half a second. It owns nothing before the broker
- * has answered it, and gives back what it owns when the broker does so no longer: another instance may be better off.
+ * A relay lives in sessions: what it owns ends with its connection, and it tries again in half a second. It owns
+ * nothing before the broker has answered it, and gives back what it owns when the broker does so no longer: another
+ * instance may be better off.
  */
 export abstract class Relay {
   protected readonly options: RelayOptions;
@@ -85,10 +104,14 @@ export abstract class Relay {
     this.options = options;
     this.metrics = options.metrics ?? new Unmeasured();
     const { connectionString, measureEveryMs: everyMs } = options;
-    if (!(this.metrics instanceof Unmeasured)) this.#level = new OutboxLevel({ connectionString, everyMs, look: (client) => this.#measure(client) });
+    if (!(this.metrics instanceof Unmeasured))
+      this.#level = new OutboxLevel({ connectionString, everyMs, look: (client) => this.#measure(client) });
   }
 
-  /** Why nothing may be written to the outbox, for people to read; undefined when all is well. A broker that is away is no trouble. */
+  /**
+   * Why nothing may be written to the outbox, for people to read; undefined when all is well. A broker that is away is
+   * no trouble.
+   */
   get trouble(): string | undefined {
     return undefined;
   }
@@ -99,8 +122,8 @@ export abstract class Relay {
   }
 
   /**
-   * Milliseconds since the database answered, or was tried in vain. Neither a broker nor a database that is away counts against it, since starting again would
-   * bring neither back.
+   * Milliseconds since the database answered, or was tried in vain. Neither a broker nor a database that is away counts
+   * against it, since starting again would bring neither back.
    */
   idleMs(): number {
     return performance.now() - this.#lastPoll;
@@ -191,15 +214,20 @@ export abstract class Relay {
   }
 
   /**
-   * Publishes a batch in the order of each key. Resolves with what the broker will never take, and with what has to wait; throws when the
-   * broker is away. `beat` keeps the session awake meanwhile: a slow broker must not cost what is owned.
+   * Publishes a batch in the order of each key. Resolves with what the broker will never take, and with what has to
+   * wait; throws when the broker is away. `beat` keeps the session awake meanwhile: a slow broker must not cost what is
+   * owned.
    */
-  protected async publish<M extends OutboxMessage>(messages: readonly M[], beat: () => void): Promise<Pick<Outcome<M>, 'refused' | 'held'>> {
+  protected async publish<M extends OutboxMessage>(
+    messages: readonly M[],
+    beat: () => void,
+  ): Promise<Pick<Outcome<M>, 'refused' | 'held'>> {
     const began = performance.now();
     let heart: NodeJS.Timeout | undefined;
     const givenUp = new Promise<never>((_, reject) => {
       heart = setInterval(() => {
-        if (performance.now() > this.#stopBy) reject(new Error('stopped while the broker did not answer: whoever is next publishes the batch again'));
+        if (performance.now() > this.#stopBy)
+          reject(new Error('stopped while the broker did not answer: whoever is next publishes the batch again'));
         else beat();
       }, HEARTBEAT_MS);
     });
@@ -222,7 +250,9 @@ export abstract class Relay {
   }
 
   /** All at once, as long as all goes well; then each destination by itself, if the broker is there at all. */
-  async #publish<M extends OutboxMessage>(messages: readonly M[]): Promise<Pick<Outcome<M>, 'refused' | 'held' | 'failed'>> {
+  async #publish<M extends OutboxMessage>(
+    messages: readonly M[],
+  ): Promise<Pick<Outcome<M>, 'refused' | 'held' | 'failed'>> {
     const { bus, patienceMs = PATIENCE_MS } = this.options;
     const giveUp = new AbortController();
     const publishing = bus.publish(messages.map(asSent), { givenUp: giveUp.signal });
@@ -237,7 +267,12 @@ export abstract class Relay {
     if (!(failure instanceof Error)) return { refused: [], held: [], failed: new Map() };
     if (failure instanceof Silent) giveUp.abort();
     if (!(failure instanceof Unpublishable)) {
-      this.options.log.warn({ err: failure }, failure instanceof Silent ? 'a batch was not answered; asking its destinations one by one' : 'a batch was not taken; asking its destinations one by one');
+      this.options.log.warn(
+        { err: failure },
+        failure instanceof Silent
+          ? 'a batch was not answered; asking its destinations one by one'
+          : 'a batch was not taken; asking its destinations one by one',
+      );
     }
     return publishApart(bus, messages, Math.min(patienceMs, PATIENCE_APART_MS));
   }
@@ -254,7 +289,11 @@ export abstract class Relay {
     if (messages.length === 0) return;
     this.#proven();
     for (const message of messages) tellOfPublishing(message);
-    this.metrics.published({ messages: messages.length, bytes: messages.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0), durationMs });
+    this.metrics.published({
+      messages: messages.length,
+      bytes: messages.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0),
+      durationMs,
+    });
   }
 
   /** One line for each topic of a batch, however many were refused. */
@@ -263,7 +302,10 @@ export abstract class Relay {
     for (const [topic, some] of Map.groupBy(refused, ({ message }) => message.topic)) {
       const first = some[0] as Refused<OutboxMessage>;
       const { shard, id, key } = first.message;
-      this.options.log.error({ topic, messages: some.length, first: { shard, id, key }, reason: first.reason }, 'outbox messages set aside: the broker refuses them for good');
+      this.options.log.error(
+        { topic, messages: some.length, first: { shard, id, key }, reason: first.reason },
+        'outbox messages set aside: the broker refuses them for good',
+      );
     }
   }
 

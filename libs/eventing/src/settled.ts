@@ -1,12 +1,14 @@
 import type pg from 'pg';
 
 /**
- * Up to which id the owned shards of the outbox are settled: every such message is published, or was rolled back. Reading begins behind it.
- * It decides nothing, it saves reading: as long as anybody on the server holds an old snapshot, deleted rows stay where they were, at the
- * beginning of each queue, and every poll would wade through all of them.
+ * Up to which id the owned shards of the outbox are settled: every such message is published, or was rolled back.
+ * Reading begins behind it. It decides nothing, it saves reading: as long as anybody on the server holds an old
+ * snapshot, deleted rows stay where they were, at the beginning of each queue, and every poll would wade through all of
+ * them.
  *
- * An id counts as given out when the sequence has reached it. Who has been given one holds a lock on the table until it is through. So
- * once nobody is left of those who wrote at a moment, no message up to that moment's last id can appear any more.
+ * An id counts as given out when the sequence has reached it. Who has been given one holds a lock on the table until it
+ * is through. So once nobody is left of those who wrote at a moment, no message up to that moment's last id can appear
+ * any more.
  */
 export class Settled {
   #upTo = '0';
@@ -36,7 +38,10 @@ export class Settled {
 }
 
 async function given(client: pg.Client): Promise<string> {
-  const { rows } = await client.query<{ last: string }>({ name: 'outbox-given', text: 'SELECT (CASE WHEN is_called THEN last_value ELSE 0 END)::text AS last FROM outbox_id_seq' });
+  const { rows } = await client.query<{ last: string }>({
+    name: 'outbox-given',
+    text: 'SELECT (CASE WHEN is_called THEN last_value ELSE 0 END)::text AS last FROM outbox_id_seq',
+  });
   return rows[0]?.last ?? '0';
 }
 

@@ -11,7 +11,10 @@ import type { Outbox } from './outbox.ts';
 import type { ParkedMessage, Parking } from './parking.ts';
 import { Together } from './together.ts';
 
-/** What became of one message. `parked`: it failed, and its key waits; `waiting`: it has not been tried, because its key waits already. */
+/**
+ * What became of one message. `parked`: it failed, and its key waits; `waiting`: it has not been tried, because its key
+ * waits already.
+ */
 export type Outcome = 'handled' | 'duplicate' | 'skipped' | 'parked' | 'waiting' | 'dead';
 
 /** A message and what became of it; one that cannot be read has no more than its outcome. */
@@ -58,8 +61,8 @@ export class Settling {
   }
 
   /**
-   * Works off one key whose messages wait, oldest first, and lets it flow again when nothing is left. At the first that still fails it stays
-   * parked, with the reason.
+   * Works off one key whose messages wait, oldest first, and lets it flow again when nothing is left. At the first that
+   * still fails it stays parked, with the reason.
    */
   async workOff(key: string): Promise<void> {
     const { consumer, parking, log } = this.#options;
@@ -67,7 +70,9 @@ export class Settling {
       const delivery = { id: next.messageId, topic: next.topic, key, value: next.payload, headers: {} };
       try {
         const message = parse(delivery);
-        await this.#traced(delivery, message, `${consumer.name} ${message.type} (parked)`, () => this.#handle(message, undefined));
+        await this.#traced(delivery, message, `${consumer.name} ${message.type} (parked)`, () =>
+          this.#handle(message, undefined),
+        );
       } catch (error) {
         return this.#stillParked(delivery, next.dead, error);
       }
@@ -80,7 +85,9 @@ export class Settling {
     const { consumer, stopping, afterEffect } = this.#options;
     const key = delivery.key ?? message.subject;
     try {
-      const outcome = await this.#traced(delivery, message, `${consumer.name} ${message.type}`, () => this.#attempt(message, key));
+      const outcome = await this.#traced(delivery, message, `${consumer.name} ${message.type}`, () =>
+        this.#attempt(message, key),
+      );
       await afterEffect?.(message);
       return outcome;
     } catch (error) {
@@ -91,7 +98,12 @@ export class Settling {
   }
 
   /** In the trace of what caused the message. */
-  #traced<T>({ topic }: Delivery, { traceparent, id, subject }: CloudEvent, name: string, work: () => Promise<T>): Promise<T> {
+  #traced<T>(
+    { topic }: Delivery,
+    { traceparent, id, subject }: CloudEvent,
+    name: string,
+    work: () => Promise<T>,
+  ): Promise<T> {
     return withTraceparent(traceparent, name, () => inBackground(work), {
       'messaging.operation.type': 'process',
       'messaging.destination.name': topic,
@@ -117,7 +129,13 @@ export class Settling {
 
   async #handle(message: CloudEvent, unlessParked: string | undefined): Promise<Outcome> {
     const { consumer, database, outbox } = this.#options;
-    const effect = new Effect(database, outbox, message, { consumer: consumer.name, messageId: message.id, unlessParked }, this.#together);
+    const effect = new Effect(
+      database,
+      outbox,
+      message,
+      { consumer: consumer.name, messageId: message.id, unlessParked },
+      this.#together,
+    );
     const handler = this.#handlers.get(message.type);
     try {
       if (handler) {
@@ -125,7 +143,8 @@ export class Settling {
         return 'handled';
       }
       // Of a newer major version: its key waits for a consumer that can read it.
-      if (isUnknownMajor(message.type, this.#handlers.keys())) throw new Error(`${message.type} is of a major version that ${consumer.name} does not know`);
+      if (isUnknownMajor(message.type, this.#handlers.keys()))
+        throw new Error(`${message.type} is of a major version that ${consumer.name} does not know`);
       await consumer.otherwise?.(message, effect);
       return 'skipped';
     } catch (error) {
@@ -137,32 +156,52 @@ export class Settling {
   async #park(delivery: Delivery, message: CloudEvent, key: string, error: unknown): Promise<'parked' | 'waiting'> {
     const { consumer, parking, log } = this.#options;
     const behind = error instanceof KeyParked;
-    if (!behind) log.warn({ err: error, consumer: consumer.name, key, messageId: message.id, type: message.type }, 'key parked: its message failed again and again');
-    await parking.park({ key, kind: 'transient', reason: behind ? 'waits behind an earlier message' : String(error), message: waiting(delivery) });
+    if (!behind)
+      log.warn(
+        { err: error, consumer: consumer.name, key, messageId: message.id, type: message.type },
+        'key parked: its message failed again and again',
+      );
+    await parking.park({
+      key,
+      kind: 'transient',
+      reason: behind ? 'waits behind an earlier message' : String(error),
+      message: waiting(delivery),
+    });
     return behind ? 'waiting' : 'parked';
   }
 
   /** To the dead-letter topic with its reason; its key, where known, waits for a person. */
   async #bury(delivery: Delivery, poison: Poison): Promise<'dead'> {
     const { consumer, bus, parking, log } = this.#options;
-    await bus.publish([
-      {
-        topic: deadLetterTopic(consumer.name),
-        ...(delivery.key === undefined ? {} : { key: delivery.key }),
-        value: delivery.value ?? '',
-        headers: {
-          ...delivery.headers,
-          'dead-letter-reason': poison.message.slice(0, 1_000),
-          'dead-letter-topic': delivery.topic,
-          'dead-letter-from': delivery.id,
-          'dead-letter-at': new Date().toISOString(),
+    await bus.publish(
+      [
+        {
+          topic: deadLetterTopic(consumer.name),
+          ...(delivery.key === undefined ? {} : { key: delivery.key }),
+          value: delivery.value ?? '',
+          headers: {
+            ...delivery.headers,
+            'dead-letter-reason': poison.message.slice(0, 1_000),
+            'dead-letter-topic': delivery.topic,
+            'dead-letter-from': delivery.id,
+            'dead-letter-at': new Date().toISOString(),
+          },
         },
-      },
-    ], { lane: 'dead letters' });
+      ],
+      { lane: 'dead letters' },
+    );
     if (delivery.key !== undefined) {
-      await parking.park({ key: delivery.key, kind: 'poison', reason: poison.message, message: { ...waiting(delivery), dead: true } });
+      await parking.park({
+        key: delivery.key,
+        kind: 'poison',
+        reason: poison.message,
+        message: { ...waiting(delivery), dead: true },
+      });
     }
-    log.error({ consumer: consumer.name, key: delivery.key, from: delivery.id, reason: poison.message }, 'poison message moved to the dead-letter topic');
+    log.error(
+      { consumer: consumer.name, key: delivery.key, from: delivery.id, reason: poison.message },
+      'poison message moved to the dead-letter topic',
+    );
     return 'dead';
   }
 
@@ -178,7 +217,12 @@ export class Settling {
 
 /** A delivery as it is kept behind its key. */
 function waiting(delivery: Delivery): ParkedMessage {
-  return { messageId: idOf(delivery), topic: delivery.topic, payload: delivery.value ?? '', sequence: sequenceOf(delivery) };
+  return {
+    messageId: idOf(delivery),
+    topic: delivery.topic,
+    payload: delivery.value ?? '',
+    sequence: sequenceOf(delivery),
+  };
 }
 
 /** Waits before the next attempt: exponential with full jitter, at most five seconds, cut short by `stopping`. */

@@ -26,22 +26,34 @@ class Marks extends MemoryBus {
 }
 
 const { url, ownerUrl } = await freshDatabase('orders');
-const [database, owner] = [new Database(url, { size: 4, application: 'spec' }), new Database(ownerUrl, { size: 1, application: 'spec' })];
+const [database, owner] = [
+  new Database(url, { size: 4, application: 'spec' }),
+  new Database(ownerUrl, { size: 1, application: 'spec' }),
+];
 const admin = new pg.Client({ connectionString: servers().postgres.adminUrl });
 await admin.connect();
 afterAll(() => Promise.all([admin.end(), database.close(), owner.close()]));
 const stores: StoreEpoch[] = [];
 const log = { info: () => {}, warn: () => {}, error: vi.fn() };
 const open = (bus: Marks) => {
-  const store = new StoreEpoch({ bus, database, log, consumers: () => ['orders.saga'], everyMs: 20, busPatienceMs: 50 });
+  const store = new StoreEpoch({
+    bus,
+    database,
+    log,
+    consumers: () => ['orders.saga'],
+    everyMs: 20,
+    busPatienceMs: 50,
+  });
   stores.push(store);
   return store;
 };
-const work = () => database.query('INSERT INTO inbox (consumer, message_id) VALUES ($1, $2)', ['orders.saga', randomUUID()]);
+const work = () =>
+  database.query('INSERT INTO inbox (consumer, message_id) VALUES ($1, $2)', ['orders.saga', randomUUID()]);
 const last = (bus: Marks) => markOf(bus.published.at(-1) ?? '{}').mark;
 /** As a backup has it, and as it is put back. */
 const saved = () => owner.query<{ epoch: string; mark: string }>('SELECT epoch, mark FROM store_mark');
-const putBack = ([row]: { epoch: string; mark: string }[]) => owner.query('UPDATE store_mark SET epoch = $1, mark = $2', [row?.epoch, row?.mark]);
+const putBack = ([row]: { epoch: string; mark: string }[]) =>
+  owner.query('UPDATE store_mark SET epoch = $1, mark = $2', [row?.epoch, row?.mark]);
 
 afterEach(async () => {
   await Promise.all(stores.splice(0).map((store) => store.stop()));
@@ -87,7 +99,9 @@ describe('a database that was put back to an older state', () => {
     await vi.waitFor(() => expect(last(bus)).toBeGreaterThan(Number(backup[0]?.mark)));
     await first.stop();
     await putBack(backup);
-    await expect(open(bus).start()).rejects.toThrow(/The database of orders is an older state.*Nothing is served.*store-restored/);
+    await expect(open(bus).start()).rejects.toThrow(
+      /The database of orders is an older state.*Nothing is served.*store-restored/,
+    );
   });
 
   it('is noticed by a process that runs on it, within a look, and nothing is admitted any more', async () => {
@@ -117,8 +131,13 @@ describe('a database that was put back to an older state', () => {
     // From here on nobody looks by himself.
     await store.stop();
     await putBack(backup);
-    await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'spec-put-back'`);
-    for (let n = 0; n < 3; n++) await expect(mine.query('INSERT INTO inbox (consumer, message_id) VALUES ($1, $2)', ['orders.saga', 'after'])).rejects.toMatchObject({ kind: 'unavailable' });
+    await admin.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'spec-put-back'`,
+    );
+    for (let n = 0; n < 3; n++)
+      await expect(
+        mine.query('INSERT INTO inbox (consumer, message_id) VALUES ($1, $2)', ['orders.saga', 'after']),
+      ).rejects.toMatchObject({ kind: 'unavailable' });
     expect(store.trouble).toContain('an older state');
     expect(await owner.query(`SELECT 1 FROM inbox WHERE message_id = 'after'`)).toEqual([]);
     await mine.close();
@@ -144,7 +163,9 @@ describe('a database that was put back to an older state', () => {
     await vi.waitFor(() => expect(old.isRestored).toBe(true));
     const epoch = randomUUID();
     const { epoch: follows, mark } = markOf(bus.published.at(-1) ?? '');
-    await owner.query(`INSERT INTO store_epochs (epoch, follows_epoch, follows_mark, restored_to) VALUES ('${epoch}', '${follows}', ${mark}, now()); UPDATE store_mark SET epoch = '${epoch}', mark = 0`);
+    await owner.query(
+      `INSERT INTO store_epochs (epoch, follows_epoch, follows_mark, restored_to) VALUES ('${epoch}', '${follows}', ${mark}, now()); UPDATE store_mark SET epoch = '${epoch}', mark = 0`,
+    );
     const next = open(bus);
     await next.start();
     expect(next.trouble).toBeUndefined();

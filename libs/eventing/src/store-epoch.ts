@@ -6,7 +6,15 @@ import type { Database } from '@shop/platform';
 import type { MessageBus } from './bus.ts';
 import type { Log } from './consumer-runtime.ts';
 import type { MessagingMetrics } from './metrics.ts';
-import { markOf, restoredFrom, sentenceOfRestored, textOf, type Restored, type StoreMark, type StoreStanding } from './store-mark.ts';
+import {
+  markOf,
+  restoredFrom,
+  sentenceOfRestored,
+  textOf,
+  type Restored,
+  type StoreMark,
+  type StoreStanding,
+} from './store-mark.ts';
 
 /** The database is an older state of what the bus knows, or another one. The message is for people. */
 export class StoreRestored extends Error {
@@ -49,7 +57,10 @@ const timeOf = (column: string) => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-
 /** What a database says of itself. */
 export const STANDING = `SELECT epoch, mark::float8 AS mark, ${timeOf('marked_at')}, ${FOLLOWS} FROM store_mark`;
 
-/** Counts up, at most once a second, where something has changed and the database stands no further back than this process knows. */
+/**
+ * Counts up, at most once a second, where something has changed and the database stands no further back than this
+ * process knows.
+ */
 const LOOK = `
   WITH here AS (
     SELECT (SELECT last_value FROM outbox_id_seq)::text || ' ' || coalesce((SELECT position::text FROM outbox_slot), '') || ' ' ||
@@ -66,12 +77,14 @@ const LOOK = `
   FROM store_mark LEFT JOIN counted ON true`;
 
 /**
- * Notices that the database of a service is an older state than what the bus knows: restored from a backup, or failed over to a replica that lacked the last
- * commits. About once a second, while something changes, a number in the database is counted up, and published after its commit to a topic of the service's own;
- * so the bus never knows more than the database, unless that was put back. It is compared at the start, before anything is served or taken, and in a
- * process that runs with what it has seen itself.
+ * Notices that the database of a service is an older state than what the bus knows: restored from a backup, or failed
+ * over to a replica that lacked the last commits. About once a second, while something changes, a number in the
+ * database is counted up, and published after its commit to a topic of the service's own; so the bus never knows more
+ * than the database, unless that was put back. It is compared at the start, before anything is served or taken, and in
+ * a process that runs with what it has seen itself.
  *
- * While the bus does not answer, nobody can compare: an instance waits, not ready, unless another one that has compared is alive beside it.
+ * While the bus does not answer, nobody can compare: an instance waits, not ready, unless another one that has compared
+ * is alive beside it.
  */
 export class StoreEpoch {
   readonly #options: StoreEpochOptions;
@@ -130,7 +143,12 @@ export class StoreEpoch {
     await this.#ensure(performance.now() + (this.#options.patienceMs ?? PATIENCE_MS));
     await this.look();
     const { busPatienceMs = BUS_PATIENCE_MS } = this.#options;
-    for (const until = performance.now() + busPatienceMs; !this.#isOpen && !this.#restored && performance.now() < until; await this.look()) await sleep(LOOK_AGAIN_MS);
+    for (
+      const until = performance.now() + busPatienceMs;
+      !this.#isOpen && !this.#restored && performance.now() < until;
+      await this.look()
+    )
+      await sleep(LOOK_AGAIN_MS);
     if (this.#restored) throw new StoreRestored(this.#restored);
     this.#next();
   }
@@ -141,7 +159,10 @@ export class StoreEpoch {
     if (this.trouble !== undefined) throw new StoreRestored(this.trouble);
   }
 
-  /** A new connection, before it is used: a database that is put back under a running process breaks every one that was open. */
+  /**
+   * A new connection, before it is used: a database that is put back under a running process breaks every one that was
+   * open.
+   */
   async #admitConnection(ask: <T>(text: string) => Promise<T[]>): Promise<void> {
     const [row] = await ask<StoreStanding>(STANDING);
     if (!row || !this.#known || !this.#found(row, this.#known)) return;
@@ -151,7 +172,9 @@ export class StoreEpoch {
   /** One look; never rejects: what cannot be seen now is looked at next time. */
   look(): Promise<void> {
     return (this.#looking ??= this.#look()
-      .catch((error: unknown) => this.#options.log.warn({ err: error }, 'the mark of the store could not be looked at; trying again'))
+      .catch((error: unknown) =>
+        this.#options.log.warn({ err: error }, 'the mark of the store could not be looked at; trying again'),
+      )
       .finally(() => {
         this.#looking = undefined;
         this.#options.metrics?.restored(this.isRestored);
@@ -178,7 +201,10 @@ export class StoreEpoch {
   async #ensure(until: number): Promise<void> {
     for (;;) {
       try {
-        await this.#options.database.query('INSERT INTO store_mark (epoch, marked_at) VALUES ($1, to_timestamp(0)) ON CONFLICT ON CONSTRAINT store_mark_pkey DO NOTHING', [randomUUID()]);
+        await this.#options.database.query(
+          'INSERT INTO store_mark (epoch, marked_at) VALUES ($1, to_timestamp(0)) ON CONFLICT ON CONSTRAINT store_mark_pkey DO NOTHING',
+          [randomUUID()],
+        );
         return;
       } catch (error) {
         if (!(error instanceof DomainError && error.kind === 'unavailable') || performance.now() > until) throw error;
@@ -247,7 +273,9 @@ export class StoreEpoch {
     const { bus, log } = this.#options;
     bus
       .publish([{ topic: storeTopic(this.service), key: this.service, value: textOf(mark) }])
-      .catch((error: unknown) => log.warn({ err: error }, 'the mark of the store could not be published; the next one will be'))
+      .catch((error: unknown) =>
+        log.warn({ err: error }, 'the mark of the store could not be published; the next one will be'),
+      )
       .finally(() => (this.#publishing = false));
   }
 }

@@ -10,12 +10,16 @@ export interface StoreStanding extends StoreMark {
   readonly follows: readonly Pick<StoreMark, 'epoch' | 'mark'>[];
 }
 
-/** Where a bus knows what it is to be compared with: `older`: less than has been published; `another`: of an epoch that this database has never heard of. */
+/**
+ * Where a bus knows what it is to be compared with: `older`: less than has been published; `another`: of an epoch that
+ * this database has never heard of.
+ */
 export type Restored = 'older' | 'another';
 
 /**
- * Whether a database is an older state of what the bus knows. `last` is to be read before the database is: then what others publish meanwhile makes nobody
- * look older. Without a mark there is nothing to compare: the first start ever, or a bus that was lost.
+ * Whether a database is an older state of what the bus knows. `last` is to be read before the database is: then what
+ * others publish meanwhile makes nobody look older. Without a mark there is nothing to compare: the first start ever,
+ * or a bus that was lost.
  */
 export function restoredFrom(store: StoreStanding, last: StoreMark | undefined): Restored | undefined {
   if (last === undefined) return undefined;
@@ -26,7 +30,8 @@ export function restoredFrom(store: StoreStanding, last: StoreMark | undefined):
 /** For people: what is missing, and what to do next. */
 export function sentenceOfRestored(service: string, why: Restored, store: StoreMark, last: StoreMark): string {
   const then = `Nothing is served or published. Next: docs/runbooks/store-restored.md, "npm run events -- reconcile ${service} --after-restore".`;
-  if (why === 'older') return `The database of ${service} is an older state, of ${store.at}; the bus knows what it had done until ${last.at} (mark ${last.mark}, here ${store.mark}). ${then}`;
+  if (why === 'older')
+    return `The database of ${service} is an older state, of ${store.at}; the bus knows what it had done until ${last.at} (mark ${last.mark}, here ${store.mark}). ${then}`;
   return `The database of ${service} is not the one that the bus knows, which went on until ${last.at} (epoch ${last.epoch}, here ${store.epoch}). ${then}`;
 }
 

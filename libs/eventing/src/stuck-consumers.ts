@@ -6,8 +6,8 @@ import type { ConsumerRuntime } from './consumer-runtime.ts';
 const ASK_EVERY_MS = 5_000;
 
 /**
- * Which consumers are stuck: those that have heard nothing for a while of a bus that answers this very process. When the bus answers nobody, nobody is stuck:
- * to start again would not bring it back, and everybody would.
+ * Which consumers are stuck: those that have heard nothing for a while of a bus that answers this very process. When
+ * the bus answers nobody, nobody is stuck: to start again would not bring it back, and everybody would.
  */
 export class StuckConsumers {
   readonly #bus: MessageBus;

@@ -17,15 +17,23 @@ afterEach(async () => {
 });
 afterAll(() => database.close());
 
-const row = (key: string = randomUUIDv7()): InboxRow => ({ consumer: 'catalog.stock', messageId: randomUUIDv7(), unlessParked: key });
+const row = (key: string = randomUUIDv7()): InboxRow => ({
+  consumer: 'catalog.stock',
+  messageId: randomUUIDv7(),
+  unlessParked: key,
+});
 const noted = (key: string) => (tx: Transaction) => tx.query('INSERT INTO effects (key) VALUES ($1)', [key]);
-const effects = async () => (await database.query<{ key: string }>('SELECT key FROM effects ORDER BY key')).map(({ key }) => key);
-const transactions = async () => Number((await database.query<{ n: string }>('SELECT count(DISTINCT xmin::text) AS n FROM effects'))[0]?.n);
+const effects = async () =>
+  (await database.query<{ key: string }>('SELECT key FROM effects ORDER BY key')).map(({ key }) => key);
+const transactions = async () =>
+  Number((await database.query<{ n: string }>('SELECT count(DISTINCT xmin::text) AS n FROM effects'))[0]?.n);
 const inbox = async () => Number((await database.query<{ n: string }>('SELECT count(*) AS n FROM inbox'))[0]?.n);
 
 it('has the first effect at once, and all that came meanwhile in one transaction', async () => {
   const together = new Together(database, 1);
-  const results = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((key) => together.run(row(), async (tx) => (await noted(key)(tx), key))));
+  const results = await Promise.all(
+    ['a', 'b', 'c', 'd', 'e'].map((key) => together.run(row(), async (tx) => (await noted(key)(tx), key))),
+  );
   expect(results).toEqual(['a', 'b', 'c', 'd', 'e']);
   expect(await effects()).toEqual(results);
   expect(await transactions()).toBe(2);
@@ -42,9 +50,21 @@ it('has no effect of what was handled, is parked or came twice, and the effects 
   const together = new Together(database, 1);
   const [known, fresh] = [row(), row()];
   await together.run(known, noted('before'));
-  await database.query(`INSERT INTO parked_keys (consumer, key, kind, reason, next_attempt_at) VALUES ('catalog.stock', 'sick', 'transient', 'spec', now())`);
-  const came = await Promise.allSettled([together.run(row(), noted('1')), ...[known, row('sick'), fresh, fresh, row()].map((each, n) => together.run(each, noted(String(n + 2))))]);
-  expect(came.map((one) => (one.status === 'rejected' ? one.reason.constructor : 'had'))).toEqual(['had', AlreadyHandled, KeyParked, 'had', AlreadyHandled, 'had']);
+  await database.query(
+    `INSERT INTO parked_keys (consumer, key, kind, reason, next_attempt_at) VALUES ('catalog.stock', 'sick', 'transient', 'spec', now())`,
+  );
+  const came = await Promise.allSettled([
+    together.run(row(), noted('1')),
+    ...[known, row('sick'), fresh, fresh, row()].map((each, n) => together.run(each, noted(String(n + 2)))),
+  ]);
+  expect(came.map((one) => (one.status === 'rejected' ? one.reason.constructor : 'had'))).toEqual([
+    'had',
+    AlreadyHandled,
+    KeyParked,
+    'had',
+    AlreadyHandled,
+    'had',
+  ]);
   expect(await effects()).toEqual(['1', '4', '6', 'before']);
 });
 
@@ -55,15 +75,26 @@ it('lets one that fails spoil nothing for the others', async () => {
     throw new Error('half-way');
   };
   const refused = (tx: Transaction) => tx.query('SELECT 1 / 0');
-  const came = await Promise.allSettled([noted('a'), noted('b'), halfWay, noted('c'), refused, noted('d')].map((work) => together.run(row(), work)));
-  expect(came.map((one) => (one.status === 'rejected' ? one.reason.message : 'had'))).toEqual(['had', 'had', 'half-way', 'had', 'division by zero', 'had']);
+  const came = await Promise.allSettled(
+    [noted('a'), noted('b'), halfWay, noted('c'), refused, noted('d')].map((work) => together.run(row(), work)),
+  );
+  expect(came.map((one) => (one.status === 'rejected' ? one.reason.message : 'had'))).toEqual([
+    'had',
+    'had',
+    'half-way',
+    'had',
+    'division by zero',
+    'had',
+  ]);
   expect(await effects()).toEqual(['a', 'b', 'c', 'd']);
   expect(await inbox()).toBe(4);
 });
 
 it('does each work as its caller', async () => {
   const [together, whose] = [new Together(database, 1), new AsyncLocalStorage<string>()];
-  const seen = await Promise.all(['a', 'b', 'c'].map((name) => whose.run(name, () => together.run(row(), async () => whose.getStore()))));
+  const seen = await Promise.all(
+    ['a', 'b', 'c'].map((name) => whose.run(name, () => together.run(row(), async () => whose.getStore()))),
+  );
   expect(seen).toEqual(['a', 'b', 'c']);
 });
 

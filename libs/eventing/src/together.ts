@@ -4,7 +4,9 @@ import { claim, type InboxRow } from './claims.ts';
 
 /** As many effects share a transaction at most: so much is done again when one of them fails. */
 const MOST = 32;
-/** So many transactions side by side, before effects begin to share them: fewer than a consumer may have connections. */
+/**
+ * So many transactions side by side, before effects begin to share them: fewer than a consumer may have connections.
+ */
 const LANES = 4;
 
 interface Waiting {
@@ -20,23 +22,29 @@ interface Waiting {
 type Came = { readonly result: unknown } | { readonly refused: unknown };
 
 /**
- * Effects of one consumer in shared transactions: what comes while a few are under way shares the next (group commit; DeWitt et al., Implementation Techniques for Main Memory Database Systems, 1984). The more there
- * is to do, the more share one BEGIN, one statement for the inbox, one COMMIT and its wait for the disk; alone, an effect waits for nobody.
+ * Effects of one consumer in shared transactions: what comes while a few are under way shares the next (group commit;
+ * DeWitt et al., Implementation Techniques for Main Memory Database Systems, 1984). The more there is to do, the more
+ * share one BEGIN, one statement for the inbox, one COMMIT and its wait for the disk; alone, an effect waits for
+ * nobody.
  *
- * They are of different keys, so each sees what it would see alone. When one fails, all are rolled back and tried each by itself: a failure stays its own.
+ * They are of different keys, so each sees what it would see alone. When one fails, all are rolled back and tried each
+ * by itself: a failure stays its own.
  */
 export class Together {
   readonly #database: Pick<Database, 'transaction'>;
   readonly #waiting: Waiting[] = [];
   #busy = 0;
 
-  constructor(database: Pick<Database, 'transaction'>, private readonly lanes = LANES) {
+  constructor(
+    database: Pick<Database, 'transaction'>,
+    private readonly lanes = LANES,
+  ) {
     this.#database = database;
   }
 
   /**
-   * Resolves with what `work` returned when that is committed. Throws what `work` threw, AlreadyHandled or KeyParked. `work` may be run twice, and the
-   * first run be rolled back; it asks the database through its transaction only.
+   * Resolves with what `work` returned when that is committed. Throws what `work` threw, AlreadyHandled or KeyParked.
+   * `work` may be run twice, and the first run be rolled back; it asks the database through its transaction only.
    */
   run<T>(inbox: InboxRow, work: (tx: Transaction) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -47,7 +55,8 @@ export class Together {
 
   async #work(): Promise<void> {
     this.#busy++;
-    for (let next = this.#waiting.splice(0, MOST); isFilled(next); next = this.#waiting.splice(0, MOST)) await this.#settle(next);
+    for (let next = this.#waiting.splice(0, MOST); isFilled(next); next = this.#waiting.splice(0, MOST))
+      await this.#settle(next);
     this.#busy--;
   }
 
@@ -84,7 +93,10 @@ export class Together {
 const isFilled = (group: readonly Waiting[]): group is readonly [Waiting, ...Waiting[]] => group.length > 0;
 
 async function have(tx: Transaction, group: readonly Waiting[]): Promise<Came[]> {
-  const refusals = await claim(tx, group.map(({ inbox }) => inbox));
+  const refusals = await claim(
+    tx,
+    group.map(({ inbox }) => inbox),
+  );
   const all: Came[] = [];
   for (const [n, { work, asCaller }] of group.entries()) {
     const refused = refusals[n];

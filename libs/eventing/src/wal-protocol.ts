@@ -2,8 +2,9 @@
 export type Lsn = bigint;
 
 /**
- * What the server sends while it streams its write-ahead log (protocol of streaming replication, with messages of pgoutput, version 1):
- * transactions in commit order, each from its begin to its commit, and between whiles that it lives. The rest is none of ours.
+ * What the server sends while it streams its write-ahead log (protocol of streaming replication, with messages of
+ * pgoutput, version 1): transactions in commit order, each from its begin to its commit, and between whiles that it
+ * lives. The rest is none of ours.
  */
 export type Frame =
   /** `at`: when the transaction was committed, in ms since 1970. */
@@ -30,7 +31,12 @@ function decodeOutput(body: Buffer): Frame | undefined {
       return { kind: 'begin', at: POSTGRES_EPOCH_MS + Number(body.readBigInt64BE(9) / 1_000n) };
     case 'M': {
       const prefixEnd = body.indexOf(0, 10);
-      return { kind: 'message', place: body.readBigUInt64BE(2), prefix: body.toString('utf8', 10, prefixEnd), content: body.toString('utf8', prefixEnd + 5) };
+      return {
+        kind: 'message',
+        place: body.readBigUInt64BE(2),
+        prefix: body.toString('utf8', 10, prefixEnd),
+        content: body.toString('utf8', prefixEnd + 5),
+      };
     }
     case 'C':
       return { kind: 'commit', end: body.readBigUInt64BE(10) };
@@ -39,7 +45,10 @@ function decodeOutput(body: Buffer): Frame | undefined {
   }
 }
 
-/** Standby status is 'r', written, flushed, applied, time, whether to answer: up to where the log is not needed any more, and that we live. */
+/**
+ * Standby status is 'r', written, flushed, applied, time, whether to answer: up to where the log is not needed any
+ * more, and that we live.
+ */
 export function encodeStatus(upTo: Lsn, answer: boolean): Buffer {
   const status = Buffer.alloc(34);
   status.write('r');

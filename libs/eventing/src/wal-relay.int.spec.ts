@@ -19,7 +19,8 @@ const wal: RelayUnderTest = {
   name: 'wal',
   service: 'catalog',
   outbox: new PostgresOutbox(() => {}, { leave: leaveInLog }),
-  open: (options, { url, replicationUrl }, through) => new WalRelay({ ...options, connectionString: through(url), replicationUrl: through(replicationUrl) }),
+  open: (options, { url, replicationUrl }, through) =>
+    new WalRelay({ ...options, connectionString: through(url), replicationUrl: through(replicationUrl) }),
   owns: (relay) => (relay as WalRelay).owns,
 };
 relayContract(wal);
@@ -27,49 +28,79 @@ relayContract(wal);
 const admin = new pg.Pool({ connectionString: servers().postgres.adminUrl, max: 1 });
 afterAll(() => admin.end());
 const slotsOf = async ({ url: to }: FreshDatabase) => {
-  const { rows } = await admin.query<{ name: string; at: string; active: boolean }>('SELECT slot_name AS name, confirmed_flush_lsn AS at, active FROM pg_replication_slots WHERE database = $1', [new URL(to).pathname.slice(1)]);
+  const { rows } = await admin.query<{ name: string; at: string; active: boolean }>(
+    'SELECT slot_name AS name, confirmed_flush_lsn AS at, active FROM pg_replication_slots WHERE database = $1',
+    [new URL(to).pathname.slice(1)],
+  );
   return rows;
 };
 
 describe.concurrent('a wal relay whose broker takes its time', () => {
-  onRig(wal)('keeps its slot, also when so much waits that nothing more is read: it goes on saying that it lives', async ({ rig }) => {
-    const [{ broker, key, database }, relay] = [rig, (await rig.relay({ patienceMs: 60_000 })) as WalRelay];
-    await vi.waitFor(() => expect(relay.owns).toBe(true), { timeout: 10_000 });
-    const [taken, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    broker.answers = () => (taken.resolve(), answer.promise);
-    const payload = 'x'.repeat(900_000);
-    for (let n = 1; n <= 10; n++) await database.query(`SELECT pg_logical_emit_message(true, 'outbox', json_build_array('t', $1::text)::text || E'\n' || $2::text)`, [key, JSON.stringify({ sequence: String(n), payload })]);
-    await taken.promise;
-    await sleep(SILENT_MS + 2_000);
-    expect(relay.owns).toBe(true);
-    expect(await slotsOf(rig.fresh)).toEqual([expect.objectContaining({ active: true })]);
-    broker.answers = async () => {};
-    answer.resolve();
-    await vi.waitFor(() => expect(broker.sequence(key)).toHaveLength(10), { timeout: 20_000 });
-    expect(broker.sequence(key)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-  }, 60_000);
+  onRig(wal)(
+    'keeps its slot, also when so much waits that nothing more is read: it goes on saying that it lives',
+    async ({ rig }) => {
+      const [{ broker, key, database }, relay] = [rig, (await rig.relay({ patienceMs: 60_000 })) as WalRelay];
+      await vi.waitFor(() => expect(relay.owns).toBe(true), { timeout: 10_000 });
+      const [taken, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      broker.answers = () => (taken.resolve(), answer.promise);
+      const payload = 'x'.repeat(900_000);
+      for (let n = 1; n <= 10; n++)
+        await database.query(
+          `SELECT pg_logical_emit_message(true, 'outbox', json_build_array('t', $1::text)::text || E'\n' || $2::text)`,
+          [key, JSON.stringify({ sequence: String(n), payload })],
+        );
+      await taken.promise;
+      await sleep(SILENT_MS + 2_000);
+      expect(relay.owns).toBe(true);
+      expect(await slotsOf(rig.fresh)).toEqual([expect.objectContaining({ active: true })]);
+      broker.answers = async () => {};
+      answer.resolve();
+      await vi.waitFor(() => expect(broker.sequence(key)).toHaveLength(10), { timeout: 20_000 });
+      expect(broker.sequence(key)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    },
+    60_000,
+  );
 });
 
 describe('the slot of the wal relay', () => {
   const relays: WalRelay[] = [];
   const [broker, log] = [new Broker(), { info: () => {}, warn: () => {}, error: vi.fn() }];
   const open = (of: FreshDatabase, options: Partial<WalRelayOptions> = {}) => {
-    const relay = new WalRelay({ bus: broker.bus, log, connectionString: of.url, replicationUrl: of.replicationUrl, ...options });
+    const relay = new WalRelay({
+      bus: broker.bus,
+      log,
+      connectionString: of.url,
+      replicationUrl: of.replicationUrl,
+      ...options,
+    });
     relays.push(relay);
     relay.start();
     return relay;
   };
   /** Takes the slot away though it may be read: what an operator, or a server without space, does. */
   const drop = (of: FreshDatabase) =>
-    vi.waitFor(async () => {
-      const names = (await slotsOf(of)).map(({ name }) => name);
-      await admin.query('SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active AND slot_name = ANY ($1)', [names]);
-      await admin.query('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = ANY ($1)', [names]);
-    }, { timeout: 10_000, interval: 20 });
+    vi.waitFor(
+      async () => {
+        const names = (await slotsOf(of)).map(({ name }) => name);
+        await admin.query(
+          'SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active AND slot_name = ANY ($1)',
+          [names],
+        );
+        await admin.query(
+          'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = ANY ($1)',
+          [names],
+        );
+      },
+      { timeout: 10_000, interval: 20 },
+    );
   const leave = async ({ url: to }: FreshDatabase, sequence: number, trouble?: () => string | undefined) => {
     const database = new Database(to, { size: 1, application: 'spec' });
     const outbox = new PostgresOutbox(() => {}, { leave: leaveInLog, ...(trouble && { trouble }) });
-    await database.transaction((tx) => outbox.add(tx, [event(releaseStock, { key: to, sequence, data: { orderId: randomUUIDv7() } })])).finally(() => database.close());
+    await database
+      .transaction((tx) =>
+        outbox.add(tx, [event(releaseStock, { key: to, sequence, data: { orderId: randomUUIDv7() } })]),
+      )
+      .finally(() => database.close());
   };
   afterEach(async () => {
     await Promise.all(relays.splice(0).map((relay) => relay.stop()));
@@ -91,8 +122,13 @@ describe('the slot of the wal relay', () => {
     await first.stop();
     await drop(fresh);
     const second = open(fresh);
-    await expect(second.ready()).rejects.toThrow(/slot outbox_\w+ is missing; it was last at [0-9A-F/]+\. .*docs\/adr\/0015/);
-    await expect(leave(fresh, 1, () => second.trouble)).rejects.toMatchObject({ kind: 'unavailable', code: 'outbox-closed' });
+    await expect(second.ready()).rejects.toThrow(
+      /slot outbox_\w+ is missing; it was last at [0-9A-F/]+\. .*docs\/adr\/0015/,
+    );
+    await expect(leave(fresh, 1, () => second.trouble)).rejects.toMatchObject({
+      kind: 'unavailable',
+      code: 'outbox-closed',
+    });
     expect(log.error).toHaveBeenCalledOnce();
     expect(await slotsOf(fresh)).toEqual([]);
   });
@@ -102,7 +138,14 @@ describe('the slot of the wal relay', () => {
     const running = [open(fresh), open(fresh)];
     await Promise.all(running.map((relay) => relay.ready()));
     await drop(fresh);
-    await vi.waitFor(() => expect(running.map(({ trouble }) => trouble)).toEqual([expect.stringContaining('is missing'), expect.stringContaining('is missing')]), { timeout: 10_000 });
+    await vi.waitFor(
+      () =>
+        expect(running.map(({ trouble }) => trouble)).toEqual([
+          expect.stringContaining('is missing'),
+          expect.stringContaining('is missing'),
+        ]),
+      { timeout: 10_000 },
+    );
     expect(await slotsOf(fresh)).toEqual([]);
   });
 
@@ -135,7 +178,10 @@ describe('the slot of the wal relay', () => {
     await open(fresh).ready();
     const [before] = await slotsOf(fresh);
     await admin.query(`SELECT pg_logical_emit_message(false, 'others', repeat('x', 3000000)); CHECKPOINT`);
-    await vi.waitFor(async () => expect((await slotsOf(fresh))[0]?.at).not.toBe(before?.at), { timeout: 15_000, interval: 100 });
+    await vi.waitFor(async () => expect((await slotsOf(fresh))[0]?.at).not.toBe(before?.at), {
+      timeout: 15_000,
+      interval: 100,
+    });
   });
 
   it('is seen to stand still by those who wait for it, and by an operator', async () => {
@@ -143,19 +189,30 @@ describe('the slot of the wal relay', () => {
     const database = new Database(fresh.url, { size: 1, application: 'spec' });
     const reader = open(fresh);
     await vi.waitFor(() => expect(reader.owns).toBe(true), { timeout: 10_000 });
-    expect(summary(await outboxStatus(database))).toMatch(/^the log is the outbox: slot outbox_\w+, read by a relay, \d+\.\d MiB behind, \d+\.\d MiB kept on disk; 0 rejected$/);
+    expect(summary(await outboxStatus(database))).toMatch(
+      /^the log is the outbox: slot outbox_\w+, read by a relay, \d+\.\d MiB behind, \d+\.\d MiB kept on disk; 0 rejected$/,
+    );
     const [before, answer] = [broker.answers, Promise.withResolvers<void>()];
     broker.answers = () => answer.promise;
     await leave(fresh, 1);
     await admin.query(`SELECT pg_logical_emit_message(false, 'others', repeat('x', 8000000))`);
     await open(fresh, { standsStillAfterMs: 500 }).ready();
-    await vi.waitFor(() => expect(log.error).toHaveBeenCalledWith(expect.objectContaining({ behindBytes: expect.any(Number) }), expect.stringContaining('stands still')), { timeout: 20_000 });
+    await vi.waitFor(
+      () =>
+        expect(log.error).toHaveBeenCalledWith(
+          expect.objectContaining({ behindBytes: expect.any(Number) }),
+          expect.stringContaining('stands still'),
+        ),
+      { timeout: 20_000 },
+    );
     expect((await outboxStatus(database)).slot).toMatchObject({ exists: true, active: true });
     broker.answers = before;
     answer.resolve();
     await Promise.all(relays.splice(0).map((relay) => relay.stop()));
     await drop(fresh);
-    expect(summary(await outboxStatus(database))).toMatch(/^the slot outbox_\w+ is MISSING, it was last at [0-9A-F/]+: see docs\/adr\/0015; 0 rejected$/);
+    expect(summary(await outboxStatus(database))).toMatch(
+      /^the slot outbox_\w+ is MISSING, it was last at [0-9A-F/]+: see docs\/adr\/0015; 0 rejected$/,
+    );
     await database.close();
   });
 
@@ -170,7 +227,9 @@ describe('the slot of the wal relay', () => {
         expectedVersion,
         events: [{ type: 'Released' }, { type: 'Released' }],
         recordedAt: new Date().toISOString(),
-        messages: [1, 2].map((n) => event(releaseStock, { key: stream, sequence: expectedVersion + n, data: { orderId: stream } })),
+        messages: [1, 2].map((n) =>
+          event(releaseStock, { key: stream, sequence: expectedVersion + n, data: { orderId: stream } }),
+        ),
       });
     await append(0);
     await expect(append(1)).rejects.toBeInstanceOf(VersionConflict);

@@ -27,14 +27,18 @@ const ALL_SHARDS = Array.from({ length: SHARDS }, (_, shard) => shard);
 const STANDS_STILL_AFTER_MS = 60_000;
 /** The longest that a timer knows. */
 const FOR_GOOD_MS = 2 ** 31 - 1;
-/** Where the log holds nothing for us, the slot follows in such steps: what it keeps on the server's disk is bounded, and following makes no log of its own. */
+/**
+ * Where the log holds nothing for us, the slot follows in such steps: what it keeps on the server's disk is bounded,
+ * and following makes no log of its own.
+ */
 const IDLE_STEP_BYTES = 1_048_576n;
 
 /**
- * Publishes the messages that transactions left in the write-ahead log, in commit order, from one replication slot. Who reads the slot
- * owns it; others wait until it is free. It is moved only when the broker has everything up to there, and where it moves to is written
- * down first. So a kill in between repeats a batch; and a slot that is missing, or stands where nobody left it, is known for what it is:
- * messages are gone. That is an alarm: nothing more is accepted or published, and nobody makes a new slot but a person.
+ * Publishes the messages that transactions left in the write-ahead log, in commit order, from one replication slot. Who
+ * reads the slot owns it; others wait until it is free. It is moved only when the broker has everything up to there,
+ * and where it moves to is written down first. So a kill in between repeats a batch; and a slot that is missing, or
+ * stands where nobody left it, is known for what it is: messages are gone. That is an alarm: nothing more is accepted
+ * or published, and nobody makes a new slot but a person.
  */
 export class WalRelay extends Relay {
   readonly #replicationUrl: string;
@@ -85,11 +89,18 @@ export class WalRelay extends Relay {
     }
   }
 
-  /** On one connection the log is read, on the other it is written down how far: the first can do nothing else meanwhile. */
+  /**
+   * On one connection the log is read, on the other it is written down how far: the first can do nothing else
+   * meanwhile.
+   */
   async #read(): Promise<void> {
     const books = await this.#connect();
     try {
-      this.#log = await WalStream.open({ replicationUrl: this.#replicationUrl, stopping: this.stopping, onHeard: () => this.heard() });
+      this.#log = await WalStream.open({
+        replicationUrl: this.#replicationUrl,
+        stopping: this.stopping,
+        onHeard: () => this.heard(),
+      });
       const slot = await this.#own(books, this.#log);
       this.#owns = slot !== undefined;
       if (slot) await this.#publishUntilStopped(books, this.#log, slot.position);
@@ -137,7 +148,11 @@ export class WalRelay extends Relay {
   /** Another instance reads, or none can: whether it gets on. */
   #lookOn(slot: Slot): void {
     const still = this.#watch.look(slot, performance.now());
-    if (still) this.options.log.error({ slot: slot.name, at: lsnText(slot.stands), ...still }, 'the outbox stands still: its log is read, and nothing of it is published');
+    if (still)
+      this.options.log.error(
+        { slot: slot.name, at: lsnText(slot.stands), ...still },
+        'the outbox stands still: its log is read, and nothing of it is published',
+      );
   }
 
   async #publishUntilStopped(books: pg.Client, log: WalStream, position: Lsn): Promise<void> {
@@ -157,16 +172,35 @@ export class WalRelay extends Relay {
       if (messages.length > 0) await this.#carry(books, messages);
       this.#inHand = [];
       if (upTo === undefined || (messages.length === 0 && upTo < confirmed + IDLE_STEP_BYTES)) continue;
-      await books.query({ name: 'slot-position', text: 'UPDATE outbox_slot SET position = greatest(position, $1)', values: [lsnText(upTo)] });
+      await books.query({
+        name: 'slot-position',
+        text: 'UPDATE outbox_slot SET position = greatest(position, $1)',
+        values: [lsnText(upTo)],
+      });
       log.confirm((confirmed = upTo));
     }
   }
 
-  /** What is held or set aside is written down before the slot moves on: a destination that does not answer must not make the server keep its log. */
+  /**
+   * What is held or set aside is written down before the slot moves on: a destination that does not answer must not
+   * make the server keep its log.
+   */
   async #carry(books: pg.Client, messages: readonly LoggedMessage[]): Promise<void> {
     const { refused, held } = await this.publish(messages, () => {}); // the stream has a heart of its own
-    if (refused.length > 0) await setDown(books, 'outbox_rejected', 'reason', refused.map(({ message, reason }) => [message, reason]));
-    if (held.length > 0) await setDown(books, 'outbox_held', 'behind', held.map(({ message, behind }) => [message, behind]));
+    if (refused.length > 0)
+      await setDown(
+        books,
+        'outbox_rejected',
+        'reason',
+        refused.map(({ message, reason }) => [message, reason]),
+      );
+    if (held.length > 0)
+      await setDown(
+        books,
+        'outbox_held',
+        'behind',
+        held.map(({ message, behind }) => [message, behind]),
+      );
   }
 
   /** Stops for good: what is needed is a person. */
@@ -191,11 +225,24 @@ export class WalRelay extends Relay {
 }
 
 /** A batch that is read again after a kill is there already. */
-async function setDown(books: pg.Client, table: 'outbox_rejected' | 'outbox_held', why: 'reason' | 'behind', rows: readonly (readonly [LoggedMessage, string])[]): Promise<void> {
+async function setDown(
+  books: pg.Client,
+  table: 'outbox_rejected' | 'outbox_held',
+  why: 'reason' | 'behind',
+  rows: readonly (readonly [LoggedMessage, string])[],
+): Promise<void> {
   const column = (of: (message: LoggedMessage) => unknown) => rows.map(([message]) => of(message));
   await books.query(
     `INSERT INTO ${table} (shard, id, topic, key, payload, created_at, ${why})
      SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[]) ON CONFLICT DO NOTHING`,
-    [column(({ shard }) => shard), column(({ id }) => id), column(({ topic }) => topic), column(({ key }) => key), column(({ payload }) => payload), column(({ committedAt }) => new Date(committedAt)), rows.map(([, text]) => text)],
+    [
+      column(({ shard }) => shard),
+      column(({ id }) => id),
+      column(({ topic }) => topic),
+      column(({ key }) => key),
+      column(({ payload }) => payload),
+      column(({ committedAt }) => new Date(committedAt)),
+      rows.map(([, text]) => text),
+    ],
   );
 }

@@ -26,9 +26,10 @@ interface Copying extends NodeJS.EventEmitter {
 }
 
 /**
- * The messages that transactions left in the write-ahead log, read from a replication slot by the streaming protocol. The server is told
- * nothing but what `confirm` was given: every second, so that a stopped process loses its slot after SILENT_MS, and at once when it moves.
- * Written against pg itself: pg-logical-replication confirms what it has received when it is idle, and goes on after a handler has failed.
+ * The messages that transactions left in the write-ahead log, read from a replication slot by the streaming protocol.
+ * The server is told nothing but what `confirm` was given: every second, so that a stopped process loses its slot after
+ * SILENT_MS, and at once when it moves. Written against pg itself: pg-logical-replication confirms what it has received
+ * when it is idle, and goes on after a handler has failed.
  */
 export class WalStream {
   readonly #client: pg.Client;
@@ -66,7 +67,8 @@ export class WalStream {
       application_name: 'relay',
       keepAlive: true,
       connectionTimeoutMillis: 5_000,
-      // Not tcp_user_timeout, too: that ends the session of one who lives and reads no more for a while, because the broker is slow.
+      // Not tcp_user_timeout, too: that ends the session of one who lives and reads no more for a while, because the
+      // broker is slow.
       options: `-c wal_sender_timeout=${SILENT_MS}`,
     } as pg.ClientConfig;
     let stream: WalStream | undefined;
@@ -82,13 +84,21 @@ export class WalStream {
     return stream as WalStream;
   }
 
-  /** Makes the slot, as one that a standby keeps too, and answers where it begins. Waits for every transaction under way on the server. */
+  /**
+   * Makes the slot, as one that a standby keeps too, and answers where it begins. Waits for every transaction under way
+   * on the server.
+   */
   async makeSlot(slot: string): Promise<string> {
-    const { rows } = await this.#client.query<{ consistent_point: string }>(`CREATE_REPLICATION_SLOT ${slot} LOGICAL pgoutput (SNAPSHOT 'nothing', FAILOVER true)`);
+    const { rows } = await this.#client.query<{ consistent_point: string }>(
+      `CREATE_REPLICATION_SLOT ${slot} LOGICAL pgoutput (SNAPSHOT 'nothing', FAILOVER true)`,
+    );
     return rows[0]?.consistent_point ?? '0/0';
   }
 
-  /** Begins to read where the slot stands. The slot is this session's own from now on; `next` throws when it could not be had. */
+  /**
+   * Begins to read where the slot stands. The slot is this session's own from now on; `next` throws when it could not
+   * be had.
+   */
   start(slot: string): void {
     this.#connection.on('copyData', ({ chunk }: { chunk: Buffer }) => this.#hear(chunk));
     this.#connection.once('replicationStart', () => {
@@ -96,13 +106,22 @@ export class WalStream {
       this.#say();
       this.#heart = setInterval(() => this.#beat(), HEARTBEAT_MS);
     });
-    this.#copying = this.#client.query(`START_REPLICATION SLOT ${slot} LOGICAL 0/0 (proto_version '1', publication_names '${PUBLICATION}', messages 'true')`);
-    this.#copying.then(() => this.#fail(new Error('the server has ended the stream')), (error: Error) => this.#fail(error));
+    this.#copying = this.#client.query(
+      `START_REPLICATION SLOT ${slot} LOGICAL 0/0 (proto_version '1', publication_names '${PUBLICATION}', messages 'true')`,
+    );
+    this.#copying.then(
+      () => this.#fail(new Error('the server has ended the stream')),
+      (error: Error) => this.#fail(error),
+    );
   }
 
-  /** The next messages, or a place that was reached without any. Resolves with nothing when told to stop; throws when the stream is broken. */
+  /**
+   * The next messages, or a place that was reached without any. Resolves with nothing when told to stop; throws when
+   * the stream is broken.
+   */
   async next(): Promise<LogBatch> {
-    while (!this.ahead.isReady && !this.#nudged && !this.#stopping.aborted && !this.#failure) await new Promise<void>((resolve) => (this.#news = resolve));
+    while (!this.ahead.isReady && !this.#nudged && !this.#stopping.aborted && !this.#failure)
+      await new Promise<void>((resolve) => (this.#news = resolve));
     if (this.#stoodStill()) this.#fail(stoodStill());
     if (this.#failure) throw this.#failure;
     this.#nudged = false;
@@ -145,7 +164,8 @@ export class WalStream {
     if (frame?.kind === 'message' && frame.prefix === LOG_PREFIX) this.#keep(frame.place, frame.content);
     if (frame?.kind === 'commit') this.#committedAt = undefined;
     // The server may say that it lives amid a transaction, of which then more is to come.
-    if ((frame?.kind === 'commit' || frame?.kind === 'alive') && this.#committedAt === undefined) this.ahead.reached(frame.end);
+    if ((frame?.kind === 'commit' || frame?.kind === 'alive') && this.#committedAt === undefined)
+      this.ahead.reached(frame.end);
     if (frame?.kind === 'alive' && frame.answer) this.#say();
     if (this.ahead.isReady) this.#news?.();
   }
@@ -153,19 +173,34 @@ export class WalStream {
   #keep(place: Lsn, content: string): void {
     const line = content.indexOf('\n');
     const [topic, key] = addressOf(content.slice(0, line));
-    if (topic === undefined || key === undefined) return this.#fail(new Error(`the message at ${lsnText(place)} of the log has our prefix, but was not left by our outbox`));
-    this.ahead.add({ shard: shardOf(key), id: String(place), topic, key, payload: content.slice(line + 1), committedAt: this.#committedAt ?? Date.now(), readAt: performance.now() });
+    if (topic === undefined || key === undefined)
+      return this.#fail(
+        new Error(`the message at ${lsnText(place)} of the log has our prefix, but was not left by our outbox`),
+      );
+    this.ahead.add({
+      shard: shardOf(key),
+      id: String(place),
+      topic,
+      key,
+      payload: content.slice(line + 1),
+      committedAt: this.#committedAt ?? Date.now(),
+      readAt: performance.now(),
+    });
     if (this.ahead.isFull) this.#connection.stream.pause();
   }
 
   #beat(): void {
     const silent = performance.now() - this.#heardAt;
     if (this.#stoodStill()) return this.#fail(stoodStill());
-    if (silent > 2 * SILENT_MS && !this.#connection.stream.isPaused()) return this.#fail(new Error(`the server has said nothing for ${Math.round(silent)} ms`));
+    if (silent > 2 * SILENT_MS && !this.#connection.stream.isPaused())
+      return this.#fail(new Error(`the server has said nothing for ${Math.round(silent)} ms`));
     this.#say(true);
   }
 
-  /** A process that was stopped and goes on may have lost its slot and not know it yet: what it holds is another's to publish. */
+  /**
+   * A process that was stopped and goes on may have lost its slot and not know it yet: what it holds is another's to
+   * publish.
+   */
   #stoodStill(): boolean {
     return this.#saidAt > 0 && performance.now() - this.#saidAt > SILENT_MS - HEARTBEAT_MS;
   }
@@ -182,7 +217,7 @@ export class WalStream {
   }
 }
 
-const stoodStill = () => new Error('this process stood still for so long that its slot may be another one\'s');
+const stoodStill = () => new Error("this process stood still for so long that its slot may be another one's");
 
 /** What leaveInLog has written before the payload. */
 function addressOf(line: string): string[] {

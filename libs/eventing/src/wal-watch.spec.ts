@@ -14,13 +14,20 @@ describe('who waits for a slot', () => {
 
   it('tells again when it stands still at another place', () => {
     const watch = new SlotWatch(30_000);
-    for (const [stands, now] of [[place, 0], [place, 40_000], [place + 1n, 41_000]] as const) watch.look({ stands, head: far }, now);
+    for (const [stands, now] of [
+      [place, 0],
+      [place, 40_000],
+      [place + 1n, 41_000],
+    ] as const)
+      watch.look({ stands, head: far }, now);
     expect(watch.look({ stands: place + 1n, head: far }, 71_000)).toMatchObject({ ms: 30_000 });
   });
 
   it('says nothing of one that moves, nor of one whose log holds next to nothing', () => {
     const watch = new SlotWatch(30_000);
-    for (let now = 0; now < 120_000; now += 10_000) expect(watch.look({ stands: place + BigInt(now), head: far }, now)).toBeUndefined();
-    for (let now = 200_000; now < 300_000; now += 10_000) expect(watch.look({ stands: place, head: place + near }, now)).toBeUndefined();
+    for (let now = 0; now < 120_000; now += 10_000)
+      expect(watch.look({ stands: place + BigInt(now), head: far }, now)).toBeUndefined();
+    for (let now = 200_000; now < 300_000; now += 10_000)
+      expect(watch.look({ stands: place, head: place + near }, now)).toBeUndefined();
   });
 });

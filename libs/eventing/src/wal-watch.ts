@@ -8,7 +8,10 @@ export interface StandingStill {
   readonly behindBytes: number;
 }
 
-/** Notices from outside that whoever reads the slot lives and does not get on: it says so itself only as long as it knows. */
+/**
+ * Notices from outside that whoever reads the slot lives and does not get on: it says so itself only as long as it
+ * knows.
+ */
 export class SlotWatch {
   readonly #afterMs: number;
   #stands: Lsn | undefined;

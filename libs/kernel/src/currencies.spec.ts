@@ -12,8 +12,16 @@ describe('an amount', () => {
   it('of every currency is written with as many digits as ISO 4217 gives it, and none of it is lost', () =>
     fc.assert(
       fc.property(currency, fc.integer({ min: -largestAmount, max: largestAmount }), (code, amount) => {
-        for (const text of [decimalText({ amount, currency: code }) ?? '', moneyText({ amount, currency: code }), moneyInEnglish({ amount, currency: code })]) {
-          expect([digitsOf(text), behindPoint(text), text.includes('-')]).toEqual([Math.abs(amount), minorUnits.get(code), amount < 0]);
+        for (const text of [
+          decimalText({ amount, currency: code }) ?? '',
+          moneyText({ amount, currency: code }),
+          moneyInEnglish({ amount, currency: code }),
+        ]) {
+          expect([digitsOf(text), behindPoint(text), text.includes('-')]).toEqual([
+            Math.abs(amount),
+            minorUnits.get(code),
+            amount < 0,
+          ]);
         }
       }),
       { numRuns: 1_000 },
@@ -29,11 +37,17 @@ describe('an amount', () => {
     ['CLF', 12_345, '1.2345 CLF', 'CLF\u00a01.2345'],
     ['EUR', largestAmount, '1000000000.00 EUR', '€1,000,000,000.00'],
   ])('of %s: %i is %s', (code, amount, text, english) => {
-    expect([moneyText({ amount, currency: code }), moneyInEnglish({ amount, currency: code })]).toEqual([text, english]);
+    expect([moneyText({ amount, currency: code }), moneyInEnglish({ amount, currency: code })]).toEqual([
+      text,
+      english,
+    ]);
   });
 
   it('of a currency that nobody knows is told in its minor units', () => {
-    expect([moneyText({ amount: 7, currency: 'XXX' }), moneyInEnglish({ amount: 7, currency: 'QQQ' })]).toEqual(['7 minor units of XXX', '7 minor units of QQQ']);
+    expect([moneyText({ amount: 7, currency: 'XXX' }), moneyInEnglish({ amount: 7, currency: 'QQQ' })]).toEqual([
+      '7 minor units of XXX',
+      '7 minor units of QQQ',
+    ]);
   });
 });
 

@@ -3,8 +3,9 @@ import type { Money } from './money.ts';
 const codes = (list: string): readonly string[] => list.trim().split(/\s+/);
 
 /**
- * Minor units of every currency of ISO 4217, list one, as of 2026-01-01: how many digits stand behind the point. Not what CLDR, and with it Intl, shows of a
- * currency, which follows habits (no cents of a forint, of a peso or of a rupiah) and changes with the version of Node.
+ * Minor units of every currency of ISO 4217, list one, as of 2026-01-01: how many digits stand behind the point. Not
+ * what CLDR, and with it Intl, shows of a currency, which follows habits (no cents of a forint, of a peso or of a
+ * rupiah) and changes with the version of Node.
  */
 const table: Readonly<Record<number, readonly string[]>> = {
   0: codes('BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF'),
@@ -19,9 +20,14 @@ const table: Readonly<Record<number, readonly string[]>> = {
 };
 
 /** How many digits stand behind the point, by currency. */
-export const minorUnits: ReadonlyMap<string, number> = new Map(Object.entries(table).flatMap(([digits, all]) => all.map((code) => [code, Number(digits)] as const)));
+export const minorUnits: ReadonlyMap<string, number> = new Map(
+  Object.entries(table).flatMap(([digits, all]) => all.map((code) => [code, Number(digits)] as const)),
+);
 
-/** The amount as people write it, `39.98`; undefined for a currency that ISO 4217 does not list: nobody knows where its point stands. Exact, however large. */
+/**
+ * The amount as people write it, `39.98`; undefined for a currency that ISO 4217 does not list: nobody knows where its
+ * point stands. Exact, however large.
+ */
 export function decimalText({ amount, currency }: Money): string | undefined {
   const digits = minorUnits.get(currency);
   if (digits === undefined) return undefined;
@@ -31,14 +37,20 @@ export function decimalText({ amount, currency }: Money): string | undefined {
 }
 
 /** Money with its code, `39.98 EUR`: for those who run the shop. */
-export const moneyText = (money: Money): string => `${decimalText(money) ?? `${money.amount} minor units of`} ${money.currency}`;
+export const moneyText = (money: Money): string =>
+  `${decimalText(money) ?? `${money.amount} minor units of`} ${money.currency}`;
 
 /** Money with its symbol, `€39.98`, for people who read English. */
 export function moneyInEnglish(money: Money): string {
   const decimal = decimalText(money);
   if (decimal === undefined) return moneyText(money);
   const digits = minorUnits.get(money.currency) ?? 0;
-  const format = new Intl.NumberFormat('en', { style: 'currency', currency: money.currency, minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const format = new Intl.NumberFormat('en', {
+    style: 'currency',
+    currency: money.currency,
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
   // As text, which Intl takes by the digit, where a number would be rounded.
   return format.format(decimal as Intl.StringNumericLiteral);
 }

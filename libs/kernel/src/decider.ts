@@ -1,6 +1,7 @@
 /**
- * A decision as three pure values (Jérémie Chassaing's Decider): what is true before anything happened, what follows from a
- * command, and what an event changes. `decide` may throw a DomainError and may return nothing: said twice is not an error.
+ * A decision as three pure values (Jérémie Chassaing's Decider): what is true before anything happened, what follows
+ * from a command, and what an event changes. `decide` may throw a DomainError and may return nothing: said twice is not
+ * an error.
  */
 export interface Decider<State, Command, Event> {
   readonly initial: State;

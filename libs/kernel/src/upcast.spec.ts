@@ -8,7 +8,8 @@ const upcasters: Upcasters = {
     (data) => ({ ...data, language: 'en' }),
   ],
 };
-const registered = (schemaVersion: number, data: object) => upcast({ type: 'Registered', schemaVersion, data }, upcasters);
+const registered = (schemaVersion: number, data: object) =>
+  upcast({ type: 'Registered', schemaVersion, data }, upcasters);
 
 describe('an event that was stored in an older form', () => {
   it.each([
@@ -16,11 +17,20 @@ describe('an event that was stored in an older form', () => {
     [2, { at: 'noon', first: 'Ada', last: 'Lovelace' }],
     [3, { at: 'noon', first: 'Ada', last: 'Lovelace', language: 'en' }],
   ])('%i is read in the form of today, step by step', (version, data) => {
-    expect(registered(version, data)).toEqual({ type: 'Registered', at: 'noon', first: 'Ada', last: 'Lovelace', language: 'en' });
+    expect(registered(version, data)).toEqual({
+      type: 'Registered',
+      at: 'noon',
+      first: 'Ada',
+      last: 'Lovelace',
+      language: 'en',
+    });
   });
 
   it('of a type that never changed is what it was', () => {
-    expect(upcast({ type: 'Left', schemaVersion: 1, data: { at: 'noon' } }, upcasters)).toEqual({ type: 'Left', at: 'noon' });
+    expect(upcast({ type: 'Left', schemaVersion: 1, data: { at: 'noon' } }, upcasters)).toEqual({
+      type: 'Left',
+      at: 'noon',
+    });
     expect([schemaVersionOf('Left', upcasters), schemaVersionOf('Registered', upcasters)]).toEqual([1, 3]);
   });
 
@@ -31,6 +41,8 @@ describe('an event that was stored in an older form', () => {
   });
 
   it('newer than this code is not guessed at', () => {
-    expect(() => registered(4, {})).toThrow('Registered is stored in form 4, and this version of the service reads up to 3.');
+    expect(() => registered(4, {})).toThrow(
+      'Registered is stored in form 4, and this version of the service reads up to 3.',
+    );
   });
 });

@@ -1,8 +1,28 @@
 export { Config, ConfigError, type ConfigClass } from './config/config.ts';
-export { busSettings, databaseSettings, flagSettings, httpUrl, httpUrls, outboxSettings, redisSettings, serverSettings, type ServerSettings, type TelemetrySettings } from './config/settings.ts';
+export {
+  busSettings,
+  databaseSettings,
+  flagSettings,
+  httpUrl,
+  httpUrls,
+  outboxSettings,
+  redisSettings,
+  serverSettings,
+  type ServerSettings,
+  type TelemetrySettings,
+} from './config/settings.ts';
 export { TokenVerifier, InvalidToken, type VerifierOptions } from './auth/token-verifier.ts';
 export type { Route } from './http/known-paths.ts';
-export { CurrentPrincipal, Public, publicKey, RequireRole, RequireScope, rolesKey, scopesKey, type Principal } from './auth/principal.ts';
+export {
+  CurrentPrincipal,
+  Public,
+  publicKey,
+  RequireRole,
+  RequireScope,
+  rolesKey,
+  scopesKey,
+  type Principal,
+} from './auth/principal.ts';
 export { HttpProblem, PreconditionFailed } from './http/http-problem.ts';
 export { problemOf, whyOf, type ProblemAnswer } from './http/problem-of.ts';
 export { asksForSocket } from './http/server.ts';
@@ -40,7 +60,14 @@ export { RedisUnavailable } from './redis/redis-refusals.ts';
 export { redisTls, RedisModule } from './redis/redis.module.ts';
 export { endedAfter, remainingBudget, withoutDeadline } from './telemetry/deadline.ts';
 export { durationBuckets, meter } from './telemetry/metrics.ts';
-export { calling, currentTraceId, currentTraceparent, startTracing, tellOfSending, withTraceparent } from './telemetry/tracing.ts';
+export {
+  calling,
+  currentTraceId,
+  currentTraceparent,
+  startTracing,
+  tellOfSending,
+  withTraceparent,
+} from './telemetry/tracing.ts';
 export { neverArrived } from './upstream/failures.ts';
 export { Instances } from './upstream/instances.ts';
 export { Upstream, type UpstreamOptions, type UpstreamRequest, type UpstreamResponse } from './upstream/upstream.ts';

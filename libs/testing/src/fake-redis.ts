@@ -3,13 +3,19 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 /** What becomes of a command: a reply in RESP, or anything else that is done to its connection. */
 export type RedisAnswer = (command: readonly string[], socket: Socket) => string | undefined;
 
-const refuses = (words: string): RedisAnswer => () => `-${words}\r\n`;
-const replies = (reply: string): RedisAnswer => () => reply;
+const refuses =
+  (words: string): RedisAnswer =>
+  () =>
+    `-${words}\r\n`;
+const replies =
+  (reply: string): RedisAnswer =>
+  () =>
+    reply;
 const closes: RedisAnswer = (_command, socket) => void socket.destroy();
 
 /**
- * Every way in which Redis may answer otherwise than its caller expects. Each of them must end in the fail mode that the caller's page
- * documents, never in a failed request.
+ * Every way in which Redis may answer otherwise than its caller expects. Each of them must end in the fail mode that
+ * the caller's page documents, never in a failed request.
  */
 export const redisRefusals: Readonly<Record<string, RedisAnswer>> = {
   // Of one command or key.
@@ -31,7 +37,9 @@ export const redisRefusals: Readonly<Record<string, RedisAnswer>> = {
   BUSY: refuses('BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.'),
   MASTERDOWN: refuses("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."),
   NOREPLICAS: refuses('NOREPLICAS Not enough good replicas to write.'),
-  MISCONF: refuses('MISCONF Redis is configured to save RDB snapshots, but it is currently not able to persist on disk.'),
+  MISCONF: refuses(
+    'MISCONF Redis is configured to save RDB snapshots, but it is currently not able to persist on disk.',
+  ),
   'an error that nobody knows': refuses('SOLARFLARE try another star'),
   silence: () => undefined,
   'a closed connection': closes,
@@ -46,15 +54,23 @@ export const redisRefusals: Readonly<Record<string, RedisAnswer>> = {
 /** Redis with nothing in it and without a memory, which takes whatever it is asked to keep. */
 const well: RedisAnswer = ([name = '', ...args]) => {
   switch (name) {
-    case 'ping': return '+PONG\r\n';
-    case 'set': return '+OK\r\n';
-    case 'get': return '$-1\r\n';
-    case 'pttl': return ':-2\r\n';
-    case 'pexpire': return ':0\r\n';
-    case 'eval': return ':0\r\n';
+    case 'ping':
+      return '+PONG\r\n';
+    case 'set':
+      return '+OK\r\n';
+    case 'get':
+      return '$-1\r\n';
+    case 'pttl':
+      return ':-2\r\n';
+    case 'pexpire':
+      return ':0\r\n';
+    case 'eval':
+      return ':0\r\n';
     // The script of the limiter: nothing was owed, one request is given, of each key.
-    case 'evalsha': return `*${2 * Number(args[1])}\r\n${':0\r\n:1\r\n'.repeat(Number(args[1]))}`;
-    default: return `-ERR unknown command '${name}'\r\n`;
+    case 'evalsha':
+      return `*${2 * Number(args[1])}\r\n${':0\r\n:1\r\n'.repeat(Number(args[1]))}`;
+    default:
+      return `-ERR unknown command '${name}'\r\n`;
   }
 };
 
@@ -111,7 +127,8 @@ export class FakeRedis {
     if (command[0] === 'info') return '$9\r\nloading:0\r\n';
     if (command[0] === 'client') return '+OK\r\n';
     this.asked.push(command);
-    if (this.isCluster && new Set(keysOf(command).map(slotOf)).size > 1) return redisRefusals['CROSSSLOT']?.(command, socket);
+    if (this.isCluster && new Set(keysOf(command).map(slotOf)).size > 1)
+      return redisRefusals['CROSSSLOT']?.(command, socket);
     return this.answer(command, socket);
   }
 }
@@ -140,7 +157,10 @@ function keysOf([name = '', ...args]: readonly string[]): string[] {
 
 const SLOTS = 16_384;
 
-/** The slot of a key in Redis Cluster: CRC16 (XMODEM) of the part between braces, where there is one, else of the whole key. */
+/**
+ * The slot of a key in Redis Cluster: CRC16 (XMODEM) of the part between braces, where there is one, else of the whole
+ * key.
+ */
 function slotOf(key: string): number {
   let crc = 0;
   for (const byte of Buffer.from(/\{([^}]+)\}/.exec(key)?.[1] ?? key, 'latin1')) {

@@ -27,7 +27,9 @@ export async function freshDatabase(service: DatabaseName): Promise<FreshDatabas
   await asAdmin(postgres.adminUrl, async (admin) => {
     await admin.query(`CREATE DATABASE ${name} TEMPLATE ${template} OWNER ${template}_owner`);
     // Rights on the database itself are not copied; those inside it are.
-    await admin.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC; GRANT CONNECT ON DATABASE ${name} TO ${template}, ${template}_relay`);
+    await admin.query(
+      `REVOKE ALL ON DATABASE ${name} FROM PUBLIC; GRANT CONNECT ON DATABASE ${name} TO ${template}, ${template}_relay`,
+    );
   });
   const { url, ownerUrl, replicationUrl = '' } = templates[service];
   return {

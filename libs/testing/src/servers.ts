@@ -33,10 +33,14 @@ declare module 'vitest' {
 export const servers = (): TestServers => inject('servers');
 
 /**
- * A suite that needs one of these. Where this machine cannot have the server the suite is skipped and listed with its reason; any
- * other way to skip a test counts as a failure.
+ * A suite that needs one of these. Where this machine cannot have the server the suite is skipped and listed with its
+ * reason; any other way to skip a test counts as a failure.
  */
-export function describeWith<Server extends Needed>(server: Server, name: string, suite: (address: NonNullable<TestServers[Server]>) => void): void {
+export function describeWith<Server extends Needed>(
+  server: Server,
+  name: string,
+  suite: (address: NonNullable<TestServers[Server]>) => void,
+): void {
   const address = servers()[server];
   if (address) {
     describe(name, () => suite(address));

@@ -17,7 +17,10 @@ function hop(): void {
   const pool = new Pool(UPSTREAM, { connections: 32 });
   app.get('/v1/products/:id', async (request, reply) => {
     const { statusCode, body } = await pool.request({ path: request.url, method: 'GET' });
-    return reply.status(statusCode).type('application/json').send(await body.text());
+    return reply
+      .status(statusCode)
+      .type('application/json')
+      .send(await body.text());
   });
 }
 

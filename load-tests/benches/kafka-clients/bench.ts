@@ -34,7 +34,10 @@ interface Comparison {
   readonly tooNoisy: boolean;
 }
 
-/** Both clients through our own adapters, in a process of their own each round, in turn: platformatic, kafkajs, platformatic, kafkajs … */
+/**
+ * Both clients through our own adapters, in a process of their own each round, in turn: platformatic, kafkajs,
+ * platformatic, kafkajs …
+ */
 export const bench: Bench = {
   title: 'Two Kafka clients: produce, consume, and latency at a steady 500 a second',
   need: ['postgres', 'kafka'],
@@ -49,13 +52,26 @@ export const bench: Bench = {
     }
     const compared = figures.map(({ name, of }) => compare(name, of, rounds));
     const table = tableOf(compared);
-    return { figures: { load, compared, rounds }, lines: table, doubts: doubtsOf(rounds, load), pages: { 'docs/adr/0005-kafka-client.md': table.join('\n') } };
+    return {
+      figures: { load, compared, rounds },
+      lines: table,
+      doubts: doubtsOf(rounds, load),
+      pages: { 'docs/adr/0005-kafka-client.md': table.join('\n') },
+    };
   },
 };
 
-async function oneRound({ servers }: Setting, client: KafkaClient, { messages, warmUp, perSecond, seconds }: Load): Promise<Round> {
+async function oneRound(
+  { servers }: Setting,
+  client: KafkaClient,
+  { messages, warmUp, perSecond, seconds }: Load,
+): Promise<Round> {
   const brokers = servers.kafka?.brokers ?? '';
-  const [cold, bulk, paced] = [await newTopic(brokers, PARTITIONS), await newTopic(brokers, PARTITIONS), await newTopic(brokers, PARTITIONS)];
+  const [cold, bulk, paced] = [
+    await newTopic(brokers, PARTITIONS),
+    await newTopic(brokers, PARTITIONS),
+    await newTopic(brokers, PARTITIONS),
+  ];
   const child = await Child.start(new URL('client.ts', import.meta.url), { CLIENT: client, KAFKA_BROKERS: brokers });
   const perform = (task: Task) => child.ask<Cost>(task);
   try {
@@ -74,24 +90,38 @@ async function oneRound({ servers }: Setting, client: KafkaClient, { messages, w
 function compare(figure: string, of: (round: Round) => number, rounds: Rounds): Comparison {
   const [ours, theirs] = [rounds.platformatic.map(of), rounds.kafkajs.map(of)];
   const ratio = spread(theirs.map((value, round) => value / (ours[round] ?? NaN)));
-  return { figure, clients: { platformatic: spread(ours), kafkajs: spread(theirs) }, ratio, tooNoisy: ratio.max / ratio.min > NOISE };
+  return {
+    figure,
+    clients: { platformatic: spread(ours), kafkajs: spread(theirs) },
+    ratio,
+    tooNoisy: ratio.max / ratio.min > NOISE,
+  };
 }
 
 /** Counts are what make a figure worth something. */
 function doubtsOf(rounds: Rounds, { messages, perSecond, seconds }: Load): string[] {
   return kafkaClients.flatMap((client) =>
     rounds[client].flatMap(({ consume, pace }, round) => [
-      ...(consume.messages === messages ? [] : [`round ${round + 1}: ${client} consumed ${consume.messages} of ${messages}`]),
-      ...(pace.messages === perSecond * seconds ? [] : [`round ${round + 1}: ${client} saw ${pace.messages} of ${perSecond * seconds} paced messages`]),
+      ...(consume.messages === messages
+        ? []
+        : [`round ${round + 1}: ${client} consumed ${consume.messages} of ${messages}`]),
+      ...(pace.messages === perSecond * seconds
+        ? []
+        : [`round ${round + 1}: ${client} saw ${pace.messages} of ${perSecond * seconds} paced messages`]),
     ]),
   );
 }
 
 function tableOf(compared: readonly Comparison[]): string[] {
-  const text = ({ median, min, max }: Spread) => `${median.toLocaleString('en')} (${min.toLocaleString('en')} – ${max.toLocaleString('en')})`;
+  const text = ({ median, min, max }: Spread) =>
+    `${median.toLocaleString('en')} (${min.toLocaleString('en')} – ${max.toLocaleString('en')})`;
   const rows = compared.map(({ figure, clients, ratio, tooNoisy }) => {
     const told = tooNoisy ? `too noisy: ${ratio.min} – ${ratio.max}` : `${ratio.median} ×`;
     return `| ${figure} | ${text(clients.platformatic)} | ${text(clients.kafkajs)} | ${told} |`;
   });
-  return ['| median (least – most) of the rounds | `@platformatic/kafka` | `kafkajs` | kafkajs by platformatic |', '|---|---|---|---|', ...rows];
+  return [
+    '| median (least – most) of the rounds | `@platformatic/kafka` | `kafkajs` | kafkajs by platformatic |',
+    '|---|---|---|---|',
+    ...rows,
+  ];
 }

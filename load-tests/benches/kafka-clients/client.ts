@@ -27,12 +27,20 @@ const KEYS = 1_000;
 const value = JSON.stringify({ filler: 'x'.repeat(580) });
 
 const { CLIENT = 'platformatic', KAFKA_BROKERS: brokers = '' } = process.env;
-const bus = await openKafka(CLIENT as KafkaClient, { brokers: brokers.split(','), clientId: `bench-${process.pid}`, log });
+const bus = await openKafka(CLIENT as KafkaClient, {
+  brokers: brokers.split(','),
+  clientId: `bench-${process.pid}`,
+  log,
+});
 const meter = new Meter();
 
 async function produce(topic: string, messages: number): Promise<Cost> {
   const batchFrom = (first: number): BusMessage[] =>
-    Array.from({ length: Math.min(BATCH, messages - first) }, (_, n) => ({ topic, key: `key-${(first + n) % KEYS}`, value }));
+    Array.from({ length: Math.min(BATCH, messages - first) }, (_, n) => ({
+      topic,
+      key: `key-${(first + n) % KEYS}`,
+      value,
+    }));
   meter.start();
   for (let first = 0; first < messages; first += BATCH) await bus.publish(batchFrom(first));
   return { messages, ...meter.read(messages) };
@@ -59,7 +67,10 @@ async function consume(topic: string, messages: number): Promise<Cost> {
   return cost;
 }
 
-/** From the moment a message was due to the moment it was in a handler's hands. What is due is published together, as the relay does. */
+/**
+ * From the moment a message was due to the moment it was in a handler's hands. What is due is published together, as
+ * the relay does.
+ */
 async function pace(topic: string, perSecond: number, seconds: number): Promise<Cost> {
   const latencies: number[] = [];
   const total = perSecond * seconds;
@@ -84,13 +95,22 @@ async function pace(topic: string, perSecond: number, seconds: number): Promise<
   const began = performance.now();
   for (let sent = 0; sent < total; ) {
     const due = Math.min(total, Math.floor(((performance.now() - began) / 1000) * perSecond));
-    const batch = Array.from({ length: due - sent }, (_, n) => ({ topic, key: `key-${(sent + n) % KEYS}`, value: String(began + ((sent + n + 1) * 1000) / perSecond) }));
+    const batch = Array.from({ length: due - sent }, (_, n) => ({
+      topic,
+      key: `key-${(sent + n) % KEYS}`,
+      value: String(began + ((sent + n + 1) * 1000) / perSecond),
+    }));
     await bus.publish(batch);
     sent = due;
     await sleep(1);
   }
   await Promise.race([all, sleep(30_000, undefined, { ref: false })]);
-  const cost = { messages: latencies.length, ...meter.read(total), p50Ms: percentile(latencies, 50), p99Ms: percentile(latencies, 99) };
+  const cost = {
+    messages: latencies.length,
+    ...meter.read(total),
+    p50Ms: percentile(latencies, 50),
+    p99Ms: percentile(latencies, 99),
+  };
   await subscription.close();
   return cost;
 }

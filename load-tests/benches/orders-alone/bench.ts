@@ -26,10 +26,22 @@ export const bench: Bench = {
       const plan = (of: string) => shop.orders(of, '/orders');
       const load = { seconds, connections: CONNECTIONS };
       const sides = [
-        { name: 'orders', run: async () => wrk.saturate(await plan(shop.shop.urls.orders), { ...load, processes: shop.pids('orders', 'postgres', 'kafka') }), rest: () => published(shop) },
+        {
+          name: 'orders',
+          run: async () =>
+            wrk.saturate(await plan(shop.shop.urls.orders), {
+              ...load,
+              processes: shop.pids('orders', 'postgres', 'kafka'),
+            }),
+          rest: () => published(shop),
+        },
         {
           name: 'Fastify + pg',
-          run: async () => wrk.saturate(await plan(bare.url), { ...load, processes: { server: bare.child.pid, ...shop.pids('postgres') } }),
+          run: async () =>
+            wrk.saturate(await plan(bare.url), {
+              ...load,
+              processes: { server: bare.child.pid, ...shop.pids('postgres') },
+            }),
           rest: () => sql(url, forgetRows),
         },
       ];
@@ -38,8 +50,19 @@ export const bench: Bench = {
         await rest();
       }
       const found = await inTurn(sides, rounds, setting.say);
-      const verdicts = [against(found, 'orders', 'Fastify + pg', { id: 'P5', what: 'place-order at the orders service', base: 'bare Fastify + pg, the same rows in one statement', atLeast: 0.6 })];
-      return { figures: { verdicts, connections: CONNECTIONS, seconds, rounds: found }, lines: linesOf(found, verdicts), doubts: failures(found) };
+      const verdicts = [
+        against(found, 'orders', 'Fastify + pg', {
+          id: 'P5',
+          what: 'place-order at the orders service',
+          base: 'bare Fastify + pg, the same rows in one statement',
+          atLeast: 0.6,
+        }),
+      ];
+      return {
+        figures: { verdicts, connections: CONNECTIONS, seconds, rounds: found },
+        lines: linesOf(found, verdicts),
+        doubts: failures(found),
+      };
     } finally {
       await bare.child.stop();
     }

@@ -33,7 +33,8 @@ export const bench: Bench = {
     await createTopics(brokers);
     const url = await makeDatabase(servers.postgres.adminUrl);
     const database = new Database(url, { size: WRITERS, application: 'bench' });
-    const part = (name: string) => Child.start(new URL('part.ts', import.meta.url), { PART: name, DATABASE_URL: url, KAFKA_BROKERS: brokers });
+    const part = (name: string) =>
+      Child.start(new URL('part.ts', import.meta.url), { PART: name, DATABASE_URL: url, KAFKA_BROKERS: brokers });
     const children = await Promise.all([part('relay'), part('consumer')]);
     try {
       await Promise.all(children.map((child) => child.ask(0)));
@@ -43,10 +44,21 @@ export const bench: Bench = {
       say(`${load.events.toLocaleString('en')} events are written (${seconds(written - began)} s)`);
       await settled(database, load.events);
       const through = performance.now();
-      const [relay, consumer] = (await Promise.all(children.map((child) => child.ask<Cost>(load.events)))) as [Cost, Cost];
+      const [relay, consumer] = (await Promise.all(children.map((child) => child.ask<Cost>(load.events)))) as [
+        Cost,
+        Cost,
+      ];
       const findings = await compare(database, load.events);
       const rate = Math.round(load.events / ((through - began) / 1000));
-      const figures = { load, ...findings, eventsPerSecond: rate, secondsToWrite: seconds(written - began), seconds: seconds(through - began), relay, consumer };
+      const figures = {
+        load,
+        ...findings,
+        eventsPerSecond: rate,
+        secondsToWrite: seconds(written - began),
+        seconds: seconds(through - began),
+        relay,
+        consumer,
+      };
       const doubts = Object.entries(findings).flatMap(([what, count]) => (count === 0 ? [] : [`${count} ${what}`]));
       return { figures, lines: linesOf(load.events, rate, findings, { relay, consumer }), doubts };
     } finally {
@@ -64,9 +76,14 @@ async function makeDatabase(adminUrl: string): Promise<string> {
   const url = new URL(adminUrl);
   url.pathname = `/${name}`;
   await sql(adminUrl, `CREATE DATABASE ${name}`);
-  await migrate(url.href, [{ name: 'eventing', dir: fileURLToPath(new URL('../../../libs/eventing/migrations', import.meta.url)) }]);
+  await migrate(url.href, [
+    { name: 'eventing', dir: fileURLToPath(new URL('../../../libs/eventing/migrations', import.meta.url)) },
+  ]);
   await sql(url.href, 'CREATE TABLE keys (key text PRIMARY KEY, version int NOT NULL DEFAULT 0)');
-  await sql(url.href, 'CREATE TABLE effects (n bigint GENERATED ALWAYS AS IDENTITY, key text NOT NULL, sequence int NOT NULL)');
+  await sql(
+    url.href,
+    'CREATE TABLE effects (n bigint GENERATED ALWAYS AS IDENTITY, key text NOT NULL, sequence int NOT NULL)',
+  );
   return url.href;
 }
 
@@ -76,7 +93,10 @@ async function sql(connectionString: string, text: string): Promise<void> {
   await client.query(text).finally(() => client.end());
 }
 
-/** Side by side, each a transaction at a time: the rows of some keys, in the order of their names, then the messages about them. */
+/**
+ * Side by side, each a transaction at a time: the rows of some keys, in the order of their names, then the messages
+ * about them.
+ */
 async function write(database: Database, { events, keys }: { events: number; keys: number }): Promise<void> {
   const names = Array.from({ length: keys }, () => randomUUID()).sort();
   await database.query('INSERT INTO keys (key) SELECT unnest($1::text[])', [names]);
@@ -85,7 +105,10 @@ async function write(database: Database, { events, keys }: { events: number; key
   const writer = async () => {
     for (let first = asked; first < events; first = asked) {
       asked += PER_TRANSACTION;
-      const chosen = Array.from({ length: Math.min(PER_TRANSACTION, events - first) }, (_, n) => names[(first + n) % keys] as string);
+      const chosen = Array.from(
+        { length: Math.min(PER_TRANSACTION, events - first) },
+        (_, n) => names[(first + n) % keys] as string,
+      );
       await database.transaction(async (tx) => {
         const rows = await tx.query<{ key: string; version: number }>(
           `WITH locked AS (SELECT key FROM keys WHERE key = ANY ($1) ORDER BY key FOR UPDATE)
@@ -93,7 +116,10 @@ async function write(database: Database, { events, keys }: { events: number; key
           [chosen],
           'change',
         );
-        await outbox.add(tx, rows.map(({ key, version }) => event(stockReserved, { key, sequence: version, data: { orderId: key } })));
+        await outbox.add(
+          tx,
+          rows.map(({ key, version }) => event(stockReserved, { key, sequence: version, data: { orderId: key } })),
+        );
       });
     }
   };
@@ -102,7 +128,11 @@ async function write(database: Database, { events, keys }: { events: number; key
 
 /** Until all have been seen, or nothing comes any more. */
 async function settled(database: Database, events: number): Promise<void> {
-  for (let [seen, at] = [-1, performance.now()]; seen < events && performance.now() - at < PATIENCE_MS; await sleep(100)) {
+  for (
+    let [seen, at] = [-1, performance.now()];
+    seen < events && performance.now() - at < PATIENCE_MS;
+    await sleep(100)
+  ) {
     const [row] = await database.query<{ seen: number }>('SELECT coalesce(max(n), 0)::int AS seen FROM effects');
     if (row && row.seen > seen) [seen, at] = [row.seen, performance.now()];
   }
@@ -124,7 +154,12 @@ async function compare(database: Database, events: number): Promise<Findings> {
   return { lost, twice, inverted };
 }
 
-function linesOf(events: number, rate: number, { lost, twice, inverted }: Findings, { relay, consumer }: { relay: Cost; consumer: Cost }): string[] {
+function linesOf(
+  events: number,
+  rate: number,
+  { lost, twice, inverted }: Findings,
+  { relay, consumer }: { relay: Cost; consumer: Cost },
+): string[] {
   const cost = ({ cpuMicros, rssMiB }: Cost) => `${cpuMicros} µs CPU per event, ${rssMiB} MiB`;
   return [
     `${events.toLocaleString('en')} events: ${lost} lost, ${twice} twice, ${inverted} inverted`,

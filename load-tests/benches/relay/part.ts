@@ -1,21 +1,38 @@
 import { stockReserved } from '@shop/contracts';
-import { Consumer, ConsumerRuntime, on, openKafka, PostgresOutbox, QueueRelay, type Effect, type KafkaClient } from '@shop/eventing';
+import {
+  Consumer,
+  ConsumerRuntime,
+  on,
+  openKafka,
+  PostgresOutbox,
+  QueueRelay,
+  type Effect,
+  type KafkaClient,
+} from '@shop/eventing';
 import { Database } from '@shop/platform';
 import { Meter, serve } from '../../lab/serve.ts';
 import { log } from '../../lab/topic.ts';
 
 /** One relay, or one consumer, of the product's own, in a process of its own: what it costs can be told. */
 const { PART, DATABASE_URL: connectionString = '', KAFKA_BROKERS: brokers = '', CLIENT = 'platformatic' } = process.env;
-const bus = await openKafka(CLIENT as KafkaClient, { brokers: brokers.split(','), clientId: `bench-${process.pid}`, log });
+const bus = await openKafka(CLIENT as KafkaClient, {
+  brokers: brokers.split(','),
+  clientId: `bench-${process.pid}`,
+  log,
+});
 const meter = new Meter();
 
 /** Its effect is a row that says what was seen, in the order in which it was seen. */
 class Notes extends Consumer {
   readonly name = 'orders.saga';
-  readonly handlers = [on(stockReserved, (message, effect) => this.note(message.subject, Number(message.sequence), effect))];
+  readonly handlers = [
+    on(stockReserved, (message, effect) => this.note(message.subject, Number(message.sequence), effect)),
+  ];
 
   private note(key: string, sequence: number, effect: Effect): Promise<unknown> {
-    return effect.transaction((tx) => tx.query('INSERT INTO effects (key, sequence) VALUES ($1, $2)', [key, sequence], 'note'));
+    return effect.transaction((tx) =>
+      tx.query('INSERT INTO effects (key, sequence) VALUES ($1, $2)', [key, sequence], 'note'),
+    );
   }
 }
 
@@ -37,7 +54,10 @@ async function startConsumer(): Promise<() => Promise<void>> {
 
 const stop = await (PART === 'relay' ? startRelay() : startConsumer());
 // Asked when the load begins, and when it is through: what it has cost for so many messages.
-serve(async (messages: number) => (messages === 0 ? meter.start() : meter.read(messages)), async () => {
-  await stop();
-  await bus.close();
-});
+serve(
+  async (messages: number) => (messages === 0 ? meter.start() : meter.read(messages)),
+  async () => {
+    await stop();
+    await bus.close();
+  },
+);

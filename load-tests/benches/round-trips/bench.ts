@@ -13,11 +13,27 @@ const make = `CREATE TABLE IF NOT EXISTS bench_inbox (consumer text, message_id 
 CREATE TABLE IF NOT EXISTS bench_list (id int PRIMARY KEY, status text NOT NULL, version int NOT NULL);
 TRUNCATE bench_inbox, bench_list`;
 
-const claim = (n: number) => ({ name: 'claim', text: 'INSERT INTO bench_inbox VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1', values: ['bench', String(n)] });
-const lock = (n: number) => ({ name: 'lock', text: 'SELECT status, version FROM bench_list WHERE id = $1 FOR UPDATE', values: [n % ROWS] });
-const look = (n: number) => ({ name: 'look', text: 'SELECT status, version FROM bench_list WHERE id = $1', values: [n % ROWS] });
+const claim = (n: number) => ({
+  name: 'claim',
+  text: 'INSERT INTO bench_inbox VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1',
+  values: ['bench', String(n)],
+});
+const lock = (n: number) => ({
+  name: 'lock',
+  text: 'SELECT status, version FROM bench_list WHERE id = $1 FOR UPDATE',
+  values: [n % ROWS],
+});
+const look = (n: number) => ({
+  name: 'look',
+  text: 'SELECT status, version FROM bench_list WHERE id = $1',
+  values: [n % ROWS],
+});
 const upsert = 'ON CONFLICT (id) DO UPDATE SET status = excluded.status, version = bench_list.version + 1';
-const store = (n: number) => ({ name: 'store', text: `INSERT INTO bench_list VALUES ($1, $2, 1) ${upsert}`, values: [n % ROWS, 'reserved'] });
+const store = (n: number) => ({
+  name: 'store',
+  text: `INSERT INTO bench_list VALUES ($1, $2, 1) ${upsert}`,
+  values: [n % ROWS, 'reserved'],
+});
 const all = (n: number) => ({
   name: 'all',
   text: `WITH claimed AS (INSERT INTO bench_inbox VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING 1) INSERT INTO bench_list SELECT $3, $4, 1 FROM claimed ${upsert}`,
@@ -45,7 +61,10 @@ const ways: Readonly<Record<string, Way>> = {
   'one statement': (client, n) => client.query(all(n)),
 };
 
-/** What a consumer's transaction costs by how many times it goes to the database: whether it would pay to write less legible statements. */
+/**
+ * What a consumer's transaction costs by how many times it goes to the database: whether it would pay to write less
+ * legible statements.
+ */
 export const bench: Bench = {
   title: 'Handling a message in five round trips, in fewer, and in one',
   need: ['postgres'],
@@ -53,16 +72,36 @@ export const bench: Bench = {
     const { rounds, seconds } = LOADS[quick ? 'quick' : 'full'];
     const { adminUrl } = servers.postgres;
     const postgres = servers.state.processes.pids.find(({ name }) => name === 'postgres')?.pid;
-    const sides = Object.entries(ways).map(([name, way]): Side => ({ name, run: () => saturated(way, { url: adminUrl, seconds, postgres }), rest: () => sql(adminUrl, make) }));
+    const sides = Object.entries(ways).map(
+      ([name, way]): Side => ({
+        name,
+        run: () => saturated(way, { url: adminUrl, seconds, postgres }),
+        rest: () => sql(adminUrl, make),
+      }),
+    );
     await sql(adminUrl, make);
     const found = await inTurn(sides, rounds, say);
-    const lines = Object.entries(costs(found)).map(([name, { perSecond, node, postgres: server }]) => `${name}: ${perSecond.toLocaleString('en')} a second; CPU µs a message: node ${node}, postgres ${server}`);
-    return { figures: { clients: CLIENTS, seconds, costs: costs(found), rounds: found }, lines, doubts: [], pages: { 'docs/performance.md': tableOf(found) } };
+    const lines = Object.entries(costs(found)).map(
+      ([name, { perSecond, node, postgres: server }]) =>
+        `${name}: ${perSecond.toLocaleString('en')} a second; CPU µs a message: node ${node}, postgres ${server}`,
+    );
+    return {
+      figures: { clients: CLIENTS, seconds, costs: costs(found), rounds: found },
+      lines,
+      doubts: [],
+      pages: { 'docs/performance.md': tableOf(found) },
+    };
   },
 };
 
-async function saturated(way: Way, { url, seconds, postgres }: { url: string; seconds: number; postgres: number | undefined }): Promise<Round> {
-  const clients = Array.from({ length: CLIENTS }, () => new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000, pipeline: true }));
+async function saturated(
+  way: Way,
+  { url, seconds, postgres }: { url: string; seconds: number; postgres: number | undefined },
+): Promise<Round> {
+  const clients = Array.from(
+    { length: CLIENTS },
+    () => new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000, pipeline: true }),
+  );
   await Promise.all(clients.map((client) => client.connect()));
   let [n, done] = [0, 0];
   await Promise.all(clients.map((client) => way(client, n++))); // statements are prepared by then
@@ -74,7 +113,10 @@ async function saturated(way: Way, { url, seconds, postgres }: { url: string; se
   };
   await Promise.all(clients.map(worker));
   const [node, ms] = [process.cpuUsage(before.node), performance.now() - before.at];
-  const cpuMicros = { node: Math.round((node.user + node.system) / done), postgres: Math.round((server() - before.server) / done) };
+  const cpuMicros = {
+    node: Math.round((node.user + node.system) / done),
+    postgres: Math.round((server() - before.server) / done),
+  };
   await Promise.all(clients.map((client) => client.end()));
   return { perSecond: Math.round(done / (ms / 1_000)), failed: 0, cpuMicros };
 }
@@ -92,11 +134,25 @@ const costs = (found: Rounds) =>
   Object.fromEntries(
     Object.entries(found).map(([name, rounds]) => {
       const median = (of: (round: Round) => number) => Math.round(spread(rounds.map(of)).median);
-      return [name, { perSecond: median(({ perSecond }) => perSecond), node: median(({ cpuMicros }) => cpuMicros['node'] ?? NaN), postgres: median(({ cpuMicros }) => cpuMicros['postgres'] ?? NaN) }];
+      return [
+        name,
+        {
+          perSecond: median(({ perSecond }) => perSecond),
+          node: median(({ cpuMicros }) => cpuMicros['node'] ?? NaN),
+          postgres: median(({ cpuMicros }) => cpuMicros['postgres'] ?? NaN),
+        },
+      ];
     }),
   );
 
 function tableOf(found: Rounds): string {
-  const lines = Object.entries(costs(found)).map(([name, { perSecond, node, postgres }]) => `| ${name} | ${perSecond.toLocaleString('en')} | ${node} | ${postgres} |`);
-  return ['| a message is handled by | a second | CPU µs, Node | CPU µs, Postgres |', '|---|---|---|---|', ...lines].join('\n');
+  const lines = Object.entries(costs(found)).map(
+    ([name, { perSecond, node, postgres }]) =>
+      `| ${name} | ${perSecond.toLocaleString('en')} | ${node} | ${postgres} |`,
+  );
+  return [
+    '| a message is handled by | a second | CPU µs, Node | CPU µs, Postgres |',
+    '|---|---|---|---|',
+    ...lines,
+  ].join('\n');
 }

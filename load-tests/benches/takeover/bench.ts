@@ -21,7 +21,10 @@ interface Gap {
   readonly seconds: number[];
 }
 
-/** Two members of one group; one is killed by SIGKILL. How long from the (last) kill until every partition is read again? */
+/**
+ * Two members of one group; one is killed by SIGKILL. How long from the (last) kill until every partition is read
+ * again?
+ */
 export const bench: Bench = {
   title: 'A group member is killed: how long until every partition is read again',
   need: ['postgres', 'kafka'],
@@ -36,13 +39,16 @@ export const bench: Bench = {
           for (let round = 0; round < (quick ? 1 : 3); round++) seconds.push(await group.loseOne(again));
           gaps[client].push({ death: name, seconds });
           say(`${client}, ${name}: ${seconds.join(', ')} s`);
-          if (seconds.some((each) => each * 1_000 >= PATIENCE_MS)) doubts.push(`${client}, ${name}: a partition was not read within ${PATIENCE_MS / 1_000} s`);
+          if (seconds.some((each) => each * 1_000 >= PATIENCE_MS))
+            doubts.push(`${client}, ${name}: a partition was not read within ${PATIENCE_MS / 1_000} s`);
         }
       } finally {
         await group.stop();
       }
     }
-    const lines = kafkaClients.flatMap((client) => gaps[client].map(({ death, seconds }) => `${client.padEnd(13)} ${death}: ${text(spread(seconds))}`));
+    const lines = kafkaClients.flatMap((client) =>
+      gaps[client].map(({ death, seconds }) => `${client.padEnd(13)} ${death}: ${text(spread(seconds))}`),
+    );
     return { figures: { gaps, patienceSeconds: PATIENCE_MS / 1_000 }, lines, doubts };
   },
 };
@@ -71,7 +77,10 @@ class Group {
     return group;
   }
 
-  /** Kills one member, starts another, kills that after so many ms, and so on. Seconds from the last kill until all partitions are read. */
+  /**
+   * Kills one member, starts another, kills that after so many ms, and so on. Seconds from the last kill until all
+   * partitions are read.
+   */
   async loseOne(again: readonly number[]): Promise<number> {
     await this.#members.shift()?.kill();
     let killedAt = Date.now();
@@ -112,7 +121,9 @@ class Group {
   async #write(brokers: string, topic: string): Promise<void> {
     const bus = await openKafka('platformatic', { brokers: brokers.split(','), clientId: 'bench', log });
     while (!this.#stopping.signal.aborted) {
-      await bus.publish(Array.from({ length: 100 }, (_, n) => ({ topic, key: `key-${n}`, value: String(Date.now()) }))).catch(() => {});
+      await bus
+        .publish(Array.from({ length: 100 }, (_, n) => ({ topic, key: `key-${n}`, value: String(Date.now()) })))
+        .catch(() => {});
       await sleep(100);
     }
     await bus.close();

@@ -7,7 +7,10 @@ import { pace } from '../../lab/pace.ts';
 import { judged, type Verdict } from '../../lab/versus.ts';
 
 const LOADS = { full: { rounds: 6, seconds: 10, warmUp: 6 }, quick: { rounds: 1, seconds: 2, warmUp: 2 } } as const;
-/** Of the warm-up; and the pace of what counts, well below what there is room for: how fast it can be at most differs more from round to round than telemetry costs. */
+/**
+ * Of the warm-up; and the pace of what counts, well below what there is room for: how fast it can be at most differs
+ * more from round to round than telemetry costs.
+ */
 const [CONNECTIONS, ORDERS_A_SECOND] = [16, 60];
 const [SHARE, MICROS] = [0.08, 60];
 const measuredServices = ['gateway', 'orders'] as const;
@@ -21,7 +24,10 @@ interface Round {
 
 type Pair = Readonly<Record<'off' | 'on', Round>>;
 
-/** The same orders with no telemetry at all, and with metrics and one trace of twenty sent to a collector that throws them away. */
+/**
+ * The same orders with no telemetry at all, and with metrics and one trace of twenty sent to a collector that throws
+ * them away.
+ */
 export const bench: Bench = {
   title: 'What telemetry costs an order',
   need: ['postgres', 'kafka', 'redis'],
@@ -31,7 +37,8 @@ export const bench: Bench = {
     const [shop, wrk] = [await setting.shop(), await setting.wrk()];
     const sink = await startSink();
     const ports = await freePorts(measuredServices.map(() => 0));
-    const restart = (env: (port: number) => Record<string, string>) => Promise.all(measuredServices.map((name, n) => shop.shop.restart(name, 1, env(ports[n] ?? 0))));
+    const restart = (env: (port: number) => Record<string, string>) =>
+      Promise.all(measuredServices.map((name, n) => shop.shop.restart(name, 1, env(ports[n] ?? 0))));
     const plan = () => shop.orders(shop.shop.urls.gateway, '/v1/orders');
     const exporting = (port: number) => ({
       OTEL_TRACES_EXPORTER: 'otlp',
@@ -49,7 +56,11 @@ export const bench: Bench = {
       const { accepted, offered, statuses } = await pace(await plan(), { perSecond: ORDERS_A_SECOND, seconds });
       await shop.drained();
       const spent = look().map((micros, n) => (micros - (before[n] ?? NaN)) / offered);
-      return { p50Ms: accepted.p50Ms, cpuMicros: Object.fromEntries(measuredServices.map((name, n) => [name, Math.round(spent[n] ?? NaN)])), failed: offered - (statuses['201'] ?? 0) };
+      return {
+        p50Ms: accepted.p50Ms,
+        cpuMicros: Object.fromEntries(measuredServices.map((name, n) => [name, Math.round(spent[n] ?? NaN)])),
+        failed: offered - (statuses['201'] ?? 0),
+      };
     };
     try {
       const found: Pair[] = [];
@@ -58,8 +69,17 @@ export const bench: Bench = {
         setting.say(`round ${n} of ${rounds}: ${JSON.stringify(found.at(-1))}`);
       }
       const { verdict, hops } = judge(found);
-      const doubts = [...found.flatMap(({ off, on }, n) => (off.failed + on.failed === 0 ? [] : [`round ${n + 1}: ${off.failed + on.failed} orders failed`])), ...(sink.received() === 0 ? ['no span arrived'] : [])];
-      return { figures: { verdicts: [verdict], seconds, spansReceived: sink.received() > 0, hops, rounds: found }, lines: [`P7 ${verdict.measured}; goal ${verdict.goal}: ${verdict.verdict}`], doubts };
+      const doubts = [
+        ...found.flatMap(({ off, on }, n) =>
+          off.failed + on.failed === 0 ? [] : [`round ${n + 1}: ${off.failed + on.failed} orders failed`],
+        ),
+        ...(sink.received() === 0 ? ['no span arrived'] : []),
+      ];
+      return {
+        figures: { verdicts: [verdict], seconds, spansReceived: sink.received() > 0, hops, rounds: found },
+        lines: [`P7 ${verdict.measured}; goal ${verdict.goal}: ${verdict.verdict}`],
+        doubts,
+      };
     } finally {
       await restart(() => ({}));
       sink.close();
@@ -70,7 +90,8 @@ export const bench: Bench = {
 /** `hops`: how much more processor time an order took of each service, in µs. */
 function judge(found: readonly Pair[]): { verdict: Verdict; hops: Record<string, Spread> } {
   const ratio = spread(found.map(({ off, on }) => on.p50Ms / off.p50Ms));
-  const more = (name: string) => spread(found.map(({ off, on }) => (on.cpuMicros[name] ?? NaN) - (off.cpuMicros[name] ?? NaN)));
+  const more = (name: string) =>
+    spread(found.map(({ off, on }) => (on.cpuMicros[name] ?? NaN) - (off.cpuMicros[name] ?? NaN)));
   const hops = Object.fromEntries(measuredServices.map((name) => [name, more(name)]));
   const told = Object.entries(hops).map(([name, { median, min, max }]) => `${name} ${median} µs (${min} – ${max})`);
   const met = ratio.median <= 1 + SHARE && Object.values(hops).every(({ median }) => median <= MICROS);

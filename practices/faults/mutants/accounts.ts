@@ -31,7 +31,7 @@ export const accountPatches: readonly Patch[] = [
     invariant: 'security',
     file: 'apps/auth/src/account-page/sign-ins-of.ts',
     caughtBy: 'apps/auth/src/account-page/account.int.spec.ts',
-    find: "if (!(await this.list(account)).some((one) => one.session === session)) return;",
+    find: 'if (!(await this.list(account)).some((one) => one.session === session)) return;',
     replace: '',
   },
   {
@@ -55,9 +55,10 @@ export const accountPatches: readonly Patch[] = [
     invariant: 'security',
     file: 'apps/auth/src/mailbox/mailbox.controller.ts',
     caughtBy: 'apps/auth/src/mailbox.int.spec.ts',
-    find: "if (identity?.id !== owner.accountId) return refused(",
+    find: 'if (identity?.id !== owner.accountId) return refused(',
     replace: 'if (Date.now() === 0) return refused(',
-  },  {
+  },
+  {
     name: 'a common password with digits behind it is taken',
     invariant: 'security',
     file: 'apps/auth/src/accounts/weak-passwords.ts',

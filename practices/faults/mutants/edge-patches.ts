@@ -1,15 +1,23 @@
 import type { Patch } from './patches.ts';
 
 const invariant = 'security';
-const spellings = { invariant, file: 'libs/platform/src/http/request-target.ts', caughtBy: 'apps/gateway/src/spellings.spec.ts' } as const;
-const operations = { invariant, file: 'apps/gateway/src/graph/subscriptions/protocol.ts', caughtBy: 'apps/gateway/src/graph/subscriptions/operations-count.spec.ts' } as const;
+const spellings = {
+  invariant,
+  file: 'libs/platform/src/http/request-target.ts',
+  caughtBy: 'apps/gateway/src/spellings.spec.ts',
+} as const;
+const operations = {
+  invariant,
+  file: 'apps/gateway/src/graph/subscriptions/protocol.ts',
+  caughtBy: 'apps/gateway/src/graph/subscriptions/operations-count.spec.ts',
+} as const;
 
 /** The door of the shop, made wrong in one place. */
 export const edgePatches: readonly Patch[] = [
   {
     name: 'a path is judged as it was spelled',
     ...spellings,
-    find: "const path = route === undefined ? spelledOut(url.slice(0, end)) : filled(route, request.params as Record<string, string>);",
+    find: 'const path = route === undefined ? spelledOut(url.slice(0, end)) : filled(route, request.params as Record<string, string>);',
     replace: 'const path = url.slice(0, end);',
   },
   {
@@ -99,7 +107,7 @@ export const edgePatches: readonly Patch[] = [
     invariant,
     file: 'libs/platform/src/http/hosts.ts',
     caughtBy: 'libs/platform/src/http/hosts.spec.ts',
-    find: "if (this.#names.has(name) || isLoopback(name) ||",
+    find: 'if (this.#names.has(name) || isLoopback(name) ||',
     replace: 'if (true ||',
   },
   {

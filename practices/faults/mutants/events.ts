@@ -5,7 +5,10 @@ const claims = { file: 'libs/eventing/src/claims.ts', caughtBy: 'libs/eventing/s
 const settling = { file: 'libs/eventing/src/settling.ts', caughtBy: 'libs/eventing/src/consumer-runtime.int.spec.ts' };
 const relay = { file: 'libs/eventing/src/queue-relay.ts', caughtBy: 'libs/eventing/src/queue-relay.int.spec.ts' };
 const copies = { file: 'libs/eventing/src/copies.ts', caughtBy: 'libs/eventing/src/copies.spec.ts' };
-const awaited = { file: 'libs/eventing/src/awaited-answers.ts', caughtBy: 'libs/eventing/src/awaited-answers.int.spec.ts' };
+const awaited = {
+  file: 'libs/eventing/src/awaited-answers.ts',
+  caughtBy: 'libs/eventing/src/awaited-answers.int.spec.ts',
+};
 
 /** The event store, the outbox, the inbox and the deadlines of libs/eventing, made wrong in one place each. */
 export const eventPatches: readonly Patch[] = [
@@ -65,7 +68,8 @@ export const eventPatches: readonly Patch[] = [
     invariant: 'I4',
     ...relay,
     find: "const { refused, held } = await this.publish(rows, () => void client.query('SELECT 1').catch(() => {}));",
-    replace: 'const [refused, held]: [never[], never[]] = (void this.publish(rows, () => {}).catch(() => {}), [[], []]);',
+    replace:
+      'const [refused, held]: [never[], never[]] = (void this.publish(rows, () => {}).catch(() => {}), [[], []]);',
   },
   {
     name: 'the relay publishes the newest first',
@@ -151,7 +155,7 @@ export const eventPatches: readonly Patch[] = [
     invariant: 'I6',
     file: 'libs/eventing/src/resting.ts',
     caughtBy: 'apps/catalog/src/stock/resting-stock.int.spec.ts',
-    find: "await this.#walk(tx, again, late?.through ?? FIRST, restsAfterMs + READ_AGAIN_AFTER_MS);",
+    find: 'await this.#walk(tx, again, late?.through ?? FIRST, restsAfterMs + READ_AGAIN_AFTER_MS);',
     replace: 'void late;',
   },
   {

@@ -3,7 +3,11 @@ import type { Patch } from './patches.ts';
 const endSignIns = { invariant: 'security', caughtBy: 'apps/auth/src/oidc/end-sign-ins.int.spec.ts' } as const;
 
 const authorization = { invariant: 'security', caughtBy: 'apps/auth/src/oidc/authorization.int.spec.ts' } as const;
-const guesses = { invariant: 'security', caughtBy: 'apps/auth/src/sign-in/guess-limits.int.spec.ts', file: 'apps/auth/src/sign-in/guess-limits.ts' } as const;
+const guesses = {
+  invariant: 'security',
+  caughtBy: 'apps/auth/src/sign-in/guess-limits.int.spec.ts',
+  file: 'apps/auth/src/sign-in/guess-limits.ts',
+} as const;
 
 /** Who may go on as whom: apps/auth. */
 export const identityPatches: readonly Patch[] = [
@@ -20,15 +24,15 @@ export const identityPatches: readonly Patch[] = [
     invariant: 'security',
     caughtBy: 'apps/auth/src/factors/factors.int.spec.ts',
     file: 'apps/auth/src/factors/factors.ts',
-    find: "FROM totp_factors WHERE account = $1 AND created_at > now() - make_interval(secs => $2)",
-    replace: "FROM totp_factors WHERE account = $1 AND created_at > now() - make_interval(days => $2::int)",
+    find: 'FROM totp_factors WHERE account = $1 AND created_at > now() - make_interval(secs => $2)',
+    replace: 'FROM totp_factors WHERE account = $1 AND created_at > now() - make_interval(days => $2::int)',
   },
   {
     name: 'a session that was ended comes back when a request under way saves it',
     invariant: 'security',
     caughtBy: 'apps/auth/src/oidc/artifact-store.int.spec.ts',
     file: 'apps/auth/src/oidc/end-sign-ins.ts',
-    find: "mark AS (INSERT INTO ended_sessions (uid) VALUES ($1) ON CONFLICT DO NOTHING),",
+    find: 'mark AS (INSERT INTO ended_sessions (uid) VALUES ($1) ON CONFLICT DO NOTHING),',
     replace: '',
   },
   {
@@ -83,7 +87,8 @@ export const identityPatches: readonly Patch[] = [
     caughtBy: 'apps/auth/src/passkeys/passkeys.int.spec.ts',
     file: 'apps/auth/src/passkeys/passkeys.ts',
     find: 'this.ceremony.used(answer, challenge, passkey)',
-    replace: "this.ceremony.used(answer, String((JSON.parse(Buffer.from((JSON.parse(answer) as { response: { clientDataJSON: string } }).response.clientDataJSON, 'base64url').toString()) as { challenge: string }).challenge), passkey)",
+    replace:
+      "this.ceremony.used(answer, String((JSON.parse(Buffer.from((JSON.parse(answer) as { response: { clientDataJSON: string } }).response.clientDataJSON, 'base64url').toString()) as { challenge: string }).challenge), passkey)",
   },
   {
     name: 'a factor is added in a sign-in of long ago',
@@ -158,7 +163,8 @@ export const identityPatches: readonly Patch[] = [
     ...endSignIns,
     file: 'apps/auth/src/sign-in/guess-limits.ts',
     find: 'const texts = [`account:${id}:${credentialsVersion}:${nonce}`',
-    replace: 'const texts = [`account:${id}:${Number(cookie?.length)}:${nonce}`, ...Array.from({ length: 9 }, (_, version) => `account:${id}:${version}:${nonce}`)',
+    replace:
+      'const texts = [`account:${id}:${Number(cookie?.length)}:${nonce}`, ...Array.from({ length: 9 }, (_, version) => `account:${id}:${version}:${nonce}`)',
   },
   {
     name: 'each known browser guesses for itself',
@@ -166,7 +172,12 @@ export const identityPatches: readonly Patch[] = [
     find: 'this.spend(account, knownBrowsers)',
     replace: 'this.spend(account, { ...knownBrowsers, name: device })',
   },
-  { name: 'each address of an IPv6 network guesses for itself', ...guesses, find: 'digest(holderOf(address))', replace: 'digest(address)' },
+  {
+    name: 'each address of an IPv6 network guesses for itself',
+    ...guesses,
+    find: 'digest(holderOf(address))',
+    replace: 'digest(address)',
+  },
   {
     name: 'a stranger’s request for a sign-in writes a row',
     invariant: 'security',

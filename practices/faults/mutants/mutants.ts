@@ -33,11 +33,26 @@ interface Options {
 }
 
 /** Breaks the product on purpose, in a copy, in one way after another, and tells which were noticed. */
-export async function judgeMutants({ patchesOnly, quick = false, seenGreen = false, pure = false, only = '', say }: Options): Promise<Judged[]> {
+export async function judgeMutants({
+  patchesOnly,
+  quick = false,
+  seenGreen = false,
+  pure = false,
+  only = '',
+  say,
+}: Options): Promise<Judged[]> {
   // Claims of the ASVS are tried by name and at night: each of their tests is one of others' too.
   const all = patchesOnly && only === '' ? patches : [...patches, ...asvsClaims];
-  const wanted = (quick ? onEachPush(patches) : all).filter(({ invariant, name, file, caughtBy }) => `${invariant} ${name} ${file} ${caughtBy}`.includes(only) && !(pure && needsServers(caughtBy)));
-  const servers = await startServers({ state, need: !patchesOnly || wanted.some(({ caughtBy }) => needsServers(caughtBy)) ? ['postgres', 'kafka', 'redis'] : [], mode: 'testcontainers', say });
+  const wanted = (quick ? onEachPush(patches) : all).filter(
+    ({ invariant, name, file, caughtBy }) =>
+      `${invariant} ${name} ${file} ${caughtBy}`.includes(only) && !(pure && needsServers(caughtBy)),
+  );
+  const servers = await startServers({
+    state,
+    need: !patchesOnly || wanted.some(({ caughtBy }) => needsServers(caughtBy)) ? ['postgres', 'kafka', 'redis'] : [],
+    mode: 'testcontainers',
+    say,
+  });
   const copies = await Promise.all(Array.from({ length: COPIES }, () => Scratch.make(environmentOf(servers))));
   try {
     const red = seenGreen ? [] : await redAlready(wanted, copies);
@@ -62,10 +77,14 @@ export async function judgeMutants({ patchesOnly, quick = false, seenGreen = fal
 /** A spec that is red anyway catches nothing: empty when all are green. */
 async function redAlready(wanted: readonly Patch[], copies: readonly Scratch[]): Promise<Judged[]> {
   const files = [...new Set(wanted.map(({ caughtBy }) => caughtBy))];
-  const kinds = [files.filter(needsServers), files.filter((file) => !needsServers(file))].filter((some) => some.length > 0);
+  const kinds = [files.filter(needsServers), files.filter((file) => !needsServers(file))].filter(
+    (some) => some.length > 0,
+  );
   const runs = await Promise.all(kinds.map((some, index) => copies[index % COPIES]!.specs(some)));
   return runs.flatMap(({ red, trouble, green }) =>
-    red.length === 0 && trouble === undefined && green > 0 ? [] : [{ name: 'without any mutant', caught: false, by: `red already: ${red[0] ?? trouble ?? 'nothing ran'}` }],
+    red.length === 0 && trouble === undefined && green > 0
+      ? []
+      : [{ name: 'without any mutant', caught: false, by: `red already: ${red[0] ?? trouble ?? 'nothing ran'}` }],
   );
 }
 
@@ -74,7 +93,16 @@ async function judgePatch(copy: Scratch, patch: Patch): Promise<Judged> {
   try {
     const { red, trouble } = await copy.patched(patch, () => copy.specs([patch.caughtBy], patch.test !== undefined));
     const by = patch.test === undefined ? red[0] : red.find((sentence) => isTitled(sentence, patch.test!));
-    return { name, caught: by !== undefined, by: by ?? trouble ?? (red[0] === undefined ? `${patch.caughtBy} stays green` : `"${patch.test}" stays green, and this turns red: ${red[0]}`) };
+    return {
+      name,
+      caught: by !== undefined,
+      by:
+        by ??
+        trouble ??
+        (red[0] === undefined
+          ? `${patch.caughtBy} stays green`
+          : `"${patch.test}" stays green, and this turns red: ${red[0]}`),
+    };
   } catch (error) {
     return { name, caught: false, by: (error as Error).message };
   }
@@ -93,11 +121,22 @@ async function judgeVariants(servers: Servers, say: (line: string) => void): Pro
     const experiment = await load(id);
     const { rounds, harm } = await runExperiment({ id, experiment, servers, quick: true, say });
     const naive = rounds.filter(({ variant }) => !variant.practice);
-    judged.push(...naive.map(({ variant, round }) => ({ name: `${id}: ${variant.name}`, caught: round.harm > 0, by: `${round.harm} ${harm}` })));
+    judged.push(
+      ...naive.map(({ variant, round }) => ({
+        name: `${id}: ${variant.name}`,
+        caught: round.harm > 0,
+        by: `${round.harm} ${harm}`,
+      })),
+    );
   }
   return judged;
 }
 
 function environmentOf({ postgres, kafka, redis }: Servers): Record<string, string> {
-  return { POSTGRES_URL: postgres.adminUrl, ...(kafka && { KAFKA_BROKERS: kafka.brokers }), ...(redis && { REDIS_URL: redis.url }), CI: 'true' };
+  return {
+    POSTGRES_URL: postgres.adminUrl,
+    ...(kafka && { KAFKA_BROKERS: kafka.brokers }),
+    ...(redis && { REDIS_URL: redis.url }),
+    CI: 'true',
+  };
 }

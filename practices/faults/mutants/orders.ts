@@ -100,7 +100,7 @@ export const orderPatches: readonly Patch[] = [
     name: 'a refusal is not kept under its Idempotency-Key',
     invariant: 'I9',
     ...orders,
-    find: "if (error instanceof DomainError && isForGood(error)) await this.store.remember(row(attempt, 422, refusal(error)));",
+    find: 'if (error instanceof DomainError && isForGood(error)) await this.store.remember(row(attempt, 422, refusal(error)));',
     replace: '',
   },
 ];

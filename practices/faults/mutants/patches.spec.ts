@@ -15,7 +15,8 @@ describe('the mutants', () => {
     expect(existsSync(at(caughtBy))).toBe(true);
   });
 
-  it('break every invariant', () => expect(patches.map(({ invariant }) => invariant)).toEqual(expect.arrayContaining(Object.keys(invariants))));
+  it('break every invariant', () =>
+    expect(patches.map(({ invariant }) => invariant)).toEqual(expect.arrayContaining(Object.keys(invariants))));
 
   it('that are tried on each push break every invariant, and are those without a server and a few of the others', () => {
     const tried = onEachPush(patches);

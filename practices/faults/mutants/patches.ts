@@ -14,7 +14,10 @@ import { topicPatches } from './topics.ts';
 export interface Patch {
   /** What is wrong now. */
   readonly name: string;
-  /** What it breaks; `security` for who may do what, `availability` for what has to be answered all the same: no checker of orders sees them. */
+  /**
+   * What it breaks; `security` for who may do what, `availability` for what has to be answered all the same: no checker
+   * of orders sees them.
+   */
   readonly invariant: Invariant | 'security' | 'availability';
   readonly file: string;
   /** Found exactly once; else the mutant is stale, which is a failure. */
@@ -39,7 +42,9 @@ export const patches: readonly Patch[] = [
   ...topicPatches,
 ];
 
-/** The patches that a push pays for: those with a spec that needs no server, and one of the others for each invariant. */
+/**
+ * The patches that a push pays for: those with a spec that needs no server, and one of the others for each invariant.
+ */
 export function onEachPush(all: readonly Patch[]): Patch[] {
   const covered = new Set<string>();
   return all.filter(({ invariant, caughtBy }) => {

@@ -5,7 +5,8 @@
 export function placesOf(code: string, source: string): RegExpExecArray[] {
   const tokens = code.match(/[\w$]+|[^\s\w$]/g) ?? [];
   const pattern = tokens.map((token, index) => {
-    const layout = index === 0 ? '' : /[\])}]/.test(token) && tokens[index - 1] !== ',' ? String.raw`\s*,?\s*` : String.raw`\s*`;
+    const layout =
+      index === 0 ? '' : /[\])}]/.test(token) && tokens[index - 1] !== ',' ? String.raw`\s*,?\s*` : String.raw`\s*`;
     return layout + (/['"]/.test(token) ? `['"]` : token.replace(/[^\w\s]/, String.raw`\$&`));
   });
   return [...source.matchAll(new RegExp(pattern.join(''), 'g'))];

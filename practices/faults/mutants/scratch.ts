@@ -1,6 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -36,11 +45,15 @@ export class Scratch {
   }
 
   /** Applies a patch for as long as `work` takes. Throws when it does not fit exactly once. */
-  async patched<T>({ file, find, replace }: { file: string; find: string; replace: string }, work: () => Promise<T>): Promise<T> {
+  async patched<T>(
+    { file, find, replace }: { file: string; find: string; replace: string },
+    work: () => Promise<T>,
+  ): Promise<T> {
     const path = join(this.folder, file);
     const text = readFileSync(path, 'utf8');
     const [place, ...more] = placesOf(find, text);
-    if (!place || more.length > 0) throw new Error(`stale: what it replaces in ${file} is there ${place ? 1 + more.length : 0} times`);
+    if (!place || more.length > 0)
+      throw new Error(`stale: what it replaces in ${file} is there ${place ? 1 + more.length : 0} times`);
     writeFileSync(path, text.slice(0, place.index) + replace + text.slice(place.index + place[0].length));
     this.#changed.add(file);
     try {
@@ -51,14 +64,21 @@ export class Scratch {
     }
   }
 
-  /** Runs spec files as `npm test` does: when they need servers until the first sentence that turns red, or to their end where that is `whole`. */
+  /**
+   * Runs spec files as `npm test` does: when they need servers until the first sentence that turns red, or to their end
+   * where that is `whole`.
+   */
   async specs(files: readonly string[], whole = false): Promise<Run> {
     const changed = [...this.#changed];
     this.#changed.clear();
     this.#runner ??= await this.#start();
     const runner = this.#runner;
     const answer = first(runner);
-    runner.send({ files, changed, untilRed: !whole && files.every((file) => file.endsWith('.int.spec.ts')) } satisfies Wish);
+    runner.send({
+      files,
+      changed,
+      untilRed: !whole && files.every((file) => file.endsWith('.int.spec.ts')),
+    } satisfies Wish);
     const late = setTimeout(() => this.#stop(), PATIENCE_MS + (files.length - 1) * PATIENCE_A_FILE_MS);
     const run = (await answer) as Run | undefined;
     clearTimeout(late);
@@ -72,7 +92,12 @@ export class Scratch {
   }
 
   async #start(): Promise<ChildProcess> {
-    const child = spawn(process.execPath, ['practices/faults/mutants/spec-runner.ts'], { cwd: this.folder, env: { ...process.env, ...this.env }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'], detached: true });
+    const child = spawn(process.execPath, ['practices/faults/mutants/spec-runner.ts'], {
+      cwd: this.folder,
+      env: { ...process.env, ...this.env },
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      detached: true,
+    });
     if ((await first(child)) !== 'ready') throw new Error('Vitest did not start in the copy of the tree.');
     return child;
   }
@@ -106,7 +131,8 @@ async function first(child: ChildProcess): Promise<unknown> {
 function linkPackages(folder: string): void {
   const modules = join(folder, 'node_modules');
   mkdirSync(join(modules, '@shop'), { recursive: true });
-  for (const name of readdirSync(join(root, 'node_modules'))) if (name !== '@shop') symlinkSync(join(root, 'node_modules', name), join(modules, name));
+  for (const name of readdirSync(join(root, 'node_modules')))
+    if (name !== '@shop') symlinkSync(join(root, 'node_modules', name), join(modules, name));
   for (const file of globSync(['{apps,libs}/*/package.json', '{infra,tools}/package.json'], { cwd: folder })) {
     symlinkSync(join(folder, dirname(file)), join(modules, '@shop', dirname(file).split('/').at(-1) ?? ''));
   }

@@ -1,6 +1,6 @@
 /**
- * A process of its own in a copy of the tree, forked by scratch.ts: Vitest that stays, so that a mutant costs the run of its spec and not a start. It takes a
- * {@link Wish} by IPC and answers with a {@link Run}.
+ * A process of its own in a copy of the tree, forked by scratch.ts: Vitest that stays, so that a mutant costs the run
+ * of its spec and not a start. It takes a {@link Wish} by IPC and answers with a {@link Run}.
  */
 import { relative, resolve } from 'node:path';
 import { createVitest, type TestCase } from 'vitest/node';
@@ -31,7 +31,13 @@ const onTestCaseResult = (test: TestCase) => {
   red.push(test.fullName.replaceAll(' > ', ' '));
   onRed();
 };
-const vitest = await createVitest('test', { root, watch: false, project: ['unit', 'int'], hookTimeout: HOOK_MS, reporters: [{ onTestCaseResult }] });
+const vitest = await createVitest('test', {
+  root,
+  watch: false,
+  project: ['unit', 'int'],
+  hookTimeout: HOOK_MS,
+  reporters: [{ onTestCaseResult }],
+});
 await vitest.standalone();
 
 async function run({ files, changed, untilRed }: Wish): Promise<Run> {
@@ -41,11 +47,27 @@ async function run({ files, changed, untilRed }: Wish): Promise<Run> {
   const specifications = await vitest.globTestSpecifications(files.map((file) => resolve(root, file)));
   const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications);
   const green = testModules.flatMap((module) => [...module.children.allTests('passed')]).length;
-  const broken = testModules.find((module) => module.state() === 'failed' && [...module.children.allTests('failed')].length === 0);
-  const trouble = red.length > 0 ? undefined : broken ? (broken.errors()[0]?.message ?? `${relative(root, broken.moduleId)} does not load`) : unhandledErrors.length > 0 ? 'an error that no test caught' : undefined;
+  const broken = testModules.find(
+    (module) => module.state() === 'failed' && [...module.children.allTests('failed')].length === 0,
+  );
+  const trouble =
+    red.length > 0
+      ? undefined
+      : broken
+        ? (broken.errors()[0]?.message ?? `${relative(root, broken.moduleId)} does not load`)
+        : unhandledErrors.length > 0
+          ? 'an error that no test caught'
+          : undefined;
   return { red, green, ...(trouble !== undefined && { trouble }) };
 }
 
-process.on('message', (wish: Wish) => void run(wish).then((outcome) => process.send?.(outcome), (error: Error) => process.send?.({ red: [], green: 0, trouble: error.message } satisfies Run)));
+process.on(
+  'message',
+  (wish: Wish) =>
+    void run(wish).then(
+      (outcome) => process.send?.(outcome),
+      (error: Error) => process.send?.({ red: [], green: 0, trouble: error.message } satisfies Run),
+    ),
+);
 process.on('disconnect', () => process.exit());
 process.send?.('ready');

@@ -77,7 +77,8 @@ export const storePatches: readonly Patch[] = [
     invariant: 'I5',
     file: 'libs/kernel/src/currencies.ts',
     find: 'const digits = minorUnits.get(money.currency) ?? 0;',
-    replace: "const digits = new Intl.NumberFormat('en', { style: 'currency', currency: money.currency }).resolvedOptions().maximumFractionDigits ?? 2;",
+    replace:
+      "const digits = new Intl.NumberFormat('en', { style: 'currency', currency: money.currency }).resolvedOptions().maximumFractionDigits ?? 2;",
     caughtBy: 'apps/notifications/src/domain/message.spec.ts',
   },
   {

@@ -38,10 +38,19 @@ export class AccountSession {
   /** Undefined where nobody is signed in with this browser. */
   async of(request: FastifyRequest, reply: FastifyReply): Promise<Here | undefined> {
     const { provider } = this.host;
-    const session = await provider.Session.get(provider.createContext(request.raw, reply.raw) as Parameters<typeof provider.Session.get>[0]);
+    const session = await provider.Session.get(
+      provider.createContext(request.raw, reply.raw) as Parameters<typeof provider.Session.get>[0],
+    );
     if (session.accountId === undefined) return undefined;
     const credentialsVersion = currentExchange()?.credentials.get(session.accountId) ?? 0;
-    return { accountId: session.accountId, session: session.uid, credentialsVersion, signedInAt: session.loginTs ?? 0, amr: session.amr ?? [], token: formToken(`account:${session.uid}`, this.config.COOKIE_KEYS) };
+    return {
+      accountId: session.accountId,
+      session: session.uid,
+      credentialsVersion,
+      signedInAt: session.loginTs ?? 0,
+      amr: session.amr ?? [],
+      token: formToken(`account:${session.uid}`, this.config.COOKIE_KEYS),
+    };
   }
 
   /** The same for a form, which has to be of this session. */
@@ -51,7 +60,10 @@ export class AccountSession {
     return here;
   }
 
-  /** Who has signed in within ten minutes, with a second factor where the account has one; undefined for everybody else, who signs in first. */
+  /**
+   * Who has signed in within ten minutes, with a second factor where the account has one; undefined for everybody else,
+   * who signs in first.
+   */
   async fresh(request: FastifyRequest, reply: FastifyReply): Promise<Here | undefined> {
     return this.ifFresh(await this.of(request, reply));
   }
@@ -66,11 +78,23 @@ export class AccountSession {
     return here.amr.includes('mfa') || !(await this.factors.has(here.accountId)) ? here : undefined;
   }
 
-  /** Sends a browser to sign in and come back to the account page, or to a page below it. Of the code it comes back with nothing is made: the session is what we want. */
+  /**
+   * Sends a browser to sign in and come back to the account page, or to a page below it. Of the code it comes back with
+   * nothing is made: the session is what we want.
+   */
   signIn(reply: FastifyReply, page?: string): FastifyReply {
     const { ISSUER } = this.config;
     const challenge = createHash('sha256').update(randomBytes(32)).digest('base64url');
-    const query = new URLSearchParams({ client_id: accountClient, redirect_uri: `${ISSUER}/account`, response_type: 'code', scope: 'openid', prompt: 'login', ...(page !== undefined && { state: page }), code_challenge: challenge, code_challenge_method: 'S256' });
+    const query = new URLSearchParams({
+      client_id: accountClient,
+      redirect_uri: `${ISSUER}/account`,
+      response_type: 'code',
+      scope: 'openid',
+      prompt: 'login',
+      ...(page !== undefined && { state: page }),
+      code_challenge: challenge,
+      code_challenge_method: 'S256',
+    });
     return reply.redirect(`${ISSUER}/auth?${query}`, 303);
   }
 }

@@ -19,7 +19,10 @@ const below: ReadonlySet<string> = new Set(['second-factor', 'passkeys']);
 const field = z.string().max(1024).catch('');
 const form = z.object({ token: field, which: field, password: field });
 
-/** What a person sees of their account and ends of it. Who is signed in with the browser may; what cannot be undone takes the password, too. */
+/**
+ * What a person sees of their account and ends of it. Who is signed in with the browser may; what cannot be undone
+ * takes the password, too.
+ */
 @Controller('oidc/account')
 @Public()
 @Produces('text/html')
@@ -41,11 +44,31 @@ export class AccountController {
     if (!here) return this.session.signIn(reply);
     // Where they were sent to sign in from.
     const { state } = request.query as { state?: unknown };
-    if (typeof state === 'string' && below.has(state)) return reply.redirect(`${this.config.ISSUER}/account/${state}`, 303);
-    const [hasFactor, signIns, consents] = await Promise.all([this.factors.hasApp(here.accountId), this.signInsOf.list(here.accountId), this.signInsOf.consents(here.accountId)]);
+    if (typeof state === 'string' && below.has(state))
+      return reply.redirect(`${this.config.ISSUER}/account/${state}`, 303);
+    const [hasFactor, signIns, consents] = await Promise.all([
+      this.factors.hasApp(here.accountId),
+      this.signInsOf.list(here.accountId),
+      this.signInsOf.consents(here.accountId),
+    ]);
     const ids = new Set([...signIns.flatMap(({ clients }) => clients), ...consents.map(({ client }) => client)]);
-    const names = Object.fromEntries(await Promise.all([...ids].map(async (id) => [id, (await this.host.provider.Client.find(id))?.clientName ?? id] as const)));
-    return sendPage(reply, accountPage({ token: here.token, issuer: this.config.ISSUER, here: here.session, hasFactor, signIns, consents, names }));
+    const names = Object.fromEntries(
+      await Promise.all(
+        [...ids].map(async (id) => [id, (await this.host.provider.Client.find(id))?.clientName ?? id] as const),
+      ),
+    );
+    return sendPage(
+      reply,
+      accountPage({
+        token: here.token,
+        issuer: this.config.ISSUER,
+        here: here.session,
+        hasFactor,
+        signIns,
+        consents,
+        names,
+      }),
+    );
   }
 
   @Post('sign-in')
@@ -74,17 +97,21 @@ export class AccountController {
   @Get('deletion')
   async deletionForm(@Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     const here = await this.session.of(request, reply);
-    return here ? sendPage(reply, deletionPage({ token: here.token, redirectUri: this.config.ISSUER })) : this.session.signIn(reply);
+    return here
+      ? sendPage(reply, deletionPage({ token: here.token, redirectUri: this.config.ISSUER }))
+      : this.session.signIn(reply);
   }
 
   @Post('deletion')
   async remove(@Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     const { token, password } = form.parse(body ?? {});
     const { accountId } = await this.session.ofForm(request, reply, token);
-    const refused = (status: number, problem: string) => sendPage(reply, deletionPage({ token, redirectUri: this.config.ISSUER, status, problem }));
+    const refused = (status: number, problem: string) =>
+      sendPage(reply, deletionPage({ token, redirectUri: this.config.ISSUER, status, problem }));
     try {
       const login = await this.signIns.check((await this.accounts.recipient(accountId)).email, password, { request });
-      if (login?.id !== accountId || !(await this.accounts.remove(login, request.ip))) return refused(422, 'This is not your password.');
+      if (login?.id !== accountId || !(await this.accounts.remove(login, request.ip)))
+        return refused(422, 'This is not your password.');
     } catch (error) {
       if (error instanceof TooManyGuesses) return refused(429, error.message);
       throw error;

@@ -6,18 +6,37 @@ import { Visitor } from '../visitor.fixture.ts';
 const { identity, shop } = await identityOfThisFile();
 
 const somebody = () => newcomer(identity, shop);
-async function signIn(who: { email: string; password: string }, options: Parameters<typeof atTheDoor>[2] = {}, client = shop) {
+async function signIn(
+  who: { email: string; password: string },
+  options: Parameters<typeof atTheDoor>[2] = {},
+  client = shop,
+) {
   const { browser, redeem } = await atTheDoor(identity, client, options);
   return { status: await browser.send({ email: who.email, password: who.password }), browser, redeem };
 }
-const refreshes = (token: string, client = shop) => oauth.refreshTokenGrant(client, token).then(() => true, () => false);
+const refreshes = (token: string, client = shop) =>
+  oauth.refreshTokenGrant(client, token).then(
+    () => true,
+    () => false,
+  );
 const accountUrl = (path = '') => new URL(`${identity.issuer}/account${path}`);
-const events = async (account: string) => (await identity.database.query<{ event: string }>('SELECT event FROM security_events WHERE account = $1 ORDER BY id', [account])).map(({ event }) => event);
+const events = async (account: string) =>
+  (
+    await identity.database.query<{ event: string }>(
+      'SELECT event FROM security_events WHERE account = $1 ORDER BY id',
+      [account],
+    )
+  ).map(({ event }) => event);
 /** The form on the page that a button belongs to. */
 const formWith = (html: string, button: RegExp) => {
-  const form = [...html.matchAll(/<form method="post" action="([^"]+)">.*?<\/form>/gs)].find(([text]) => button.test(text));
+  const form = [...html.matchAll(/<form method="post" action="([^"]+)">.*?<\/form>/gs)].find(([text]) =>
+    button.test(text),
+  );
   const which = /name="which" value="([^"]*)"/.exec(form?.[0] ?? '')?.[1];
-  return { path: new URL(form?.[1] ?? '/no-such-form', identity.issuer), fields: { which: which ?? '', token: /name="token" value="([^"]*)"/.exec(form?.[0] ?? '')?.[1] ?? '' } };
+  return {
+    path: new URL(form?.[1] ?? '/no-such-form', identity.issuer),
+    fields: { which: which ?? '', token: /name="token" value="([^"]*)"/.exec(form?.[0] ?? '')?.[1] ?? '' },
+  };
 };
 const press = async (browser: Visitor, button: RegExp) => {
   const { path, fields } = formWith(browser.html, button);
@@ -45,11 +64,20 @@ describe('the account page', () => {
     await stranger.browser.open(accountUrl());
     const foreign = formWith(stranger.browser.html, /End the sign-in/).fields;
     // With her own form's proof, somebody else's sign-in.
-    expect(await ida.browser.open(here, { method: 'POST', body: new URLSearchParams({ ...formWith(ida.browser.html, /End the/).fields, which: foreign.which }) })).toBe(200);
+    expect(
+      await ida.browser.open(here, {
+        method: 'POST',
+        body: new URLSearchParams({ ...formWith(ida.browser.html, /End the/).fields, which: foreign.which }),
+      }),
+    ).toBe(200);
     expect(await refreshes(stranger.refresh)).toBe(true);
     await ida.browser.open(accountUrl());
     expect(await press(ida.browser.twin(), /End all but this one/)).toBe(200);
-    expect([await refreshes(ida.refresh), await refreshes(phone.refresh_token!), await refreshes(tablet.refresh_token!)]).toEqual([true, false, false]);
+    expect([
+      await refreshes(ida.refresh),
+      await refreshes(phone.refresh_token!),
+      await refreshes(tablet.refresh_token!),
+    ]).toEqual([true, false, false]);
     await ida.browser.open(accountUrl());
     expect(await press(ida.browser, /End the sign-in/)).toBe(200);
     expect(ida.browser.html).toContain('<h1>Sign in</h1>');
@@ -66,21 +94,35 @@ describe('the account page', () => {
     );
     await ida.browser.open(accountUrl());
     expect(await press(ida.browser, /End all but this one/)).toBe(200);
-    expect(await identity.database.query(`SELECT 1 FROM oidc_artifacts WHERE id LIKE 'many-%' OR id = 'under-way'`)).toEqual([]);
-    expect([ida.browser.html.includes('<strong>This browser</strong>'), await refreshes(ida.refresh)]).toEqual([true, true]);
+    expect(
+      await identity.database.query(`SELECT 1 FROM oidc_artifacts WHERE id LIKE 'many-%' OR id = 'under-way'`),
+    ).toEqual([]);
+    expect([ida.browser.html.includes('<strong>This browser</strong>'), await refreshes(ida.refresh)]).toEqual([
+      true,
+      true,
+    ]);
   });
 
   it('takes no form that is not its own', async () => {
     const ida = await somebody();
     for (const path of ['/sign-in', '/others', '/consent', '/deletion']) {
-      expect(await ida.browser.open(accountUrl(path), { method: 'POST', body: new URLSearchParams({ which: 'x', token: 'forged', password: ida.password }) })).toBe(403);
+      expect(
+        await ida.browser.open(accountUrl(path), {
+          method: 'POST',
+          body: new URLSearchParams({ which: 'x', token: 'forged', password: ida.password }),
+        }),
+      ).toBe(403);
     }
   });
 
   it('shows what programs of others may do, and takes it back', async () => {
     const ida = await somebody();
     const tracker = await identity.client('parcel-tracker');
-    const { browser, redeem } = await signIn(ida, { redirect: trackedUri, scope: 'openid offline_access orders:read', prompt: 'consent' }, tracker);
+    const { browser, redeem } = await signIn(
+      ida,
+      { redirect: trackedUri, scope: 'openid offline_access orders:read', prompt: 'consent' },
+      tracker,
+    );
     await browser.send({ answer: 'allow' });
     const { refresh_token } = await redeem();
     await browser.open(accountUrl());
@@ -99,7 +141,9 @@ describe('an account', () => {
     expect(await ida.browser.send({ password: 'wrong' })).toBe(422);
     expect(await ida.browser.send({ password: ida.password })).toBe(200);
     expect([await refreshes(ida.refresh), (await signIn(ida)).status]).toEqual([false, 422]);
-    const tables = await identity.database.query<{ name: string }>(`SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`);
+    const tables = await identity.database.query<{ name: string }>(
+      `SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`,
+    );
     for (const { name } of tables) {
       const rows = JSON.stringify(await identity.database.query(`SELECT * FROM ${name}`));
       expect([name, rows.includes(ida.email)]).toEqual([name, false]);
@@ -113,17 +157,27 @@ describe('an account', () => {
     const admin = await (await signInAsAdmin(identity, shop, { scope: 'openid accounts:write' })).redeem();
     const path = new URL(`/accounts/${ida.id}/standing`, identity.issuer);
     const put = (disabled: boolean, match: string, to = path, token = admin.access_token) =>
-      fetch(to, { method: 'PUT', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'if-match': match }, body: JSON.stringify({ disabled }) });
+      fetch(to, {
+        method: 'PUT',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'if-match': match },
+        body: JSON.stringify({ disabled }),
+      });
     expect([(await put(true, '*', path, ida.access)).status, (await put(true, '"9"')).status]).toEqual([403, 412]);
     const answer = await put(true, '"1"');
     expect([answer.status, await answer.json()]).toEqual([200, { disabled: true, version: 2 }]);
     const { status, browser } = await signIn(ida);
-    expect([await refreshes(ida.refresh), status, browser.html.includes('This account is disabled')]).toEqual([false, 403, true]);
+    expect([await refreshes(ida.refresh), status, browser.html.includes('This account is disabled')]).toEqual([
+      false,
+      403,
+      true,
+    ]);
     expect((await signIn({ ...ida, password: 'wrong' })).browser.html).not.toContain('disabled');
     expect((await put(false, '"2"')).status).toBe(200);
     expect((await signIn(ida)).status).toBe(303);
     const own = await put(true, '*', new URL(`/accounts/${admin.claims()!.sub}/standing`, identity.issuer));
     expect([own.status, await own.json()]).toMatchObject([409, { code: 'own-standing' }]);
-    expect(await events(ida.id)).toEqual(expect.arrayContaining(['account-disabled', 'sign-in-refused', 'account-enabled']));
+    expect(await events(ida.id)).toEqual(
+      expect.arrayContaining(['account-disabled', 'sign-in-refused', 'account-enabled']),
+    );
   });
 });

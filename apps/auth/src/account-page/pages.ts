@@ -22,11 +22,20 @@ const time = (at: Date) => `${at.toISOString().slice(0, 16).replace('T', ' ')} U
 export function accountPage(state: AccountState): Page {
   const named = (id: string) => state.names[id] ?? id;
   const signIns = state.signIns.map(
-    ({ session, clients, began, lastUsed }) => html`<li>${session === state.here ? html`<strong>This browser</strong>` : 'A browser'}, since ${time(began)}, last used ${time(lastUsed)}${clients.length > 0 ? `, with ${clients.map(named).join(' and ')}` : undefined}
+    ({
+      session,
+      clients,
+      began,
+      lastUsed,
+    }) => html`<li>${session === state.here ? html`<strong>This browser</strong>` : 'A browser'}, since ${time(began)}, last used ${time(lastUsed)}${clients.length > 0 ? `, with ${clients.map(named).join(' and ')}` : undefined}
 ${ending(state, 'sign-in', session, `End the sign-in of ${time(began)}`)}</li>`,
   );
   const consents = state.consents.map(
-    ({ client, scopes, given }) => html`<li><strong>${named(client)}</strong> may since ${time(given)}: ${meaningOf(scopes).join('; ')}.
+    ({
+      client,
+      scopes,
+      given,
+    }) => html`<li><strong>${named(client)}</strong> may since ${time(given)}: ${meaningOf(scopes).join('; ')}.
 ${ending(state, 'consent', client, `Take back what ${named(client)} may`)}</li>`,
   );
   const content = html`<h2>Where you are signed in</h2><ul>${signIns}</ul>
@@ -46,5 +55,8 @@ export function deletionPage(state: Omit<FormState, 'uid'>): Page {
 }
 
 export function deletedPage(): Page {
-  return page({ status: 200, title: 'Your account is deleted' }, html`<p role="status">What we knew of you is gone.</p>`);
+  return page(
+    { status: 200, title: 'Your account is deleted' },
+    html`<p role="status">What we knew of you is gone.</p>`,
+  );
 }

@@ -50,9 +50,15 @@ export class SignInsOf {
     await this.audit.note('signed-out', { account, address, details: { from: 'account page', clients } });
   }
 
-  /** Ends every sign-in of the account but one, however many there are, and those that are under way in other browsers. */
+  /**
+   * Ends every sign-in of the account but one, however many there are, and those that are under way in other browsers.
+   */
   async endOthers(account: string, here: string, address: string): Promise<void> {
-    await this.database.query(`DELETE FROM oidc_artifacts WHERE model = 'Interaction' AND account_id = $1 AND payload -> 'session' ->> 'uid' IS DISTINCT FROM $2`, [account, here], 'interactions-end-others');
+    await this.database.query(
+      `DELETE FROM oidc_artifacts WHERE model = 'Interaction' AND account_id = $1 AND payload -> 'session' ->> 'uid' IS DISTINCT FROM $2`,
+      [account, here],
+      'interactions-end-others',
+    );
     const sessions = await this.database.query<{ session: string }>(
       `SELECT DISTINCT coalesce(payload ->> 'sessionUid', uid) AS session FROM oidc_artifacts
        WHERE payload ? 'accountId' AND payload ->> 'accountId' = $1 AND model IN ('Session', 'RefreshToken', 'AuthorizationCode') AND coalesce(payload ->> 'sessionUid', uid) <> $2`,
@@ -60,8 +66,14 @@ export class SignInsOf {
       'sessions-others',
     );
     const clients = new Set<string>();
-    for (const { session } of sessions) for (const client of await endSession(this.database, session)) clients.add(client);
-    if (sessions.length > 0) await this.audit.note('signed-out', { account, address, details: { from: 'account page', sessions: sessions.length, clients: [...clients] } });
+    for (const { session } of sessions)
+      for (const client of await endSession(this.database, session)) clients.add(client);
+    if (sessions.length > 0)
+      await this.audit.note('signed-out', {
+        account,
+        address,
+        details: { from: 'account page', sessions: sessions.length, clients: [...clients] },
+      });
   }
 
   async consents(account: string): Promise<Consent[]> {

@@ -1,6 +1,26 @@
 import { Body, Controller, Get, Param, Post, Put, Req, Res } from '@nestjs/common';
-import { changeRoles, changeStanding, id, registerAccount, type AccountRoles, type AccountStanding, type AccountView, type ChangeRoles, type ChangeStanding, type MailRecipient, type RegisterAccount } from '@shop/contracts';
-import { CurrentPrincipal, entityTag, IfMatch, Public, RequireRole, RequireScope, type Principal } from '@shop/platform';
+import {
+  changeRoles,
+  changeStanding,
+  id,
+  registerAccount,
+  type AccountRoles,
+  type AccountStanding,
+  type AccountView,
+  type ChangeRoles,
+  type ChangeStanding,
+  type MailRecipient,
+  type RegisterAccount,
+} from '@shop/contracts';
+import {
+  CurrentPrincipal,
+  entityTag,
+  IfMatch,
+  Public,
+  RequireRole,
+  RequireScope,
+  type Principal,
+} from '@shop/platform';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { Accounts } from './accounts.ts';
@@ -17,7 +37,10 @@ export class AccountsController {
 
   @Post()
   @Public()
-  register(@Body({ schema: registerAccount }) body: RegisterAccount, @Req() { ip }: FastifyRequest): Promise<AccountView> {
+  register(
+    @Body({ schema: registerAccount }) body: RegisterAccount,
+    @Req() { ip }: FastifyRequest,
+  ): Promise<AccountView> {
     return this.registrations.register(body, { address: ip });
   }
 
@@ -31,7 +54,10 @@ export class AccountsController {
   @Get(':id/roles')
   @RequireRole('admin')
   @RequireScope('accounts:write')
-  async roles(@Param({ schema: byId }) { id }: z.output<typeof byId>, @Res({ passthrough: true }) reply: FastifyReply): Promise<AccountRoles> {
+  async roles(
+    @Param({ schema: byId }) { id }: z.output<typeof byId>,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AccountRoles> {
     return tagged(reply, await this.accounts.roles(id));
   }
 
@@ -51,7 +77,10 @@ export class AccountsController {
   @Get(':id/standing')
   @RequireRole('admin')
   @RequireScope('accounts:write')
-  async standing(@Param({ schema: byId }) { id }: z.output<typeof byId>, @Res({ passthrough: true }) reply: FastifyReply): Promise<AccountStanding> {
+  async standing(
+    @Param({ schema: byId }) { id }: z.output<typeof byId>,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AccountStanding> {
     return tagged(reply, await this.accounts.standing(id));
   }
 

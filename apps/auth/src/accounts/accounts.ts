@@ -1,7 +1,15 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
-import { registerAccount, type AccountRoles, type AccountStanding, type AccountView, type MailRecipient, type RegisterAccount, type Role } from '@shop/contracts';
+import {
+  registerAccount,
+  type AccountRoles,
+  type AccountStanding,
+  type AccountView,
+  type MailRecipient,
+  type RegisterAccount,
+  type Role,
+} from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
 import { Database, failsLikeDatabase, PreconditionFailed, type Transaction } from '@shop/platform';
 import { Audit } from '../audit/audit.ts';
@@ -42,18 +50,29 @@ export class Accounts {
   }
 
   /**
-   * A new customer. Throws `conflict` `email-taken`, which tells the asker that the address is known. Hiding that takes a mail
-   * before the account exists ("you already have one"), and would leave a stranger's first minute waiting for a mailbox; so it is
-   * said openly here, and signing in itself tells nothing. The password is hashed first in any case, so the answer takes the same
-   * time either way. Throws `invalid` `weak-password` and `not-a-name`, too.
+   * A new customer. Throws `conflict` `email-taken`, which tells the asker that the address is known. Hiding that takes
+   * a mail before the account exists ("you already have one"), and would leave a stranger's first minute waiting for a
+   * mailbox; so it is said openly here, and signing in itself tells nothing. The password is hashed first in any case,
+   * so the answer takes the same time either way. Throws `invalid` `weak-password` and `not-a-name`, too.
    */
-  async register({ email, name, password }: RegisterAccount, { roles = ['customer'], verified = false }: { roles?: readonly Role[]; verified?: boolean } = {}): Promise<AccountView> {
+  async register(
+    { email, name, password }: RegisterAccount,
+    { roles = ['customer'], verified = false }: { roles?: readonly Role[]; verified?: boolean } = {},
+  ): Promise<AccountView> {
     const account = { id: randomUUIDv7(), email: email.toLowerCase(), name };
     refuseNonName(name);
     refuseWeak(password, account);
     const passwordHash = await this.passwords.hash(password);
-    const { count } = await this.prisma.account.createMany({ data: { ...account, passwordHash, roles: [...roles], ...(verified && { verifiedAt: new Date() }) }, skipDuplicates: true });
-    if (count === 0) throw new DomainError('conflict', 'email-taken', 'There is an account with this email address already. Sign in instead.');
+    const { count } = await this.prisma.account.createMany({
+      data: { ...account, passwordHash, roles: [...roles], ...(verified && { verifiedAt: new Date() }) },
+      skipDuplicates: true,
+    });
+    if (count === 0)
+      throw new DomainError(
+        'conflict',
+        'email-taken',
+        'There is an account with this email address already. Sign in instead.',
+      );
     return account;
   }
 
@@ -61,7 +80,14 @@ export class Accounts {
   async withAddress(email: string): Promise<Login | undefined> {
     const address = registerAccount.shape.email.safeParse(email.trim());
     if (!address.success) return undefined;
-    const select = { id: true, roles: true, credentialsVersion: true, passwordHash: true, verifiedAt: true, disabledAt: true };
+    const select = {
+      id: true,
+      roles: true,
+      credentialsVersion: true,
+      passwordHash: true,
+      verifiedAt: true,
+      disabledAt: true,
+    };
     const found = await this.prisma.account.findUnique({ where: { email: address.data.toLowerCase() }, select });
     return found ? { ...found, verified: found.verifiedAt !== null, disabled: found.disabledAt !== null } : undefined;
   }
@@ -73,20 +99,36 @@ export class Accounts {
 
   /** What a token may say about a subject; undefined when there is none of that id, or an admin keeps them out. */
   async identity(id: string): Promise<Identity | undefined> {
-    return (await this.prisma.account.findUnique({ where: { id, disabledAt: null }, select: { id: true, roles: true, credentialsVersion: true } })) ?? undefined;
+    return (
+      (await this.prisma.account.findUnique({
+        where: { id, disabledAt: null },
+        select: { id: true, roles: true, credentialsVersion: true },
+      })) ?? undefined
+    );
   }
 
   /** Name and address, and whether anything may be mailed there. Throws `not-found`. */
   async recipient(id: string): Promise<MailRecipient> {
-    const account = await this.prisma.account.findUnique({ where: { id }, select: { id: true, email: true, name: true, verifiedAt: true } });
-    return account ? { id, email: account.email, name: account.name, verified: account.verifiedAt !== null } : notFound();
+    const account = await this.prisma.account.findUnique({
+      where: { id },
+      select: { id: true, email: true, name: true, verifiedAt: true },
+    });
+    return account
+      ? { id, email: account.email, name: account.name, verified: account.verifiedAt !== null }
+      : notFound();
   }
 
   /**
-   * Sets another password and ends everything that was signed in with the old one; answers the credentials' new version. `proof` is part of the
-   * transaction: where it throws or does not hold, nothing is changed, and for the latter the answer is undefined. Throws `invalid` `weak-password`.
+   * Sets another password and ends everything that was signed in with the old one; answers the credentials' new
+   * version. `proof` is part of the transaction: where it throws or does not hold, nothing is changed, and for the
+   * latter the answer is undefined. Throws `invalid` `weak-password`.
    */
-  async changePassword(id: string, password: string, address: string, proof: (tx: Transaction) => Promise<boolean>): Promise<number | undefined> {
+  async changePassword(
+    id: string,
+    password: string,
+    address: string,
+    proof: (tx: Transaction) => Promise<boolean>,
+  ): Promise<number | undefined> {
     refuseWeak(password, await this.recipient(id));
     const hash = await this.passwords.hash(password);
     return this.database.transaction(async (tx) => {
@@ -110,11 +152,25 @@ export class Accounts {
     return found ?? notFound();
   }
 
-  /** Gives somebody these roles and no other; `ifVersions` is the caller's If-Match. From the next token on, at most five minutes later, they hold. */
-  async changeRoles(id: string, roles: readonly Role[], { ifVersions, by }: { ifVersions: readonly number[] | undefined; by: string }): Promise<AccountRoles> {
-    if (id === by && !roles.includes('admin')) throw new DomainError('conflict', 'own-role', 'Nobody takes the role of an admin from themselves: another admin can.');
+  /**
+   * Gives somebody these roles and no other; `ifVersions` is the caller's If-Match. From the next token on, at most
+   * five minutes later, they hold.
+   */
+  async changeRoles(
+    id: string,
+    roles: readonly Role[],
+    { ifVersions, by }: { ifVersions: readonly number[] | undefined; by: string },
+  ): Promise<AccountRoles> {
+    if (id === by && !roles.includes('admin'))
+      throw new DomainError(
+        'conflict',
+        'own-role',
+        'Nobody takes the role of an admin from themselves: another admin can.',
+      );
     return this.database.transaction(async (tx) => {
-      const [before] = await tx.query<AccountRoles>('SELECT roles, version FROM accounts WHERE id = $1 FOR UPDATE', [id]);
+      const [before] = await tx.query<AccountRoles>('SELECT roles, version FROM accounts WHERE id = $1 FOR UPDATE', [
+        id,
+      ]);
       if (!before) return notFound();
       if (ifVersions?.includes(before.version) === false) throw new PreconditionFailed();
       const wanted = [...new Set(roles)].sort();
@@ -127,26 +183,46 @@ export class Accounts {
 
   /** Whether somebody is kept out. Throws `not-found`. */
   async standing(id: string): Promise<AccountStanding> {
-    const [found] = await this.database.query<AccountStanding>('SELECT disabled_at IS NOT NULL AS disabled, version FROM accounts WHERE id = $1', [id]);
+    const [found] = await this.database.query<AccountStanding>(
+      'SELECT disabled_at IS NOT NULL AS disabled, version FROM accounts WHERE id = $1',
+      [id],
+    );
     return found ?? notFound();
   }
 
-  /** Keeps somebody out, or lets them in again; `ifVersions` is the caller's If-Match. Out means at once: all they are signed in to ends. */
-  async changeStanding(id: string, disabled: boolean, { ifVersions, by }: { ifVersions: readonly number[] | undefined; by: string }): Promise<AccountStanding> {
-    if (id === by) throw new DomainError('conflict', 'own-standing', 'Nobody disables the account that they are signed in with.');
+  /**
+   * Keeps somebody out, or lets them in again; `ifVersions` is the caller's If-Match. Out means at once: all they are
+   * signed in to ends.
+   */
+  async changeStanding(
+    id: string,
+    disabled: boolean,
+    { ifVersions, by }: { ifVersions: readonly number[] | undefined; by: string },
+  ): Promise<AccountStanding> {
+    if (id === by)
+      throw new DomainError('conflict', 'own-standing', 'Nobody disables the account that they are signed in with.');
     return this.database.transaction(async (tx) => {
-      const [before] = await tx.query<AccountStanding>('SELECT disabled_at IS NOT NULL AS disabled, version FROM accounts WHERE id = $1 FOR UPDATE', [id]);
+      const [before] = await tx.query<AccountStanding>(
+        'SELECT disabled_at IS NOT NULL AS disabled, version FROM accounts WHERE id = $1 FOR UPDATE',
+        [id],
+      );
       if (!before) return notFound();
       if (ifVersions?.includes(before.version) === false) throw new PreconditionFailed();
       if (before.disabled === disabled) return before;
-      await tx.query('UPDATE accounts SET disabled_at = CASE WHEN $2::boolean THEN now() END, version = version + 1 WHERE id = $1', [id, disabled]);
+      await tx.query(
+        'UPDATE accounts SET disabled_at = CASE WHEN $2::boolean THEN now() END, version = version + 1 WHERE id = $1',
+        [id, disabled],
+      );
       if (disabled) await endSignIns(tx, id);
       await this.audit.note(disabled ? 'account-disabled' : 'account-enabled', { account: id, details: { by } }, tx);
       return { disabled, version: before.version + 1 };
     });
   }
 
-  /** Deletes what is known of somebody and ends all they are signed in to. Other services keep an id that leads nowhere. False where another password was set meanwhile. */
+  /**
+   * Deletes what is known of somebody and ends all they are signed in to. Other services keep an id that leads nowhere.
+   * False where another password was set meanwhile.
+   */
   async remove({ id, credentialsVersion }: Identity, address: string): Promise<boolean> {
     return this.database.transaction(async (tx) => {
       if (!(await stillStands(tx, { id, credentialsVersion }))) return false;
@@ -164,12 +240,16 @@ export class Accounts {
 
 function refuseNonName(name: string): void {
   const detail = 'Up to six words of letters, in 60 characters at most.';
-  if (!isName(name)) throw new DomainError('invalid', 'not-a-name', 'This cannot be a name.', [{ pointer: '/name', detail }]);
+  if (!isName(name))
+    throw new DomainError('invalid', 'not-a-name', 'This cannot be a name.', [{ pointer: '/name', detail }]);
 }
 
 function refuseWeak(password: string, owner: PasswordOwner): void {
   const detail = weaknessOf(password, owner);
-  if (detail !== undefined) throw new DomainError('invalid', 'weak-password', 'This password is among those that are guessed first.', [{ pointer: '/password', detail }]);
+  if (detail !== undefined)
+    throw new DomainError('invalid', 'weak-password', 'This password is among those that are guessed first.', [
+      { pointer: '/password', detail },
+    ]);
 }
 
 function notFound(): never {
@@ -177,7 +257,8 @@ function notFound(): never {
 }
 
 /**
- * On the platform's pool, for its bounds and time-outs: one of Prisma's own would wait for a connection for ever. Errors are
- * minimal, because the others quote their arguments, and those are people's addresses.
+ * On the platform's pool, for its bounds and time-outs: one of Prisma's own would wait for a connection for ever.
+ * Errors are minimal, because the others quote their arguments, and those are people's addresses.
  */
-const openPrisma = ({ pool }: Database) => new PrismaClient({ adapter: new PrismaPg(pool), errorFormat: 'minimal' }).$extends(failsLikeDatabase);
+const openPrisma = ({ pool }: Database) =>
+  new PrismaClient({ adapter: new PrismaPg(pool), errorFormat: 'minimal' }).$extends(failsLikeDatabase);

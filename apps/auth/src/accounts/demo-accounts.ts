@@ -12,7 +12,10 @@ const demoAccounts: readonly { email: string; password: string; name: string; ro
   { email: 'admin@example.com', password: 'demo-password-1', name: 'Ada Admin', roles: ['customer', 'admin'] },
 ];
 
-/** Makes the demo accounts at start where SEED_DEMO says so; every further start, and every other instance, finds them there. */
+/**
+ * Makes the demo accounts at start where SEED_DEMO says so; every further start, and every other instance, finds them
+ * there.
+ */
 @Injectable()
 export class DemoAccounts implements OnApplicationBootstrap {
   constructor(
@@ -24,10 +27,12 @@ export class DemoAccounts implements OnApplicationBootstrap {
   async onApplicationBootstrap(): Promise<void> {
     if (!this.config.SEED_DEMO) return;
     for (const { roles, ...account } of demoAccounts) {
-      if (!(await this.accounts.has(account.email))) await this.accounts.register(account, { roles, verified: true }).catch(unlessTaken);
+      if (!(await this.accounts.has(account.email)))
+        await this.accounts.register(account, { roles, verified: true }).catch(unlessTaken);
     }
     const admin = await this.accounts.withAddress('admin@example.com');
-    if (admin && this.config.DEMO_ADMIN_TOTP_SECRET !== undefined) await this.factors.seed(admin.id, this.config.DEMO_ADMIN_TOTP_SECRET);
+    if (admin && this.config.DEMO_ADMIN_TOTP_SECRET !== undefined)
+      await this.factors.seed(admin.id, this.config.DEMO_ADMIN_TOTP_SECRET);
   }
 }
 

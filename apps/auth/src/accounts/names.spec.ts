@@ -2,7 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { isName } from './names.ts';
 
 describe('a name', () => {
-  it.each(['Ann', 'Ada Lovelace', 'J. R. R. Tolkien', 'Seán O’Casey', "Mary-Jane D'Arcy Jr.", 'Mª José', '山田 太郎', 'علی‌رضا', 'नरेन्द्र मोदी', 'Gal·la'])('may be %s', (text) => expect(isName(text)).toBe(true));
+  it.each([
+    'Ann',
+    'Ada Lovelace',
+    'J. R. R. Tolkien',
+    'Seán O’Casey',
+    "Mary-Jane D'Arcy Jr.",
+    'Mª José',
+    '山田 太郎',
+    'علی‌رضا',
+    'नरेन्द्र मोदी',
+    'Gal·la',
+  ])('may be %s', (text) => expect(isName(text)).toBe(true));
 
   it.each([
     ['an address of a site', 'evil.example'],

@@ -27,7 +27,8 @@ describe('passwords', () => {
   it('of nobody match nothing, and finding that out costs as much', async () => {
     const kept = await passwords.hash('correct horse');
     expect(await passwords.matches(undefined, 'correct horse')).toBe(false);
-    const tenOf = (hash: string | undefined) => cpuOf(() => Promise.all(Array.from({ length: 10 }, () => passwords.matches(hash, 'wrong'))));
+    const tenOf = (hash: string | undefined) =>
+      cpuOf(() => Promise.all(Array.from({ length: 10 }, () => passwords.matches(hash, 'wrong'))));
     const ofSomebody = await tenOf(kept);
     expect(await tenOf(undefined)).toBeGreaterThan(ofSomebody / 3);
   });

@@ -4,7 +4,10 @@ import { hash, verify } from '@node-rs/argon2';
 import { DomainError } from '@shop/kernel';
 import { bulkhead, BulkheadRejectedError } from 'cockatiel';
 
-/** argon2id (the library's default; its enum cannot be imported) at least as OWASP's password storage cheat sheet asks: 19 MiB, two passes; 20–35 ms of a core. */
+/**
+ * argon2id (the library's default; its enum cannot be imported) at least as OWASP's password storage cheat sheet asks:
+ * 19 MiB, two passes; 20–35 ms of a core.
+ */
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 
 /** How many may be at it at a time, and how many may wait for them: the last of these waits less than a second. */
@@ -16,8 +19,8 @@ export const capacity = atOnce + waiting;
 export const retryAfterSeconds = 2;
 
 /**
- * Hashes and checks passwords, as many at a time as there are cores and with a short queue: a storm of sign-ins slows sign-ins
- * down, never the token endpoint beside them. Who finds the queue full is sent away at once (`unavailable`).
+ * Hashes and checks passwords, as many at a time as there are cores and with a short queue: a storm of sign-ins slows
+ * sign-ins down, never the token endpoint beside them. Who finds the queue full is sent away at once (`unavailable`).
  */
 @Injectable()
 export class Passwords {
@@ -30,7 +33,9 @@ export class Passwords {
     return this.bounded(() => hash(normalised(password), cost));
   }
 
-  /** Whether the password belongs to the hash. Without a hash (nobody of that name) the answer is no and takes as long. */
+  /**
+   * Whether the password belongs to the hash. Without a hash (nobody of that name) the answer is no and takes as long.
+   */
   matches(passwordHash: string | undefined, password: string): Promise<boolean> {
     return this.bounded(async () => {
       const same = await verify(passwordHash ?? (await this.decoy), normalised(password));
@@ -43,7 +48,11 @@ export class Passwords {
       return await this.room.execute(work);
     } catch (error) {
       if (!(error instanceof BulkheadRejectedError)) throw error;
-      throw new DomainError('unavailable', 'sign-in-busy', 'Too many people are signing in at this moment. Try again in a few seconds.');
+      throw new DomainError(
+        'unavailable',
+        'sign-in-busy',
+        'Too many people are signing in at this moment. Try again in a few seconds.',
+      );
     }
   }
 }

@@ -14,8 +14,9 @@ export class Registrations {
   ) {}
 
   /**
-   * A new account whose owner may sign in and order at once; the mailbox hears nothing but a link to confirm it, until that was followed. A
-   * crash before the link is queued costs nothing: the next sign-in asks for it again. Throws as Accounts.register does.
+   * A new account whose owner may sign in and order at once; the mailbox hears nothing but a link to confirm it, until
+   * that was followed. A crash before the link is queued costs nothing: the next sign-in asks for it again. Throws as
+   * Accounts.register does.
    */
   async register(wanted: RegisterAccount, around: { client?: string; address: string }): Promise<AccountView> {
     const account = await this.accounts.register(wanted);

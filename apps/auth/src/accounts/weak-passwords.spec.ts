@@ -19,12 +19,27 @@ describe('a password is too weak', () => {
     ['that is the shop’s name', 'ablation-shop-2024', /your address/],
   ])('%s', (_, password, why) => expect(weaknessOf(password, ada)).toMatch(why));
 
-  it.each(['correct horse battery', 'a-long-password', 'lovelace likes analytical engines', 'dragon 83726194582', '日本語のパスワードです長い'])('and is not: %s', (password) => {
+  it.each([
+    'correct horse battery',
+    'a-long-password',
+    'lovelace likes analytical engines',
+    'dragon 83726194582',
+    '日本語のパスワードです長い',
+  ])('and is not: %s', (password) => {
     expect(weaknessOf(password, ada)).toBeUndefined();
   });
 
   it('in next to no case when it is random', () => {
-    const random = fc.string({ unit: fc.constantFrom(...'abcdefghijkmnpqrstuvwxyz23456789'), minLength: 14, maxLength: 40 });
-    fc.assert(fc.property(random, (password) => fc.pre(new Set(password).size > 6) === undefined && weaknessOf(password, ada) === undefined));
+    const random = fc.string({
+      unit: fc.constantFrom(...'abcdefghijkmnpqrstuvwxyz23456789'),
+      minLength: 14,
+      maxLength: 40,
+    });
+    fc.assert(
+      fc.property(
+        random,
+        (password) => fc.pre(new Set(password).size > 6) === undefined && weaknessOf(password, ada) === undefined,
+      ),
+    );
   });
 });

@@ -17,17 +17,22 @@ export interface PasswordOwner {
 }
 
 /**
- * Why a password of the right length is still one that guessers try early; undefined when it is not. Refused are the common ones, a common
- * one with a few digits or symbols around it, a short piece that repeats, a run along the alphabet or the digits, and what is mostly the
- * owner's own address or name, or the shop's (ASVS 5.0 6.2.4, 6.2.11, 6.2.12).
+ * Why a password of the right length is still one that guessers try early; undefined when it is not. Refused are the
+ * common ones, a common one with a few digits or symbols around it, a short piece that repeats, a run along the
+ * alphabet or the digits, and what is mostly the owner's own address or name, or the shop's (ASVS 5.0 6.2.4, 6.2.11,
+ * 6.2.12).
  */
 export function weaknessOf(password: string, owner: PasswordOwner): string | undefined {
   const text = password.normalize('NFKC').toLowerCase();
   const piece = repeatedPiece(text);
-  if (piece.length < text.length && (piece.length <= shortestWord || common.has(piece))) return 'It repeats itself. Choose another one.';
+  if (piece.length < text.length && (piece.length <= shortestWord || common.has(piece)))
+    return 'It repeats itself. Choose another one.';
   if (isRun(text)) return 'It runs along the alphabet or the digits. Choose another one.';
-  if (isMostlyContext(text, owner)) return 'It is made of your address, your name or the name of the shop. Choose another one.';
-  return common.has(text) || common.has(coreOf(text)) ? 'Too many people use it, so it is guessed first. Choose another one.' : undefined;
+  if (isMostlyContext(text, owner))
+    return 'It is made of your address, your name or the name of the shop. Choose another one.';
+  return common.has(text) || common.has(coreOf(text))
+    ? 'Too many people use it, so it is guessed first. Choose another one.'
+    : undefined;
 }
 
 /** The shortest text whose repetition, the last one possibly cut short, is the whole. */
@@ -38,7 +43,9 @@ function repeatedPiece(text: string): string {
   return text;
 }
 
-/** Each character follows the one before it, upwards or downwards, in the alphabet or the digits (9 is followed by 0). */
+/**
+ * Each character follows the one before it, upwards or downwards, in the alphabet or the digits (9 is followed by 0).
+ */
 function isRun(text: string): boolean {
   const steps = new Set(Array.from({ length: text.length - 1 }, (_, at) => stepOf(text, at)));
   return steps.size === 1 && (steps.has(1) || steps.has(-1));
@@ -58,7 +65,9 @@ function coreOf(text: string): string {
 }
 
 function isMostlyContext(text: string, { email, name }: PasswordOwner): boolean {
-  const words = [email, ...email.split(/[@.+_-]/), ...name.split(' '), name, ...ofTheShop].map((word) => word.normalize('NFKC').toLowerCase());
+  const words = [email, ...email.split(/[@.+_-]/), ...name.split(' '), name, ...ofTheShop].map((word) =>
+    word.normalize('NFKC').toLowerCase(),
+  );
   const known = words.filter((word) => word.length >= shortestWord).sort((one, other) => other.length - one.length);
   const rest = known.reduce((left, word) => left.replaceAll(word, ''), text);
   return rest.length < text.length && rest.length < enoughBeside;

@@ -47,16 +47,25 @@ export interface Noted extends Circumstances {
 }
 
 /**
- * The log of security events: a table that only grows (the service's role can neither change nor delete a row). Never a password, a token or
- * what somebody typed as a name. What cannot be written down does not happen: the caller waits for it.
+ * The log of security events: a table that only grows (the service's role can neither change nor delete a row). Never a
+ * password, a token or what somebody typed as a name. What cannot be written down does not happen: the caller waits for
+ * it.
  */
 @Injectable()
 export class Audit {
   constructor(private readonly database: Database) {}
 
   /** Inside a transaction, the event is there exactly if its effect is. */
-  async note(event: SecurityEvent, { account, client, address, details = {} }: Circumstances, within: Transaction = this.database): Promise<void> {
-    await within.query('INSERT INTO security_events (event, account, client, address, details) VALUES ($1, $2, $3, $4, $5)', [event, account, client, address, details], 'security-event');
+  async note(
+    event: SecurityEvent,
+    { account, client, address, details = {} }: Circumstances,
+    within: Transaction = this.database,
+  ): Promise<void> {
+    await within.query(
+      'INSERT INTO security_events (event, account, client, address, details) VALUES ($1, $2, $3, $4, $5)',
+      [event, account, client, address, details],
+      'security-event',
+    );
   }
 
   /** Latest first. */
@@ -65,6 +74,8 @@ export class Audit {
       `SELECT id, at, event, account, client, address, details FROM security_events WHERE $1::text IS NULL OR account = $1 ORDER BY id DESC LIMIT $2`,
       [account, limit],
     );
-    return rows.map((row) => Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as unknown as Noted);
+    return rows.map(
+      (row) => Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as unknown as Noted,
+    );
   }
 }

@@ -46,7 +46,11 @@ export class FactorController {
     if (await this.factors.hasApp(here.accountId)) return sendPage(reply, removeFactorPage(this.state(here)));
     // So that no factor is a squatter's, who would keep it when the owner of the mailbox comes.
     const { email, verified } = await this.accounts.recipient(here.accountId);
-    if (!verified) return sendPage(reply, failurePage(409, 'Confirm your address first', 'Follow the link that we mailed to you; then come back.'));
+    if (!verified)
+      return sendPage(
+        reply,
+        failurePage(409, 'Confirm your address first', 'Follow the link that we mailed to you; then come back.'),
+      );
     return this.offer(reply, here, { email, secret: newSecret() });
   }
 
@@ -58,14 +62,20 @@ export class FactorController {
     const { email, verified } = await this.accounts.recipient(here.accountId);
     const secret = this.sealing.open(sealed, `new totp:${here.session}`);
     const refused = (why: { status: number; problem: string }) =>
-      secret === undefined ? sendPage(reply, removeFactorPage({ ...this.state(here), ...why })) : this.offer(reply, here, { email, secret, ...why });
+      secret === undefined
+        ? sendPage(reply, removeFactorPage({ ...this.state(here), ...why }))
+        : this.offer(reply, here, { email, secret, ...why });
     try {
       const login = await this.signIns.check(email, password, { request });
       if (login?.id !== here.accountId) return await refused(wrong);
       if (secret !== undefined && verified) {
-        const codes = await this.factors.add(login, { secret, code, address: request.ip }, (tx) => this.requests.tellOfFactor(tx, login.id, 'app'));
+        const codes = await this.factors.add(login, { secret, code, address: request.ip }, (tx) =>
+          this.requests.tellOfFactor(tx, login.id, 'app'),
+        );
         if (!codes) return await refused(wrong);
-        return codes.length > 0 ? sendPage(reply, recoveryCodesPage(codes)) : reply.redirect(`${this.config.ISSUER}/account`, 303);
+        return codes.length > 0
+          ? sendPage(reply, recoveryCodesPage(codes))
+          : reply.redirect(`${this.config.ISSUER}/account`, 303);
       }
       if (!(await this.factors.check(here.accountId, code, request.ip))) return await refused(wrong);
       if (!(await this.factors.remove(login, request.ip))) return await refused(wrong);
@@ -77,9 +87,16 @@ export class FactorController {
   }
 
   /** The secret travels sealed in the form: nothing is stored of a factor that is never added. */
-  private offer(reply: FastifyReply, here: Here, { email, secret, ...why }: { email: string; secret: string; status?: number; problem?: string }) {
+  private offer(
+    reply: FastifyReply,
+    here: Here,
+    { email, secret, ...why }: { email: string; secret: string; status?: number; problem?: string },
+  ) {
     const hidden = { sealed: this.sealing.seal(secret, `new totp:${here.session}`) };
-    return sendPage(reply, addFactorPage({ ...this.state(here), hidden, ...why }, { secret, uri: keyUri(secret, email) }));
+    return sendPage(
+      reply,
+      addFactorPage({ ...this.state(here), hidden, ...why }, { secret, uri: keyUri(secret, email) }),
+    );
   }
 
   private state({ token }: Here) {

@@ -10,7 +10,13 @@ const { identity, shop } = await identityOfThisFile();
 const page = () => new URL(`${identity.issuer}/account/second-factor`);
 /** What an app shows next: the code that it shows now is taken already, also when the step changes on the way. */
 const nextCode = (secret: string) => codeOf(secret, 1);
-const events = async (account: string) => (await identity.database.query<{ event: string }>('SELECT event FROM security_events WHERE account = $1 ORDER BY id', [account])).map(({ event }) => event);
+const events = async (account: string) =>
+  (
+    await identity.database.query<{ event: string }>(
+      'SELECT event FROM security_events WHERE account = $1 ORDER BY id',
+      [account],
+    )
+  ).map(({ event }) => event);
 const secretOn = ({ html }: Visitor) => /<strong>([A-Z2-7 ]+)<\/strong>/.exec(html)![1]!.replaceAll(' ', '');
 
 const somebody = () => newcomer(identity, shop);
@@ -21,7 +27,11 @@ async function withFactor() {
   await ida.browser.open(page());
   const secret = secretOn(ida.browser);
   expect(await ida.browser.send({ password: ida.password, code: codeOf(secret) })).toBe(200);
-  return { ...ida, secret, recovery: [...ida.browser.html.matchAll(/<code>([a-z2-7-]+)<\/code>/g)].map((match) => match[1]!) };
+  return {
+    ...ida,
+    secret,
+    recovery: [...ida.browser.html.matchAll(/<code>([a-z2-7-]+)<\/code>/g)].map((match) => match[1]!),
+  };
 }
 /** At the page that asks for the code. */
 async function firstStep(who: { email: string; password: string }) {
@@ -82,7 +92,9 @@ describe('a second factor', () => {
     const { browser } = await atTheDoor(identity, shop);
     await browser.open(new URL(`${identity.issuer}/recovery`));
     await browser.send({ email: ida.email });
-    const { link } = (await identity.mailRequests()).find(({ email, kind }) => email === ida.email && kind === 'reset-password')!;
+    const { link } = (await identity.mailRequests()).find(
+      ({ email, kind }) => email === ida.email && kind === 'reset-password',
+    )!;
     await browser.open(new URL(link));
     expect(await browser.send({ password: 'quite another password' })).toBe(200);
     const again = await firstStep({ ...ida, password: 'quite another password' });
@@ -91,7 +103,10 @@ describe('a second factor', () => {
 
   it('is removed with password and code only, in a sign-in that was made with it', async () => {
     const ida = await withFactor();
-    expect([await ida.browser.open(page()), ida.browser.html]).toEqual([200, expect.stringContaining('<h1>Sign in</h1>')]);
+    expect([await ida.browser.open(page()), ida.browser.html]).toEqual([
+      200,
+      expect.stringContaining('<h1>Sign in</h1>'),
+    ]);
     await ida.browser.send({ email: ida.email, password: ida.password });
     await ida.browser.send({ code: ida.recovery[0]! });
     expect(ida.browser.html).toContain('<h1>Remove your second factor?</h1>');
@@ -106,10 +121,20 @@ describe('a second factor', () => {
     const { browser } = await atTheDoor(identity, shop);
     await browser.open(new URL(`${identity.issuer}/password`));
     const [next, wrong] = ['another long password', /This is not right/];
-    expect([await browser.send({ email: ida.email, password: ida.password, next }), browser.html]).toEqual([200, expect.stringContaining('<h1>Your code</h1>')]);
+    expect([await browser.send({ email: ida.email, password: ida.password, next }), browser.html]).toEqual([
+      200,
+      expect.stringContaining('<h1>Your code</h1>'),
+    ]);
     expect((await firstStep(ida)).status).toBe(200);
-    expect([await browser.twin().send({ passed: 'forged', code: nextCode(ida.secret) }), await browser.send({ code: '000000' }), wrong.test(browser.html)]).toEqual([403, 422, true]);
-    expect([await browser.send({ code: nextCode(ida.secret) }), browser.html]).toEqual([200, expect.stringContaining('Your password is changed')]);
+    expect([
+      await browser.twin().send({ passed: 'forged', code: nextCode(ida.secret) }),
+      await browser.send({ code: '000000' }),
+      wrong.test(browser.html),
+    ]).toEqual([403, 422, true]);
+    expect([await browser.send({ code: nextCode(ida.secret) }), browser.html]).toEqual([
+      200,
+      expect.stringContaining('Your password is changed'),
+    ]);
     expect([(await firstStep(ida)).status, (await firstStep({ ...ida, password: next })).status]).toEqual([422, 200]);
   });
 
@@ -132,14 +157,23 @@ describe('a second factor', () => {
 
   it('is kept so that a copy of the database holds no secret and no recovery code', async () => {
     const ida = await withFactor();
-    const kept = JSON.stringify([await identity.database.query('SELECT * FROM totp_factors'), await identity.database.query('SELECT * FROM recovery_codes'), await identity.database.query('SELECT * FROM security_events')]);
-    for (const secret of [ida.secret, ...ida.recovery, ...ida.recovery.map((code) => code.replaceAll('-', ''))]) expect(kept).not.toContain(secret);
+    const kept = JSON.stringify([
+      await identity.database.query('SELECT * FROM totp_factors'),
+      await identity.database.query('SELECT * FROM recovery_codes'),
+      await identity.database.query('SELECT * FROM security_events'),
+    ]);
+    for (const secret of [ida.secret, ...ida.recovery, ...ida.recovery.map((code) => code.replaceAll('-', ''))])
+      expect(kept).not.toContain(secret);
   });
 });
 
 describe('a second factor that a thief of the password added', () => {
   const next = 'another long password';
-  const linkTo = async (email: string, kind: string) => new URL((await identity.mailRequests()).filter((request) => request.email === email && request.kind === kind).at(-1)!.link);
+  const linkTo = async (email: string, kind: string) =>
+    new URL(
+      (await identity.mailRequests()).filter((request) => request.email === email && request.kind === kind).at(-1)!
+        .link,
+    );
   const opened = async (url: URL) => {
     const { browser } = await atTheDoor(identity, shop);
     return { browser, status: await browser.open(url) };
@@ -154,7 +188,12 @@ describe('a second factor that a thief of the password added', () => {
     const answers = await Promise.all([1, 2, 3].map(() => browser.twin().send({ password: next })));
     expect(answers.sort()).toEqual([200, 410, 410]);
     expect([(await firstStep(ida)).status, (await firstStep({ ...ida, password: next })).status]).toEqual([422, 303]);
-    expect(await oauth.refreshTokenGrant(shop, ida.refresh).then(() => true, () => false)).toBe(false);
+    expect(
+      await oauth.refreshTokenGrant(shop, ida.refresh).then(
+        () => true,
+        () => false,
+      ),
+    ).toBe(false);
     expect(await events(ida.id)).toContain('factor-removed');
   });
 
@@ -173,32 +212,59 @@ describe('a second factor that a thief of the password added', () => {
       return browser;
     };
     const [ida, old] = [await withFactor(), await withFactor()];
-    await identity.database.query(`UPDATE totp_factors SET created_at = now() - interval '73 hours' WHERE account = $1`, [old.id]);
+    await identity.database.query(
+      `UPDATE totp_factors SET created_at = now() - interval '73 hours' WHERE account = $1`,
+      [old.id],
+    );
     const browser = await reset(ida);
     expect(browser.html).toContain('type="checkbox"');
-    expect([await browser.send({ password: next, removal: 'yes' }), (await firstStep({ ...ida, password: next })).status]).toEqual([200, 303]);
+    expect([
+      await browser.send({ password: next, removal: 'yes' }),
+      (await firstStep({ ...ida, password: next })).status,
+    ]).toEqual([200, 303]);
     const other = await reset(old);
     expect(other.html).not.toContain('type="checkbox"');
-    expect([await other.send({ password: next, removal: 'yes' }), (await firstStep({ ...old, password: next })).status]).toEqual([200, 200]);
+    expect([
+      await other.send({ password: next, removal: 'yes' }),
+      (await firstStep({ ...old, password: next })).status,
+    ]).toEqual([200, 200]);
   });
 
   it('goes by an operator, who is written down', async () => {
     const ida = await withFactor();
     const { access_token } = await oauth.clientCredentialsGrant(await identity.operator(), { scope: 'operations' });
-    const remove = (token: string, id = ida.id) => fetch(new URL(`/operations/accounts/${id}/second-factors/removal`, identity.issuer), { method: 'POST', headers: { authorization: `Bearer ${token}` } });
+    const remove = (token: string, id = ida.id) =>
+      fetch(new URL(`/operations/accounts/${id}/second-factors/removal`, identity.issuer), {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}` },
+      });
     expect((await remove(ida.access)).status).toBe(403);
     const answer = await remove(access_token);
-    expect([answer.status, await answer.json(), (await remove(access_token, crypto.randomUUID())).status]).toEqual([200, { removed: 1 }, 404]);
+    expect([answer.status, await answer.json(), (await remove(access_token, crypto.randomUUID())).status]).toEqual([
+      200,
+      { removed: 1 },
+      404,
+    ]);
     expect((await firstStep(ida)).status).toBe(303);
-    const [noted] = await identity.database.query<{ details: object }>(`SELECT details FROM security_events WHERE account = $1 AND event = 'factor-removed'`, [ida.id]);
+    const [noted] = await identity.database.query<{ details: object }>(
+      `SELECT details FROM security_events WHERE account = $1 AND event = 'factor-removed'`,
+      [ida.id],
+    );
     expect(noted).toEqual({ details: { kind: 'totp', by: 'operator' } });
   });
 
   it('is mailed by no release that does not know the mail', async () => {
     const ida = await withFactor();
     const notifications = await identity.notifications();
-    const { access_token } = await oauth.clientCredentialsGrant(notifications, { scope: 'mails:send', resource: 'urn:shop:auth' });
-    const claim = await fetch(new URL('/mail-requests/claims', identity.issuer), { method: 'POST', headers: { authorization: `Bearer ${access_token}`, 'content-type': 'application/json' }, body: '{"limit":100}' });
+    const { access_token } = await oauth.clientCredentialsGrant(notifications, {
+      scope: 'mails:send',
+      resource: 'urn:shop:auth',
+    });
+    const claim = await fetch(new URL('/mail-requests/claims', identity.issuer), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${access_token}`, 'content-type': 'application/json' },
+      body: '{"limit":100}',
+    });
     const { items } = (await claim.json()) as { items: { kind: string }[] };
     expect(items.filter(({ kind }) => kind === 'factor-added')).toEqual([]);
     expect(await linkTo(ida.email, 'factor-added')).toBeInstanceOf(URL);
@@ -207,22 +273,32 @@ describe('a second factor that a thief of the password added', () => {
 
 describe('an admin', () => {
   const scope = 'openid offline_access orders:read accounts:write';
-  const api = (path: string, token: string) => fetch(new URL(path, identity.issuer), { headers: { authorization: `Bearer ${token}` } });
+  const api = (path: string, token: string) =>
+    fetch(new URL(path, identity.issuer), { headers: { authorization: `Bearer ${token}` } });
   const told = (token: string) => {
     const { roles, withheld_roles: withheld, scope: scopes } = decodeJwt(token);
     return { roles, withheld, scopes };
   };
-  const promoted = async (who: { id: string }) => void (await identity.database.query(`UPDATE accounts SET roles = '{customer,admin}' WHERE id = $1`, [who.id]));
+  const promoted = async (who: { id: string }) =>
+    void (await identity.database.query(`UPDATE accounts SET roles = '{customer,admin}' WHERE id = $1`, [who.id]));
   const password = 'demo-password-1';
 
   it('with password and code has the role and its scopes, for as long as the role is theirs', async () => {
     const { redeem } = await signInAsAdmin(identity, shop, { scope });
     const { access_token, refresh_token } = await redeem();
-    expect(told(access_token)).toEqual({ roles: ['customer', 'admin'], withheld: undefined, scopes: 'orders:read accounts:write' });
+    expect(told(access_token)).toEqual({
+      roles: ['customer', 'admin'],
+      withheld: undefined,
+      scopes: 'orders:read accounts:write',
+    });
     const ida = await somebody();
     expect((await api(`/accounts/${ida.id}/roles`, access_token)).status).toBe(200);
     await identity.database.query(`UPDATE accounts SET roles = '{customer}' WHERE email = 'admin@example.com'`);
-    const again = await oauth.refreshTokenGrant(shop, refresh_token!).finally(() => identity.database.query(`UPDATE accounts SET roles = '{customer,admin}' WHERE email = 'admin@example.com'`));
+    const again = await oauth
+      .refreshTokenGrant(shop, refresh_token!)
+      .finally(() =>
+        identity.database.query(`UPDATE accounts SET roles = '{customer,admin}' WHERE email = 'admin@example.com'`),
+      );
     expect(told(again.access_token)).toEqual({ roles: ['customer'], withheld: undefined, scopes: 'orders:read' });
   });
 
@@ -237,10 +313,20 @@ describe('an admin', () => {
     const { access_token, refresh_token } = await redeem();
     expect(told(access_token)).toEqual({ roles: ['customer'], withheld: ['admin'], scopes: 'orders:read' });
     const answer = await api(`/accounts/${ida.id}/roles`, access_token);
-    expect([answer.status, await answer.json(), answer.headers.get('www-authenticate')]).toMatchObject([403, { code: 'second-factor-required' }, expect.stringContaining('insufficient_user_authentication')]);
+    expect([answer.status, await answer.json(), answer.headers.get('www-authenticate')]).toMatchObject([
+      403,
+      { code: 'second-factor-required' },
+      expect.stringContaining('insufficient_user_authentication'),
+    ]);
     // Also a sign-in that was there before, and goes on.
-    expect(told((await oauth.refreshTokenGrant(shop, refresh_token!)).access_token)).toMatchObject({ roles: ['customer'], withheld: ['admin'] });
-    expect(told((await oauth.refreshTokenGrant(shop, ida.refresh)).access_token)).toMatchObject({ roles: ['customer'], withheld: ['admin'] });
+    expect(told((await oauth.refreshTokenGrant(shop, refresh_token!)).access_token)).toMatchObject({
+      roles: ['customer'],
+      withheld: ['admin'],
+    });
+    expect(told((await oauth.refreshTokenGrant(shop, ida.refresh)).access_token)).toMatchObject({
+      roles: ['customer'],
+      withheld: ['admin'],
+    });
   });
 
   it('reaches the page where a factor is added with a password alone', async () => {
@@ -249,14 +335,24 @@ describe('an admin', () => {
     const { browser } = await atTheDoor(identity, shop);
     await browser.open(new URL(`${identity.issuer}/account`));
     await browser.send({ email: ida.email, password: ida.password });
-    expect([browser.at.pathname, browser.html]).toEqual(['/oidc/account', expect.stringContaining('Add a second factor')]);
+    expect([browser.at.pathname, browser.html]).toEqual([
+      '/oidc/account',
+      expect.stringContaining('Add a second factor'),
+    ]);
   });
 
   it('who has a factor does not get past it as one who has none', async () => {
     const { browser } = await firstStep({ email: 'admin@example.com', password });
     const factorUrl = new URL(`${/action="([^"]+)"/.exec(browser.html)![1]!}`, identity.issuer);
     expect(browser.html).toContain('<h1>Your code</h1>');
-    const hidden = Object.fromEntries([...browser.html.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)].map((match) => [match[1]!, match[2]!]));
-    expect(await browser.open(new URL(factorUrl.href.replace(/factor$/, 'without-factor')), { method: 'POST', body: new URLSearchParams(hidden) })).toBe(403);
+    const hidden = Object.fromEntries(
+      [...browser.html.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)].map((match) => [match[1]!, match[2]!]),
+    );
+    expect(
+      await browser.open(new URL(factorUrl.href.replace(/factor$/, 'without-factor')), {
+        method: 'POST',
+        body: new URLSearchParams(hidden),
+      }),
+    ).toBe(403);
   });
 });

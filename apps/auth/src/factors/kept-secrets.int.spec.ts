@@ -11,10 +11,23 @@ afterAll(() => database.close());
 beforeEach(() => database.query('DELETE FROM accounts'));
 
 const lines: string[] = [];
-const log = new Logger('spec', { INSTANCE: '1', LOG_LEVEL: 'error' }, { write: (line: string) => void lines.push(line) });
-const [cookieKey, newCookieKey, key, newKey] = ['a-cookie-key-of-last-year', 'a-cookie-key-of-this-year', 'a-factor-key-of-last-year', 'a-factor-key-of-this-year'];
-const secretsUnder = (FACTOR_KEYS: string[], COOKIE_KEYS = [newCookieKey]) => new KeptSecrets(database, log, { COOKIE_KEYS, FACTOR_KEYS } as unknown as AuthConfig);
-const under = (newestId: string) => database.query(`SELECT 1 FROM totp_factors WHERE split_part(sealed, '.', 1) = $1`, [newestId]).then((rows) => rows.length);
+const log = new Logger(
+  'spec',
+  { INSTANCE: '1', LOG_LEVEL: 'error' },
+  { write: (line: string) => void lines.push(line) },
+);
+const [cookieKey, newCookieKey, key, newKey] = [
+  'a-cookie-key-of-last-year',
+  'a-cookie-key-of-this-year',
+  'a-factor-key-of-last-year',
+  'a-factor-key-of-this-year',
+];
+const secretsUnder = (FACTOR_KEYS: string[], COOKIE_KEYS = [newCookieKey]) =>
+  new KeptSecrets(database, log, { COOKIE_KEYS, FACTOR_KEYS } as unknown as AuthConfig);
+const under = (newestId: string) =>
+  database
+    .query(`SELECT 1 FROM totp_factors WHERE split_part(sealed, '.', 1) = $1`, [newestId])
+    .then((rows) => rows.length);
 const idOf = (secrets: KeptSecrets) => secrets.seal('x', 'x').sealed.split('.')[0]!;
 const running = new AbortController().signal;
 
@@ -23,19 +36,31 @@ async function people(count: number, row: (account: string, secret: string) => {
   const all = Array.from({ length: count }, (_, n) => ({ account: crypto.randomUUID(), secret: `SECRET${n}` }));
   for (const { account, secret } of all) {
     const { sealed, old } = row(account, secret);
-    await database.query(`INSERT INTO accounts (id, email, name, password_hash) VALUES ($1::uuid, $1::text, 'Ida', 'x')`, [account]);
-    await database.query('INSERT INTO totp_factors (account, sealed, sealed_secret, last_step) VALUES ($1, $2, $3, 1)', [account, sealed, old]);
+    await database.query(
+      `INSERT INTO accounts (id, email, name, password_hash) VALUES ($1::uuid, $1::text, 'Ida', 'x')`,
+      [account],
+    );
+    await database.query(
+      'INSERT INTO totp_factors (account, sealed, sealed_secret, last_step) VALUES ($1, $2, $3, 1)',
+      [account, sealed, old],
+    );
   }
   return all;
 }
 const opened = async (secrets: KeptSecrets, account: string) => {
-  const [row] = await database.query<{ sealed: string | null; old: string }>('SELECT sealed, sealed_secret AS old FROM totp_factors WHERE account = $1', [account]);
+  const [row] = await database.query<{ sealed: string | null; old: string }>(
+    'SELECT sealed, sealed_secret AS old FROM totp_factors WHERE account = $1',
+    [account],
+  );
   return secrets.open(account, row!);
 };
 
 describe('the secrets of second factors', () => {
   it('outlive the cookie key that the release before sealed them with, once a sweep has been by', async () => {
-    const all = await people(5, (account, secret) => ({ sealed: null, old: new Sealing([cookieKey]).seal(secret, `totp:${account}`) }));
+    const all = await people(5, (account, secret) => ({
+      sealed: null,
+      old: new Sealing([cookieKey]).seal(secret, `totp:${account}`),
+    }));
     const both = secretsUnder([key], [newCookieKey, cookieKey]);
     expect(await opened(both, all[0]!.account)).toBe(all[0]!.secret);
     expect(await both.resealAll(running, 2)).toEqual({ resealed: 5, unopened: 0 });
@@ -54,17 +79,24 @@ describe('the secrets of second factors', () => {
 
   it('are read by the release before from rows of this one, and the other way round', async () => {
     const [ida] = await people(1, (account, secret) => secretsUnder([key]).seal(account, secret));
-    const [{ old } = { old: '' }] = await database.query<{ old: string }>('SELECT sealed_secret AS old FROM totp_factors');
+    const [{ old } = { old: '' }] = await database.query<{ old: string }>(
+      'SELECT sealed_secret AS old FROM totp_factors',
+    );
     expect(new Sealing([newCookieKey]).open(old, `totp:${ida!.account}`)).toBe(ida!.secret);
   });
 
   it('that no key opens are counted and logged once, and hold up no other', async () => {
-    const lost = await people(3, (account, secret) => secretsUnder(['a-factor-key-nobody-has'], ['a-cookie-key-nobody-has']).seal(account, secret));
+    const lost = await people(3, (account, secret) =>
+      secretsUnder(['a-factor-key-nobody-has'], ['a-cookie-key-nobody-has']).seal(account, secret),
+    );
     const [ida] = await people(1, (account, secret) => secretsUnder([key]).seal(account, secret));
     const secrets = secretsUnder([newKey, key]);
     expect(await secrets.resealAll(running, 2)).toEqual({ resealed: 1, unopened: 3 });
     await secrets.resealAll(running, 2);
-    expect([await opened(secretsUnder([newKey]), ida!.account), await opened(secrets, lost[0]!.account)]).toEqual([ida!.secret, undefined]);
+    expect([await opened(secretsUnder([newKey]), ida!.account), await opened(secrets, lost[0]!.account)]).toEqual([
+      ida!.secret,
+      undefined,
+    ]);
     expect(lines).toEqual([expect.stringContaining('put the key that was dropped back')]);
     expect(lines.join()).not.toContain('SECRET');
   });

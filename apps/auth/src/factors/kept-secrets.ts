@@ -3,13 +3,19 @@ import { Database, Logger } from '@shop/platform';
 import { AuthConfig } from '../auth.config.ts';
 import { Sealing, SealedStore } from '../oidc/sealing.ts';
 
-/** The secret of an authenticator app as its row has it. `old`: under the cookie keys, as the release before reads and writes it. */
+/**
+ * The secret of an authenticator app as its row has it. `old`: under the cookie keys, as the release before reads and
+ * writes it.
+ */
 export interface SealedSecret {
   readonly sealed: string | null;
   readonly old: string;
 }
 
-/** How the secrets of authenticator apps lie in the database: for their account only, under FACTOR_KEYS, with the id of the key. */
+/**
+ * How the secrets of authenticator apps lie in the database: for their account only, under FACTOR_KEYS, with the id of
+ * the key.
+ */
 @Injectable()
 export class KeptSecrets {
   private readonly store: SealedStore;
@@ -31,12 +37,16 @@ export class KeptSecrets {
 
   /** The secret; undefined when none of our keys sealed it for this account. */
   open(account: string, { sealed, old }: SealedSecret): string | undefined {
-    return (sealed === null ? undefined : this.store.open(sealed, purpose(account))) ?? this.cookies.open(old, purpose(account));
+    return (
+      (sealed === null ? undefined : this.store.open(sealed, purpose(account))) ??
+      this.cookies.open(old, purpose(account))
+    );
   }
 
   /**
-   * Seals every secret again that is not under the newest key, `limit` rows at a time; answers how many were, and how many no key of ours opens (which is
-   * logged, once for each number: somebody dropped a key too early). Safe beside other instances and beside people who add and remove factors.
+   * Seals every secret again that is not under the newest key, `limit` rows at a time; answers how many were, and how
+   * many no key of ours opens (which is logged, once for each number: somebody dropped a key too early). Safe beside
+   * other instances and beside people who add and remove factors.
    */
   async resealAll(stopping: AbortSignal, limit = 500): Promise<{ resealed: number; unopened: number }> {
     let [after, resealed, unopened, more] = ['00000000-0000-0000-0000-000000000000', 0, 0, true];
@@ -60,12 +70,20 @@ export class KeptSecrets {
 
   /** Only while the row is as it was read: somebody may have added another factor meanwhile. */
   private async replace({ account, sealed, old }: SealedSecret & { account: string }, again: string): Promise<number> {
-    const replaced = await this.database.query('UPDATE totp_factors SET sealed = $2 WHERE account = $1 AND sealed IS NOT DISTINCT FROM $3 AND sealed_secret = $4 RETURNING 1', [account, again, sealed, old], 'factor-reseal');
+    const replaced = await this.database.query(
+      'UPDATE totp_factors SET sealed = $2 WHERE account = $1 AND sealed IS NOT DISTINCT FROM $3 AND sealed_secret = $4 RETURNING 1',
+      [account, again, sealed, old],
+      'factor-reseal',
+    );
     return replaced.length;
   }
 
   private tell(unopened: number): void {
-    if (unopened > 0 && unopened !== this.unopened) this.log.error({ factors: unopened }, 'no key of FACTOR_KEYS or COOKIE_KEYS opens these second factors: put the key that was dropped back into FACTOR_KEYS');
+    if (unopened > 0 && unopened !== this.unopened)
+      this.log.error(
+        { factors: unopened },
+        'no key of FACTOR_KEYS or COOKIE_KEYS opens these second factors: put the key that was dropped back into FACTOR_KEYS',
+      );
     this.unopened = unopened;
   }
 }

@@ -6,8 +6,15 @@ type State = Omit<FormState, 'uid'>;
 
 /** The second step of a sign-in; `hidden` says who passed the first. */
 export function factorPage(state: FormState, passkey?: PasskeyForm): Page {
-  const byPasskey = passkey && html`<h2>Or without a code</h2>${passkeyForm(passkey, html`<button>Use a passkey</button>`)}`;
-  return formPage('Go on', { ...state, scripts: passkey !== undefined }, [codeField], html`<p>You have lost the app? Enter one of your recovery codes instead.</p>${byPasskey}`, 'Your code');
+  const byPasskey =
+    passkey && html`<h2>Or without a code</h2>${passkeyForm(passkey, html`<button>Use a passkey</button>`)}`;
+  return formPage(
+    'Go on',
+    { ...state, scripts: passkey !== undefined },
+    [codeField],
+    html`<p>You have lost the app? Enter one of your recovery codes instead.</p>${byPasskey}`,
+    'Your code',
+  );
 }
 
 /** For an admin who has none: what they may do until then, and where it is added. */
@@ -30,5 +37,11 @@ export function recoveryCodesPage(codes: readonly string[]): Page {
 }
 
 export function removeFactorPage(state: State): Page {
-  return formPage('Remove the second factor', state, [password, codeField], html`<p><a href="/oidc/account">Keep it</a></p>`, 'Remove your second factor?');
+  return formPage(
+    'Remove the second factor',
+    state,
+    [password, codeField],
+    html`<p><a href="/oidc/account">Keep it</a></p>`,
+    'Remove your second factor?',
+  );
 }

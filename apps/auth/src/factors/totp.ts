@@ -18,9 +18,11 @@ export function stepOf(secret: string, code: string): number | undefined {
 }
 
 /** Ten codes for a drawer, of 80 bits each: too many to guess, so a plain hash keeps them. */
-export const newRecoveryCodes = () => Array.from({ length: 10 }, () => new Secret({ size: 10 }).base32.toLowerCase().replace(/(.{4})(?=.)/g, '$1-'));
+export const newRecoveryCodes = () =>
+  Array.from({ length: 10 }, () => new Secret({ size: 10 }).base32.toLowerCase().replace(/(.{4})(?=.)/g, '$1-'));
 
 /** However it was typed. */
 export const recoveryHash = (code: string) => hash('sha256', code.toLowerCase().replace(/[^a-z2-7]/g, ''), 'base64url');
 
-const totpOf = (secret: string, label = '') => new TOTP({ issuer: 'Ablation Shop', label, secret: Secret.fromBase32(secret) });
+const totpOf = (secret: string, label = '') =>
+  new TOTP({ issuer: 'Ablation Shop', label, secret: Secret.fromBase32(secret) });

@@ -15,4 +15,5 @@ export function idInLink(kind: LinkKind, token: string, keys: readonly string[])
   return keys.some((key) => timingSafeEqual(Buffer.from(proofOf(kind, id, key)), Buffer.from(proof))) ? id : undefined;
 }
 
-const proofOf = (kind: LinkKind, id: string, key: string) => createHmac('sha256', key).update(`link:${kind}:${id}`).digest('base64url');
+const proofOf = (kind: LinkKind, id: string, key: string) =>
+  createHmac('sha256', key).update(`link:${kind}:${id}`).digest('base64url');

@@ -14,14 +14,22 @@ import { SignIns } from '../sign-in/sign-ins.ts';
 import { Factors } from '../factors/factors.ts';
 import { factorLinkSeconds, MailRequests, type LinkOwner } from './mail-requests.ts';
 import { Mailboxes } from './mailboxes.ts';
-import { linkSentPage, newPasswordPage, passwordSetPage, recoveryPage, refuseFactorPage, verificationPage, verifiedPage } from './pages.ts';
+import {
+  linkSentPage,
+  newPasswordPage,
+  passwordSetPage,
+  recoveryPage,
+  refuseFactorPage,
+  verificationPage,
+  verifiedPage,
+} from './pages.ts';
 
 const field = z.string().max(1024).catch('');
 const form = z.object({ email: field, password: field, name: field, removal: field });
 
 /**
- * Where the links in our mails lead. Who has the link has the mailbox, so it is all the proof a form needs of where it comes from. Looking at
- * a page uses nothing up: mail scanners look at every link.
+ * Where the links in our mails lead. Who has the link has the mailbox, so it is all the proof a form needs of where it
+ * comes from. Looking at a page uses nothing up: mail scanners look at every link.
  */
 @Controller('oidc')
 @Public()
@@ -43,9 +51,15 @@ export class MailboxController {
   }
 
   @Post('verification/:token')
-  async verify(@Param('token') token: string, @Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+  async verify(
+    @Param('token') token: string,
+    @Body() body: unknown,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ) {
     const owner = await this.requests.owner('verify-address', token);
-    const refused = (wrong: Partial<FormState>) => sendPage(reply, verificationPage({ ...this.state(), status: 422, ...wrong }, owner.email));
+    const refused = (wrong: Partial<FormState>) =>
+      sendPage(reply, verificationPage({ ...this.state(), status: 422, ...wrong }, owner.email));
     try {
       const identity = await this.signIns.check(owner.email, form.parse(body ?? {}).password, { request });
       if (identity?.id !== owner.accountId) return refused({ problem: 'This is not the password of the account.' });
@@ -65,7 +79,16 @@ export class MailboxController {
   @Post('recovery')
   async sendLink(@Body() body: unknown, @Res() reply: FastifyReply) {
     const { email } = form.parse(body ?? {});
-    if (!registerAccount.shape.email.safeParse(email.trim()).success) return sendPage(reply, recoveryPage({ ...this.state(), status: 422, wrong: { email: 'This is not an email address.' }, values: { email } }));
+    if (!registerAccount.shape.email.safeParse(email.trim()).success)
+      return sendPage(
+        reply,
+        recoveryPage({
+          ...this.state(),
+          status: 422,
+          wrong: { email: 'This is not an email address.' },
+          values: { email },
+        }),
+      );
     await this.requests.request('reset-password', email);
     return sendPage(reply, linkSentPage());
   }
@@ -77,15 +100,28 @@ export class MailboxController {
   }
 
   @Post('recovery/:token')
-  async setPassword(@Param('token') token: string, @Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+  async setPassword(
+    @Param('token') token: string,
+    @Body() body: unknown,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ) {
     const owner = await this.requests.owner('reset-password', token);
     const { password, name, removal } = form.parse(body ?? {});
     const about = await this.about(owner);
-    const refused = (wrong: Record<string, string>) => sendPage(reply, newPasswordPage({ ...this.state(), status: 422, wrong, values: { name } }, about));
-    const wanted = registerAccount.pick({ password: true, ...(!owner.verified && { name: true }) }).safeParse({ password, name });
+    const refused = (wrong: Record<string, string>) =>
+      sendPage(reply, newPasswordPage({ ...this.state(), status: 422, wrong, values: { name } }, about));
+    const wanted = registerAccount
+      .pick({ password: true, ...(!owner.verified && { name: true }) })
+      .safeParse({ password, name });
     if (!wanted.success) return refused(adviceOn(wanted.error.issues));
     try {
-      await this.mailboxes.reset(owner, { password, name: owner.verified ? undefined : name.trim(), address: request.ip, removeRecent: removal === 'yes' });
+      await this.mailboxes.reset(owner, {
+        password,
+        name: owner.verified ? undefined : name.trim(),
+        address: request.ip,
+        removeRecent: removal === 'yes',
+      });
       return sendPage(reply, passwordSetPage());
     } catch (error) {
       if (error instanceof DomainError && error.kind === 'invalid') return refused(adviceIn(error));
@@ -100,9 +136,15 @@ export class MailboxController {
   }
 
   @Post('factor-removal/:token')
-  async refuseFactor(@Param('token') token: string, @Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+  async refuseFactor(
+    @Param('token') token: string,
+    @Body() body: unknown,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ) {
     const owner = await this.requests.owner('factor-added', token);
-    const refused = (wrong: Record<string, string>) => sendPage(reply, refuseFactorPage({ ...this.state(), status: 422, wrong }, owner.email));
+    const refused = (wrong: Record<string, string>) =>
+      sendPage(reply, refuseFactorPage({ ...this.state(), status: 422, wrong }, owner.email));
     const wanted = registerAccount.pick({ password: true }).safeParse(form.parse(body ?? {}));
     if (!wanted.success) return refused(adviceOn(wanted.error.issues));
     try {
@@ -115,7 +157,11 @@ export class MailboxController {
   }
 
   private async about({ accountId, email, verified }: LinkOwner) {
-    return { address: email, named: verified, recent: (await this.factors.recent(accountId, factorLinkSeconds)).length };
+    return {
+      address: email,
+      named: verified,
+      recent: (await this.factors.recent(accountId, factorLinkSeconds)).length,
+    };
   }
 
   private state() {

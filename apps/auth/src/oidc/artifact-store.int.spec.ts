@@ -18,7 +18,10 @@ const rows = () => database.query<{ id: string; payload: object }>('SELECT id, p
 
 async function anAccount(): Promise<string> {
   const id = randomUUIDv7();
-  await database.query(`INSERT INTO accounts (id, email, name, password_hash) VALUES ($1, $2, 'Ida', '')`, [id, `${id}@example.com`]);
+  await database.query(`INSERT INTO accounts (id, email, name, password_hash) VALUES ($1, $2, 'Ida', '')`, [
+    id,
+    `${id}@example.com`,
+  ]);
   return id;
 }
 
@@ -42,7 +45,12 @@ describe('what oidc-provider keeps', () => {
     await database.transaction((tx) => endSignIns(tx, account));
     await interactions.upsert('i3', { result: { login: { accountId: account, credentialsVersion: 1 } } }, 60);
     await interactions.upsert('i4', { result: { login: { accountId: account, credentialsVersion: 2 } } }, 60);
-    expect([await sessions.find('s2'), await sessions.findByUid('u2'), await interactions.find('i2'), await interactions.find('i3')]).toEqual(Array(4).fill(undefined));
+    expect([
+      await sessions.find('s2'),
+      await sessions.findByUid('u2'),
+      await interactions.find('i2'),
+      await interactions.find('i3'),
+    ]).toEqual(Array(4).fill(undefined));
     expect(await interactions.find('i4')).toBeDefined();
   });
 
@@ -73,7 +81,9 @@ describe('what oidc-provider keeps', () => {
     for (const id of ['x1', 'x2', 'x3']) await codes.upsert(id, {}, -1);
     await codes.upsert('fresh', {}, 60);
     await codes.upsert('for ever', {});
-    expect([await purgeExpired(database, 2), await purgeExpired(database, 2), await purgeExpired(database, 2)]).toEqual([2, 1, 0]);
+    expect([await purgeExpired(database, 2), await purgeExpired(database, 2), await purgeExpired(database, 2)]).toEqual(
+      [2, 1, 0],
+    );
     expect(await rows()).toHaveLength(2);
   });
 });
@@ -82,13 +92,22 @@ describe('signing keys', () => {
   it('are one key for all, also when several instances start for the first time at once', async () => {
     const seen = await Promise.all(Array.from({ length: 5 }, () => signingKeys(database)));
     expect(seen[0]).toHaveLength(1);
-    expect(seen[0]?.[0]).toMatchObject({ kty: 'EC', crv: 'P-256', alg: 'ES256', use: 'sig', kid: expect.any(String), d: expect.any(String) });
+    expect(seen[0]?.[0]).toMatchObject({
+      kty: 'EC',
+      crv: 'P-256',
+      alg: 'ES256',
+      use: 'sig',
+      kid: expect.any(String),
+      d: expect.any(String),
+    });
     for (const keys of seen) expect(keys).toEqual(seen[0]);
   });
 
   it('are made anew before they are needed: published first, used later, one for all, and dropped when nothing of theirs is shown any more', async () => {
     const [first] = await signingKeys(database);
-    const made = await Promise.all(Array.from({ length: 5 }, () => rotate(database, { lead: 900, rotateAfter: 60 }, { now: true })));
+    const made = await Promise.all(
+      Array.from({ length: 5 }, () => rotate(database, { lead: 900, rotateAfter: 60 }, { now: true })),
+    );
     expect(made.filter(Boolean)).toHaveLength(1);
     expect((await signingKeys(database)).map(({ kid }) => kid)).toEqual([first?.kid, made.find(Boolean)]);
     expect((await keyStates(database)).map(({ state }) => state)).toEqual(['signs', 'next']);
@@ -116,16 +135,29 @@ describe('a session that was ended', () => {
   it('is not found where it was saved all the same, by the release before or while it ended, and nor is what began in it', async () => {
     const one = session();
     await endSession(database, one.uid);
-    const row = (model: string, id: string, payload: object) => database.query('INSERT INTO oidc_artifacts (model, id, payload) VALUES ($1, $2, $3)', [model, keyOf(id), payload]);
+    const row = (model: string, id: string, payload: object) =>
+      database.query('INSERT INTO oidc_artifacts (model, id, payload) VALUES ($1, $2, $3)', [
+        model,
+        keyOf(id),
+        payload,
+      ]);
     await row('Session', one.jti, one);
     await row('AuthorizationCode', 'a-code', { kind: 'AuthorizationCode', sessionUid: one.uid });
     await row('AuthorizationCode', 'another-code', { kind: 'AuthorizationCode', sessionUid: crypto.randomUUID() });
-    expect([await sessions.find(one.jti), await codes.find('a-code'), (await codes.find('another-code'))?.['kind']]).toEqual([undefined, undefined, 'AuthorizationCode']);
+    expect([
+      await sessions.find(one.jti),
+      await codes.find('a-code'),
+      (await codes.find('another-code'))?.['kind'],
+    ]).toEqual([undefined, undefined, 'AuthorizationCode']);
   });
 
   it('is remembered for longer than any session lives, and then forgotten', async () => {
-    await database.query(`UPDATE ended_sessions SET expires_at = now() + interval '1 minute' WHERE uid = (SELECT uid FROM ended_sessions LIMIT 1)`);
-    await database.query(`UPDATE ended_sessions SET expires_at = now() - interval '1 second' WHERE expires_at > now() + interval '2 minutes'`);
+    await database.query(
+      `UPDATE ended_sessions SET expires_at = now() + interval '1 minute' WHERE uid = (SELECT uid FROM ended_sessions LIMIT 1)`,
+    );
+    await database.query(
+      `UPDATE ended_sessions SET expires_at = now() - interval '1 second' WHERE expires_at > now() + interval '2 minutes'`,
+    );
     while ((await purgeEndedSessions(database, 1)) === 1);
     expect(await database.query('SELECT 1 FROM ended_sessions')).toHaveLength(1);
   });

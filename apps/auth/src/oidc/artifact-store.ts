@@ -22,12 +22,13 @@ interface Row {
 }
 
 /**
- * Where oidc-provider keeps one kind of thing: one table in Postgres for all kinds and all instances. Each method is a single
- * statement, so two instances that do the same at the same time are told apart by the database.
+ * Where oidc-provider keeps one kind of thing: one table in Postgres for all kinds and all instances. Each method is a
+ * single statement, so two instances that do the same at the same time are told apart by the database.
  *
- * What belongs to an account is kept with the version of its credentials that the sign-in proved, and found only while that is the account's version
- * (end-sign-ins.ts). What belongs to a browser's session that was ended is neither kept nor found, also when a request that was under way saves it once more:
- * the library saves a session at the end of each request, as it was at the beginning.
+ * What belongs to an account is kept with the version of its credentials that the sign-in proved, and found only while
+ * that is the account's version (end-sign-ins.ts). What belongs to a browser's session that was ended is neither kept
+ * nor found, also when a request that was under way saves it once more: the library saves a session at the end of each
+ * request, as it was at the beginning.
  */
 export class ArtifactStore implements Adapter {
   constructor(
@@ -46,7 +47,15 @@ export class ArtifactStore implements Adapter {
        WHERE NOT EXISTS (SELECT 1 FROM ended_sessions WHERE uid = $7)
        ON CONFLICT (model, id) DO UPDATE SET payload = excluded.payload, expires_at = excluded.expires_at, account_id = excluded.account_id,
          credentials_version = CASE WHEN $6::int IS NULL AND a.account_id = excluded.account_id THEN a.credentials_version ELSE excluded.credentials_version END`,
-      [this.model, keyOf(id), credentials.has(this.model) ? rest : payload, expiresIn, account, account && provedVersion(payload, account), sessionOf(payload)],
+      [
+        this.model,
+        keyOf(id),
+        credentials.has(this.model) ? rest : payload,
+        expiresIn,
+        account,
+        account && provedVersion(payload, account),
+        sessionOf(payload),
+      ],
       'oidc-upsert',
     );
   }
@@ -54,8 +63,9 @@ export class ArtifactStore implements Adapter {
   async find(id: string): Promise<AdapterPayload | undefined> {
     const found = await this.one('id = $2', keyOf(id), 'oidc-find');
     if (!found) return undefined;
-    // oidc-provider answers reuse by revoking the family. Two parallel refreshes of an honest client would end its session, so the
-    // one who comes too late but at once is only refused; it is no weaker: a stolen token gains nothing in these seconds either.
+    // oidc-provider answers reuse by revoking the family. Two parallel refreshes of an honest client would end its
+    // session, so the one who comes too late but at once is only refused; it is no weaker: a stolen token gains nothing
+    // in these seconds either.
     if (found.consumed !== null && credentials.has(this.model) && Provider.ctx?.oidc.route === 'token') {
       const inGrace = this.model === 'RefreshToken' && found.just;
       await this.reused(found.payload, { inGrace });
@@ -86,11 +96,19 @@ export class ArtifactStore implements Adapter {
   }
 
   async destroy(id: string): Promise<void> {
-    await this.database.query('DELETE FROM oidc_artifacts WHERE model = $1 AND id = $2', [this.model, keyOf(id)], 'oidc-destroy');
+    await this.database.query(
+      'DELETE FROM oidc_artifacts WHERE model = $1 AND id = $2',
+      [this.model, keyOf(id)],
+      'oidc-destroy',
+    );
   }
 
   async revokeByGrantId(grantId: string): Promise<void> {
-    await this.database.query('DELETE FROM oidc_artifacts WHERE model = $1 AND grant_id = $2', [this.model, grantId], 'oidc-revoke');
+    await this.database.query(
+      'DELETE FROM oidc_artifacts WHERE model = $1 AND grant_id = $2',
+      [this.model, grantId],
+      'oidc-revoke',
+    );
   }
 
   private async one(where: string, value: string, name: string): Promise<Row | undefined> {
@@ -108,7 +126,10 @@ export class ArtifactStore implements Adapter {
   }
 }
 
-/** Whose sign-in a thing remembers: of an interaction, of whoever gave a password there, else of whoever was signed in when it began. */
+/**
+ * Whose sign-in a thing remembers: of an interaction, of whoever gave a password there, else of whoever was signed in
+ * when it began.
+ */
 function accountOf({ accountId, result, session }: AdapterPayload): string | undefined {
   return accountId ?? result?.login?.accountId ?? session?.accountId;
 }
@@ -118,7 +139,10 @@ function sessionOf({ sessionUid, uid }: AdapterPayload): string | undefined {
   return sessionUid ?? uid;
 }
 
-/** The version of the credentials that were proved: when the password was looked at, or when that began which the request at hand goes on with. */
+/**
+ * The version of the credentials that were proved: when the password was looked at, or when that began which the
+ * request at hand goes on with.
+ */
 function provedVersion({ result }: AdapterPayload, account: string): number | undefined {
   const atSignIn = result?.login?.accountId === account ? result.login['credentialsVersion'] : undefined;
   return typeof atSignIn === 'number' ? atSignIn : currentExchange()?.credentials.get(account);
@@ -147,7 +171,10 @@ const alreadyUsed = () => new errors.InvalidGrant('already used');
 
 /** Deletes at most `limit` marks of sessions that are over in any case. */
 export async function purgeEndedSessions(database: Database, limit: number): Promise<number> {
-  const gone = await database.query('DELETE FROM ended_sessions WHERE uid IN (SELECT uid FROM ended_sessions WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING 1', [limit]);
+  const gone = await database.query(
+    'DELETE FROM ended_sessions WHERE uid IN (SELECT uid FROM ended_sessions WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING 1',
+    [limit],
+  );
   return gone.length;
 }
 

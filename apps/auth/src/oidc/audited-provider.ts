@@ -17,10 +17,13 @@ export function auditProvider(provider: Provider, audit: Audit): void {
     await next();
     await Promise.all(writing.get(ctx) ?? []);
   });
-  provider.on('grant.revoked', (ctx) => note(ctx, 'grant-revoked', { account: accountIn(ctx), details: { by: ctx.oidc.route } }));
+  provider.on('grant.revoked', (ctx) =>
+    note(ctx, 'grant-revoked', { account: accountIn(ctx), details: { by: ctx.oidc.route } }),
+  );
   // Nobody signed in: who has the secret has the power, so each use of it is there to be read.
   provider.on('grant.success', (ctx) => {
-    if (ctx.oidc.params?.['grant_type'] === 'client_credentials') note(ctx, 'client-token-issued', { details: { scope: ctx.oidc.entities.ClientCredentials?.scope } });
+    if (ctx.oidc.params?.['grant_type'] === 'client_credentials')
+      note(ctx, 'client-token-issued', { details: { scope: ctx.oidc.entities.ClientCredentials?.scope } });
   });
   provider.on('grant.error', (ctx, error) => {
     if (error.error !== 'invalid_client') return;
@@ -29,10 +32,18 @@ export function auditProvider(provider: Provider, audit: Audit): void {
   });
 }
 
-/** A code or a refresh token came a second time: somebody has a copy, or, within the grace period, an answer was lost or two tabs asked at once. */
+/**
+ * A code or a refresh token came a second time: somebody has a copy, or, within the grace period, an answer was lost or
+ * two tabs asked at once.
+ */
 export function noteReuse(audit: Audit, model: string): NoteReuse {
   const late = model === 'RefreshToken' ? 'refresh-reused' : 'code-reused';
-  return ({ accountId, clientId }, { inGrace }) => audit.note(inGrace ? 'refresh-repeated' : late, { account: accountId, client: clientId, address: currentExchange()?.request.ip });
+  return ({ accountId, clientId }, { inGrace }) =>
+    audit.note(inGrace ? 'refresh-repeated' : late, {
+      account: accountId,
+      client: clientId,
+      address: currentExchange()?.request.ip,
+    });
 }
 
 function accountIn({ oidc }: KoaContextWithOIDC): string | undefined {

@@ -10,9 +10,15 @@ import { ProviderHost } from './provider-host.ts';
 import { keyStates, type KeyState } from './signing-keys.ts';
 
 const byId = z.object({ id });
-const asked = z.strictObject({ account: z.string().max(64).optional(), limit: z.coerce.number().int().min(1).max(1_000).default(100) });
+const asked = z.strictObject({
+  account: z.string().max(64).optional(),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+});
 
-/** What an operator of auth can do, as at every other service not through the gateway: change the signing key, and read what happened. */
+/**
+ * What an operator of auth can do, as at every other service not through the gateway: change the signing key, and read
+ * what happened.
+ */
 @Controller('operations')
 @RequireScope('operations')
 export class AuthOperationsController {
@@ -34,14 +40,25 @@ export class AuthOperationsController {
   @HttpCode(202)
   async rotate(@CurrentPrincipal() { subject }: Principal): Promise<{ kid: string }> {
     const kid = await this.host.rotate(subject);
-    if (kid === undefined) throw new DomainError('conflict', 'rotation-under-way', 'The next key is published already and does not sign yet.');
+    if (kid === undefined)
+      throw new DomainError(
+        'conflict',
+        'rotation-under-way',
+        'The next key is published already and does not sign yet.',
+      );
     return { kid };
   }
 
-  /** For somebody who has lost every factor and has shown who they are: the password stays, all that is signed in ends, and the log says who did it. */
+  /**
+   * For somebody who has lost every factor and has shown who they are: the password stays, all that is signed in ends,
+   * and the log says who did it.
+   */
   @Post('accounts/:id/second-factors/removal')
   @HttpCode(200)
-  async removeFactors(@Param({ schema: byId }) { id }: z.output<typeof byId>, @CurrentPrincipal() { subject }: Principal): Promise<{ removed: number }> {
+  async removeFactors(
+    @Param({ schema: byId }) { id }: z.output<typeof byId>,
+    @CurrentPrincipal() { subject }: Principal,
+  ): Promise<{ removed: number }> {
     await this.accounts.recipient(id);
     return { removed: await this.factors.takeAllAway(id, subject) };
   }

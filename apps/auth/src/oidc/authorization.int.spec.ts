@@ -5,13 +5,23 @@ import { Visitor } from '../visitor.fixture.ts';
 
 const { identity, shop } = await identityOfThisFile();
 
-const newBrowser = () => new Visitor((url, init) => fetch(url, { ...init, redirect: 'manual' }), new URL(identity.issuer), [redirectUri]);
-const notes = async (event: string) => (await identity.database.query<{ account: string | null; client: string; details: object; address: string | null }>('SELECT account, client, details, address FROM security_events WHERE event = $1 ORDER BY id', [event]));
+const newBrowser = () =>
+  new Visitor((url, init) => fetch(url, { ...init, redirect: 'manual' }), new URL(identity.issuer), [redirectUri]);
+const notes = async (event: string) =>
+  await identity.database.query<{ account: string | null; client: string; details: object; address: string | null }>(
+    'SELECT account, client, details, address FROM security_events WHERE event = $1 ORDER BY id',
+    [event],
+  );
 
 async function asked(more: Record<string, string> = {}) {
   const verifier = oauth.randomPKCECodeVerifier();
   const pkce = { code_challenge: await oauth.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256' };
-  const url = oauth.buildAuthorizationUrl(shop, { redirect_uri: redirectUri, scope: 'openid orders:read', ...pkce, ...more });
+  const url = oauth.buildAuthorizationUrl(shop, {
+    redirect_uri: redirectUri,
+    scope: 'openid orders:read',
+    ...pkce,
+    ...more,
+  });
   return { url, redeem: (at: URL) => oauth.authorizationCodeGrant(shop, at, { pkceCodeVerifier: verifier }) };
 }
 
@@ -30,7 +40,10 @@ describe('an ID token that says who is to sign in', () => {
     const { url, redeem } = await asked({ id_token_hint: ida.idToken });
     await browser.open(url);
     await browser.send({ email: ben.email, password: ben.password });
-    expect([browser.at.searchParams.get('error'), browser.at.searchParams.has('code')]).toEqual(['login_required', false]);
+    expect([browser.at.searchParams.get('error'), browser.at.searchParams.has('code')]).toEqual([
+      'login_required',
+      false,
+    ]);
     const right = newBrowser();
     await right.open(url);
     await right.send({ email: ida.email, password: ida.password });
@@ -39,7 +52,8 @@ describe('an ID token that says who is to sign in', () => {
 });
 
 describe('a request for a sign-in that is posted', () => {
-  const post = (body: URLSearchParams) => fetch(`${identity.issuer}/auth`, { method: 'POST', body, redirect: 'manual' });
+  const post = (body: URLSearchParams) =>
+    fetch(`${identity.issuer}/auth`, { method: 'POST', body, redirect: 'manual' });
 
   it('leads where the same by GET does', async () => {
     const { email, password } = await newcomer(identity, shop);
@@ -58,21 +72,29 @@ describe('a request for a sign-in that is posted', () => {
     const { searchParams } = (await asked()).url;
     searchParams.append('scope', 'openid operations');
     const answer = await fetch(new URL((await post(searchParams)).headers.get('location')!), { redirect: 'manual' });
-    expect(new URL(answer.headers.get('location')!).searchParams.get('error_description')).toContain('must not be provided twice');
+    expect(new URL(answer.headers.get('location')!).searchParams.get('error_description')).toContain(
+      'must not be provided twice',
+    );
   });
 });
 
 describe('what is written down', () => {
   it('is each sign-in of a program as itself, an operator’s among them', async () => {
     await oauth.clientCredentialsGrant(await identity.operator(), { scope: 'operations' });
-    expect(await notes('client-token-issued')).toEqual([{ account: null, client: 'operator', details: { scope: 'operations' }, address: '127.0.0.1' }]);
+    expect(await notes('client-token-issued')).toEqual([
+      { account: null, client: 'operator', details: { scope: 'operations' }, address: '127.0.0.1' },
+    ]);
   });
 
   it('is a refresh token used twice within the grace period, once for each use that was refused', async () => {
     const ida = await newcomer(identity, shop);
-    const outcomes = await Promise.allSettled(Array.from({ length: 5 }, () => oauth.refreshTokenGrant(shop, ida.refresh)));
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 5 }, () => oauth.refreshTokenGrant(shop, ida.refresh)),
+    );
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     await expect(oauth.refreshTokenGrant(shop, ida.refresh)).rejects.toMatchObject({ error: 'invalid_grant' });
-    expect((await notes('refresh-repeated')).filter(({ account }) => account === ida.id)).toEqual(Array(5).fill({ account: ida.id, client: 'shop-cli', details: {}, address: '127.0.0.1' }));
+    expect((await notes('refresh-repeated')).filter(({ account }) => account === ida.id)).toEqual(
+      Array(5).fill({ account: ida.id, client: 'shop-cli', details: {}, address: '127.0.0.1' }),
+    );
   });
 });

@@ -5,13 +5,29 @@ import { atTheDoor, identityOfThisFile, newcomer, redirectUri } from '../identit
 
 const { identity, shop } = await identityOfThisFile();
 
-const rows = async () => (await identity.database.query<{ model: string }>('SELECT model FROM oidc_artifacts ORDER BY model')).map(({ model }) => model);
+const rows = async () =>
+  (await identity.database.query<{ model: string }>('SELECT model FROM oidc_artifacts ORDER BY model')).map(
+    ({ model }) => model,
+  );
 
 /** A request of the shop for a code, and what redeems that. */
 async function request(more: Record<string, string> = {}) {
   const verifier = oauth.randomPKCECodeVerifier();
-  const url = oauth.buildAuthorizationUrl(shop, { redirect_uri: redirectUri, scope: 'openid orders:read', code_challenge: await oauth.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256', ...more });
-  return { url, redeem: (at: URL) => oauth.authorizationCodeGrant(shop, at, { pkceCodeVerifier: verifier, expectedState: more['state'] ?? oauth.skipStateCheck }) };
+  const url = oauth.buildAuthorizationUrl(shop, {
+    redirect_uri: redirectUri,
+    scope: 'openid orders:read',
+    code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+    ...more,
+  });
+  return {
+    url,
+    redeem: (at: URL) =>
+      oauth.authorizationCodeGrant(shop, at, {
+        pkceCodeVerifier: verifier,
+        expectedState: more['state'] ?? oauth.skipStateCheck,
+      }),
+  };
 }
 
 /** A browser that keeps cookies as browsers do, by path and age. */
@@ -60,7 +76,10 @@ describe('before anybody has typed anything', () => {
     const kept = await new Browser().ask((await request({ state: 'x'.repeat(1_500) })).url);
     expect([kept.status, kept.html]).toEqual([200, expect.stringContaining('<h1>Sign in</h1>')]);
     const { at } = await new Browser().ask((await request({ state: 'x'.repeat(4_000) })).url);
-    expect([at.searchParams.get('error'), at.searchParams.get('error_description')]).toEqual(['invalid_request', 'the parameters of this request are too long']);
+    expect([at.searchParams.get('error'), at.searchParams.get('error_description')]).toEqual([
+      'invalid_request',
+      'the parameters of this request are too long',
+    ]);
   });
 });
 

@@ -16,7 +16,11 @@ interface Carried {
 
 const carried: Readonly<Record<string, Carried>> = {
   // The way to an application, until somebody has given a password or an answer.
-  Interaction: { cookie: 'shop_sign_in', carries: ({ result, lastSubmission }) => !result && !lastSubmission, path: (id) => `/interaction/${id}` },
+  Interaction: {
+    cookie: 'shop_sign_in',
+    carries: ({ result, lastSubmission }) => !result && !lastSubmission,
+    path: (id) => `/interaction/${id}`,
+  },
   // A session in which nobody has signed in is there for the form of the sign-out page alone.
   Session: { cookie: 'shop_sign_out', carries: ({ accountId }) => !accountId, path: () => '/session/end' },
 };
@@ -28,8 +32,8 @@ interface CarriedOptions {
 }
 
 /**
- * Leaves with the browser, sealed in a cookie, what the library wants kept before anybody has typed anything: a stranger's request costs no row
- * (ADR 38). What must be good once, or hold for somebody, is kept in `store`.
+ * Leaves with the browser, sealed in a cookie, what the library wants kept before anybody has typed anything: a
+ * stranger's request costs no row (ADR 38). What must be good once, or hold for somebody, is kept in `store`.
  */
 export function carriedByBrowser(model: string, store: Adapter, { sealing, issuer }: CarriedOptions): Adapter {
   const kind = carried[model];
@@ -38,7 +42,8 @@ export function carriedByBrowser(model: string, store: Adapter, { sealing, issue
   const secure = protocol === 'https:';
   const purpose = (id: string) => `${model}:${id}`;
   /** Without an age it is taken back. */
-  const set = ({ reply }: Exchange, id: string, value: string, maxAge = 0) => setCookie(reply, kind.cookie, value, { path: pathname + kind.path(id), maxAge, secure });
+  const set = ({ reply }: Exchange, id: string, value: string, maxAge = 0) =>
+    setCookie(reply, kind.cookie, value, { path: pathname + kind.path(id), maxAge, secure });
   const opened = (id: string) => {
     const exchange = currentExchange();
     const sealed = exchange && cookieOf(exchange.request, kind.cookie, secure);

@@ -6,8 +6,8 @@ import type { AuthConfig } from '../auth.config.ts';
 export const shopScopes = ['orders:read', 'orders:write', 'products:write', 'accounts:write', 'operations'] as const;
 
 /**
- * What tokens are for (RFC 8707): the shop's API, unless a client names a single service. A token between services is good at one of them
- * only, so that who steals it there can use it nowhere else. `audience` is what `aud` says.
+ * What tokens are for (RFC 8707): the shop's API, unless a client names a single service. A token between services is
+ * good at one of them only, so that who steals it there can use it nowhere else. `audience` is what `aud` says.
  */
 export const resources: Readonly<Record<string, { audience: string; scopes: readonly string[] }>> = {
   'urn:shop': { audience: 'shop', scopes: shopScopes },
@@ -26,8 +26,8 @@ export const accountClient = 'account';
 export function clients(config: AuthConfig): ClientMetadata[] {
   return [
     {
-      // The shop on a command line (npm run login, tests, load scripts): it can keep no secret, so PKCE stands in for one. By
-      // RFC 8252 §7.3 a loopback redirect matches on any port.
+      // The shop on a command line (npm run login, tests, load scripts): it can keep no secret, so PKCE stands in for
+      // one. By RFC 8252 §7.3 a loopback redirect matches on any port.
       client_id: 'shop-cli',
       client_name: 'the shop',
       application_type: 'native',

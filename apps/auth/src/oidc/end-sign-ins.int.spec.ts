@@ -11,20 +11,34 @@ const next = 'another long password';
 /** What ends all sign-ins of an account. What else does belongs here. */
 const causes: readonly [string, (ida: Somebody) => Promise<unknown>][] = [
   ['another password', changePassword],
-  ['endSignIns alone, as whatever else ends an account calls it', ({ id }) => identity.database.transaction((tx) => endSignIns(tx, id))],
+  [
+    'endSignIns alone, as whatever else ends an account calls it',
+    ({ id }) => identity.database.transaction((tx) => endSignIns(tx, id)),
+  ],
 ];
 
-/** Everything that remembers a sign-in: prepares it, and answers a try to go on with it, which is true where that worked. */
+/**
+ * Everything that remembers a sign-in: prepares it, and answers a try to go on with it, which is true where that
+ * worked.
+ */
 const memories: readonly [string, (ida: Somebody) => Promise<() => Promise<boolean>>][] = [
   ['a sign-in whose password was right and that was not finished', unfinished],
   ['an authorization code', async (ida) => worked((await signedIn(ida)).redeem)],
   ['a family of refresh tokens', async ({ refresh }) => worked(() => oauth.refreshTokenGrant(shop, refresh))],
   ['a family of refresh tokens of another program, with its consent', consented],
-  ['a consent that is asked', (ida) => consenting(ida).then(({ browser, redeem }) => worked(() => browser.send({ answer: 'allow' }).then(redeem)))],
-  ['the session of a browser', async ({ browser }) => async () => {
-    await browser.open(oauth.buildEndSessionUrl(shop));
-    return browser.html.includes('Sign out?');
-  }],
+  [
+    'a consent that is asked',
+    (ida) =>
+      consenting(ida).then(({ browser, redeem }) => worked(() => browser.send({ answer: 'allow' }).then(redeem))),
+  ],
+  [
+    'the session of a browser',
+    async ({ browser }) =>
+      async () => {
+        await browser.open(oauth.buildEndSessionUrl(shop));
+        return browser.html.includes('Sign out?');
+      },
+  ],
   ['the cookie of a known browser', knownBrowser],
   ['a mailed link that sets another password', mailedLink],
 ];
@@ -49,14 +63,19 @@ describe('what is written while sign-ins end', () => {
     const refreshing = families.map(async (token, n) => {
       for (let tries = 0; !ended && tries < 25; tries++) {
         last.set(n, token);
-        token = await oauth.refreshTokenGrant(shop, token).then(({ refresh_token }) => refresh_token!, () => token);
+        token = await oauth.refreshTokenGrant(shop, token).then(
+          ({ refresh_token }) => refresh_token!,
+          () => token,
+        );
       }
       last.set(n, token);
     });
     await changePassword(ida);
     ended = true;
     await Promise.all(refreshing);
-    const outcomes = await Promise.all([...last.values()].map((token) => worked(() => oauth.refreshTokenGrant(shop, token))()));
+    const outcomes = await Promise.all(
+      [...last.values()].map((token) => worked(() => oauth.refreshTokenGrant(shop, token))()),
+    );
     expect(outcomes).toEqual(families.map(() => false));
   });
 });
@@ -74,7 +93,11 @@ describe('a change of the password', () => {
   });
 });
 
-const worked = (act: () => Promise<unknown>) => () => act().then(() => true, () => false);
+const worked = (act: () => Promise<unknown>) => () =>
+  act().then(
+    () => true,
+    () => false,
+  );
 
 async function changePassword({ email, password }: Somebody): Promise<void> {
   const { browser } = await atTheDoor(identity, shop);
@@ -97,7 +120,11 @@ async function unfinished({ email, password }: Somebody) {
 
 async function consenting({ email, password }: Somebody) {
   const tracker = await identity.client('parcel-tracker');
-  const door = await atTheDoor(identity, tracker, { redirect: trackedUri, prompt: 'consent', scope: 'openid offline_access orders:read' });
+  const door = await atTheDoor(identity, tracker, {
+    redirect: trackedUri,
+    prompt: 'consent',
+    scope: 'openid offline_access orders:read',
+  });
   await door.browser.send({ email, password });
   expect(door.browser.html).toContain('Parcel Tracker');
   return { ...door, tracker };
@@ -112,10 +139,13 @@ async function consented(ida: Somebody) {
 
 /** A known browser is let try where strangers are not any more. */
 async function knownBrowser({ email, browser }: Somebody) {
-  const guess = async (by?: Somebody['browser']) => (await atTheDoor(identity, shop, by && { browser: by })).browser.send({ email, password: 'wrong' });
+  const guess = async (by?: Somebody['browser']) =>
+    (await atTheDoor(identity, shop, by && { browser: by })).browser.send({ email, password: 'wrong' });
   return async () => {
     expect(await guess()).toBe(422);
-    await identity.database.query(`UPDATE sign_in_attempts SET next_at = now() + interval '2 hours' WHERE source = 'strangers'`);
+    await identity.database.query(
+      `UPDATE sign_in_attempts SET next_at = now() + interval '2 hours' WHERE source = 'strangers'`,
+    );
     expect(await guess()).toBe(429);
     return (await guess(browser)) === 422;
   };
@@ -126,6 +156,8 @@ async function mailedLink({ email }: Somebody) {
   const { browser } = await atTheDoor(identity, shop);
   await browser.open(new URL(`${identity.issuer}/recovery`));
   await browser.send({ email });
-  const mail = (await identity.mailRequests()).find((request) => request.email === email && request.kind === 'reset-password');
+  const mail = (await identity.mailRequests()).find(
+    (request) => request.email === email && request.kind === 'reset-password',
+  );
   return async () => (await browser.open(new URL(mail!.link))) === 200;
 }

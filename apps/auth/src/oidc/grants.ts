@@ -8,12 +8,18 @@ export const shop = 'urn:shop';
 
 /** What a consent screen has to ask for: the details of the library's prompt. */
 export function missingScopes(details: Record<string, unknown>): string[] {
-  const { missingOIDCScope = [], missingResourceScopes = {} } = details as { missingOIDCScope?: string[]; missingResourceScopes?: Record<string, string[]> };
+  const { missingOIDCScope = [], missingResourceScopes = {} } = details as {
+    missingOIDCScope?: string[];
+    missingResourceScopes?: Record<string, string[]>;
+  };
   return [...new Set([...missingOIDCScope, ...Object.values(missingResourceScopes).flat()])];
 }
 
 /** Writes down what a person lets a program do; the library's name for it. */
-export function grantTo(provider: Provider, { client, account, scopes }: { client: string; account: string; scopes: readonly string[] }): Promise<string> {
+export function grantTo(
+  provider: Provider,
+  { client, account, scopes }: { client: string; account: string; scopes: readonly string[] },
+): Promise<string> {
   const grant = new provider.Grant({ clientId: client, accountId: account });
   grant.addOIDCScope(scopes.join(' '));
   grant.addResourceScope(shop, scopes.join(' '));
@@ -21,8 +27,9 @@ export function grantTo(provider: Provider, { client, account, scopes }: { clien
 }
 
 /**
- * Nobody is asked whether the shop may use the shop: whoever has just signed in grants our own programs what they ask for, as far as their roles and the
- * factors of this sign-in go. One sign-in, one grant, one family of refresh tokens. Other programs have the grant that was given on the consent page.
+ * Nobody is asked whether the shop may use the shop: whoever has just signed in grants our own programs what they ask
+ * for, as far as their roles and the factors of this sign-in go. One sign-in, one grant, one family of refresh tokens.
+ * Other programs have the grant that was given on the consent page.
  */
 export async function existingGrant({ oidc }: KoaContextWithOIDC, accounts: Accounts) {
   const { client, result, session, provider } = oidc;

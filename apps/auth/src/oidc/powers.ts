@@ -1,6 +1,9 @@
 import { ourClients, scopesOfRoles } from './clients.ts';
 
-/** Roles that somebody has only in a sign-in with a second factor: a password alone, guessed or fished, must not run the shop. */
+/**
+ * Roles that somebody has only in a sign-in with a second factor: a password alone, guessed or fished, must not run the
+ * shop.
+ */
 const rolesOfTwoFactors: ReadonlySet<string> = new Set(['admin']);
 
 /** A sign-in as a token, or a grant, is made of it. */
@@ -21,10 +24,18 @@ export interface Powers {
   readonly beyond: (scopes: readonly string[]) => string[];
 }
 
-/** Programs of others act for a customer, never for those who run the shop; our own have the roles of the person, as far as the factors of the sign-in go. */
+/**
+ * Programs of others act for a customer, never for those who run the shop; our own have the roles of the person, as far
+ * as the factors of the sign-in go.
+ */
 export function powersOf({ client, roles, amr }: SignedInAs): Powers {
   const all = ourClients.has(client) ? roles : [];
   const withheld = amr?.includes('mfa') ? [] : all.filter((role) => rolesOfTwoFactors.has(role));
   const held = all.filter((role) => !withheld.includes(role));
-  return { roles: held, withheld, beyond: (scopes) => scopes.filter((scope) => scopesOfRoles[scope] !== undefined && !held.includes(scopesOfRoles[scope])) };
+  return {
+    roles: held,
+    withheld,
+    beyond: (scopes) =>
+      scopes.filter((scope) => scopesOfRoles[scope] !== undefined && !held.includes(scopesOfRoles[scope])),
+  };
 }

@@ -14,8 +14,8 @@ const looksPerLead = 8;
 const rarestMs = 30_000;
 
 /**
- * The provider that answers now. The library takes its keys once, so with new keys another one is made; it keeps nothing in memory, and what
- * is under way ends where it began.
+ * The provider that answers now. The library takes its keys once, so with new keys another one is made; it keeps
+ * nothing in memory, and what is under way ends where it began.
  */
 export class ProviderHost implements OnApplicationBootstrap, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
@@ -29,7 +29,10 @@ export class ProviderHost implements OnApplicationBootstrap, OnApplicationShutdo
     private readonly parts: { database: Database; audit: Audit; logger: Logger; times: KeyTimes },
   ) {}
 
-  static async open(make: Make, parts: { database: Database; audit: Audit; logger: Logger; times: KeyTimes }): Promise<ProviderHost> {
+  static async open(
+    make: Make,
+    parts: { database: Database; audit: Audit; logger: Logger; times: KeyTimes },
+  ): Promise<ProviderHost> {
     const host = new ProviderHost(make, parts);
     await host.useKeys();
     return host;

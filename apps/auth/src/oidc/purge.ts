@@ -8,7 +8,10 @@ import { purgeEndedSessions, purgeExpired } from './artifact-store.ts';
 
 const batch = 1000;
 
-/** Deletes what has expired, which only keeps tables small, and seals what an older key has sealed with the newest one, so that the older one can be dropped. */
+/**
+ * Deletes what has expired, which only keeps tables small, and seals what an older key has sealed with the newest one,
+ * so that the older one can be dropped.
+ */
 @Injectable()
 export class Purge extends Recurring {
   constructor(
@@ -21,6 +24,7 @@ export class Purge extends Recurring {
 
   protected override async look(stopping: AbortSignal): Promise<void> {
     await this.secrets.resealAll(stopping);
-    for (const purge of [purgeExpired, purgeAttempts, purgeMailRequests, purgeChallenges, purgeEndedSessions]) while (!stopping.aborted && (await purge(this.database, batch)) === batch);
+    for (const purge of [purgeExpired, purgeAttempts, purgeMailRequests, purgeChallenges, purgeEndedSessions])
+      while (!stopping.aborted && (await purge(this.database, batch)) === batch);
   }
 }

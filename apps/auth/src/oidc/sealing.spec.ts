@@ -25,7 +25,8 @@ describe('what is sealed', () => {
       changed[bit >> 3]! ^= 1 << (bit & 7);
       expect(sealing.open(changed.toString('base64url'), 'p')).toBeUndefined();
     }
-    for (let length = 0; length < bytes.length; length++) expect(sealing.open(bytes.subarray(0, length).toString('base64url'), 'p')).toBeUndefined();
+    for (let length = 0; length < bytes.length; length++)
+      expect(sealing.open(bytes.subarray(0, length).toString('base64url'), 'p')).toBeUndefined();
   });
 
   it('outlives a change of keys for as long as the older key is kept', () => {
@@ -41,7 +42,10 @@ describe('what is sealed and kept', () => {
   it('says which key sealed it and tells nothing of the key', () => {
     const sealed = kept.seal('text', 'p');
     expect(sealed).toMatch(/^[\w-]{8}\.[\w-]+$/);
-    expect([sealed.startsWith(`${kept.newestId}.`), new SealedStore([older], 'second factors').newestId === kept.newestId]).toEqual([true, false]);
+    expect([
+      sealed.startsWith(`${kept.newestId}.`),
+      new SealedStore([older], 'second factors').newestId === kept.newestId,
+    ]).toEqual([true, false]);
     expect(kept.open(sealed, 'p')).toBe('text');
     expect(kept.open(sealed, 'another')).toBeUndefined();
   });
@@ -54,8 +58,12 @@ describe('what is sealed and kept', () => {
 
   it('opens while its key is in the list, and not under the id of another key', () => {
     const old = new SealedStore([older], 'second factors').seal('text', 'p');
-    expect([kept.open(old, 'p'), new SealedStore([newer], 'second factors').open(old, 'p')]).toEqual(['text', undefined]);
+    expect([kept.open(old, 'p'), new SealedStore([newer], 'second factors').open(old, 'p')]).toEqual([
+      'text',
+      undefined,
+    ]);
     expect(kept.open(`${kept.newestId}.${old.split('.')[1]}`, 'p')).toBeUndefined();
-    for (const text of ['', '.', 'x', `${kept.newestId}.`, old.slice(0, -4)]) expect(kept.open(text, 'p')).toBeUndefined();
+    for (const text of ['', '.', 'x', `${kept.newestId}.`, old.slice(0, -4)])
+      expect(kept.open(text, 'p')).toBeUndefined();
   });
 });

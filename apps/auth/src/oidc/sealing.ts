@@ -6,8 +6,9 @@ const [ivBytes, tagBytes] = [12, 16];
 export type SealingUse = 'sealed cookies' | 'second factors';
 
 /**
- * Text that only this service can read or have made, for somebody else to carry for a short time: AES-256-GCM under a key derived from the first of `keys`. It
- * opens under any of them, and for the same `purpose` only. What is kept for long belongs into a SealedStore.
+ * Text that only this service can read or have made, for somebody else to carry for a short time: AES-256-GCM under a
+ * key derived from the first of `keys`. It opens under any of them, and for the same `purpose` only. What is kept for
+ * long belongs into a SealedStore.
  */
 export class Sealing {
   private readonly keys: readonly Buffer[];
@@ -31,8 +32,9 @@ export class Sealing {
 }
 
 /**
- * Text that is sealed and kept in a table, where keys change while it lies there. The id of its key stands before it, `<key id>.<sealed text>`, so that rows
- * under an older key are found without being opened (`newestId`) and are sealed again before that key is dropped.
+ * Text that is sealed and kept in a table, where keys change while it lies there. The id of its key stands before it,
+ * `<key id>.<sealed text>`, so that rows under an older key are found without being opened (`newestId`) and are sealed
+ * again before that key is dropped.
  */
 export class SealedStore {
   private readonly keys: ReadonlyMap<string, Buffer>;
@@ -41,7 +43,9 @@ export class SealedStore {
 
   /** `keys`: the newest first. */
   constructor(keys: readonly string[], use: SealingUse) {
-    this.keys = new Map(keys.map((key) => [hash('sha256', `${use}:key id:${key}`, 'base64url').slice(0, 8), derived(key, use)]));
+    this.keys = new Map(
+      keys.map((key) => [hash('sha256', `${use}:key id:${key}`, 'base64url').slice(0, 8), derived(key, use)]),
+    );
     this.newestId = [...this.keys.keys()][0]!;
   }
 
@@ -49,7 +53,10 @@ export class SealedStore {
     return `${this.newestId}.${sealedBy(this.keys.get(this.newestId)!, text, purpose)}`;
   }
 
-  /** What was sealed; undefined when its key is not among ours any more, and for everything that was not sealed here or for another purpose. */
+  /**
+   * What was sealed; undefined when its key is not among ours any more, and for everything that was not sealed here or
+   * for another purpose.
+   */
   open(sealed: string, purpose: string): string | undefined {
     const [id = '', text = ''] = sealed.split('.');
     const key = this.keys.get(id);
@@ -68,7 +75,9 @@ function sealedBy(key: Buffer, text: string, purpose: string): string {
 function openedBy(key: Buffer, sealed: string, purpose: string): string | undefined {
   const bytes = Buffer.from(sealed, 'base64url');
   if (bytes.length < ivBytes + tagBytes) return undefined;
-  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, ivBytes), { authTagLength: tagBytes }).setAAD(Buffer.from(purpose));
+  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, ivBytes), { authTagLength: tagBytes }).setAAD(
+    Buffer.from(purpose),
+  );
   decipher.setAuthTag(bytes.subarray(-tagBytes));
   try {
     return decipher.update(bytes.subarray(ivBytes, -tagBytes), undefined, 'utf8') + decipher.final('utf8');

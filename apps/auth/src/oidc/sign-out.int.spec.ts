@@ -7,10 +7,27 @@ const { identity, shop } = await identityOfThisFile();
 
 type Somebody = Awaited<ReturnType<typeof newcomer>>;
 
-const goesOn = (token: string, client = shop) => oauth.refreshTokenGrant(client, token).then(() => true, () => false);
-const notedOf = async (account: string) => (await identity.database.query<{ details: object }>(`SELECT details FROM security_events WHERE account = $1 AND event = 'signed-out'`, [account])).map(({ details }) => details);
-const newBrowser = () => new Visitor((url, init) => fetch(url, { ...init, redirect: 'manual' }), new URL(identity.issuer), [redirectUri, signedOutUri]);
-const withHint = (id_token_hint: string, back: Record<string, string> = { post_logout_redirect_uri: signedOutUri, state: 's1' }) => oauth.buildEndSessionUrl(shop, { id_token_hint, ...back });
+const goesOn = (token: string, client = shop) =>
+  oauth.refreshTokenGrant(client, token).then(
+    () => true,
+    () => false,
+  );
+const notedOf = async (account: string) =>
+  (
+    await identity.database.query<{ details: object }>(
+      `SELECT details FROM security_events WHERE account = $1 AND event = 'signed-out'`,
+      [account],
+    )
+  ).map(({ details }) => details);
+const newBrowser = () =>
+  new Visitor((url, init) => fetch(url, { ...init, redirect: 'manual' }), new URL(identity.issuer), [
+    redirectUri,
+    signedOutUri,
+  ]);
+const withHint = (
+  id_token_hint: string,
+  back: Record<string, string> = { post_logout_redirect_uri: signedOutUri, state: 's1' },
+) => oauth.buildEndSessionUrl(shop, { id_token_hint, ...back });
 
 async function signedInAgain({ email, password, browser }: Somebody) {
   const door = await atTheDoor(identity, shop, { browser });
@@ -20,7 +37,11 @@ async function signedInAgain({ email, password, browser }: Somebody) {
 
 async function tracked({ email, password }: Somebody) {
   const tracker = await identity.client('parcel-tracker');
-  const { browser, redeem } = await atTheDoor(identity, tracker, { redirect: trackedUri, prompt: 'consent', scope: 'openid offline_access orders:read' });
+  const { browser, redeem } = await atTheDoor(identity, tracker, {
+    redirect: trackedUri,
+    prompt: 'consent',
+    scope: 'openid offline_access orders:read',
+  });
   await browser.send({ email, password });
   await browser.send({ answer: 'allow' });
   return { tracker, refresh: (await redeem()).refresh_token! };
@@ -29,10 +50,16 @@ async function tracked({ email, password }: Somebody) {
 /** How it comes that a browser has no session, while its applications go on. */
 const without: readonly [string, (ida: Somebody) => Promise<Visitor>][] = [
   ['whose cookies are lost', async () => newBrowser()],
-  ['whose session is over', async ({ id, browser }) => {
-    await identity.database.query(`DELETE FROM oidc_artifacts WHERE model = 'Session' AND payload ->> 'accountId' = $1`, [id]);
-    return browser;
-  }],
+  [
+    'whose session is over',
+    async ({ id, browser }) => {
+      await identity.database.query(
+        `DELETE FROM oidc_artifacts WHERE model = 'Session' AND payload ->> 'accountId' = $1`,
+        [id],
+      );
+      return browser;
+    },
+  ],
 ];
 
 describe('sign-out by an ID token', () => {
@@ -42,7 +69,9 @@ describe('sign-out by an ID token', () => {
     const other = await tracked(ida);
     const browser = await lose(ida);
     expect(await browser.open(withHint(ida.idToken))).toBe(200);
-    expect(browser.html).toMatch(/<h1>Sign out\?<\/h1>.*not signed in any more, but <strong>the shop<\/strong> may be/s);
+    expect(browser.html).toMatch(
+      /<h1>Sign out\?<\/h1>.*not signed in any more, but <strong>the shop<\/strong> may be/s,
+    );
     expect(await goesOn(elsewhere.refresh_token!)).toBe(true);
     expect(await browser.send({ logout: 'yes' })).toBe(303);
     expect(browser.at.href).toBe(`${signedOutUri}?state=s1`);
@@ -80,7 +109,10 @@ describe('sign-out by an ID token', () => {
 describe('sign-out of a browser', () => {
   it('ends every program of its session, whose grants go, too, and says which they were', async () => {
     const ida = await newcomer(identity, shop);
-    const grants = () => identity.database.query(`SELECT 1 FROM oidc_artifacts WHERE model = 'Grant' AND payload ->> 'accountId' = $1`, [ida.id]);
+    const grants = () =>
+      identity.database.query(`SELECT 1 FROM oidc_artifacts WHERE model = 'Grant' AND payload ->> 'accountId' = $1`, [
+        ida.id,
+      ]);
     expect(await grants()).toHaveLength(1);
     await ida.browser.open(oauth.buildEndSessionUrl(shop));
     await ida.browser.send({ logout: 'yes' });

@@ -13,12 +13,14 @@ interface Hint {
 /** A hint of another person than the browser's session: whom to sign out is not known, so nothing is ended. */
 export function refuseOthersHint({ oidc }: KoaContextWithOIDC): void {
   const hinted = hintOf(oidc.entities.IdTokenHint)?.account;
-  if (hinted !== undefined && hinted !== oidc.session?.accountId) throw new errors.InvalidRequest('id_token_hint is of somebody else than is signed in in this browser');
+  if (hinted !== undefined && hinted !== oidc.session?.accountId)
+    throw new errors.InvalidRequest('id_token_hint is of somebody else than is signed in in this browser');
 }
 
 /**
- * Makes sign-out end what its page says. The library ends a browser's session only; whoever signs out is out of every application that this session
- * signed in to, and, by the ID token that an application shows, of that application, also when the session is over or its cookie is lost.
+ * Makes sign-out end what its page says. The library ends a browser's session only; whoever signs out is out of every
+ * application that this session signed in to, and, by the ID token that an application shows, of that application, also
+ * when the session is over or its cookie is lost.
  */
 export function endOnSignOut(provider: Provider, { database, audit }: { database: Database; audit: Audit }): void {
   provider.use(async (context, next) => {
@@ -31,22 +33,35 @@ export function endOnSignOut(provider: Provider, { database, audit }: { database
   });
 }
 
-/** Without a session the library would sign out unasked. Where there is something to end, the person is asked as ever. */
+/**
+ * Without a session the library would sign out unasked. Where there is something to end, the person is asked as ever.
+ */
 function askByHint(ctx: KoaContextWithOIDC): void {
   const { session, entities, client } = ctx.oidc;
   if (ctx.status !== 200 || session?.accountId !== undefined || entities.IdTokenHint === undefined || !client) return;
-  hintPage(ctx, { action: ctx.oidc.urlFor('end_session_confirm'), xsrf: String(session?.state?.['secret']), program: client.clientName ?? client.clientId });
+  hintPage(ctx, {
+    action: ctx.oidc.urlFor('end_session_confirm'),
+    xsrf: String(session?.state?.['secret']),
+    program: client.clientName ?? client.clientId,
+  });
 }
 
-async function confirmed(ctx: KoaContextWithOIDC, { database, audit }: { database: Database; audit: Audit }): Promise<void> {
+async function confirmed(
+  ctx: KoaContextWithOIDC,
+  { database, audit }: { database: Database; audit: Audit },
+): Promise<void> {
   const { params, session } = ctx.oidc;
-  // Back to the application, if it wants the person back; else to a page, which is shown at once because it says what happened.
-  const shown = new URL(ctx.response.get('location'), ctx.oidc.issuer).pathname === new URL(ctx.oidc.urlFor('end_session_success')).pathname;
+  // Back to the application, if it wants the person back; else to a page, which is shown at once because it says what
+  // happened.
+  const shown =
+    new URL(ctx.response.get('location'), ctx.oidc.issuer).pathname ===
+    new URL(ctx.oidc.urlFor('end_session_success')).pathname;
   if (!params?.['logout']) return shown ? stillSignedInPage(ctx) : undefined;
   const hint = await shownAgain(ctx);
   const ended: Ended = { session: session?.accountId !== undefined, programs: [] };
   const programs = new Set<string>();
-  if (session?.accountId !== undefined) for (const client of await endSession(database, session.uid)) programs.add(client);
+  if (session?.accountId !== undefined)
+    for (const client of await endSession(database, session.uid)) programs.add(client);
   if (hint && (await endFamilies(database, hint)) > 0) programs.add(hint.client);
   const account = session?.accountId ?? hint?.account;
   if (account !== undefined) {

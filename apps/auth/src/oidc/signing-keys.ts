@@ -12,7 +12,10 @@ export interface KeyTimes {
   readonly rotateAfter: number;
 }
 
-/** How long a key that signs no more stays published, in seconds: as long as anything it signed may be shown, the ID token at sign-out included. */
+/**
+ * How long a key that signs no more stays published, in seconds: as long as anything it signed may be shown, the ID
+ * token at sign-out included.
+ */
 const kept = 24 * 60 * 60;
 
 /** What is known of a key without the key. */
@@ -24,9 +27,16 @@ export interface KeyState {
 
 const newestFirst = 'ORDER BY signs_from <= now() DESC, signs_from DESC';
 
-/** The private keys: the one that signs, those that are kept, those to come. The first is made here when there is none. */
+/**
+ * The private keys: the one that signs, those that are kept, those to come. The first is made here when there is none.
+ */
 export async function signingKeys(database: Database): Promise<JWK[]> {
-  const read = () => database.query<{ jwk: JWK }>(`SELECT jwk FROM signing_keys WHERE alg = $1 ${newestFirst}`, [signingAlgorithm], 'signing-keys');
+  const read = () =>
+    database.query<{ jwk: JWK }>(
+      `SELECT jwk FROM signing_keys WHERE alg = $1 ${newestFirst}`,
+      [signingAlgorithm],
+      'signing-keys',
+    );
   let rows = await read();
   if (rows.length === 0) {
     await alone(database, async (tx) => {
@@ -45,10 +55,14 @@ export async function keyStates(database: Database): Promise<KeyState[]> {
 }
 
 /**
- * Makes the next key where the one that signs has done so for long enough, or when told to; drops keys whose signatures are all over.
- * However many instances do this at once, one key is made. Answers its id, if so.
+ * Makes the next key where the one that signs has done so for long enough, or when told to; drops keys whose signatures
+ * are all over. However many instances do this at once, one key is made. Answers its id, if so.
  */
-export function rotate(database: Database, { lead, rotateAfter }: KeyTimes, { now }: { now: boolean }): Promise<string | undefined> {
+export function rotate(
+  database: Database,
+  { lead, rotateAfter }: KeyTimes,
+  { now }: { now: boolean },
+): Promise<string | undefined> {
   return alone(database, async (tx) => {
     await tx.query(
       `DELETE FROM signing_keys old WHERE EXISTS (SELECT 1 FROM signing_keys newer WHERE newer.signs_from > old.signs_from AND newer.signs_from < now() - make_interval(secs => $1))`,
@@ -66,12 +80,10 @@ async function addKey(tx: Transaction, lead: number): Promise<string> {
   const { privateKey } = await generateKeyPair(signingAlgorithm, { extractable: true });
   const jwk = await exportJWK(privateKey);
   const kid = await calculateJwkThumbprint(jwk);
-  await tx.query(`INSERT INTO signing_keys (kid, alg, jwk, signs_from) VALUES ($1, $2, $3, now() + make_interval(secs => $4))`, [
-    kid,
-    signingAlgorithm,
-    { ...jwk, kid, alg: signingAlgorithm, use: 'sig' },
-    lead,
-  ]);
+  await tx.query(
+    `INSERT INTO signing_keys (kid, alg, jwk, signs_from) VALUES ($1, $2, $3, now() + make_interval(secs => $4))`,
+    [kid, signingAlgorithm, { ...jwk, kid, alg: signingAlgorithm, use: 'sig' }, lead],
+  );
   return kid;
 }
 

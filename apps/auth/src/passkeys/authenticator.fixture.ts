@@ -38,15 +38,38 @@ export class SoftAuthenticator {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     this.privateKey = privateKey;
     const { x = '', y = '' } = publicKey.export({ format: 'jwk' }) as { x?: string; y?: string };
-    this.coseKey = cbor(new Map<number, unknown>([[1, 2], [3, -7], [-1, 1], [-2, Buffer.from(x, 'base64url')], [-3, Buffer.from(y, 'base64url')]]));
+    this.coseKey = cbor(
+      new Map<number, unknown>([
+        [1, 2],
+        [3, -7],
+        [-1, 1],
+        [-2, Buffer.from(x, 'base64url')],
+        [-3, Buffer.from(y, 'base64url')],
+      ]),
+    );
   }
 
   /** The answer to what the page asks to be made. */
   make({ challenge }: { challenge: string }, lies: Lies = {}): string {
     const id = Buffer.from(this.id, 'base64url');
-    const attested = Buffer.concat([Buffer.alloc(16), Buffer.from([id.length >> 8, id.length & 255]), id, this.coseKey]);
-    const attestationObject = cbor(new Map<string, unknown>([['fmt', 'none'], ['attStmt', new Map()], ['authData', Buffer.concat([this.data(lies, 0x40), attested])]]));
-    return this.answer({ clientDataJSON: this.clientData('webauthn.create', challenge, lies), attestationObject: attestationObject.toString('base64url'), transports: ['internal'] });
+    const attested = Buffer.concat([
+      Buffer.alloc(16),
+      Buffer.from([id.length >> 8, id.length & 255]),
+      id,
+      this.coseKey,
+    ]);
+    const attestationObject = cbor(
+      new Map<string, unknown>([
+        ['fmt', 'none'],
+        ['attStmt', new Map()],
+        ['authData', Buffer.concat([this.data(lies, 0x40), attested])],
+      ]),
+    );
+    return this.answer({
+      clientDataJSON: this.clientData('webauthn.create', challenge, lies),
+      attestationObject: attestationObject.toString('base64url'),
+      transports: ['internal'],
+    });
   }
 
   /** The answer to what the page asks to be signed. */
@@ -54,17 +77,32 @@ export class SoftAuthenticator {
     this.counter = lies.counter ?? this.counter + 1;
     const [data, clientData] = [this.data(lies, 0), this.clientData('webauthn.get', challenge, lies)];
     const signed = Buffer.concat([data, createHash('sha256').update(Buffer.from(clientData, 'base64url')).digest()]);
-    return this.answer({ clientDataJSON: clientData, authenticatorData: data.toString('base64url'), signature: sign('sha256', signed, this.privateKey).toString('base64url') });
+    return this.answer({
+      clientDataJSON: clientData,
+      authenticatorData: data.toString('base64url'),
+      signature: sign('sha256', signed, this.privateKey).toString('base64url'),
+    });
   }
 
   private data({ rpID = this.rpID, unverified = false }: Lies, flags: number): Buffer {
     const counter = Buffer.alloc(4);
     counter.writeUInt32BE(this.counter);
-    return Buffer.concat([createHash('sha256').update(rpID).digest(), Buffer.from([flags | (unverified ? 0x01 : 0x05)]), counter]);
+    return Buffer.concat([
+      createHash('sha256').update(rpID).digest(),
+      Buffer.from([flags | (unverified ? 0x01 : 0x05)]),
+      counter,
+    ]);
   }
 
   private clientData(type: string, challenge: string, lies: Lies): string {
-    return Buffer.from(JSON.stringify({ type: lies.type ?? type, challenge: lies.challenge ?? challenge, origin: lies.origin ?? this.origin, crossOrigin: false })).toString('base64url');
+    return Buffer.from(
+      JSON.stringify({
+        type: lies.type ?? type,
+        challenge: lies.challenge ?? challenge,
+        origin: lies.origin ?? this.origin,
+        crossOrigin: false,
+      }),
+    ).toString('base64url');
   }
 
   private answer(response: object): string {

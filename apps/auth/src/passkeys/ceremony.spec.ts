@@ -25,8 +25,17 @@ describe('a passkey', () => {
   it('is asked for with user verification, without attestation, and not twice of one authenticator', async () => {
     const { passkey } = await withPasskey();
     const options = await shop.registration({ account: 'a', email: 'ida@example.com', known: [passkey] });
-    expect(options).toMatchObject({ rp: { id: 'shop.example' }, attestation: 'none', authenticatorSelection: { userVerification: 'required' }, excludeCredentials: [{ id: passkey.id }] });
-    expect(await shop.authentication([passkey])).toMatchObject({ rpId: 'shop.example', userVerification: 'required', allowCredentials: [{ id: passkey.id }] });
+    expect(options).toMatchObject({
+      rp: { id: 'shop.example' },
+      attestation: 'none',
+      authenticatorSelection: { userVerification: 'required' },
+      excludeCredentials: [{ id: passkey.id }],
+    });
+    expect(await shop.authentication([passkey])).toMatchObject({
+      rpId: 'shop.example',
+      userVerification: 'required',
+      allowCredentials: [{ id: passkey.id }],
+    });
   });
 
   it('is made and used, and counts', async () => {
@@ -37,18 +46,29 @@ describe('a passkey', () => {
     expect([await shop.used(answer, options.challenge, passkey), passkeyIn(answer)]).toEqual([1, device.id]);
   });
 
-  it.each([...lies, ['as the answer to another question', { type: 'webauthn.get' }] as [string, Lies]])('is not made %s', async (_what, lie) => expect(await made(key(), lie)).toBeUndefined());
+  it.each([...lies, ['as the answer to another question', { type: 'webauthn.get' }] as [string, Lies]])(
+    'is not made %s',
+    async (_what, lie) => expect(await made(key(), lie)).toBeUndefined(),
+  );
 
-  it.each([...lies, ['as the answer to another question', { type: 'webauthn.create' }] as [string, Lies]])('is not used %s', async (_what, lie) => {
+  it.each([...lies, ['as the answer to another question', { type: 'webauthn.create' }] as [string, Lies]])(
+    'is not used %s',
+    async (_what, lie) => {
+      const { device, passkey } = await withPasskey();
+      const options = await shop.authentication([passkey]);
+      expect(await shop.used(device.use(options, lie), options.challenge, passkey)).toBeUndefined();
+    },
+  );
+
+  it.each([
+    ['back', 6],
+    ['not on', 7],
+  ])('whose counter goes %s is a copy, and is not used', async (_what, counter) => {
     const { device, passkey } = await withPasskey();
     const options = await shop.authentication([passkey]);
-    expect(await shop.used(device.use(options, lie), options.challenge, passkey)).toBeUndefined();
-  });
-
-  it.each([['back', 6], ['not on', 7]])('whose counter goes %s is a copy, and is not used', async (_what, counter) => {
-    const { device, passkey } = await withPasskey();
-    const options = await shop.authentication([passkey]);
-    expect(await shop.used(device.use(options, { counter }), options.challenge, { ...passkey, counter: 7 })).toBeUndefined();
+    expect(
+      await shop.used(device.use(options, { counter }), options.challenge, { ...passkey, counter: 7 }),
+    ).toBeUndefined();
   });
 
   it('of an authenticator that never counts is used again', async () => {
@@ -65,10 +85,28 @@ describe('a passkey', () => {
     expect(await shop.used(lying, options.challenge, passkey)).toBeUndefined();
   });
 
-  it.each(['', 'null', '[]', '{}', '{"id":1}', '{"id":"x","rawId":"x","type":"public-key","response":{}}', '{"response":null}'])('is not %j', async (answer) => {
+  it.each([
+    '',
+    'null',
+    '[]',
+    '{}',
+    '{"id":1}',
+    '{"id":"x","rawId":"x","type":"public-key","response":{}}',
+    '{"response":null}',
+  ])('is not %j', async (answer) => {
     const { passkey } = await withPasskey();
-    expect([await shop.made(answer, 'c'), await shop.used(answer, 'c', { ...passkey, id: 'x' })]).toEqual([undefined, undefined]);
+    expect([await shop.made(answer, 'c'), await shop.used(answer, 'c', { ...passkey, id: 'x' })]).toEqual([
+      undefined,
+      undefined,
+    ]);
   });
 
-  it.each([['https://shop.example/oidc', true], ['http://localhost:3000/oidc', true], ['http://127.0.0.1:3000/oidc', false], ['http://[::1]:3000/oidc', false]])('at %s can be made by a browser: %s', (issuer, possible) => expect(new Ceremony(issuer).isPossible).toBe(possible));
+  it.each([
+    ['https://shop.example/oidc', true],
+    ['http://localhost:3000/oidc', true],
+    ['http://127.0.0.1:3000/oidc', false],
+    ['http://[::1]:3000/oidc', false],
+  ])('at %s can be made by a browser: %s', (issuer, possible) =>
+    expect(new Ceremony(issuer).isPossible).toBe(possible),
+  );
 });

@@ -1,5 +1,12 @@
 import { isIP } from 'node:net';
-import { generateAuthenticationOptions, generateRegistrationOptions, verifyAuthenticationResponse, verifyRegistrationResponse, type AuthenticationResponseJSON, type RegistrationResponseJSON } from '@simplewebauthn/server';
+import {
+  generateAuthenticationOptions,
+  generateRegistrationOptions,
+  verifyAuthenticationResponse,
+  verifyRegistrationResponse,
+  type AuthenticationResponseJSON,
+  type RegistrationResponseJSON,
+} from '@simplewebauthn/server';
 
 /** A passkey as it is kept. */
 export interface Passkey {
@@ -18,8 +25,9 @@ type Transport = NonNullable<RegistrationResponseJSON['response']['transports']>
 export const ceremonyMs = 5 * 60_000;
 
 /**
- * What WebAuthn asks of a browser and how its answers are judged: the origin and the name passkeys belong to are the issuer's, whoever uses one has to be
- * verified by it (PIN, fingerprint), and an answer is to one challenge. Keeps nothing. An answer that is wrong in any way is `undefined`, and says no more.
+ * What WebAuthn asks of a browser and how its answers are judged: the origin and the name passkeys belong to are the
+ * issuer's, whoever uses one has to be verified by it (PIN, fingerprint), and an answer is to one challenge. Keeps
+ * nothing. An answer that is wrong in any way is `undefined`, and says no more.
  */
 export class Ceremony {
   readonly #origin: string;
@@ -32,15 +40,26 @@ export class Ceremony {
     this.#name = hostname;
   }
 
-  /** Whether browsers make passkeys for this issuer: for names they do, over TLS or at localhost, and for bare addresses they do not. */
+  /**
+   * Whether browsers make passkeys for this issuer: for names they do, over TLS or at localhost, and for bare addresses
+   * they do not.
+   */
   get isPossible(): boolean {
     return isIP(this.#name.replace(/^\[|\]$/g, '')) === 0;
   }
 
-  /** What the browser is asked to make, which holds the challenge. `known`: those the account has, of which no second is made. */
+  /**
+   * What the browser is asked to make, which holds the challenge. `known`: those the account has, of which no second is
+   * made.
+   */
   registration({ account, email, known }: { account: string; email: string; known: readonly Passkey[] }) {
     return generateRegistrationOptions({
-      rpName: 'Ablation Shop', rpID: this.#name, userID: new TextEncoder().encode(account), userName: email, attestationType: 'none', timeout: ceremonyMs,
+      rpName: 'Ablation Shop',
+      rpID: this.#name,
+      userID: new TextEncoder().encode(account),
+      userName: email,
+      attestationType: 'none',
+      timeout: ceremonyMs,
       excludeCredentials: known.map(described),
       authenticatorSelection: { residentKey: 'preferred', userVerification: 'required' },
     });
@@ -48,25 +67,43 @@ export class Ceremony {
 
   /** What the browser is asked to sign with one of these. */
   authentication(known: readonly Passkey[]) {
-    return generateAuthenticationOptions({ rpID: this.#name, userVerification: 'required', timeout: ceremonyMs, allowCredentials: known.map(described) });
+    return generateAuthenticationOptions({
+      rpID: this.#name,
+      userVerification: 'required',
+      timeout: ceremonyMs,
+      allowCredentials: known.map(described),
+    });
   }
 
   /** The passkey that was made for this challenge. */
   async made(answer: Answer, challenge: string): Promise<Passkey | undefined> {
     const response = parsed(answer) as RegistrationResponseJSON | undefined;
     if (!response) return undefined;
-    const { registrationInfo } = await verifyRegistrationResponse({ response, ...this.#expected(challenge) }).catch(() => ({ registrationInfo: undefined }));
+    const { registrationInfo } = await verifyRegistrationResponse({ response, ...this.#expected(challenge) }).catch(
+      () => ({ registrationInfo: undefined }),
+    );
     if (!registrationInfo) return undefined;
     const { id, publicKey, counter, transports = [] } = registrationInfo.credential;
     return { id, publicKey, counter, transports };
   }
 
-  /** What the authenticator counts now, when it signed this challenge with the passkey. An authenticator that counts has to count on: one that went back was copied. */
-  async used(answer: Answer, challenge: string, { id, publicKey, counter, transports }: Passkey): Promise<number | undefined> {
+  /**
+   * What the authenticator counts now, when it signed this challenge with the passkey. An authenticator that counts has
+   * to count on: one that went back was copied.
+   */
+  async used(
+    answer: Answer,
+    challenge: string,
+    { id, publicKey, counter, transports }: Passkey,
+  ): Promise<number | undefined> {
     const response = parsed(answer) as AuthenticationResponseJSON | undefined;
     if (response?.id !== id) return undefined;
     const credential = { id, publicKey, counter, transports: transports as Transport[] };
-    const { verified, authenticationInfo } = await verifyAuthenticationResponse({ response, credential, ...this.#expected(challenge) }).catch(() => ({ verified: false as const, authenticationInfo: undefined }));
+    const { verified, authenticationInfo } = await verifyAuthenticationResponse({
+      response,
+      credential,
+      ...this.#expected(challenge),
+    }).catch(() => ({ verified: false as const, authenticationInfo: undefined }));
     return verified ? authenticationInfo.newCounter : undefined;
   }
 

@@ -26,7 +26,16 @@ export function passkeysPage({ token, issuer, passkeys, asked, status = 200, pro
     : html`<p>Browsers make no passkeys for an address without a name. Add an authenticator app instead.</p>`;
   const content = html`${problem ? html`<p role="alert">${problem}</p>` : undefined}<p>A passkey is asked for after your password, instead of a code.</p>
 ${own.length > 0 ? html`<ul>${own}</ul>` : html`<p>You have none.</p>`}${add}<p><a href="/oidc/account">Back to your account</a></p>`;
-  return page({ status, title: problem ? 'Error: Your passkeys' : 'Your passkeys', heading: 'Your passkeys', leadsTo: issuer, scripts: true }, content);
+  return page(
+    {
+      status,
+      title: problem ? 'Error: Your passkeys' : 'Your passkeys',
+      heading: 'Your passkeys',
+      leadsTo: issuer,
+      scripts: true,
+    },
+    content,
+  );
 }
 
 export interface PasskeyForm {
@@ -38,6 +47,8 @@ export interface PasskeyForm {
 
 /** A form whose button asks the browser for a passkey (scripts.ts). */
 export function passkeyForm({ kind, asked, action, hidden }: PasskeyForm, content: Html): Html {
-  const carried = Object.entries({ ...hidden, challenge: asked.sealed, answer: '' }).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`);
+  const carried = Object.entries({ ...hidden, challenge: asked.sealed, answer: '' }).map(
+    ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
+  );
   return html`<form method="post" action="${action}" data-passkey="${kind}" data-options="${asked.options}">${carried}${content}<p role="status"></p></form>`;
 }

@@ -36,7 +36,11 @@ export class PasskeyController {
     const here = await this.session.fresh(request, reply);
     if (!here) return this.session.signIn(reply, 'passkeys');
     const { email, verified } = await this.accounts.recipient(here.accountId);
-    if (!verified) return sendPage(reply, failurePage(409, 'Confirm your address first', 'Follow the link that we mailed to you; then come back.'));
+    if (!verified)
+      return sendPage(
+        reply,
+        failurePage(409, 'Confirm your address first', 'Follow the link that we mailed to you; then come back.'),
+      );
     return this.page(reply, here, email);
   }
 
@@ -46,7 +50,13 @@ export class PasskeyController {
     const here = await this.session.freshForm(request, reply, token);
     if (!here) return this.session.signIn(reply, 'passkeys');
     const { email, verified } = await this.accounts.recipient(here.accountId);
-    const codes = verified ? await this.passkeys.add({ id: here.accountId, ...here }, { page: here.session, sealed, answer, name, address: request.ip }, (tx, id) => this.requests.tellOfFactor(tx, here.accountId, id)) : undefined;
+    const codes = verified
+      ? await this.passkeys.add(
+          { id: here.accountId, ...here },
+          { page: here.session, sealed, answer, name, address: request.ip },
+          (tx, id) => this.requests.tellOfFactor(tx, here.accountId, id),
+        )
+      : undefined;
     if (!codes) return this.page(reply, here, email, 'This passkey could not be added. Try again.');
     return codes.length > 0 ? sendPage(reply, recoveryCodesPage(codes)) : this.back(reply);
   }
@@ -70,8 +80,20 @@ export class PasskeyController {
   }
 
   private async page(reply: FastifyReply, { accountId, session, token }: Here, email: string, problem?: string) {
-    const asked = this.passkeys.isPossible ? await this.passkeys.askToMake({ account: accountId, email }, session) : undefined;
-    return sendPage(reply, passkeysPage({ token, issuer: this.config.ISSUER, passkeys: await this.passkeys.list(accountId), asked, problem, status: problem === undefined ? 200 : 422 }));
+    const asked = this.passkeys.isPossible
+      ? await this.passkeys.askToMake({ account: accountId, email }, session)
+      : undefined;
+    return sendPage(
+      reply,
+      passkeysPage({
+        token,
+        issuer: this.config.ISSUER,
+        passkeys: await this.passkeys.list(accountId),
+        asked,
+        problem,
+        status: problem === undefined ? 200 : 422,
+      }),
+    );
   }
 
   private back(reply: FastifyReply) {

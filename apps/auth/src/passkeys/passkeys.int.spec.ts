@@ -9,16 +9,29 @@ import { purgeChallenges } from './passkeys.ts';
 const { identity, shop } = await identityOfThisFile({}, 'localhost');
 const { origin } = new URL(identity.issuer);
 const page = (path = '') => new URL(`${identity.issuer}/account/passkeys${path}`);
-const events = async (account: string) => (await identity.database.query<{ event: string }>('SELECT event FROM security_events WHERE account = $1 ORDER BY id', [account])).map(({ event }) => event);
+const events = async (account: string) =>
+  (
+    await identity.database.query<{ event: string }>(
+      'SELECT event FROM security_events WHERE account = $1 ORDER BY id',
+      [account],
+    )
+  ).map(({ event }) => event);
 
 /** The form of a page that asks for a passkey: what the browser is asked, and what the form carries. */
 function asked({ html }: Visitor) {
   const [form = ''] = /<form[^>]*data-passkey.*?<\/form>/s.exec(html) ?? [];
   const attribute = (name: string) => new RegExp(`${name}="([^"]*)"`).exec(form)?.[1]?.replaceAll('&quot;', '"') ?? '';
-  const fields = Object.fromEntries([...form.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)].map((match) => [match[1]!, match[2]!]));
-  return { options: JSON.parse(attribute('data-options') || '{}') as { challenge: string }, action: new URL(attribute('action') || '/none', identity.issuer), fields };
+  const fields = Object.fromEntries(
+    [...form.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)].map((match) => [match[1]!, match[2]!]),
+  );
+  return {
+    options: JSON.parse(attribute('data-options') || '{}') as { challenge: string },
+    action: new URL(attribute('action') || '/none', identity.issuer),
+    fields,
+  };
 }
-const post = (browser: Visitor, action: URL, fields: Record<string, string>) => browser.open(action, { method: 'POST', body: new URLSearchParams(fields) });
+const post = (browser: Visitor, action: URL, fields: Record<string, string>) =>
+  browser.open(action, { method: 'POST', body: new URLSearchParams(fields) });
 
 async function somebody() {
   const ida = await newcomer(identity, shop);
@@ -32,7 +45,11 @@ async function withPasskey() {
   await ida.browser.open(page());
   const { options, action, fields } = asked(ida.browser);
   expect(await post(ida.browser, action, { ...fields, name: 'Blue key', answer: device.make(options) })).toBe(200);
-  return { ...ida, device, recovery: [...ida.browser.html.matchAll(/<code>([a-z2-7-]+)<\/code>/g)].map((match) => match[1]!) };
+  return {
+    ...ida,
+    device,
+    recovery: [...ida.browser.html.matchAll(/<code>([a-z2-7-]+)<\/code>/g)].map((match) => match[1]!),
+  };
 }
 /** At the second step of a sign-in. */
 async function firstStep(who: { email: string; password: string }) {
@@ -57,7 +74,11 @@ describe('a passkey', () => {
 
   it('is not one at another origin, for another challenge, of another account, or with a counter that went back', async () => {
     const [ida, thief] = [await withPasskey(), await withPasskey()];
-    for (const lies of [{ origin: 'http://localhost.evil.test' }, { challenge: 'AAAA' }, { unverified: true }] satisfies Lies[]) {
+    for (const lies of [
+      { origin: 'http://localhost.evil.test' },
+      { challenge: 'AAAA' },
+      { unverified: true },
+    ] satisfies Lies[]) {
       const { options, use } = await firstStep(ida);
       expect([lies, await use(ida.device.use(options, lies))]).toEqual([lies, 422]);
     }
@@ -102,10 +123,19 @@ describe('a passkey', () => {
 
   it('is neither added nor removed in a sign-in that is old, or was made without the factor that is there by now', async () => {
     const ida = await withPasskey();
-    expect([await ida.browser.open(page()), ida.browser.html]).toEqual([200, expect.stringContaining('<h1>Sign in</h1>')]);
+    expect([await ida.browser.open(page()), ida.browser.html]).toEqual([
+      200,
+      expect.stringContaining('<h1>Sign in</h1>'),
+    ]);
     const other = await somebody();
-    await identity.database.query(`UPDATE oidc_artifacts SET payload = jsonb_set(payload, '{loginTs}', to_jsonb((payload ->> 'loginTs')::int - 700)) WHERE model = 'Session' AND payload ->> 'accountId' = $1`, [other.id]);
-    expect([await other.browser.open(page()), other.browser.html]).toEqual([200, expect.stringContaining('<h1>Sign in</h1>')]);
+    await identity.database.query(
+      `UPDATE oidc_artifacts SET payload = jsonb_set(payload, '{loginTs}', to_jsonb((payload ->> 'loginTs')::int - 700)) WHERE model = 'Session' AND payload ->> 'accountId' = $1`,
+      [other.id],
+    );
+    expect([await other.browser.open(page()), other.browser.html]).toEqual([
+      200,
+      expect.stringContaining('<h1>Sign in</h1>'),
+    ]);
     await other.browser.send({ email: other.email, password: other.password });
     expect(other.browser.html).toContain('<h1>Your passkeys</h1>');
     const { fields } = asked(other.browser);
@@ -124,7 +154,13 @@ describe('a page with a passkey', () => {
     expect(browser.html.match(/<script/g)).toHaveLength(2);
     for (const [, path = '', digest] of named) {
       const answer = await fetch(new URL(path, origin));
-      expect([answer.status, answer.headers.get('content-type'), createHash('sha384').update(await answer.text()).digest('base64')]).toEqual([200, 'text/javascript; charset=utf-8', digest]);
+      expect([
+        answer.status,
+        answer.headers.get('content-type'),
+        createHash('sha384')
+          .update(await answer.text())
+          .digest('base64'),
+      ]).toEqual([200, 'text/javascript; charset=utf-8', digest]);
     }
     const policy = (await fetch(new URL('/oidc/password', origin))).headers.get('content-security-policy');
     expect(policy).not.toContain('script-src');

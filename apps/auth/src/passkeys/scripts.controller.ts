@@ -12,6 +12,12 @@ export class ScriptsController {
   script(@Param('name') name: string, @Res() reply: FastifyReply) {
     const found = scripts.find((script) => script.name === name);
     if (!found) throw new HttpProblem(404, 'unknown-path', 'There is nothing at this path.');
-    return reply.headers({ 'content-type': 'text/javascript; charset=utf-8', 'cache-control': 'public, max-age=300', 'x-content-type-options': 'nosniff' }).send(found.text);
+    return reply
+      .headers({
+        'content-type': 'text/javascript; charset=utf-8',
+        'cache-control': 'public, max-age=300',
+        'x-content-type-options': 'nosniff',
+      })
+      .send(found.text);
   }
 }

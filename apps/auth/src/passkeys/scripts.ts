@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Speaks WebAuthn with the browser: of @simplewebauthn/browser, which lays it beside the module that it exports. */
-const library = readFileSync(join(fileURLToPath(import.meta.resolve('@simplewebauthn/browser')), '../../dist/bundle/index.umd.min.js'), 'utf8');
+const library = readFileSync(
+  join(fileURLToPath(import.meta.resolve('@simplewebauthn/browser')), '../../dist/bundle/index.umd.min.js'),
+  'utf8',
+);
 
 /** Ours: a form with `data-passkey` asks the authenticator when it is sent, and carries the answer. */
 const ours = `'use strict';
@@ -31,7 +34,11 @@ export interface Script {
   readonly integrity: string;
 }
 
-const script = (name: string, text: string): Script => ({ name, text, integrity: `sha384-${createHash('sha384').update(text).digest('base64')}` });
+const script = (name: string, text: string): Script => ({
+  name,
+  text,
+  integrity: `sha384-${createHash('sha384').update(text).digest('base64')}`,
+});
 
 /** In the order in which a page loads them. */
 export const scripts: readonly Script[] = [script('webauthn.js', library), script('passkeys.js', ours)];

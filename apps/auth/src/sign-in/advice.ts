@@ -8,7 +8,9 @@ const advice: Record<string, string> = {
 
 /** What to do about each field that the contract refuses. */
 export function adviceOn(issues: readonly { readonly path: readonly PropertyKey[] }[]): Record<string, string> {
-  return Object.fromEntries(issues.map(({ path }) => [String(path[0]), advice[String(path[0])] ?? 'This cannot be taken.']));
+  return Object.fromEntries(
+    issues.map(({ path }) => [String(path[0]), advice[String(path[0])] ?? 'This cannot be taken.']),
+  );
 }
 
 /** The same of each field that a rule refuses. */

@@ -1,6 +1,9 @@
 import { html, page, type Page } from './html.ts';
 
-/** What each scope lets a program do, in words for the person who is asked. Whatever is not here is not asked for either. */
+/**
+ * What each scope lets a program do, in words for the person who is asked. Whatever is not here is not asked for
+ * either.
+ */
 const meaning: Readonly<Record<string, string>> = {
   'orders:read': 'See your orders and what became of them',
   'orders:write': 'Place and cancel orders for you',
@@ -8,7 +11,8 @@ const meaning: Readonly<Record<string, string>> = {
 };
 
 /** The same for a list of them. */
-export const meaningOf = (scopes: readonly string[]): string[] => Object.entries(meaning).flatMap(([scope, words]) => (scopes.includes(scope) ? [words] : []));
+export const meaningOf = (scopes: readonly string[]): string[] =>
+  Object.entries(meaning).flatMap(([scope, words]) => (scopes.includes(scope) ? [words] : []));
 
 export interface ConsentState {
   readonly token: string;

@@ -1,8 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
 /**
- * A word that only a page of ours could have put into the form: made of the interaction's id with the cookie keys, so that no
- * instance has to remember it. The interaction's cookie alone (SameSite=Lax, signed) keeps other sites out; this holds without it.
+ * A word that only a page of ours could have put into the form: made of the interaction's id with the cookie keys, so
+ * that no instance has to remember it. The interaction's cookie alone (SameSite=Lax, signed) keeps other sites out;
+ * this holds without it.
  */
 export function formToken(interaction: string, keys: readonly string[]): string {
   return tokenBy(keys[0]!, interaction);
@@ -17,4 +18,5 @@ export function isFormToken(token: string, interaction: string, keys: readonly s
   });
 }
 
-const tokenBy = (key: string, interaction: string) => createHmac('sha256', key).update(`form:${interaction}`).digest('base64url');
+const tokenBy = (key: string, interaction: string) =>
+  createHmac('sha256', key).update(`form:${interaction}`).digest('base64url');

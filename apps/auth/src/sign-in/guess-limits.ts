@@ -6,7 +6,10 @@ import { AuthConfig } from '../auth.config.ts';
 
 /** So many wrong guesses in a row cost nothing; each further one doubles the wait, up to `longestWait` seconds. */
 const free = 10;
-/** Of passwords from one address; of codes from everywhere together, because six digits are soon guessed, and whoever guesses them has the password. */
+/**
+ * Of passwords from one address; of codes from everywhere together, because six digits are soon guessed, and whoever
+ * guesses them has the password.
+ */
 const longestWait: Record<Guessed, number> = { password: 900, 'second factor': 4 * 60 * 60 };
 /** What is guessed at. */
 export type Guessed = 'password' | 'second factor';
@@ -18,7 +21,10 @@ interface Budget {
   readonly interval: number;
 }
 
-/** Never more than 100 wrong passwords in an hour: 70 of all strangers together, 30 of all known browsers, however many cookies somebody has. */
+/**
+ * Never more than 100 wrong passwords in an hour: 70 of all strangers together, 30 of all known browsers, however many
+ * cookies somebody has.
+ */
 const strangers: Budget = { name: 'strangers', burst: 35, interval: 103 };
 const knownBrowsers: Budget = { name: 'known browsers', burst: 20, interval: 360 };
 
@@ -43,15 +49,18 @@ export type Known = Pick<Identity, 'id' | 'credentialsVersion'>;
 export class TooManyGuesses extends Error {
   override readonly name = 'TooManyGuesses';
   constructor(readonly waitSeconds: number) {
-    super(`Too many wrong guesses. Try again in ${waitSeconds < 90 ? `${waitSeconds} seconds` : `${Math.ceil(waitSeconds / 60)} minutes`}.`);
+    super(
+      `Too many wrong guesses. Try again in ${waitSeconds < 90 ? `${waitSeconds} seconds` : `${Math.ceil(waitSeconds / 60)} minutes`}.`,
+    );
   }
 }
 
 /**
- * Bounds the guesses at one account, in Postgres because several instances have to count as one, and because what forgets when a cache dies
- * is no limit. A guess is counted before the password is looked at, so a hundred at once are a hundred; the right one gives back what it took.
- * Nobody can lock an owner out: browsers that have signed in before carry a cookie, until the password changes, and are counted by themselves,
- * whatever strangers do (OWASP, "device cookies"). Accounts that do not exist are counted alike, so that nothing is told.
+ * Bounds the guesses at one account, in Postgres because several instances have to count as one, and because what
+ * forgets when a cache dies is no limit. A guess is counted before the password is looked at, so a hundred at once are
+ * a hundred; the right one gives back what it took. Nobody can lock an owner out: browsers that have signed in before
+ * carry a cookie, until the password changes, and are counted by themselves, whatever strangers do (OWASP, "device
+ * cookies"). Accounts that do not exist are counted alike, so that nothing is told.
  */
 @Injectable()
 export class GuessLimits {
@@ -78,7 +87,11 @@ export class GuessLimits {
   }
 
   private async forget(account: string, source: string): Promise<void> {
-    await this.database.query('DELETE FROM sign_in_attempts WHERE account = $1 AND source = $2', [account, source], 'guess-right');
+    await this.database.query(
+      'DELETE FROM sign_in_attempts WHERE account = $1 AND source = $2',
+      [account, source],
+      'guess-right',
+    );
   }
 
   /** The value of the cookie by which a browser is known that has signed in to an account. */
@@ -87,16 +100,25 @@ export class GuessLimits {
     return `${nonce}.${mark(this.config.COOKIE_KEYS[0] ?? '', `account:${id}:${credentialsVersion}:${nonce}`)}`;
   }
 
-  /** What a browser's cookie calls it, if it is one that we gave for this account and these credentials. The release before marked it by the address. */
+  /**
+   * What a browser's cookie calls it, if it is one that we gave for this account and these credentials. The release
+   * before marked it by the address.
+   */
   deviceOf(cookie: string | undefined, account: Known | undefined, email: string): string | undefined {
     const [nonce = '', given] = cookie?.split('.') ?? [];
     if (!account) return undefined;
     const { id, credentialsVersion } = account;
-    const texts = [`account:${id}:${credentialsVersion}:${nonce}`, `${accountKey('password', email)}:${credentialsVersion}:${nonce}`];
+    const texts = [
+      `account:${id}:${credentialsVersion}:${nonce}`,
+      `${accountKey('password', email)}:${credentialsVersion}:${nonce}`,
+    ];
     return this.config.COOKIE_KEYS.some((key) => texts.some((text) => mark(key, text) === given)) ? nonce : undefined;
   }
 
-  /** Compared with the clock, not with now(): of two at once, the one that began first and waited for the other's row would find its time in the future. */
+  /**
+   * Compared with the clock, not with now(): of two at once, the one that began first and waited for the other's row
+   * would find its time in the future.
+   */
   private async charge(account: string, source: string, longest: number): Promise<void> {
     const taken = await this.database.query(
       `INSERT INTO sign_in_attempts AS a (account, source, failures, next_at, last_at) VALUES ($1, $2, 1, now(), now())
@@ -122,7 +144,11 @@ export class GuessLimits {
     );
     if (taken.length === 0) throw new TooManyGuesses(await this.waitOf(account, name, ahead));
     return async () => {
-      await this.database.query('UPDATE sign_in_attempts SET next_at = next_at - make_interval(secs => $3) WHERE account = $1 AND source = $2', [account, name, interval], 'guess-back');
+      await this.database.query(
+        'UPDATE sign_in_attempts SET next_at = next_at - make_interval(secs => $3) WHERE account = $1 AND source = $2',
+        [account, name, interval],
+        'guess-back',
+      );
     };
   }
 
@@ -137,8 +163,12 @@ export class GuessLimits {
 
 const mark = (key: string, text: string) => createHmac('sha256', key).update(`device:${text}`).digest('base64url');
 const digest = (text: string) => hash('sha256', text, 'base64url');
-/** Passwords as the release before counts them. Nobody can type what a second factor is counted under: an address is digested by itself. */
-export const accountKey = (kind: Guessed, of: string) => (kind === 'password' ? digest(of.trim().toLowerCase()) : `${kind}:${digest(of)}`);
+/**
+ * Passwords as the release before counts them. Nobody can type what a second factor is counted under: an address is
+ * digested by itself.
+ */
+export const accountKey = (kind: Guessed, of: string) =>
+  kind === 'password' ? digest(of.trim().toLowerCase()) : `${kind}:${digest(of)}`;
 
 /** Deletes at most `limit` counts that no longer count. */
 export async function purgeAttempts(database: Database, limit: number): Promise<number> {

@@ -9,7 +9,13 @@ export class Html {
 /** Markup with values put in as text. */
 export function html(strings: TemplateStringsArray, ...values: (string | Html | Html[] | undefined)[]): Html {
   const inserted = values.map((value) =>
-    value === undefined ? '' : value instanceof Html ? value.text : Array.isArray(value) ? value.map((item) => item.text).join('') : escaped(value),
+    value === undefined
+      ? ''
+      : value instanceof Html
+        ? value.text
+        : Array.isArray(value)
+          ? value.map((item) => item.text).join('')
+          : escaped(value),
   );
   return new Html(String.raw({ raw: strings }, ...inserted));
 }
@@ -47,18 +53,27 @@ export interface Frame {
   readonly scripts?: boolean;
 }
 
-/** Nothing but our own style runs or loads. `form-action` covers redirects too (https://github.com/w3c/webappsec-csp/issues/8). */
-export function page({ status, title, heading = title, leadsTo, scripts: scripted = false }: Frame, content: Html): Page {
+/**
+ * Nothing but our own style runs or loads. `form-action` covers redirects too
+ * (https://github.com/w3c/webappsec-csp/issues/8).
+ */
+export function page(
+  { status, title, heading = title, leadsTo, scripts: scripted = false }: Frame,
+  content: Html,
+): Page {
   const formAction = leadsTo ? `'self' ${new URL(leadsTo).origin}` : `'none'`;
   // The path is the scripts' own: what else this origin serves is no script of a page.
   const scriptSource = scripted && leadsTo ? ` script-src ${new URL(leadsTo).origin}${scriptsPath};` : '';
-  const loaded = scripted ? scripts.map(({ name, integrity }) => html`<script src="${scriptsPath}${name}" integrity="${integrity}" defer></script>`) : undefined;
+  const loaded = scripted
+    ? scripts.map(
+        ({ name, integrity }) => html`<script src="${scriptsPath}${name}" integrity="${integrity}" defer></script>`,
+      )
+    : undefined;
   return {
     status,
     headers: {
       'content-type': 'text/html; charset=utf-8',
-      'content-security-policy':
-        `default-src 'none';${scriptSource} style-src 'sha256-${styleHash}'; form-action ${formAction}; base-uri 'none'; frame-ancestors 'none'`,
+      'content-security-policy': `default-src 'none';${scriptSource} style-src 'sha256-${styleHash}'; form-action ${formAction}; base-uri 'none'; frame-ancestors 'none'`,
       'x-frame-options': 'DENY',
       'x-content-type-options': 'nosniff',
       'referrer-policy': 'same-origin',

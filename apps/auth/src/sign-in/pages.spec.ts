@@ -12,7 +12,9 @@ describe('the sign-in pages', () => {
   });
 
   it('never send a password back', () => {
-    expect(signInPage({ ...state, values: { email: 'a@example.com', password: 'secret' } }).body).not.toContain('secret');
+    expect(signInPage({ ...state, values: { email: 'a@example.com', password: 'secret' } }).body).not.toContain(
+      'secret',
+    );
   });
 
   it('name each field, and tie what is wrong with it to it', () => {

@@ -29,7 +29,15 @@ import { ForgedForm, SignInFailures } from './sign-in.failures.ts';
 import { SignIns } from './sign-ins.ts';
 
 const field = z.string().max(1024).catch('');
-const form = z.object({ token: field, name: field, email: field, password: field, answer: field, code: field, passed: field });
+const form = z.object({
+  token: field,
+  name: field,
+  email: field,
+  password: field,
+  answer: field,
+  code: field,
+  passed: field,
+});
 /** What a browser makes of a passkey is longer than what people type. */
 const passkeyForm = z.object({ challenge: field, answer: z.string().max(8_192).catch('') });
 
@@ -41,7 +49,9 @@ type Passed = Pick<Identity, 'id' | 'credentialsVersion'> & { readonly until?: n
 type NextStep = 'first step' | 'no factor';
 type Form = z.output<typeof form>;
 
-/** The pages a person sees on the way from an application to its tokens. The provider's cookie says which way that is. */
+/**
+ * The pages a person sees on the way from an application to its tokens. The provider's cookie says which way that is.
+ */
 @Controller('oidc/interaction/:uid')
 @Public()
 @Produces('text/html')
@@ -72,7 +82,12 @@ export class SignInController {
   }
 
   @Post()
-  async signIn(@Param('uid') uid: string, @Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+  async signIn(
+    @Param('uid') uid: string,
+    @Body() body: unknown,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ) {
     const { state, prompt, client } = await this.open(uid, request, reply);
     if (prompt === 'consent') return this.consent(uid, body, request, reply);
     return this.submit({ state, body, request, reply, show: signInPage }, async ({ email, password }) => {
@@ -81,19 +96,33 @@ export class SignInController {
       if (!identity) return { problem: 'This email address and password do not belong together.' };
       if (await this.factors.has(identity.id)) return { show: await this.codePage(state, identity) };
       const { withheld } = powersOf({ client: client.id, roles: identity.roles, amr: ['pwd'] });
-      return withheld.length > 0 && client.id !== accountClient ? { show: this.advicePage(state, identity) } : this.remembered(identity, reply);
+      return withheld.length > 0 && client.id !== accountClient
+        ? { show: this.advicePage(state, identity) }
+        : this.remembered(identity, reply);
     });
   }
 
-  /** The second step, for who has a second factor: who passed the first travels sealed in the form, so nothing is stored in between. */
+  /**
+   * The second step, for who has a second factor: who passed the first travels sealed in the form, so nothing is stored
+   * in between.
+   */
   @Post('factor')
-  async secondStep(@Param('uid') uid: string, @Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+  async secondStep(
+    @Param('uid') uid: string,
+    @Body() body: unknown,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ) {
     const { state } = await this.open(uid, request, reply);
     const { code } = form.parse(body ?? {});
     const first = this.passedFirst(uid, body, 'first step');
     try {
-      if (await this.factors.check(first.id, code, request.ip)) return await this.finish(request, reply, this.remembered(first, reply, ['pwd', 'otp', 'mfa']));
-      return sendPage(reply, await this.codePage({ ...state, status: 422, problem: 'This code is not right, or was used already.' }, first));
+      if (await this.factors.check(first.id, code, request.ip))
+        return await this.finish(request, reply, this.remembered(first, reply, ['pwd', 'otp', 'mfa']));
+      return sendPage(
+        reply,
+        await this.codePage({ ...state, status: 422, problem: 'This code is not right, or was used already.' }, first),
+      );
     } catch (error) {
       if (!(error instanceof TooManyGuesses)) throw error;
       return sendPage(reply, await this.codePage({ ...state, status: 429, problem: error.message }, first));
@@ -102,13 +131,20 @@ export class SignInController {
 
   /** The second step by a passkey, in the place of a code. */
   @Post('passkey')
-  async passkeyStep(@Param('uid') uid: string, @Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+  async passkeyStep(
+    @Param('uid') uid: string,
+    @Body() body: unknown,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ) {
     const { state } = await this.open(uid, request, reply);
     const { challenge: sealed, answer } = passkeyForm.parse(body ?? {});
     const first = this.passedFirst(uid, body, 'first step');
-    const refused = async (status: number, problem: string) => sendPage(reply, await this.codePage({ ...state, status, problem }, first));
+    const refused = async (status: number, problem: string) =>
+      sendPage(reply, await this.codePage({ ...state, status, problem }, first));
     try {
-      if (await this.passkeys.check(first.id, { page: uid, sealed, answer, address: request.ip })) return await this.finish(request, reply, this.remembered(first, reply, ['pwd', 'pop', 'mfa']));
+      if (await this.passkeys.check(first.id, { page: uid, sealed, answer, address: request.ip }))
+        return await this.finish(request, reply, this.remembered(first, reply, ['pwd', 'pop', 'mfa']));
       return await refused(422, 'This passkey is not one of yours, or was not used in time.');
     } catch (error) {
       if (!(error instanceof TooManyGuesses)) throw error;
@@ -118,7 +154,12 @@ export class SignInController {
 
   /** For an admin without a second factor, who goes on as a customer. */
   @Post('without-factor')
-  async goOn(@Param('uid') uid: string, @Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+  async goOn(
+    @Param('uid') uid: string,
+    @Body() body: unknown,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ) {
     await this.open(uid, request, reply);
     const first = this.passedFirst(uid, body, 'no factor');
     // Added meanwhile: then it is asked for.
@@ -132,7 +173,12 @@ export class SignInController {
   }
 
   @Post('registration')
-  async register(@Param('uid') uid: string, @Body() body: unknown, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
+  async register(
+    @Param('uid') uid: string,
+    @Body() body: unknown,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ) {
     const { state, client } = await this.open(uid, request, reply);
     return this.submit({ state, body, request, reply, show: registrationPage }, async (values) => {
       const wanted = registerAccount.safeParse(values);
@@ -154,7 +200,9 @@ export class SignInController {
       return this.finish(request, reply, { error: 'access_denied', error_description: 'The person did not allow it.' });
     }
     await this.audit.note('consented', around);
-    return this.finish(request, reply, { consent: { grantId: await grantTo(provider, { client: client.id, account, scopes }) } });
+    return this.finish(request, reply, {
+      consent: { grantId: await grantTo(provider, { client: client.id, account, scopes }) },
+    });
   }
 
   /** The interaction the cookie names, which must be the one the address names. */
@@ -165,18 +213,30 @@ export class SignInController {
     const clientId = String(params['client_id']);
     const client = await provider.Client.find(clientId);
     const state = { uid, token: formToken(uid, this.config.COOKIE_KEYS), redirectUri: String(params['redirect_uri']) };
-    return { state, prompt: prompt.name, client: { id: clientId, name: client?.clientName ?? clientId }, account: session?.accountId, scopes: missingScopes(prompt.details) };
+    return {
+      state,
+      prompt: prompt.name,
+      client: { id: clientId, name: client?.clientName ?? clientId },
+      account: session?.accountId,
+      scopes: missingScopes(prompt.details),
+    };
   }
 
   /** Reads a form and does `act`, which says who is signed in, or what to show above the form. */
-  private async submit(sent: Submission, act: (values: Form) => Promise<InteractionResults | { show: Page } | Partial<FormState>>): Promise<unknown> {
+  private async submit(
+    sent: Submission,
+    act: (values: Form) => Promise<InteractionResults | { show: Page } | Partial<FormState>>,
+  ): Promise<unknown> {
     const { state, body, request, reply, show } = sent;
     const values = form.parse(body ?? {});
     if (!isFormToken(values.token, state.uid, this.config.COOKIE_KEYS)) throw new ForgedForm();
     const outcome = await act(values).catch(refusal);
     if ('login' in outcome) return this.finish(request, reply, outcome);
     if ('show' in outcome) return sendPage(reply, outcome.show as Page);
-    return sendPage(reply, show({ status: 422, ...state, ...outcome, values: { name: values.name, email: values.email } }));
+    return sendPage(
+      reply,
+      show({ status: 422, ...state, ...outcome, values: { name: values.name, email: values.email } }),
+    );
   }
 
   /** A sign-in that is whole: from now on the browser is known. */
@@ -189,14 +249,30 @@ export class SignInController {
   private async codePage(state: FormState, identity: Passed): Promise<Page> {
     const passed = this.sealPassed(state.uid, identity, 'first step');
     const asked = await this.passkeys.askToSign(identity.id, state.uid);
-    return factorPage({ ...state, action: `/oidc/interaction/${state.uid}/factor`, hidden: { passed } }, asked && { kind: 'use', asked, action: `/oidc/interaction/${state.uid}/passkey`, hidden: { token: state.token, passed } });
+    return factorPage(
+      { ...state, action: `/oidc/interaction/${state.uid}/factor`, hidden: { passed } },
+      asked && {
+        kind: 'use',
+        asked,
+        action: `/oidc/interaction/${state.uid}/passkey`,
+        hidden: { token: state.token, passed },
+      },
+    );
   }
 
   private advicePage(state: FormState, identity: Passed): Page {
-    return factorAdvicePage({ ...state, action: `/oidc/interaction/${state.uid}/without-factor`, hidden: { passed: this.sealPassed(state.uid, identity, 'no factor') } });
+    return factorAdvicePage({
+      ...state,
+      action: `/oidc/interaction/${state.uid}/without-factor`,
+      hidden: { passed: this.sealPassed(state.uid, identity, 'no factor') },
+    });
   }
 
-  private sealPassed(uid: string, { id, credentialsVersion, until = Date.now() + secondStepMs }: Passed, next: NextStep): string {
+  private sealPassed(
+    uid: string,
+    { id, credentialsVersion, until = Date.now() + secondStepMs }: Passed,
+    next: NextStep,
+  ): string {
     return this.sealing.seal(JSON.stringify({ id, credentialsVersion, until }), `${next}:${uid}`);
   }
 
@@ -204,7 +280,8 @@ export class SignInController {
   private passedFirst(uid: string, body: unknown, next: NextStep): z.output<typeof firstStep> {
     const { token, passed } = form.parse(body ?? {});
     const first = firstStep.safeParse(JSON.parse(this.sealing.open(passed, `${next}:${uid}`) ?? 'null'));
-    if (!isFormToken(token, uid, this.config.COOKIE_KEYS) || !first.success || first.data.until < Date.now()) throw new ForgedForm();
+    if (!isFormToken(token, uid, this.config.COOKIE_KEYS) || !first.success || first.data.until < Date.now())
+      throw new ForgedForm();
     return first.data;
   }
 
@@ -225,7 +302,10 @@ interface Submission {
 const firstVersion = 1;
 
 /** Who has signed in, and by which credentials: when these have changed meanwhile, the sign-in cannot be finished. */
-function proved({ id, credentialsVersion }: Pick<Identity, 'id' | 'credentialsVersion'>, amr = ['pwd']): InteractionResults {
+function proved(
+  { id, credentialsVersion }: Pick<Identity, 'id' | 'credentialsVersion'>,
+  amr = ['pwd'],
+): InteractionResults {
   return { login: { accountId: id, amr, remember: false, credentialsVersion } };
 }
 

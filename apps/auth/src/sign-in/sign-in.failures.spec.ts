@@ -14,6 +14,8 @@ it('a page that cannot be had now says when to come again', () => {
     send: () => reply,
   };
   const host = { switchToHttp: () => ({ getResponse: () => reply }) } as unknown as ArgumentsHost;
-  new SignInFailures(new Logger('auth', { INSTANCE: '1', LOG_LEVEL: 'silent' }), { ISSUER: 'https://shop.example/oidc' } as AuthConfig).catch(new DomainError('unavailable', 'database-unavailable', 'Not now.'), host);
+  new SignInFailures(new Logger('auth', { INSTANCE: '1', LOG_LEVEL: 'silent' }), {
+    ISSUER: 'https://shop.example/oidc',
+  } as AuthConfig).catch(new DomainError('unavailable', 'database-unavailable', 'Not now.'), host);
   expect(said).toMatchObject({ status: 503, 'retry-after': expect.anything() });
 });

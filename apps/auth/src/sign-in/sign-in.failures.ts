@@ -26,11 +26,19 @@ export class SignInFailures implements ExceptionFilter {
 
   private pageOf(error: unknown) {
     const again = 'Go back to the application and sign in from there once more.';
-    if (error instanceof errors.SessionNotFound) return failurePage(400, 'This sign-in is over', `It took too long, or was finished already, or your browser has kept no cookie of it: it has to begin at ${new URL(this.config.ISSUER).origin}, with cookies allowed. ${again}`);
+    if (error instanceof errors.SessionNotFound)
+      return failurePage(
+        400,
+        'This sign-in is over',
+        `It took too long, or was finished already, or your browser has kept no cookie of it: it has to begin at ${new URL(this.config.ISSUER).origin}, with cookies allowed. ${again}`,
+      );
     if (error instanceof ForgedForm) return failurePage(403, 'This form is out of date', again);
-    if (error instanceof DomainError && error.code === 'link-over') return failurePage(410, 'This link no longer works', `${error.message} Sign in, or ask for another one.`);
-    if (error instanceof DomainError && error.code === 'account-disabled') return failurePage(403, 'This account is disabled', error.message);
-    if (error instanceof DomainError && error.kind === 'unavailable') return failurePage(503, 'Not at this moment', `${error.message} ${again}`);
+    if (error instanceof DomainError && error.code === 'link-over')
+      return failurePage(410, 'This link no longer works', `${error.message} Sign in, or ask for another one.`);
+    if (error instanceof DomainError && error.code === 'account-disabled')
+      return failurePage(403, 'This account is disabled', error.message);
+    if (error instanceof DomainError && error.kind === 'unavailable')
+      return failurePage(503, 'Not at this moment', `${error.message} ${again}`);
     this.logger.error({ err: error }, 'sign-in failed');
     return failurePage(500, 'Something went wrong', `It is our fault and has been noted. ${again}`);
   }

@@ -24,6 +24,8 @@ export class KeyPurge implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   private async look(): Promise<void> {
-    await forgetKeys(this.database, this.looked).catch((error: unknown) => this.logger.warn({ err: error }, 'old idempotency keys could not be forgotten; trying again'));
+    await forgetKeys(this.database, this.looked).catch((error: unknown) =>
+      this.logger.warn({ err: error }, 'old idempotency keys could not be forgotten; trying again'),
+    );
   }
 }

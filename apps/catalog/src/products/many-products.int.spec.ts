@@ -18,5 +18,7 @@ it('of several products those are found that are on sale, each once', async () =
   await database.query('UPDATE products SET active = false WHERE id = $1', [gone]);
   const found = await new ManyProducts(database).find([first, second, second, gone, randomUUIDv7()]);
   expect(found.map(({ id }) => id).sort()).toEqual([first, second].sort());
-  expect(found.find(({ id }) => id === first)).toEqual(expect.objectContaining({ sku: products[0]?.sku, available: products[0]?.stock }));
+  expect(found.find(({ id }) => id === first)).toEqual(
+    expect.objectContaining({ sku: products[0]?.sku, available: products[0]?.stock }),
+  );
 });

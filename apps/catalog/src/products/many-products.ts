@@ -2,7 +2,10 @@ import { Injectable } from '@nestjs/common';
 import type { ProductView } from '@shop/contracts';
 import { Database } from '@shop/platform';
 
-/** Several products at once: one statement, however many. Not cached: the set that is asked for is hardly ever asked for again. */
+/**
+ * Several products at once: one statement, however many. Not cached: the set that is asked for is hardly ever asked for
+ * again.
+ */
 @Injectable()
 export class ManyProducts {
   constructor(private readonly database: Database) {}

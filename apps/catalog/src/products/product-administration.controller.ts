@@ -1,7 +1,25 @@
 import { Body, Controller, Get, HttpCode, Param, Patch, Post, Res } from '@nestjs/common';
-import { id, newProduct, productPatch, productRecord, restock, type NewProduct, type ProductPatch, type ProductRecord, type Restock } from '@shop/contracts';
+import {
+  id,
+  newProduct,
+  productPatch,
+  productRecord,
+  restock,
+  type NewProduct,
+  type ProductPatch,
+  type ProductRecord,
+  type Restock,
+} from '@shop/contracts';
 import type { Once } from '@shop/eventing';
-import { CurrentPrincipal, entityTag, IdempotencyKey, IfMatch, RequireRole, RequireScope, type Principal } from '@shop/platform';
+import {
+  CurrentPrincipal,
+  entityTag,
+  IdempotencyKey,
+  IfMatch,
+  RequireRole,
+  RequireScope,
+  type Principal,
+} from '@shop/platform';
 import type { FastifyReply } from 'fastify';
 import { ProductAdministration } from './product-administration.ts';
 
@@ -25,7 +43,10 @@ export class ProductAdministrationController {
   }
 
   @Get(':id/record')
-  async record(@Param('id', { schema: id }) product: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<ProductRecord> {
+  async record(
+    @Param('id', { schema: id }) product: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ProductRecord> {
     return tagged(reply, await this.products.get(product));
   }
 
@@ -58,7 +79,8 @@ function once(reply: FastifyReply, { answer, replayed }: Once<ProductRecord>): P
 }
 
 function tagged(reply: FastifyReply, product: ProductRecord): ProductRecord {
-  // In the schema's order: what is stored under a key comes back with its fields in another, and the same answer has the same tag.
+  // In the schema's order: what is stored under a key comes back with its fields in another, and the same answer has
+  // the same tag.
   const shown = productRecord.parse(product);
   reply.header('etag', entityTag(shown.version, shown));
   return shown;

@@ -14,23 +14,52 @@ afterAll(() => Promise.all([database.close(), owner.close()]));
 
 let lamp: NewProduct;
 beforeEach(() => {
-  lamp = { sku: `LAMP-${randomUUID().slice(0, 8).toUpperCase()}`, name: 'Lamp', description: 'Shines.', price: 4_900, currency: 'EUR', stock: 5 };
+  lamp = {
+    sku: `LAMP-${randomUUID().slice(0, 8).toUpperCase()}`,
+    name: 'Lamp',
+    description: 'Shines.',
+    price: 4_900,
+    currency: 'EUR',
+    stock: 5,
+  };
 });
 const asked = (key: string = randomUUID()) => ({ principal: 'admin', key });
 const create = async (body = lamp) => (await products.create(asked(), body)).answer;
 
 /** What was announced of a product, oldest first. */
 const announced = async (id: string) => {
-  const rows = await database.query<{ payload: string }>(`SELECT payload FROM outbox WHERE topic = 'catalog.products' AND key = $1 ORDER BY id`, [id]);
-  return rows.map(({ payload }) => JSON.parse(payload) as { sequence: string; data: object }).map(({ sequence, data }) => ({ ...data, version: Number(sequence) }));
+  const rows = await database.query<{ payload: string }>(
+    `SELECT payload FROM outbox WHERE topic = 'catalog.products' AND key = $1 ORDER BY id`,
+    [id],
+  );
+  return rows
+    .map(({ payload }) => JSON.parse(payload) as { sequence: string; data: object })
+    .map(({ sequence, data }) => ({ ...data, version: Number(sequence) }));
 };
-const announcement = ({ id, name, price, currency, active, version }: ProductRecord) => ({ productId: id, name, price, currency, active, version });
-const reason = (work: Promise<unknown>) => work.then(() => 'done', (error: { code: string }) => error.code);
+const announcement = ({ id, name, price, currency, active, version }: ProductRecord) => ({
+  productId: id,
+  name,
+  price,
+  currency,
+  active,
+  version,
+});
+const reason = (work: Promise<unknown>) =>
+  work.then(
+    () => 'done',
+    (error: { code: string }) => error.code,
+  );
 
 describe('a product that is added', () => {
   it('is there with its stock, and announced in the same transaction', async () => {
     const made = await create();
-    expect(made).toEqual({ ...lamp, id: made.id, active: true, version: 1, stock: { initial: 5, free: 5, reserved: 0, sold: 0 } });
+    expect(made).toEqual({
+      ...lamp,
+      id: made.id,
+      active: true,
+      version: 1,
+      stock: { initial: 5, free: 5, reserved: 0, sold: 0 },
+    });
     expect(await products.get(made.id)).toEqual(made);
     expect(await announced(made.id)).toEqual([announcement(made)]);
   });
@@ -48,16 +77,25 @@ describe('a product that is added', () => {
     await create();
     const key = randomUUID();
     for (let time = 0; time < 2; time++) {
-      await expect(products.create(asked(key), lamp)).rejects.toMatchObject({ kind: 'conflict', code: 'sku-taken', errors: [{ pointer: '/sku' }] });
+      await expect(products.create(asked(key), lamp)).rejects.toMatchObject({
+        kind: 'conflict',
+        code: 'sku-taken',
+        errors: [{ pointer: '/sku' }],
+      });
     }
-    await expect(products.create(asked(key), { ...lamp, name: 'Another' })).rejects.toMatchObject({ code: 'idempotency-key-reused' });
+    await expect(products.create(asked(key), { ...lamp, name: 'Another' })).rejects.toMatchObject({
+      code: 'idempotency-key-reused',
+    });
   });
 
   it('waits two seconds at most for the request that holds its key', async () => {
     const key = randomUUID();
     const client = await owner.pool.connect();
     await client.query('BEGIN');
-    await client.query(`INSERT INTO idempotency (principal, operation, key, body_hash, status, answer) VALUES ('admin', 'create-product', $1, 'h', 0, '{}')`, [key]);
+    await client.query(
+      `INSERT INTO idempotency (principal, operation, key, body_hash, status, answer) VALUES ('admin', 'create-product', $1, 'h', 0, '{}')`,
+      [key],
+    );
     expect(await reason(products.create(asked(key), lamp))).toBe('request-in-progress');
     await client.query('ROLLBACK');
     client.release();
@@ -82,7 +120,9 @@ describe('a product that is changed', () => {
 
   it('by twelve who saw the same version is changed by one of them', async () => {
     const made = await create();
-    const outcomes = await Promise.all(Array.from({ length: 12 }, (_, n) => reason(products.change(made.id, { price: n + 1 }, [made.version]))));
+    const outcomes = await Promise.all(
+      Array.from({ length: 12 }, (_, n) => reason(products.change(made.id, { price: n + 1 }, [made.version]))),
+    );
     expect(outcomes.filter((outcome) => outcome === 'done')).toHaveLength(1);
     expect(outcomes.filter((outcome) => outcome === 'precondition-failed')).toHaveLength(11);
     expect((await announced(made.id)).map(({ version }) => version)).toEqual([1, 2]);
@@ -97,9 +137,18 @@ describe('a product that is changed', () => {
 describe('a delivery', () => {
   it('adds to what is free, whatever is sold at the same time, and is no version', async () => {
     const { id } = await create();
-    const sell = () => database.query('UPDATE products SET free = free - 1, reserved = reserved + 1 WHERE id = $1', [id]);
-    await Promise.all([products.restock(id, asked(), { quantity: 10 }), sell(), products.restock(id, asked(), { quantity: 10 }), sell()]);
-    expect(await products.get(id)).toMatchObject({ version: 1, stock: { initial: 25, free: 23, reserved: 2, sold: 0 } });
+    const sell = () =>
+      database.query('UPDATE products SET free = free - 1, reserved = reserved + 1 WHERE id = $1', [id]);
+    await Promise.all([
+      products.restock(id, asked(), { quantity: 10 }),
+      sell(),
+      products.restock(id, asked(), { quantity: 10 }),
+      sell(),
+    ]);
+    expect(await products.get(id)).toMatchObject({
+      version: 1,
+      stock: { initial: 25, free: 23, reserved: 2, sold: 0 },
+    });
     expect(await announced(id)).toHaveLength(1);
   });
 

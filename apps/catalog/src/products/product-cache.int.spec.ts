@@ -21,14 +21,25 @@ describeWith('redis', 'cached products', ({ url: redisUrl }) => {
   const [here, there] = instances as [(typeof instances)[0], (typeof instances)[0]];
   const store = new ProductStore(here.database, new PostgresOutbox());
   const log = { info: () => {}, warn: () => {}, error: () => {} };
-  const runtime = new ConsumerRuntime({ consumer: new ProductCacheConsumer(there.cache), bus, database: there.database, outbox: new PostgresOutbox(), log });
+  const runtime = new ConsumerRuntime({
+    consumer: new ProductCacheConsumer(there.cache),
+    bus,
+    database: there.database,
+    outbox: new PostgresOutbox(),
+    log,
+  });
 
   beforeAll(async () => {
     for (const { redis } of instances) redis.onModuleInit();
     await vi.waitUntil(() => instances.every(({ redis }) => redis.available), { timeout: 10_000 });
     await runtime.start();
     // The other reader of these events, for whom this bus would wait.
-    await bus.subscribe({ group: 'orders.prices', topics: ['catalog.products'], maxInFlight: 9, handle: async () => {} });
+    await bus.subscribe({
+      group: 'orders.prices',
+      topics: ['catalog.products'],
+      maxInFlight: 9,
+      handle: async () => {},
+    });
   });
   afterAll(async () => {
     await runtime.stop();
@@ -39,19 +50,29 @@ describeWith('redis', 'cached products', ({ url: redisUrl }) => {
   });
 
   let id: string;
-  const product = () => ({ id, sku: `SKU-${id}`, name: `Mug ${id}`, description: '', price: 100, currency: 'EUR', stock: 5 });
+  const product = () => ({
+    id,
+    sku: `SKU-${id}`,
+    name: `Mug ${id}`,
+    description: '',
+    price: 100,
+    currency: 'EUR',
+    stock: 5,
+  });
   beforeEach(async () => {
     id = randomUUIDv7();
     await store.add([product()]);
   });
 
-  const setPrice = (price: number) => here.database.query('UPDATE products SET price = $2, version = version + 1 WHERE id = $1', [id, price]);
+  const setPrice = (price: number) =>
+    here.database.query('UPDATE products SET price = $2, version = version + 1 WHERE id = $1', [id, price]);
   const tell = (version: number) => {
     const { topic, key, payload } = seal(changed({ ...product(), active: true, version }));
     return bus.publish([{ topic, key, value: payload }]);
   };
   const priceAt = async ({ queries }: (typeof instances)[0]) => (await queries.one(id)).value.product.price;
-  const shownAt = async ({ queries }: (typeof instances)[0]) => (await queries.page({ limit: 100, sort: 'name' })).value.items.find((item) => item.id === id)?.price;
+  const shownAt = async ({ queries }: (typeof instances)[0]) =>
+    (await queries.page({ limit: 100, sort: 'name' })).value.items.find((item) => item.id === id)?.price;
 
   it('are read from the database by one instance for all of them', async () => {
     expect([await priceAt(here), await shownAt(here)]).toEqual([100, 100]);
@@ -63,7 +84,9 @@ describeWith('redis', 'cached products', ({ url: redisUrl }) => {
     await Promise.all([priceAt(here), shownAt(here)]);
     await setPrice(200);
     await tell(2);
-    expect(await Promise.all([priceAt(here), priceAt(there), shownAt(here), shownAt(there)])).toEqual([200, 200, 200, 200]);
+    expect(await Promise.all([priceAt(here), priceAt(there), shownAt(here), shownAt(there)])).toEqual([
+      200, 200, 200, 200,
+    ]);
   });
 
   it('are never older than four seconds, also when nobody tells', async () => {

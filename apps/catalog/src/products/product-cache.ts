@@ -2,8 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { Cache, CacheStore, type CachePolicy } from '@shop/platform';
 
 /**
- * How old a product may be to its readers (docs/adr/0025). A change of its name, price or place on sale is told by an event and seen at once;
- * its stock moves with every order and is no more exact than this: four seconds, or five minutes while the database is away.
+ * How old a product may be to its readers (docs/adr/0025). A change of its name, price or place on sale is told by an
+ * event and seen at once; its stock moves with every order and is no more exact than this: four seconds, or five
+ * minutes while the database is away.
  */
 export const productPolicy: CachePolicy = {
   name: 'catalog.products',

@@ -10,9 +10,15 @@ const SUMMARY_EVERY_MS = 30_000;
 const columns = ['version', 'name', 'price', 'currency', 'active'] as const;
 
 const summary = async (tx: Transaction): Promise<Outgoing> =>
-  event(productsSummary, { key: 'products', data: { copy: 'products', buckets: [...(await copySummary(tx, 'products', columns))] } });
+  event(productsSummary, {
+    key: 'products',
+    data: { copy: 'products', buckets: [...(await copySummary(tx, 'products', columns))] },
+  });
 
-/** Tells those who keep copies of the products, every now and then, what a whole copy is like. One that is lost is made up for by the next. */
+/**
+ * Tells those who keep copies of the products, every now and then, what a whole copy is like. One that is lost is made
+ * up for by the next.
+ */
 @Injectable()
 export class ProductsSummary extends Recurring {
   constructor(
@@ -42,9 +48,15 @@ export class ProductCopiesConsumer extends Consumer {
     super();
   }
 
-  private async announce({ data: { consumer, buckets } }: MessageOf<typeof announceProducts>, effect: Effect): Promise<void> {
+  private async announce(
+    { data: { consumer, buckets } }: MessageOf<typeof announceProducts>,
+    effect: Effect,
+  ): Promise<void> {
     const announced = await this.announcement.run({ buckets });
-    this.log.warn({ consumer, buckets: buckets.length, announced }, 'a copy of the products was not whole: announced again what it asked for');
+    this.log.warn(
+      { consumer, buckets: buckets.length, announced },
+      'a copy of the products was not whole: announced again what it asked for',
+    );
     await effect.transaction(async (tx) => effect.publish(tx, [await summary(tx)]));
   }
 }

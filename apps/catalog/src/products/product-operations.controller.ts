@@ -18,8 +18,13 @@ export class ProductOperationsController {
   /** Begun, and not waited for: /operations/actions tells what came of it. */
   @Post('announcements/products')
   @HttpCode(202)
-  announce(@CurrentPrincipal() { subject }: Principal, @Res({ passthrough: true }) reply: FastifyReply): { see: string } {
-    this.background.start('announcement', (signal) => announceAll(this.database, this.announcement, { operator: subject, signal }));
+  announce(
+    @CurrentPrincipal() { subject }: Principal,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): { see: string } {
+    this.background.start('announcement', (signal) =>
+      announceAll(this.database, this.announcement, { operator: subject, signal }),
+    );
     const see = '/operations/actions';
     void reply.header('location', see);
     return { see };

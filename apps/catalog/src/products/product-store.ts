@@ -7,8 +7,15 @@ import { Database } from '@shop/platform';
 export type Announced = Pick<ProductRecord, 'id' | 'name' | 'price' | 'currency' | 'active' | 'version'>;
 
 /** The whole product as it now is, for its other readers: orders prices by its own copy of these announcements. */
-export const changed = ({ id, version, name, price, currency, active }: Announced, more: { snapshot?: true } = {}): Outgoing =>
-  event(productChanged, { key: id, sequence: version, data: { productId: id, name, price, currency, active, ...more } });
+export const changed = (
+  { id, version, name, price, currency, active }: Announced,
+  more: { snapshot?: true } = {},
+): Outgoing =>
+  event(productChanged, {
+    key: id,
+    sequence: version,
+    data: { productId: id, name, price, currency, active, ...more },
+  });
 
 /** Products as a shop is filled with them. Every change is announced in the transaction that makes it. */
 @Injectable()
@@ -19,8 +26,8 @@ export class ProductStore {
   ) {}
 
   /**
-   * Adds the products that are not there yet and leaves the others as they are; answers how many were added. Rows are taken in id order,
-   * so that two writers of the same products wait for each other instead of for ever.
+   * Adds the products that are not there yet and leaves the others as they are; answers how many were added. Rows are
+   * taken in id order, so that two writers of the same products wait for each other instead of for ever.
    */
   async add(products: readonly (NewProduct & { id: string })[]): Promise<number> {
     const added = await this.database.transaction(async (tx) => {
@@ -33,7 +40,10 @@ export class ProductStore {
          RETURNING id, name, price, currency, active, version`,
         [JSON.stringify(products)],
       );
-      await this.outbox.add(tx, rows.map((row) => changed(row)));
+      await this.outbox.add(
+        tx,
+        rows.map((row) => changed(row)),
+      );
       return rows.length;
     });
     this.outbox.wake();

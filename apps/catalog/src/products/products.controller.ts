@@ -10,12 +10,18 @@ export class ProductsController {
   constructor(private readonly products: ProductQueries) {}
 
   @Get()
-  async list(@Query({ schema: productQuery }) query: ProductQuery, @Res({ passthrough: true }) reply: FastifyReply): Promise<ProductPage> {
+  async list(
+    @Query({ schema: productQuery }) query: ProductQuery,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ProductPage> {
     return aged(reply, await this.products.page(query));
   }
 
   @Get(':id')
-  async get(@Param('id', { schema: id }) wanted: string, @Res({ passthrough: true }) reply: FastifyReply): Promise<ProductView> {
+  async get(
+    @Param('id', { schema: id }) wanted: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<ProductView> {
     const { product, version } = aged(reply, await this.products.one(wanted));
     reply.header('etag', entityTag(version, product));
     return product;

@@ -31,7 +31,9 @@ afterAll(() => database.close());
 
 describe('two instances that fill the shop at once', () => {
   it('add each product once, and announce each once as it is', async () => {
-    const rows = await database.query<{ key: string; payload: string }>(`SELECT key, payload FROM outbox WHERE topic = 'catalog.products' ORDER BY key`);
+    const rows = await database.query<{ key: string; payload: string }>(
+      `SELECT key, payload FROM outbox WHERE topic = 'catalog.products' ORDER BY key`,
+    );
     const announced = rows.map(({ payload }) => JSON.parse(payload) as { sequence: string; data: unknown });
     expect(announced.map(({ sequence }) => sequence)).toEqual(products.map(() => '1'));
     expect(announced.map(({ data }) => productChanged.data.parse(data))).toEqual(
@@ -76,20 +78,36 @@ describe('products', () => {
   it.each<[string, Partial<ProductQuery>, (product: Product) => boolean]>([
     ['whose names begin so', { 'filter[name]': 'Oak' }, ({ name }) => name.startsWith('Oak')],
     ['of one sku', { 'filter[sku]': 'SOLD-OUT' }, ({ sku }) => sku === 'SOLD-OUT'],
-    ['of a range of prices', { 'filter[price][gte]': 2_000, 'filter[price][lte]': 2_500, sort: '-price' }, ({ price }) => price >= 2_000 && price <= 2_500],
+    [
+      'of a range of prices',
+      { 'filter[price][gte]': 2_000, 'filter[price][lte]': 2_500, sort: '-price' },
+      ({ price }) => price >= 2_000 && price <= 2_500,
+    ],
     ['that are to be had', { 'filter[inStock]': 'true' }, ({ stock }) => stock > 0],
     ['that are sold out', { 'filter[inStock]': 'false' }, ({ stock }) => stock === 0],
-    ['of all of it at once', { 'filter[name]': 'Oak T', 'filter[price][lte]': 3_000, 'filter[inStock]': 'true', sort: 'price' }, ({ name, price }) => name.startsWith('Oak T') && price <= 3_000],
+    [
+      'of all of it at once',
+      { 'filter[name]': 'Oak T', 'filter[price][lte]': 3_000, 'filter[inStock]': 'true', sort: 'price' },
+      ({ name, price }) => name.startsWith('Oak T') && price <= 3_000,
+    ],
   ])('come %s, and no others', async (_what, query, wanted) => {
     const found = await all(query);
-    expect(found.map(({ id }) => id).sort()).toEqual(products.filter(wanted).map(({ id }) => id).sort());
+    expect(found.map(({ id }) => id).sort()).toEqual(
+      products
+        .filter(wanted)
+        .map(({ id }) => id)
+        .sort(),
+    );
     expect(found.length).toBeGreaterThan(0);
   });
 
   it('by a cursor of another question are refused', async () => {
     const { value } = await queries.page({ limit: 1, sort: 'name' });
     for (const query of [{ sort: 'price' }, { sort: 'name', 'filter[name]': 'Oak' }] as const) {
-      await expect(queries.page({ limit: 1, cursor: value.nextCursor, ...query })).rejects.toMatchObject({ status: 400, errors: [{ pointer: '/query/cursor' }] });
+      await expect(queries.page({ limit: 1, cursor: value.nextCursor, ...query })).rejects.toMatchObject({
+        status: 400,
+        errors: [{ pointer: '/query/cursor' }],
+      });
     }
   });
 
@@ -98,17 +116,30 @@ describe('products', () => {
     ['-name', 'Oak', 'products_by_name', `ROW(name, id) < ROW('Oak'`],
     ['price', 2_000, 'products_by_price', 'ROW(price, id) > ROW(2000'],
     ['-price', 2_000, 'products_by_price', 'ROW(price, id) < ROW(2000'],
-  ] as const)('by %s begin where the page begins, in the index, however deep that is', async (sort, key, index, condition) => {
-    const { field: column, descending } = sortOf(sort);
-    const where = new Conditions().and('active');
-    const after = { key, id: '00000000-0000-0000-0000-000000000000' };
-    const { text, values } = keysetPage({ select: 'SELECT id FROM products', where, column, descending, after, limit: 20 });
-    const [plan] = await database.query<{ 'QUERY PLAN': [{ Plan: object }] }>(`EXPLAIN (FORMAT JSON) ${text}`, values);
-    const steps = JSON.stringify(plan?.['QUERY PLAN']);
-    expect(steps).toContain(`"Index Name":"${index}"`);
-    expect(steps).toContain(`"Index Cond":"(${condition}`);
-    expect(steps).not.toContain('"Sort"');
-  });
+  ] as const)(
+    'by %s begin where the page begins, in the index, however deep that is',
+    async (sort, key, index, condition) => {
+      const { field: column, descending } = sortOf(sort);
+      const where = new Conditions().and('active');
+      const after = { key, id: '00000000-0000-0000-0000-000000000000' };
+      const { text, values } = keysetPage({
+        select: 'SELECT id FROM products',
+        where,
+        column,
+        descending,
+        after,
+        limit: 20,
+      });
+      const [plan] = await database.query<{ 'QUERY PLAN': [{ Plan: object }] }>(
+        `EXPLAIN (FORMAT JSON) ${text}`,
+        values,
+      );
+      const steps = JSON.stringify(plan?.['QUERY PLAN']);
+      expect(steps).toContain(`"Index Name":"${index}"`);
+      expect(steps).toContain(`"Index Cond":"(${condition}`);
+      expect(steps).not.toContain('"Sort"');
+    },
+  );
 
   it('show one with what is free of it', async () => {
     const mug = products.find(({ sku }) => sku === 'DEMO-MUG');
@@ -120,7 +151,9 @@ describe('products', () => {
     const { id, name } = products[5] as (typeof products)[number];
     await database.query('UPDATE products SET active = false WHERE id = $1', [id]);
     await expect(queries.one(id)).rejects.toMatchObject({ kind: 'not-found', code: 'product-not-found' });
-    const { value: { items } } = await queries.page({ limit: 100, sort: 'name', 'filter[name]': name });
+    const {
+      value: { items },
+    } = await queries.page({ limit: 100, sort: 'name', 'filter[name]': name });
     expect(items.map((item) => item.id)).not.toContain(id);
     await database.query('UPDATE products SET active = true WHERE id = $1', [id]);
   });

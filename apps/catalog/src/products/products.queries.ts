@@ -2,7 +2,16 @@ import { Injectable } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { price, productName, type ProductPage, type ProductQuery, type ProductView } from '@shop/contracts';
 import { DomainError } from '@shop/kernel';
-import { Conditions, Cursors, Database, failsLikeDatabase, keysetPage, sortOf, type Position, type Reading } from '@shop/platform';
+import {
+  Conditions,
+  Cursors,
+  Database,
+  failsLikeDatabase,
+  keysetPage,
+  sortOf,
+  type Position,
+  type Reading,
+} from '@shop/platform';
 import { PrismaClient } from '../generated/prisma/client.ts';
 import { ProductCache, tags } from './product-cache.ts';
 
@@ -24,8 +33,8 @@ export interface Aged<T> {
 }
 
 /**
- * Product reads, through the cache, on the service's one bounded pool: plain CRUD by Prisma Client, except for pages, whose comparison of
- * rows Prisma cannot say (docs/adr/0017).
+ * Product reads, through the cache, on the service's one bounded pool: plain CRUD by Prisma Client, except for pages,
+ * whose comparison of rows Prisma cannot say (docs/adr/0017).
  */
 @Injectable()
 export class ProductQueries {
@@ -42,7 +51,13 @@ export class ProductQueries {
   /** Products on sale, as many as asked for, after the cursor. */
   async page(query: ProductQuery): Promise<Aged<ProductPage>> {
     const after = this.cursors.position(query, sorts[sortOf(query.sort).field]);
-    return found(await this.cache.read({ key: `page:${JSON.stringify(query)}`, tags: [tags.pages], load: () => this.loadPage(query, after) }));
+    return found(
+      await this.cache.read({
+        key: `page:${JSON.stringify(query)}`,
+        tags: [tags.pages],
+        load: () => this.loadPage(query, after),
+      }),
+    );
   }
 
   /** One product on sale, with its version. Throws not-found for any other. */
@@ -52,7 +67,14 @@ export class ProductQueries {
 
   private async loadPage(query: ProductQuery, after: Position | undefined): Promise<ProductPage> {
     const { field: column, descending } = sortOf(query.sort);
-    const page = keysetPage({ select: `SELECT ${Object.keys(view).join(', ')} FROM products`, where: wanted(query), column, descending, after, limit: query.limit });
+    const page = keysetPage({
+      select: `SELECT ${Object.keys(view).join(', ')} FROM products`,
+      where: wanted(query),
+      column,
+      descending,
+      after,
+      limit: query.limit,
+    });
     const rows = await this.database.query<Row>(page.text, page.values);
     const items = rows.slice(0, query.limit).map(toView);
     const last = rows.length > query.limit ? items.at(-1) : undefined;
@@ -60,7 +82,10 @@ export class ProductQueries {
   }
 
   private async loadOne(id: string): Promise<{ product: ProductView; version: number } | undefined> {
-    const row = await this.prisma.product.findFirst({ select: { ...view, version: true }, where: { id, active: true } });
+    const row = await this.prisma.product.findFirst({
+      select: { ...view, version: true },
+      where: { id, active: true },
+    });
     if (!row) return undefined;
     const { version, ...rest } = row;
     return { product: toView(rest), version };
@@ -84,4 +109,5 @@ function found<T>({ value, ageMs }: Reading<T>): Aged<T> {
   return { value, ageMs };
 }
 
-const openPrisma = ({ pool }: Database) => new PrismaClient({ adapter: new PrismaPg(pool), errorFormat: 'minimal' }).$extends(failsLikeDatabase);
+const openPrisma = ({ pool }: Database) =>
+  new PrismaClient({ adapter: new PrismaPg(pool), errorFormat: 'minimal' }).$extends(failsLikeDatabase);

@@ -29,7 +29,10 @@ describe('stock that stays set aside', () => {
     await send(commit(sold));
     await Promise.all([look(), look()]);
     await look();
-    expect([await said(young), await said(old)]).toEqual([['1 stock-reserved'], ['1 stock-reserved', 'again stock-reserved']]);
+    expect([await said(young), await said(old)]).toEqual([
+      ['1 stock-reserved'],
+      ['1 stock-reserved', 'again stock-reserved'],
+    ]);
     expect(await said(sold)).toEqual(['1 stock-reserved', '2 stock-committed']);
     await database.query(`UPDATE resting SET next_at = now()`);
     await look();
@@ -39,10 +42,16 @@ describe('stock that stays set aside', () => {
   it('is found at the second reading where it appeared after its order had been read', async () => {
     await look();
     const [late, later] = [await reserved(25 * 60), await reserved(60)];
-    await database.query(`UPDATE books_looked_through SET through = CASE book WHEN 'reservations' THEN through ELSE $1 END`, [placedBefore(26 * 60)]);
+    await database.query(
+      `UPDATE books_looked_through SET through = CASE book WHEN 'reservations' THEN through ELSE $1 END`,
+      [placedBefore(26 * 60)],
+    );
     await look();
     await look();
-    expect([await said(late), await said(later)]).toEqual([['1 stock-reserved', 'again stock-reserved'], ['1 stock-reserved']]);
+    expect([await said(late), await said(later)]).toEqual([
+      ['1 stock-reserved', 'again stock-reserved'],
+      ['1 stock-reserved'],
+    ]);
   });
 
   it('is forgotten when it rests no more, and each row is read once at each reading', async () => {
@@ -52,7 +61,9 @@ describe('stock that stays set aside', () => {
     await send(commit(old));
     await look();
     expect(await database.query('SELECT key FROM resting WHERE key = $1', [old])).toEqual([]);
-    const [row] = await database.query<{ through: string }>(`SELECT through FROM books_looked_through WHERE book = 'reservations'`);
+    const [row] = await database.query<{ through: string }>(
+      `SELECT through FROM books_looked_through WHERE book = 'reservations'`,
+    );
     expect((row?.through ?? '') > old).toBe(true);
   });
 });

@@ -11,7 +11,10 @@ describe('many at once', () => {
     const orders = Array.from({ length: 50 }, () => randomUUIDv7());
     await Promise.all(orders.map((id) => send(reserve(id, [{ productId: mug, quantity: 1 }]))));
     const all = (await Promise.all(orders.map((id) => said(id)))).flat();
-    expect([all.filter((one) => one === '1 stock-reserved').length, all.filter((one) => one === '1 stock-refused').length]).toEqual([10, 40]);
+    expect([
+      all.filter((one) => one === '1 stock-reserved').length,
+      all.filter((one) => one === '1 stock-refused').length,
+    ]).toEqual([10, 40]);
     expect(await stockOf(mug)).toEqual({ free: 0, reserved: 10, sold: 0 });
   });
 
@@ -22,14 +25,23 @@ describe('many at once', () => {
     await Promise.all(
       orders.map(async (id, n) => {
         const rotated = [...products.slice(n % 6), ...products.slice(0, n % 6)];
-        await send(reserve(id, (n % 2 ? rotated : rotated.reverse()).map((productId) => ({ productId, quantity: 1 }))));
+        await send(
+          reserve(
+            id,
+            (n % 2 ? rotated : rotated.reverse()).map((productId) => ({ productId, quantity: 1 })),
+          ),
+        );
         await send(n % 3 ? release(id) : commit(id));
       }),
     );
-    const [locks] = await database.query<{ deadlocks: string }>('SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()');
+    const [locks] = await database.query<{ deadlocks: string }>(
+      'SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()',
+    );
     expect(locks).toEqual({ deadlocks: '0' });
     expect(runtime.counts).toEqual({ ...before, handled: before.handled + 120 });
-    expect(await Promise.all(products.map(stockOf))).toEqual(products.map(() => ({ free: 980, reserved: 0, sold: 20 })));
+    expect(await Promise.all(products.map(stockOf))).toEqual(
+      products.map(() => ({ free: 980, reserved: 0, sold: 20 })),
+    );
   });
 });
 
@@ -50,7 +62,10 @@ describe('whatever orders say, in whatever order', () => {
         await Promise.all(
           orders.map(async (id, n) => {
             for (const { what, lines } of steps.filter((one) => one.order === n)) {
-              const wanted = lines.map((line) => ({ productId: products[line.product] as string, quantity: line.quantity }));
+              const wanted = lines.map((line) => ({
+                productId: products[line.product] as string,
+                quantity: line.quantity,
+              }));
               await send(what === 'reserve' ? reserve(id, wanted) : what === 'release' ? release(id) : commit(id));
             }
           }),
@@ -66,7 +81,9 @@ describe('whatever orders say, in whatever order', () => {
         expect(rows.map((row) => row['all'])).toEqual([6, 3, 0]);
         for (const row of rows) expect([row['reserved'], row['sold']]).toEqual([row['held'], row['gone']]);
         for (const id of orders) {
-          const numbered = (await answers(id)).flatMap(({ sequence }) => (sequence === undefined ? [] : [Number(sequence)]));
+          const numbered = (await answers(id)).flatMap(({ sequence }) =>
+            sequence === undefined ? [] : [Number(sequence)],
+          );
           expect(numbered).toEqual(numbered.map((_, n) => n + 1));
         }
       }),

@@ -12,10 +12,21 @@ beforeEach(() => void (order = randomUUIDv7()));
 describe('stock', () => {
   it('is set aside for an order, and sold when the order is confirmed', async () => {
     const [mug, bowl] = [await product(5), await product(1)];
-    await send(reserve(order, [{ productId: mug, quantity: 2 }, { productId: bowl, quantity: 1 }]));
-    expect([await stockOf(mug), await stockOf(bowl)]).toEqual([{ free: 3, reserved: 2, sold: 0 }, { free: 0, reserved: 1, sold: 0 }]);
+    await send(
+      reserve(order, [
+        { productId: mug, quantity: 2 },
+        { productId: bowl, quantity: 1 },
+      ]),
+    );
+    expect([await stockOf(mug), await stockOf(bowl)]).toEqual([
+      { free: 3, reserved: 2, sold: 0 },
+      { free: 0, reserved: 1, sold: 0 },
+    ]);
     await send(commit(order));
-    expect([await stockOf(mug), await stockOf(bowl)]).toEqual([{ free: 3, reserved: 0, sold: 2 }, { free: 0, reserved: 0, sold: 1 }]);
+    expect([await stockOf(mug), await stockOf(bowl)]).toEqual([
+      { free: 3, reserved: 0, sold: 2 },
+      { free: 0, reserved: 0, sold: 1 },
+    ]);
     expect(await said(order)).toEqual(['1 stock-reserved', '2 stock-committed']);
   });
 
@@ -29,7 +40,12 @@ describe('stock', () => {
 
   it('is refused as a whole, with every line that is short', async () => {
     const [mug, bowl, offSale, unknown] = [await product(5), await product(1), await product(9, false), randomUUIDv7()];
-    await send(reserve(order, [mug, bowl, offSale, unknown].map((productId) => ({ productId, quantity: 2 }))));
+    await send(
+      reserve(
+        order,
+        [mug, bowl, offSale, unknown].map((productId) => ({ productId, quantity: 2 })),
+      ),
+    );
     const [answer] = await answers(order);
     expect(await said(order)).toEqual(['1 stock-refused']);
     expect(new Set(answer?.data.shortages)).toEqual(
@@ -39,12 +55,20 @@ describe('stock', () => {
         { productId: unknown, requested: 2, available: 0 },
       ]),
     );
-    expect([await stockOf(mug), await stockOf(bowl)]).toEqual([{ free: 5, reserved: 0, sold: 0 }, { free: 1, reserved: 0, sold: 0 }]);
+    expect([await stockOf(mug), await stockOf(bowl)]).toEqual([
+      { free: 5, reserved: 0, sold: 0 },
+      { free: 1, reserved: 0, sold: 0 },
+    ]);
   });
 
   it('adds up lines of the same product before it decides', async () => {
     const mug = await product(3);
-    await send(reserve(order, [{ productId: mug, quantity: 2 }, { productId: mug, quantity: 2 }]));
+    await send(
+      reserve(order, [
+        { productId: mug, quantity: 2 },
+        { productId: mug, quantity: 2 },
+      ]),
+    );
     expect(await said(order)).toEqual(['1 stock-refused']);
   });
 
@@ -60,7 +84,11 @@ describe('stock', () => {
 describe('said again', () => {
   it.each([
     ['the same message', (message: Outgoing) => send(message, 3), []],
-    ['another message that asks for the same', async (message: Outgoing) => void (await send(message), await send(message)), ['again']],
+    [
+      'another message that asks for the same',
+      async (message: Outgoing) => void (await send(message), await send(message)),
+      ['again'],
+    ],
   ])('%s moves stock once; who asks once more is told once more', async (_what, repeat, again) => {
     const mug = await product(5);
     await repeat(reserve(order, [{ productId: mug, quantity: 2 }]));
@@ -71,7 +99,10 @@ describe('said again', () => {
     await send(reserve(other, [{ productId: mug, quantity: 1 }]));
     await repeat(release(other));
     expect(await stockOf(mug)).toEqual({ free: 3, reserved: 0, sold: 2 });
-    const told = (what: string, number: number) => [`${number} stock-${what}`, ...again.map((word) => `${word} stock-${what}`)];
+    const told = (what: string, number: number) => [
+      `${number} stock-${what}`,
+      ...again.map((word) => `${word} stock-${what}`),
+    ];
     expect(await said(order)).toEqual([...told('reserved', 1), ...told('committed', 2)]);
     expect(await said(other)).toEqual(['1 stock-reserved', ...told('released', 2)]);
     expect(dead).toEqual([]);
@@ -79,7 +110,10 @@ describe('said again', () => {
 
   it('what was refused stays refused, also where everything is to be had by now', async () => {
     const [mug, bowl] = [await product(1), await product(9)];
-    const wanted = [{ productId: mug, quantity: 2 }, { productId: bowl, quantity: 1 }];
+    const wanted = [
+      { productId: mug, quantity: 2 },
+      { productId: bowl, quantity: 1 },
+    ];
     const shortages = async () => (await answers(order)).at(-1)?.data.shortages;
     await send(reserve(order, wanted));
     const first = await shortages();
@@ -126,7 +160,9 @@ describe('the table', () => {
     ['a negative price', 'price = -1', 'products_price'],
   ])('refuses %s', async (_what, change, constraint) => {
     const id = await product(1);
-    const refused = await database.query(`UPDATE products SET ${change} WHERE id = $1`, [id]).catch((error: unknown) => constraintOf(error));
+    const refused = await database
+      .query(`UPDATE products SET ${change} WHERE id = $1`, [id])
+      .catch((error: unknown) => constraintOf(error));
     expect(refused).toBe(constraint);
   });
 });

@@ -1,5 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { commitStock, releaseStock, reserveStock, stockCommitted, stockRefused, stockReleased, stockReserved, type MessageOf } from '@shop/contracts';
+import {
+  commitStock,
+  releaseStock,
+  reserveStock,
+  stockCommitted,
+  stockRefused,
+  stockReleased,
+  stockReserved,
+  type MessageOf,
+} from '@shop/contracts';
 import { event, Poison, type Effect, type Outgoing } from '@shop/eventing';
 import type { Transaction } from '@shop/platform';
 
@@ -7,9 +16,10 @@ type Status = 'reserved' | 'refused' | 'released' | 'committed';
 type Shortage = { productId: string; requested: number; available: number };
 
 /**
- * All lines or none, in one statement whose parts are chained by their data (CTEs run in no stated order): product rows are locked in id
- * order, so two orders never wait for each other in a circle; only then is it decided, and stock moves only if this statement made the
- * reservation. A product that is unknown or off sale has nothing available. No row: the order has a reservation, or a tombstone, already.
+ * All lines or none, in one statement whose parts are chained by their data (CTEs run in no stated order): product rows
+ * are locked in id order, so two orders never wait for each other in a circle; only then is it decided, and stock moves
+ * only if this statement made the reservation. A product that is unknown or off sale has nothing available. No row: the
+ * order has a reservation, or a tombstone, already.
  */
 const reserve = `
   WITH wanted AS (
@@ -69,13 +79,16 @@ const commit = end(
 );
 
 /**
- * Sets stock aside for orders, gives it back, or sells it. Each step has one answer, numbered by the reservation's version and written to
- * the outbox with the move itself. A step that is asked for again, in another message, changes nothing and is answered again by what became of it, without a
- * number: whoever asks again has not been told.
+ * Sets stock aside for orders, gives it back, or sells it. Each step has one answer, numbered by the reservation's
+ * version and written to the outbox with the move itself. A step that is asked for again, in another message, changes
+ * nothing and is answered again by what became of it, without a number: whoever asks again has not been told.
  */
 @Injectable()
 export class Stock {
-  /** Answers stock-reserved, or stock-refused with every line that is short. After a release, even one that came first, it holds nothing. */
+  /**
+   * Answers stock-reserved, or stock-refused with every line that is short. After a release, even one that came first,
+   * it holds nothing.
+   */
   async reserve({ data: { orderId, lines } }: MessageOf<typeof reserveStock>, effect: Effect): Promise<void> {
     await effect.transaction(async (tx) => {
       const [made] = await tx.query<{ status: Status; shortages: Shortage[] }>(
@@ -88,7 +101,9 @@ export class Stock {
     });
   }
 
-  /** Answers stock-released. Without a reservation it leaves a tombstone, so that one which comes later holds nothing. */
+  /**
+   * Answers stock-released. Without a reservation it leaves a tombstone, so that one which comes later holds nothing.
+   */
   async release({ data: { orderId } }: MessageOf<typeof releaseStock>, effect: Effect): Promise<void> {
     await effect.transaction(async (tx) => {
       const [ended] = await tx.query<{ version: number }>(release, [orderId], 'stock-release');
@@ -106,11 +121,19 @@ export class Stock {
     });
   }
 
-  /** A step that moved nothing was either done before, or contradicts what became of the order: then a person has to look. */
+  /**
+   * A step that moved nothing was either done before, or contradicts what became of the order: then a person has to
+   * look.
+   */
   private async tellAgain(effect: Effect, tx: Transaction, { orderId, lines = [], mustBe }: Again): Promise<void> {
     const wanted = [lines.map((line) => line.productId), lines.map((line) => line.quantity)];
-    const [found] = await tx.query<{ status: Status; lines: Shortage[] }>(standing, [orderId, ...wanted], 'stock-standing');
-    if (!found || (mustBe && found.status !== mustBe)) throw new Poison(`Stock of order ${orderId} is ${found?.status ?? 'not reserved'}: it cannot be ${mustBe}.`);
+    const [found] = await tx.query<{ status: Status; lines: Shortage[] }>(
+      standing,
+      [orderId, ...wanted],
+      'stock-standing',
+    );
+    if (!found || (mustBe && found.status !== mustBe))
+      throw new Poison(`Stock of order ${orderId} is ${found?.status ?? 'not reserved'}: it cannot be ${mustBe}.`);
     // What was refused stays refused, also where everything is to be had by now.
     const short = found.lines.filter(({ available, requested }) => available < requested);
     await effect.publish(tx, [answerOf(found.status, { orderId, shortages: short.length > 0 ? short : found.lines })]);
@@ -125,7 +148,11 @@ interface Again {
 }
 
 /** The answer that tells what became of a reservation; `sequence` where it tells it for the first time. */
-function answerOf(status: Status, { orderId, shortages = [] }: { orderId: string; shortages?: Shortage[] }, sequence?: number): Outgoing {
+function answerOf(
+  status: Status,
+  { orderId, shortages = [] }: { orderId: string; shortages?: Shortage[] },
+  sequence?: number,
+): Outgoing {
   const about = { key: orderId, ...(sequence !== undefined && { sequence }) };
   switch (status) {
     case 'reserved':

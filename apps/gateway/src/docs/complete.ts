@@ -30,7 +30,9 @@ export function complete(document: OpenAPIObject, published: ReadonlyMap<string,
       paths[path] = { ...paths[path], [verb]: { ...operation(verb, scanned, found, schemas), ...more } };
     }
   }
-  const headers = Object.fromEntries(Object.entries({ ...countedHeaders, ...laterHeaders }).map(([name, description]) => [name, headerOf(description)]));
+  const headers = Object.fromEntries(
+    Object.entries({ ...countedHeaders, ...laterHeaders }).map(([name, description]) => [name, headerOf(description)]),
+  );
   return { ...document, paths, components: { ...document.components, schemas: schemas as never, headers } };
 }
 
@@ -41,7 +43,9 @@ function operation(verb: string, scanned: Scanned, published: Published, schemas
   const { notes, scopes } = published;
   const { summary, description, takes = [], needs } = notes;
   const parameters = [...(scanned.parameters ?? []), ...takes.map((name) => taken(name, needs))];
-  const body = scanned.requestBody && { requestBody: { ...inItsLanguage(scanned.requestBody, verb), required: notes.body !== 'optional' } as never };
+  const body = scanned.requestBody && {
+    requestBody: { ...inItsLanguage(scanned.requestBody, verb), required: notes.body !== 'optional' } as never,
+  };
   return {
     ...scanned,
     summary,
@@ -50,7 +54,9 @@ function operation(verb: string, scanned: Scanned, published: Published, schemas
     ...body,
     responses: {
       [notes.status ?? 200]: success(notes, schemas),
-      ...(takes.includes('If-None-Match') && { 304: { description: refusals[304], headers: referred(countedHeaders) } }),
+      ...(takes.includes('If-None-Match') && {
+        304: { description: refusals[304], headers: referred(countedHeaders) },
+      }),
       ...answersOf(codesOf(published, { hasBody: body !== undefined, hasParameters: parameters.length > 0 })),
     },
     security: scopes ? [{ signIn: [...scopes] }, { token: [...scopes] }] : [],
@@ -58,7 +64,10 @@ function operation(verb: string, scanned: Scanned, published: Published, schemas
 }
 
 /** Everything that an operation can be refused for: what it shares with others like it, and its own. */
-function codesOf({ notes, scopes, roles }: Published, { hasBody, hasParameters }: { hasBody: boolean; hasParameters: boolean }): ProblemCode[] {
+function codesOf(
+  { notes, scopes, roles }: Published,
+  { hasBody, hasParameters }: { hasBody: boolean; hasParameters: boolean },
+): ProblemCode[] {
   const { takes = [], needs, refuses = [] } = notes;
   const shared: [boolean, ...ProblemCode[]][] = [
     [hasBody || hasParameters, 'validation-failed'],
@@ -77,19 +86,30 @@ function codesOf({ notes, scopes, roles }: Published, { hasBody, hasParameters }
 /** By status, with an example of each code. */
 function answersOf(codes: readonly ProblemCode[]): Record<string, object> {
   const byStatus = Map.groupBy(codes, (code) => problems[code][0]);
-  return Object.fromEntries([...byStatus].sort(([a], [b]) => a - b).map(([status, ofStatus]) => [status, refusal(status, ofStatus)]));
+  return Object.fromEntries(
+    [...byStatus].sort(([a], [b]) => a - b).map(([status, ofStatus]) => [status, refusal(status, ofStatus)]),
+  );
 }
 
 function refusal(status: (typeof problems)[ProblemCode][0], codes: readonly ProblemCode[]) {
   const shown = Object.fromEntries(codes.map((code) => [code, { value: exampleOf(code, STATUS_CODES) }]));
   const headers = referred(status === 429 || status === 503 ? { ...countedHeaders, ...laterHeaders } : countedHeaders);
-  return { description: refusals[status], headers, content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' }, examples: shown } } };
+  return {
+    description: refusals[status],
+    headers,
+    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' }, examples: shown } },
+  };
 }
 
 /** A PATCH is a JSON Merge Patch; the scanner takes every body for JSON. */
 function inItsLanguage(body: NonNullable<Scanned['requestBody']>, verb: string): object {
   const content = ('content' in body ? body.content : {}) as Content;
-  return { ...body, content: Object.fromEntries(Object.values(content).map(({ schema }) => [verb === 'patch' ? mergePatch : 'application/json', shown(schema)])) };
+  return {
+    ...body,
+    content: Object.fromEntries(
+      Object.values(content).map(({ schema }) => [verb === 'patch' ? mergePatch : 'application/json', shown(schema)]),
+    ),
+  };
 }
 
 /** A schema with the example of what it names. */
@@ -102,17 +122,31 @@ function shown(schema: object): { schema: object; examples?: object } {
 /** All headers of a request together are no longer, by Node's own limit; nor is one of an answer. */
 const HEADERS_BYTES = 16_384;
 
-const headerOf = (description: string) => ({ description, schema: { type: 'string' as const, maxLength: HEADERS_BYTES } });
-const referred = (names: object) => Object.fromEntries(Object.keys(names).map((name) => [name, { $ref: `#/components/headers/${name}` }]));
+const headerOf = (description: string) => ({
+  description,
+  schema: { type: 'string' as const, maxLength: HEADERS_BYTES },
+});
+const referred = (names: object) =>
+  Object.fromEntries(Object.keys(names).map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 
 function taken(name: keyof typeof takenHeaders, needed: string | undefined) {
   const { schema, required, description } = takenHeaders[name];
-  return { name, in: 'header' as const, required: required || name === needed, description, schema: { maxLength: HEADERS_BYTES, ...toJsonSchema(schema, 'input').schema } };
+  return {
+    name,
+    in: 'header' as const,
+    required: required || name === needed,
+    description,
+    schema: { maxLength: HEADERS_BYTES, ...toJsonSchema(schema, 'input').schema },
+  };
 }
 
 function success({ answer, sends = [] }: OperationNotes, schemas: Schemas) {
   const { schema, components } = toJsonSchema(answer, 'output');
   Object.assign(schemas, components);
   const own = Object.fromEntries(sends.map((name) => [name, headerOf(sentHeaders[name])]));
-  return { description: 'Done.', headers: { ...own, ...referred(countedHeaders) }, content: { 'application/json': shown(schema) } };
+  return {
+    description: 'Done.',
+    headers: { ...own, ...referred(countedHeaders) },
+    content: { 'application/json': shown(schema) },
+  };
 }

@@ -23,7 +23,8 @@ beforeAll(async () => {
   running = await runService(gateway, {
     ISSUER: 'https://shop.example/oidc',
     JWKS_URL: elsewhere,
-    LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0',
+    LOG_LEVEL: 'silent',
+    SHED_LOOP_DELAY_MS: '0',
     AUTH_URLS: elsewhere,
     CATALOG_URLS: elsewhere,
     ORDERS_URLS: elsewhere,
@@ -31,7 +32,12 @@ beforeAll(async () => {
   });
   documents = await Promise.all(versions.map((version) => read(`/v${version}/openapi.json`)));
   operations = documents.flatMap(({ paths }) =>
-    Object.entries(paths).flatMap(([path, item]) => Object.entries(item).map(([verb, operation]) => ({ name: `${verb.toUpperCase()} ${path}`, operation: operation as Operation }))),
+    Object.entries(paths).flatMap(([path, item]) =>
+      Object.entries(item).map(([verb, operation]) => ({
+        name: `${verb.toUpperCase()} ${path}`,
+        operation: operation as Operation,
+      })),
+    ),
   );
 });
 
@@ -67,24 +73,36 @@ describe('the OpenAPI documents', () => {
 
   it('say for each operation which scopes it needs, as the guard enforces them', () => {
     const scopes = operations.map(({ name, operation }) => [name, operation.security?.[0]?.['signIn'] ?? 'public']);
-    expect(Object.fromEntries(scopes)).toMatchObject({ 'GET /v1/products': 'public', 'GET /v1/orders': ['orders:read'], 'POST /v1/orders': ['orders:write'] });
+    expect(Object.fromEntries(scopes)).toMatchObject({
+      'GET /v1/products': 'public',
+      'GET /v1/orders': ['orders:read'],
+      'POST /v1/orders': ['orders:write'],
+    });
   });
 
   it('give every refusal the shape of a problem, with an example of each code that it can have', () => {
-    const bodies = operations.flatMap(({ operation }) => Object.entries(operation.responses).filter(([status]) => Number(status) >= 400));
+    const bodies = operations.flatMap(({ operation }) =>
+      Object.entries(operation.responses).filter(([status]) => Number(status) >= 400),
+    );
     expect(bodies.length).toBeGreaterThan(60);
     for (const [status, response] of bodies) {
       const { schema, examples: shown } = (response as unknown as Refusal).content['application/problem+json'];
       expect(schema).toEqual({ $ref: '#/components/schemas/Problem' });
       const entries = Object.entries(shown);
       expect(entries.length).toBeGreaterThan(0);
-      for (const [code, { value }] of entries) expect(problem.parse(value)).toMatchObject({ code, status: Number(status) });
+      for (const [code, { value }] of entries)
+        expect(problem.parse(value)).toMatchObject({ code, status: Number(status) });
     }
   });
 
-  /** What is sent and answered in a version, by the names of its schemas in the code: where the versions differ, the second's have a number that its document leaves out. */
+  /**
+   * What is sent and answered in a version, by the names of its schemas in the code: where the versions differ, the
+   * second's have a number that its document leaves out.
+   */
   const shownIn = (version: 1 | 2) => {
-    const named = JSON.stringify(documents[version - 1]?.paths).matchAll(/"content":\{"[^"]+":\{"schema":\{"\$ref":"#\/components\/schemas\/([^"]+)"\}/g);
+    const named = JSON.stringify(documents[version - 1]?.paths).matchAll(
+      /"content":\{"[^"]+":\{"schema":\{"\$ref":"#\/components\/schemas\/([^"]+)"\}/g,
+    );
     const names = [...new Set([...named].map(([, name = '']) => name))].filter((name) => name !== 'Problem');
     return names.map((name) => (version === 2 && `${name}V2` in examples ? `${name}V2` : name));
   };
@@ -93,7 +111,8 @@ describe('the OpenAPI documents', () => {
     expect([...new Set(versions.flatMap(shownIn))].sort()).toEqual(Object.keys(examples).sort());
     for (const version of versions) {
       const paths = JSON.stringify(documents[version - 1]?.paths);
-      for (const name of shownIn(version)) expect(paths).toContain(JSON.stringify({ example: { value: examples[name] } }));
+      for (const name of shownIn(version))
+        expect(paths).toContain(JSON.stringify({ example: { value: examples[name] } }));
     }
     for (const [name, value] of Object.entries(examples)) {
       const found = (z.globalRegistry as unknown as { _idmap: Map<string, z.ZodType> })._idmap.get(name);
@@ -103,21 +122,35 @@ describe('the OpenAPI documents', () => {
 
   it('refuse unknown fields at every depth of a body, and promise nothing of the kind for answers', () => {
     const { PlaceOrder: input, Order: output } = documents[0]?.components?.schemas ?? {};
-    expect(input).toMatchObject({ additionalProperties: false, properties: { lines: { items: { additionalProperties: false } } } });
+    expect(input).toMatchObject({
+      additionalProperties: false,
+      properties: { lines: { items: { additionalProperties: false } } },
+    });
     expect(output).not.toHaveProperty('additionalProperties');
   });
 
   it('name the headers that matter', () => {
     const place = operations.find(({ name }) => name === 'POST /v1/orders')?.operation;
-    expect(place?.parameters).toContainEqual(expect.objectContaining({ name: 'Idempotency-Key', in: 'header', required: true }));
+    expect(place?.parameters).toContainEqual(
+      expect.objectContaining({ name: 'Idempotency-Key', in: 'header', required: true }),
+    );
     expect(place).toHaveProperty(['responses', '201', 'headers', 'Location']);
   });
 });
 
 describe('the lengths that the documents name', () => {
   it('are those that patterns mean', () => {
-    const longest = new Map([[currency, 'EUR'], [sku, `A${'-'.repeat(62)}Z`], [paymentToken, `tok_${'a'.repeat(64)}`]]);
-    for (const [schema, text] of longest) expect([text.length, schema.safeParse(text).success, schema.safeParse(`${text}A`).success]).toEqual([ofPattern.get(schema), true, false]);
+    const longest = new Map([
+      [currency, 'EUR'],
+      [sku, `A${'-'.repeat(62)}Z`],
+      [paymentToken, `tok_${'a'.repeat(64)}`],
+    ]);
+    for (const [schema, text] of longest)
+      expect([text.length, schema.safeParse(text).success, schema.safeParse(`${text}A`).success]).toEqual([
+        ofPattern.get(schema),
+        true,
+        false,
+      ]);
   });
 });
 
@@ -134,10 +167,14 @@ describe.each(versions)('version %i of it', (version) => {
   it('has its own paths and the schemas that these refer to, by the names that clients use', () => {
     const { paths, components } = own();
     expect(Object.keys(paths).filter((path) => path !== '/' && !path.startsWith(`/v${version}/`))).toEqual([]);
-    const names = new Set([...JSON.stringify(paths).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map((match) => match[1]));
+    const names = new Set(
+      [...JSON.stringify(paths).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map((match) => match[1]),
+    );
     expect(Object.keys(components?.schemas ?? {})).toEqual(expect.arrayContaining([...names]));
     expect(Object.keys(components?.schemas ?? {}).join()).not.toContain('V2');
-    expect((components?.schemas?.['Product'] as { properties: object }).properties).toHaveProperty(version === 1 ? 'currency' : 'price.$ref');
+    expect((components?.schemas?.['Product'] as { properties: object }).properties).toHaveProperty(
+      version === 1 ? 'currency' : 'price.$ref',
+    );
   });
 
   it('is as the linter of OpenAPI recommends', async () => {

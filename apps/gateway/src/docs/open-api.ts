@@ -12,8 +12,9 @@ import { Operation } from './operation.ts';
 const idOf = (controller: string, method: string) => `${controller.replace(/Controller$/, '').toLowerCase()}.${method}`;
 
 /**
- * The OpenAPI 3.1 description of the gateway, made from the running application when it is first asked for: routes, parameters and bodies
- * are scanned by @nestjs/swagger; answers, refusals and scopes come from the decorators that enforce or announce them.
+ * The OpenAPI 3.1 description of the gateway, made from the running application when it is first asked for: routes,
+ * parameters and bodies are scanned by @nestjs/swagger; answers, refusals and scopes come from the decorators that
+ * enforce or announce them.
  */
 @Injectable()
 export class OpenApi {
@@ -43,12 +44,22 @@ export class OpenApi {
     const frame = new DocumentBuilder()
       .setOpenAPIVersion('3.1.0')
       .setTitle('Shop')
-      .setDescription('Products, orders and what becomes of them. Every failure is a problem (RFC 9457). Amounts are integers in minor units.')
+      .setDescription(
+        'Products, orders and what becomes of them. Every failure is a problem (RFC 9457). Amounts are integers in minor units.',
+      )
       .setVersion('2.0.0')
       .setLicense('MIT', 'https://opensource.org/license/mit')
       .addServer(origin, protocol === 'https:' ? 'The shop, in production' : 'The shop, on a local machine')
-      .addSecurity('signIn', { type: 'openIdConnect', openIdConnectUrl: `${this.config.ISSUER}/.well-known/openid-configuration` })
-      .addSecurity('token', { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'An access token, checked as RFC8725 asks; `npm run -s login` prints one.' })
+      .addSecurity('signIn', {
+        type: 'openIdConnect',
+        openIdConnectUrl: `${this.config.ISSUER}/.well-known/openid-configuration`,
+      })
+      .addSecurity('token', {
+        type: 'http',
+        scheme: 'bearer',
+        bearerFormat: 'JWT',
+        description: 'An access token, checked as RFC8725 asks; `npm run -s login` prints one.',
+      })
       .build();
     const document = SwaggerModule.createDocument(application, frame, {
       operationIdFactory: idOf,
@@ -60,8 +71,14 @@ export class OpenApi {
   }
 
   private published(): Map<string, Published> {
-    const controllers = [...this.modules.values()].flatMap((module) => [...module.controllers.values()]).map(({ metatype }) => metatype as new () => object);
-    return new Map(controllers.flatMap((type) => new MetadataScanner().getAllMethodNames(type.prototype).flatMap((name) => this.publishedMethod(type, name))));
+    const controllers = [...this.modules.values()]
+      .flatMap((module) => [...module.controllers.values()])
+      .map(({ metatype }) => metatype as new () => object);
+    return new Map(
+      controllers.flatMap((type) =>
+        new MetadataScanner().getAllMethodNames(type.prototype).flatMap((name) => this.publishedMethod(type, name)),
+      ),
+    );
   }
 
   private publishedMethod(type: new () => object, name: string): [string, Published][] {
@@ -69,7 +86,9 @@ export class OpenApi {
     const notes = method && this.reflector.get(Operation, method);
     if (!method || !notes) return [];
     const open = this.reflector.getAllAndOverride<boolean | undefined>(publicKey, [method, type]);
-    const scopes = open ? undefined : (this.reflector.getAllAndOverride<string[] | undefined>(scopesKey, [method, type]) ?? []);
+    const scopes = open
+      ? undefined
+      : (this.reflector.getAllAndOverride<string[] | undefined>(scopesKey, [method, type]) ?? []);
     const roles = this.reflector.getAllAndOverride<string[] | undefined>(rolesKey, [method, type]) ?? [];
     return [[idOf(type.name, name), { notes, scopes, roles: open ? [] : roles }]];
   }

@@ -3,7 +3,10 @@ import { idempotencyKey, type ProblemCode } from '@shop/contracts';
 import { LONGEST_TAG_LIST } from '@shop/platform';
 import { z } from 'zod';
 
-/** What the published description of an operation says beyond its route and its input schemas, which are read from the code. */
+/**
+ * What the published description of an operation says beyond its route and its input schemas, which are read from the
+ * code.
+ */
 export interface OperationNotes {
   readonly summary: string;
   readonly description?: string;
@@ -34,7 +37,8 @@ export const sentHeaders = {
 export const countedHeaders = {
   RateLimit: 'What is left of each quota that this request was counted in, and in how many seconds it is whole again.',
   'RateLimit-Policy': 'Those quotas: how many requests in how many seconds.',
-  'Access-Control-Allow-Origin': 'For a page of another site that may call (CORS_ORIGINS): its origin; absent for all others.',
+  'Access-Control-Allow-Origin':
+    'For a page of another site that may call (CORS_ORIGINS): its origin; absent for all others.',
 } as const;
 export const laterHeaders = { 'Retry-After': 'In how many seconds to come again.' } as const;
 
@@ -42,11 +46,15 @@ export const takenHeaders = {
   'Idempotency-Key': {
     required: true,
     schema: idempotencyKey,
-    description: 'Your own name for this attempt. Sent again with the same body it gets the same answer, and nothing happens twice.',
+    description:
+      'Your own name for this attempt. Sent again with the same body it gets the same answer, and nothing happens twice.',
   },
   'If-Match': {
     required: false,
-    schema: z.string().regex(/^(\*|"[1-9]\d{0,8}(-[\w-]+)?")$/).max(LONGEST_TAG_LIST),
+    schema: z
+      .string()
+      .regex(/^(\*|"[1-9]\d{0,8}(-[\w-]+)?")$/)
+      .max(LONGEST_TAG_LIST),
     description: 'The ETag that you have seen: if the resource has changed since, nothing happens (412).',
   },
   'If-None-Match': {
@@ -75,7 +83,7 @@ export const refusals = {
 } as const;
 
 /**
- * Marks a method as a published operation. Kept apart from @nestjs/swagger on purpose: that costs half a second and 30 MB to load, and is
- * loaded when the first person asks for the documentation.
+ * Marks a method as a published operation. Kept apart from @nestjs/swagger on purpose: that costs half a second and 30
+ * MB to load, and is loaded when the first person asks for the documentation.
  */
 export const Operation = Reflector.createDecorator<OperationNotes>();

@@ -1,7 +1,10 @@
 import type { FastifyRequest } from 'fastify';
 import type { Loads } from './loads.ts';
 
-/** What every resolver of one operation is given. `request` is the one that brought it, or over which the socket was opened. */
+/**
+ * What every resolver of one operation is given. `request` is the one that brought it, or over which the socket was
+ * opened.
+ */
 export interface GraphContext {
   readonly request: FastifyRequest;
   readonly loads: Loads;

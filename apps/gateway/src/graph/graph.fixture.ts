@@ -19,18 +19,44 @@ interface Data {
   readonly [field: string]: unknown;
 }
 
-export const aProduct = (id: string = randomUUIDv7()): ProductView => ({ id, sku: 'MUG', name: 'Mug', description: 'A mug.', price: 1250, currency: 'EUR', available: 3 });
+export const aProduct = (id: string = randomUUIDv7()): ProductView => ({
+  id,
+  sku: 'MUG',
+  name: 'Mug',
+  description: 'A mug.',
+  price: 1250,
+  currency: 'EUR',
+  available: 3,
+});
 
 /** An order with as many lines, of products of their own unless they are given. */
 export function anOrder(lines: number, products: readonly string[] = []): OrderView {
   const of = (at: number) => products[at % products.length] ?? randomUUIDv7();
-  const each = Array.from({ length: lines }, (_, at) => ({ productId: of(at), name: 'Mug', quantity: 1, unitPrice: 1250 }));
-  return { id: randomUUIDv7(), status: 'placed', lines: each, total: 1250 * lines, currency: 'EUR', placedAt: '2026-01-01T00:00:00.000Z', version: 1 };
+  const each = Array.from({ length: lines }, (_, at) => ({
+    productId: of(at),
+    name: 'Mug',
+    quantity: 1,
+    unitPrice: 1250,
+  }));
+  return {
+    id: randomUUIDv7(),
+    status: 'placed',
+    lines: each,
+    total: 1250 * lines,
+    currency: 'EUR',
+    placedAt: '2026-01-01T00:00:00.000Z',
+    version: 1,
+  };
 }
 
 /** A gateway, and services behind it that note what they are asked. `settings` is more of its environment. */
 export async function startGraph(settings: Record<string, string> = {}) {
-  const [catalog, orders, notifications, tokens] = await Promise.all([FakeService.start(), FakeService.start(), FakeService.start(), fakeIssuer(issuer)]);
+  const [catalog, orders, notifications, tokens] = await Promise.all([
+    FakeService.start(),
+    FakeService.start(),
+    FakeService.start(),
+    fakeIssuer(issuer),
+  ]);
   const running = await runService(gateway, {
     ISSUER: issuer,
     JWKS_URL: tokens.jwksUrl,
@@ -55,7 +81,11 @@ export async function startGraph(settings: Record<string, string> = {}) {
     running,
     send,
     ask: (query: string, variables: object = {}, headers: Record<string, string> = {}) =>
-      send('', { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify({ query, variables }) }),
+      send('', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ query, variables }),
+      }),
     stop: async () => {
       await running.close();
       await Promise.all([catalog, orders, notifications, tokens].map((each) => each.stop()));

@@ -15,7 +15,8 @@ beforeEach(() => [graph.catalog, graph.orders, graph.notifications].forEach(({ s
 
 const id = randomUUIDv7();
 const wish = { lines: [{ productId: id, quantity: 2 }], paymentToken: 'tok_good' };
-const place = 'mutation ($input: PlaceOrderInput!, $key: String) { placeOrder(input: $input, idempotencyKey: $key) { id status } }';
+const place =
+  'mutation ($input: PlaceOrderInput!, $key: String) { placeOrder(input: $input, idempotencyKey: $key) { id status } }';
 const everything = '{ orders { items { id lines { product { id } } } } }';
 
 /** Answers as catalog and orders do when they are asked for several things by their ids. */
@@ -39,7 +40,10 @@ describe('what a list shows of what it names', () => {
     };
     const { data, errors } = await graph.ask(everything, {}, me);
     expect(errors).toEqual([]);
-    const wanted = [...all.values()].map(({ id, lines }) => ({ id, lines: lines.map((line) => ({ product: { id: line.productId } })) }));
+    const wanted = [...all.values()].map(({ id, lines }) => ({
+      id,
+      lines: lines.map((line) => ({ product: { id: line.productId } })),
+    }));
     expect(data).toEqual({ orders: { items: wanted } });
     expect([graph.orders.seen.length, graph.catalog.seen.length]).toEqual([2, 1]);
   });
@@ -53,8 +57,20 @@ describe('what a list shows of what it names', () => {
   it('is left out where it cannot be had, and the rest is shown', async () => {
     graph.orders.says(200, anOrder(2));
     graph.catalog.says(500, { status: 500, type: 'x', title: 'x', code: 'x', detail: 'stack trace' });
-    const { data, errors, codes } = await graph.ask(`{ order(id: "${id}") { status lines { name product { name } } } }`, {}, me);
-    expect(data).toEqual({ order: { status: 'PLACED', lines: [{ name: 'Mug', product: null }, { name: 'Mug', product: null }] } });
+    const { data, errors, codes } = await graph.ask(
+      `{ order(id: "${id}") { status lines { name product { name } } } }`,
+      {},
+      me,
+    );
+    expect(data).toEqual({
+      order: {
+        status: 'PLACED',
+        lines: [
+          { name: 'Mug', product: null },
+          { name: 'Mug', product: null },
+        ],
+      },
+    });
     expect(codes).toEqual(['unavailable', 'unavailable']);
     expect(JSON.stringify(errors)).not.toContain('stack trace');
   });
@@ -62,7 +78,9 @@ describe('what a list shows of what it names', () => {
   it('is null where a product is no longer on sale', async () => {
     graph.orders.says(200, anOrder(1));
     graph.catalog.says(200, { items: [] });
-    expect((await graph.ask(`{ order(id: "${id}") { lines { product { name } } } }`, {}, me)).data).toEqual({ order: { lines: [{ product: null }] } });
+    expect((await graph.ask(`{ order(id: "${id}") { lines { product { name } } } }`, {}, me)).data).toEqual({
+      order: { lines: [{ product: null }] },
+    });
   });
 });
 
@@ -72,7 +90,11 @@ describe('one operation', () => {
     const traceparent = '00-0123456789abcdef0123456789abcdef-0123456789abcdef-01';
     await graph.ask(`{ order(id: "${id}") { id } }`, {}, { ...me, traceparent });
     const { headers, path } = graph.orders.last;
-    expect([path, headers.authorization, headers['traceparent']]).toEqual([`/orders/${id}`, me.authorization, expect.stringContaining('0123456789abcdef0123456789abcdef')]);
+    expect([path, headers.authorization, headers['traceparent']]).toEqual([
+      `/orders/${id}`,
+      me.authorization,
+      expect.stringContaining('0123456789abcdef0123456789abcdef'),
+    ]);
     expect(Number(headers['x-request-budget-ms'])).toBeGreaterThan(0);
   });
 
@@ -92,7 +114,9 @@ describe('placing an order', () => {
     ['the argument before the header', { key: 'attempt-0001' }, { 'idempotency-key': 'attempt-0002' }],
   ])('takes its key from %s', async (_where, variables, headers) => {
     graph.orders.says(201, anOrder(1));
-    expect((await graph.ask(place, { input: wish, ...variables }, { ...me, ...headers })).data).toEqual({ placeOrder: expect.objectContaining({ status: 'PLACED' }) as object });
+    expect((await graph.ask(place, { input: wish, ...variables }, { ...me, ...headers })).data).toEqual({
+      placeOrder: expect.objectContaining({ status: 'PLACED' }) as object,
+    });
     expect(graph.orders.last.headers['idempotency-key']).toBe('attempt-0001');
     expect(JSON.parse(graph.orders.last.body)).toEqual(wish);
   });
@@ -100,29 +124,58 @@ describe('placing an order', () => {
   it.each<[string, object, string, string]>([
     ['without a key', {}, 'validation-failed', '/headers/idempotency-key'],
     ['with a short key', { key: 'x' }, 'validation-failed', '/idempotencyKey'],
-    ['with a quantity of none', { key: 'attempt-0001', input: { ...wish, lines: [{ productId: id, quantity: 0 }] } }, 'validation-failed', '/input/lines/0/quantity'],
-    ['with a card for a token', { key: 'attempt-0001', input: { ...wish, paymentToken: '4242424242424242' } }, 'validation-failed', '/input/paymentToken'],
+    [
+      'with a quantity of none',
+      { key: 'attempt-0001', input: { ...wish, lines: [{ productId: id, quantity: 0 }] } },
+      'validation-failed',
+      '/input/lines/0/quantity',
+    ],
+    [
+      'with a card for a token',
+      { key: 'attempt-0001', input: { ...wish, paymentToken: '4242424242424242' } },
+      'validation-failed',
+      '/input/paymentToken',
+    ],
   ])('is refused %s', async (_what, variables, code, pointer) => {
     const { errors, codes, data } = await graph.ask(place, { input: wish, ...variables }, me);
-    expect([data, codes, errors[0]?.extensions['errors']]).toEqual([null, [code], [expect.objectContaining({ pointer })]]);
+    expect([data, codes, errors[0]?.extensions['errors']]).toEqual([
+      null,
+      [code],
+      [expect.objectContaining({ pointer })],
+    ]);
     expect(graph.orders.seen).toEqual([]);
   });
 
   it('does not take a field that it does not know', async () => {
-    expect((await graph.ask(place, { input: { ...wish, coupon: 'x' }, key: 'attempt-0001' }, me)).codes).toEqual(['variables-invalid']);
+    expect((await graph.ask(place, { input: { ...wish, coupon: 'x' }, key: 'attempt-0001' }, me)).codes).toEqual([
+      'variables-invalid',
+    ]);
   });
 
   it('says what orders says no to, in the same words as REST', async () => {
-    graph.orders.says(422, { type: 'urn:shop:problem:idempotency-key-reused', title: 'Unprocessable', status: 422, code: 'idempotency-key-reused' });
+    graph.orders.says(422, {
+      type: 'urn:shop:problem:idempotency-key-reused',
+      title: 'Unprocessable',
+      status: 422,
+      code: 'idempotency-key-reused',
+    });
     const { errors } = await graph.ask(place, { input: wish, key: 'attempt-0001' }, me);
-    expect(errors[0]?.extensions).toMatchObject({ code: 'idempotency-key-reused', status: 422, traceId: expect.stringMatching(/^[0-9a-f]{32}$/) as string });
+    expect(errors[0]?.extensions).toMatchObject({
+      code: 'idempotency-key-reused',
+      status: 422,
+      traceId: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
+    });
   });
 });
 
 describe('cancelling an order', () => {
   it('says which version was seen', async () => {
     graph.orders.says(200, { ...anOrder(1), status: 'cancelled', cancellation: 'customer', version: 2 });
-    const { data } = await graph.ask(`mutation { cancelOrder(id: "${id}", ifVersion: 1) { status cancellation } }`, {}, me);
+    const { data } = await graph.ask(
+      `mutation { cancelOrder(id: "${id}", ifVersion: 1) { status cancellation } }`,
+      {},
+      me,
+    );
     expect(data).toEqual({ cancelOrder: { status: 'CANCELLED', cancellation: 'CUSTOMER' } });
     expect(graph.orders.last).toMatchObject({ path: `/orders/${id}/cancellation`, headers: { 'if-match': '"1"' } });
   });
@@ -138,7 +191,9 @@ describe('the door', () => {
   ])('keeps strangers, and tokens that lack the scope, out of %s', async (query) => {
     const other = { authorization: `Bearer ${await graph.tokens.token('openid')}` };
     const forged = { authorization: 'Bearer e30.e30.e30' };
-    const codes = await Promise.all([{}, other, forged].map(async (headers) => (await graph.ask(query, {}, headers)).codes));
+    const codes = await Promise.all(
+      [{}, other, forged].map(async (headers) => (await graph.ask(query, {}, headers)).codes),
+    );
     expect(codes).toEqual([['token-missing'], ['insufficient-scope'], ['token-invalid']]);
     expect([...graph.orders.seen, ...graph.notifications.seen]).toEqual([]);
   });

@@ -28,9 +28,14 @@ export class Graph {
     try {
       const admitted = this.documents.admit(asked);
       const { operation } = admitted.operation;
-      if (readOnly && operation !== 'query') return { status: 405, result: { errors: [only('POST', 'A GET changes nothing.')] } };
-      if (operation === 'subscription') return { status: 400, result: { errors: [only('a socket', 'Subscriptions come by graphql-transport-ws.')] } };
-      return { status: 200, result: this.shown(await execute({ ...this.executed(admitted), contextValue: this.context(request) }), traceId) };
+      if (readOnly && operation !== 'query')
+        return { status: 405, result: { errors: [only('POST', 'A GET changes nothing.')] } };
+      if (operation === 'subscription')
+        return { status: 400, result: { errors: [only('a socket', 'Subscriptions come by graphql-transport-ws.')] } };
+      return {
+        status: 200,
+        result: this.shown(await execute({ ...this.executed(admitted), contextValue: this.context(request) }), traceId),
+      };
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       return { status: 400, result: { errors: error.errors.map((each) => this.errors.shown(each, traceId)) } };
@@ -48,8 +53,12 @@ export class Graph {
   }
 
   shown({ data, errors }: ExecutionResult, traceId: string | undefined): FormattedExecutionResult {
-    return { ...(errors && { errors: errors.map((error) => this.errors.shown(error, traceId)) }), ...(data !== undefined && { data }) };
+    return {
+      ...(errors && { errors: errors.map((error) => this.errors.shown(error, traceId)) }),
+      ...(data !== undefined && { data }),
+    };
   }
 }
 
-const only = (how: string, why: string) => new GraphQLError(`Use ${how}: ${why}`, { extensions: { code: 'method-not-allowed' } }).toJSON();
+const only = (how: string, why: string) =>
+  new GraphQLError(`Use ${how}: ${why}`, { extensions: { code: 'method-not-allowed' } }).toJSON();

@@ -11,7 +11,8 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([open, listed].map((graph) => graph.stop())));
 
-const times = (count: number, text: (at: number) => string) => Array.from({ length: count }, (_, at) => text(at)).join(' ');
+const times = (count: number, text: (at: number) => string) =>
+  Array.from({ length: count }, (_, at) => text(at)).join(' ');
 const orders = (limit: string) => `orders(limit: ${limit}) { items { lines { product { id } } } }`;
 
 const attacks: readonly [string, string, string][] = [
@@ -19,18 +20,46 @@ const attacks: readonly [string, string, string][] = [
   ['2,000 words', `{ ${times(2_000, () => 'a')} }`, 'query-too-many-tokens'],
   ['a syntax tree in place of a document', JSON.stringify({ kind: 'Document', definitions: [] }), 'query-malformed'],
   ['levels without end', `{ ${'products { items '.repeat(30)} { id } ${'}'.repeat(31)}`, 'query-too-deep'],
-  ['levels in fragments', `{ products { ...a } } ${times(8, (at) => `fragment ${'abcdefghi'[at]} on ProductPage { items { ...${'abcdefghi'[at + 1]} } }`)}`, 'query-too-deep'],
-  ['one field under 100 names', `{ products { ${times(100, (at) => `a${at}: nextCursor`)} } }`, 'query-too-many-aliases'],
+  [
+    'levels in fragments',
+    `{ products { ...a } } ${times(8, (at) => `fragment ${'abcdefghi'[at]} on ProductPage { items { ...${'abcdefghi'[at + 1]} } }`)}`,
+    'query-too-deep',
+  ],
+  [
+    'one field under 100 names',
+    `{ products { ${times(100, (at) => `a${at}: nextCursor`)} } }`,
+    'query-too-many-aliases',
+  ],
   ['100 root fields', `{ ${times(100, () => '__typename')} }`, 'query-too-many-roots'],
-  ['two mutations for one key', 'mutation { cancelOrder(id: "x") { id } b: cancelOrder(id: "y") { id } }', 'query-too-many-mutations'],
-  ['100 directives', `{ products { nextCursor ${times(100, () => '@skip(if: false)')} } }`, 'query-too-many-directives'],
+  [
+    'two mutations for one key',
+    'mutation { cancelOrder(id: "x") { id } b: cancelOrder(id: "y") { id } }',
+    'query-too-many-mutations',
+  ],
+  [
+    '100 directives',
+    `{ products { nextCursor ${times(100, () => '@skip(if: false)')} } }`,
+    'query-too-many-directives',
+  ],
   ['100 fragments', `{ products { ${times(100, () => '... { nextCursor }')} } }`, 'query-too-many-fragments'],
-  ['fragments that double each other', `{ products { ...a0 } } ${times(18, (at) => `fragment a${at} on ProductPage { ...a${at + 1} ...a${at + 1} }`)} fragment a18 on ProductPage { nextCursor }`, 'none'],
-  ['a fragment within itself', '{ products { ...a } } fragment a on ProductPage { ...b } fragment b on ProductPage { ...a }', 'query-invalid'],
+  [
+    'fragments that double each other',
+    `{ products { ...a0 } } ${times(18, (at) => `fragment a${at} on ProductPage { ...a${at + 1} ...a${at + 1} }`)} fragment a18 on ProductPage { nextCursor }`,
+    'none',
+  ],
+  [
+    'a fragment within itself',
+    '{ products { ...a } } fragment a on ProductPage { ...b } fragment b on ProductPage { ...a }',
+    'query-invalid',
+  ],
   ['a fragment within its field', '{ products { items { ...a } } } fragment a on Product { id ...a }', 'query-invalid'],
   ['10,000 objects', `{ ${orders('100')} }`, 'query-too-costly'],
   ['10,000 objects by a variable', `query ($n: Int = 100) { ${orders('$n')} }`, 'query-too-costly'],
-  ['the schema within the schema', `{ __schema { types { fields { type { fields { type { fields { type { name } } } } } } } } }`, 'query-invalid'],
+  [
+    'the schema within the schema',
+    `{ __schema { types { fields { type { fields { type { fields { type { name } } } } } } } } }`,
+    'query-invalid',
+  ],
 ];
 
 describe('what asks for too much', () => {
@@ -51,12 +80,19 @@ describe('what asks for too much', () => {
 
   it('is refused as a batch', async () => {
     const body = JSON.stringify([{ query: '{ __typename }' }, { query: '{ __typename }' }]);
-    const { status, codes } = await open.send('', { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    const { status, codes } = await open.send('', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
     expect([status, codes]).toEqual([400, ['batch-not-allowed']]);
   });
 
   it('is refused as a body of a megabyte', async () => {
-    expect(await open.ask('{ __typename }', { junk: 'x'.repeat(1_000_000) })).toMatchObject({ status: 413, codes: ['body-too-large'] });
+    expect(await open.ask('{ __typename }', { junk: 'x'.repeat(1_000_000) })).toMatchObject({
+      status: 413,
+      codes: ['body-too-large'],
+    });
   });
 
   it('costs what it is, not what it could be', async () => {
@@ -66,30 +102,47 @@ describe('what asks for too much', () => {
 });
 
 describe('an ordinary operation', () => {
-  it.each([...operations.values()].map((text) => [/\w+ \w+/.exec(text)?.[0], text]))('is within every limit: %s', async (_name, text) => {
-    const variables = { id: '0198c0de-0000-7000-8000-000000000001', limit: 40, input: { lines: [], paymentToken: 'tok_a' } };
-    const { codes } = await open.ask(text as string, variables);
-    expect(codes.filter((code) => /^(query|variables|operation)-/.test(code))).toEqual([]);
-  });
+  it.each([...operations.values()].map((text) => [/\w+ \w+/.exec(text)?.[0], text]))(
+    'is within every limit: %s',
+    async (_name, text) => {
+      const variables = {
+        id: '0198c0de-0000-7000-8000-000000000001',
+        limit: 40,
+        input: { lines: [], paymentToken: 'tok_a' },
+      };
+      const { codes } = await open.ask(text as string, variables);
+      expect(codes.filter((code) => /^(query|variables|operation)-/.test(code))).toEqual([]);
+    },
+  );
 });
 
 describe('where only listed operations are executed', () => {
-  const [text = '', hash = ''] = [...operations].map(([hash, text]) => [text, hash]).find(([text]) => text?.startsWith('query Products')) ?? [];
-  const persisted = (sha256Hash: string) => JSON.stringify({ extensions: { persistedQuery: { version: 1, sha256Hash } } });
-  const post = (body: string) => listed.send('', { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+  const [text = '', hash = ''] =
+    [...operations].map(([hash, text]) => [text, hash]).find(([text]) => text?.startsWith('query Products')) ?? [];
+  const persisted = (sha256Hash: string) =>
+    JSON.stringify({ extensions: { persistedQuery: { version: 1, sha256Hash } } });
+  const post = (body: string) =>
+    listed.send('', { method: 'POST', headers: { 'content-type': 'application/json' }, body });
 
   it('one is known by the hash of its text, and by its text', async () => {
     listed.catalog.says(200, { items: [] });
     expect(hash).toBe(createHash('sha256').update(text).digest('hex'));
     const answers = [await post(persisted(hash)), await listed.ask(text)];
-    expect(answers.map(({ data }) => data)).toEqual([{ products: { items: [], nextCursor: null } }, { products: { items: [], nextCursor: null } }]);
+    expect(answers.map(({ data }) => data)).toEqual([
+      { products: { items: [], nextCursor: null } },
+      { products: { items: [], nextCursor: null } },
+    ]);
   });
 
   it.each([
     ['another text', JSON.stringify({ query: `${text} ` }), 'operation-not-listed'],
     ['the schema', JSON.stringify({ query: getIntrospectionQuery() }), 'query-too-long|operation-not-listed'],
     ['a hash that is unknown', persisted('0'.repeat(64)), 'persisted-query-not-found'],
-    ['a hash with a text of its own', JSON.stringify({ query: '{ __typename }', extensions: { persistedQuery: { version: 1, sha256Hash: hash } } }), 'operation-not-listed'],
+    [
+      'a hash with a text of its own',
+      JSON.stringify({ query: '{ __typename }', extensions: { persistedQuery: { version: 1, sha256Hash: hash } } }),
+      'operation-not-listed',
+    ],
   ])('nothing else is: %s', async (_what, body, code) => {
     expect((await post(body)).codes[0]).toMatch(new RegExp(`^(${code})$`));
   });

@@ -4,7 +4,10 @@ import { manyIds, orderViews, productViews, type OrderView, type ProductView } f
 import { DomainError } from '@shop/kernel';
 import { Catalog, Orders } from '../upstreams.ts';
 
-/** What has been read for one operation: what is asked for in the same tick is asked upstream in one call, and nothing is asked twice. */
+/**
+ * What has been read for one operation: what is asked for in the same tick is asked upstream in one call, and nothing
+ * is asked twice.
+ */
 export interface Loads {
   /** Undefined where it is not on sale any more. */
   product(id: string): Promise<ProductView | undefined>;
@@ -37,7 +40,8 @@ export class BatchedLoads extends LoadsFactory {
     return {
       product: (id) => products.load(id),
       order: (id, token) => {
-        const own = orders.get(token) ?? new DataLoader((ids: readonly string[]) => this.ordersOf(ids, token), { maxBatchSize });
+        const own =
+          orders.get(token) ?? new DataLoader((ids: readonly string[]) => this.ordersOf(ids, token), { maxBatchSize });
         orders.set(token, own);
         return own.load(id);
       },
@@ -45,13 +49,24 @@ export class BatchedLoads extends LoadsFactory {
   }
 
   private async productsOf(ids: readonly string[]): Promise<(ProductView | undefined)[]> {
-    const { body } = await this.catalog.request({ method: 'GET', path: '/products/many', query: { ids: ids.join(',') }, schema: productViews });
+    const { body } = await this.catalog.request({
+      method: 'GET',
+      path: '/products/many',
+      query: { ids: ids.join(',') },
+      schema: productViews,
+    });
     const found = new Map(body.items.map((product) => [product.id, product]));
     return ids.map((id) => found.get(id));
   }
 
   private async ordersOf(ids: readonly string[], token: string): Promise<(OrderView | Error)[]> {
-    const { body } = await this.orders.request({ method: 'GET', path: '/orders/many', query: { ids: ids.join(',') }, token, schema: orderViews });
+    const { body } = await this.orders.request({
+      method: 'GET',
+      path: '/orders/many',
+      query: { ids: ids.join(',') },
+      token,
+      schema: orderViews,
+    });
     const found = new Map(body.items.map((order) => [order.id, order]));
     return ids.map((id) => found.get(id) ?? new DomainError('not-found', 'order-not-found', 'There is no such order.'));
   }

@@ -9,7 +9,10 @@ import { NotificationPage } from './schema/message.ts';
 export class NotificationsResolver {
   constructor(private readonly upstream: Notifications) {}
 
-  @Query(() => NotificationPage, { nullable: true, description: 'Messages sent to you about your orders, newest first.' })
+  @Query(() => NotificationPage, {
+    nullable: true,
+    description: 'Messages sent to you about your orders, newest first.',
+  })
   @RequireScope('orders:read')
   async notifications(
     @CurrentPrincipal() { token }: Principal,

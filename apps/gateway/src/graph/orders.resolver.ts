@@ -30,26 +30,46 @@ export class OrdersResolver {
 
   @Query(() => Order, { nullable: true, description: 'One of your orders as it is now.' })
   @RequireScope('orders:read')
-  async order(@CurrentPrincipal() { token }: Principal, @Args('id', { type: () => ID }) wanted: string): Promise<Order> {
+  async order(
+    @CurrentPrincipal() { token }: Principal,
+    @Args('id', { type: () => ID }) wanted: string,
+  ): Promise<Order> {
     const path = `/orders/${validated(id, 'id', wanted)}`;
     return (await this.upstream.request({ method: 'GET', path, token, schema: orderView })).body;
   }
 
   @Mutation(() => Order, {
-    description: 'Places an order and answers as soon as it is recorded; watch `orderState` for the rest. The same key again gets the same answer.',
+    description:
+      'Places an order and answers as soon as it is recorded; watch `orderState` for the rest. The same key again gets the same answer.',
   })
   @RequireScope('orders:write')
   async placeOrder(
     @CurrentPrincipal() { token }: Principal,
     @Args('input') input: PlaceOrderInput,
     @Context() { request }: GraphContext,
-    @Args('idempotencyKey', { type: () => String, nullable: true, description: 'Your own name for this attempt; or the header Idempotency-Key.' })
+    @Args('idempotencyKey', {
+      type: () => String,
+      nullable: true,
+      description: 'Your own name for this attempt; or the header Idempotency-Key.',
+    })
     key?: string | null,
   ): Promise<Order> {
     const body = validated(placeOrder, 'input', input);
     const header = request.headers['idempotency-key'] as string | undefined;
-    const headers = { 'idempotency-key': key ? checkedKey(key, '/idempotencyKey') : checkedKey(header, '/headers/idempotency-key') };
-    return (await this.upstream.request({ method: 'POST', path: '/orders', body, headers, token, schema: orderView, idempotent: true })).body;
+    const headers = {
+      'idempotency-key': key ? checkedKey(key, '/idempotencyKey') : checkedKey(header, '/headers/idempotency-key'),
+    };
+    return (
+      await this.upstream.request({
+        method: 'POST',
+        path: '/orders',
+        body,
+        headers,
+        token,
+        schema: orderView,
+        idempotent: true,
+      })
+    ).body;
   }
 
   @Mutation(() => Order, { description: 'Said twice it changes nothing. A confirmed order cannot be cancelled.' })
@@ -57,7 +77,11 @@ export class OrdersResolver {
   async cancelOrder(
     @CurrentPrincipal() { token }: Principal,
     @Args('id', { type: () => ID }) wanted: string,
-    @Args('ifVersion', { type: () => Int, nullable: true, description: 'The version that you have seen: if it has changed since, nothing happens.' })
+    @Args('ifVersion', {
+      type: () => Int,
+      nullable: true,
+      description: 'The version that you have seen: if it has changed since, nothing happens.',
+    })
     ifVersion?: number | null,
   ): Promise<Order> {
     const path = `/orders/${validated(id, 'id', wanted)}/cancellation`;

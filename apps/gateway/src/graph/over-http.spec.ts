@@ -11,12 +11,17 @@ afterAll(() => graph.stop());
 const preflight = { 'graphql-preflight': '1' };
 const audits = async (fetchFn: typeof fetch) => {
   const results = await auditServer({ url: graph.url, fetchFn });
-  return { count: results.length, failed: results.filter(({ status }) => status !== 'ok').map(({ id, name }) => `${id} ${name}`) };
+  return {
+    count: results.length,
+    failed: results.filter(({ status }) => status !== 'ok').map(({ id, name }) => `${id} ${name}`),
+  };
 };
 
 describe('the audits of GraphQL over HTTP', () => {
   it('all pass for a client that says that it is no form of another site', async () => {
-    const { count, failed } = await audits((url, init) => fetch(url, { ...init, headers: { ...init?.headers, ...preflight } }));
+    const { count, failed } = await audits((url, init) =>
+      fetch(url, { ...init, headers: { ...init?.headers, ...preflight } }),
+    );
     expect(failed).toEqual([]);
     expect(count).toBeGreaterThan(60);
   });
@@ -32,7 +37,8 @@ describe('the audits of GraphQL over HTTP', () => {
 });
 
 describe('a GET', () => {
-  const get = (query: string, headers: Record<string, string>) => graph.send(`?${new URLSearchParams({ query })}`, { headers });
+  const get = (query: string, headers: Record<string, string>) =>
+    graph.send(`?${new URLSearchParams({ query })}`, { headers });
 
   it('reads', async () => {
     expect(await get('{ __typename }', preflight)).toMatchObject({ status: 200, data: { __typename: 'Query' } });
@@ -43,15 +49,23 @@ describe('a GET', () => {
   });
 
   it('changes nothing', async () => {
-    expect(await get('mutation { cancelOrder(id: "x") { id } }', preflight)).toMatchObject({ status: 405, codes: ['method-not-allowed'] });
+    expect(await get('mutation { cancelOrder(id: "x") { id } }', preflight)).toMatchObject({
+      status: 405,
+      codes: ['method-not-allowed'],
+    });
     expect(graph.orders.seen).toEqual([]);
   });
 });
 
 describe('a POST', () => {
-  it.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x'])('is not taken as %s, which any page may send', async (type) => {
-    expect(await graph.send('', { method: 'POST', headers: { 'content-type': type }, body: '{"query":"{ __typename }"}' })).toMatchObject({ status: 415 });
-  });
+  it.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x'])(
+    'is not taken as %s, which any page may send',
+    async (type) => {
+      expect(
+        await graph.send('', { method: 'POST', headers: { 'content-type': type }, body: '{"query":"{ __typename }"}' }),
+      ).toMatchObject({ status: 415 });
+    },
+  );
 
   it('says by its status that nothing was executed, where the client knows that', async () => {
     const accept = 'application/graphql-response+json';
@@ -69,5 +83,4 @@ describe('a POST', () => {
   ])('is answered to who takes %j with %s', async (accept, type) => {
     expect((await graph.ask('{ __typename }', {}, { accept })).type).toBe(`${type}; charset=utf-8`);
   });
-
 });

@@ -16,9 +16,25 @@ afterEach(async () => void (await Promise.all(running.splice(0).map((each) => ea
 afterAll(() => Promise.all([behind.stop(), tokens.stop()]));
 
 /** A gateway that takes this much. */
-async function door(RATE_LIMITS: string, more: Record<string, string> = {}): Promise<(path: string, init?: RequestInit) => Promise<Response>> {
-  const urls = { AUTH_URLS: behind.url, CATALOG_URLS: behind.url, ORDERS_URLS: behind.url, NOTIFICATIONS_URLS: behind.url };
-  const service = await runService(gateway, { ISSUER: issuer, JWKS_URL: tokens.jwksUrl, LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0', ...urls, RATE_LIMITS, ...more });
+async function door(
+  RATE_LIMITS: string,
+  more: Record<string, string> = {},
+): Promise<(path: string, init?: RequestInit) => Promise<Response>> {
+  const urls = {
+    AUTH_URLS: behind.url,
+    CATALOG_URLS: behind.url,
+    ORDERS_URLS: behind.url,
+    NOTIFICATIONS_URLS: behind.url,
+  };
+  const service = await runService(gateway, {
+    ISSUER: issuer,
+    JWKS_URL: tokens.jwksUrl,
+    LOG_LEVEL: 'silent',
+    SHED_LOOP_DELAY_MS: '0',
+    ...urls,
+    RATE_LIMITS,
+    ...more,
+  });
   running.push(service);
   return (path, init) => fetch(service.url + path, init);
 }
@@ -33,10 +49,17 @@ describe('the limits of the door', () => {
   it('tell what is left, and refuse what is too much as a problem that says when to come again', async () => {
     const ask = await door('read.address=2/60');
     const first = await ask('/v1/products');
-    expect([first.headers.get('ratelimit-policy'), first.headers.get('ratelimit')]).toEqual(['"read-address";q=2;w=60', '"read-address";r=1;t=30']);
+    expect([first.headers.get('ratelimit-policy'), first.headers.get('ratelimit')]).toEqual([
+      '"read-address";q=2;w=60',
+      '"read-address";r=1;t=30',
+    ]);
     await ask('/v1/products');
     const refused = await ask('/v1/products');
-    expect([refused.status, refused.headers.get('content-type'), await refused.json()]).toMatchObject([429, 'application/problem+json; charset=utf-8', { code: 'rate-limited', instance: '/v1/products' }]);
+    expect([refused.status, refused.headers.get('content-type'), await refused.json()]).toMatchObject([
+      429,
+      'application/problem+json; charset=utf-8',
+      { code: 'rate-limited', instance: '/v1/products' },
+    ]);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(20);
     expect(refused.headers.get('ratelimit')).toMatch(/^"read-address";r=0;t=\d+$/);
   });
@@ -55,10 +78,17 @@ describe('the limits of the door', () => {
     const paths = ['/oidc/auth?client_id=a', '/oidc/%61uth?client_id=b', '/oidc/auth'];
     const asked = [];
     for (const path of paths) asked.push((await ask(path)).status);
-    expect([...asked, (await ask('/oidc/auth', { method: 'HEAD' })).status, (await ask('/oidc/jwks')).status]).toEqual([200, 200, 429, 429, 200]);
+    expect([...asked, (await ask('/oidc/auth', { method: 'HEAD' })).status, (await ask('/oidc/jwks')).status]).toEqual([
+      200, 200, 429, 429, 200,
+    ]);
     behind.seen.length = 0;
     // The library behind takes these for /oidc/auth.
-    expect([(await ask('/oidc/AUTH')).status, (await ask('/oidc/auth/')).status, (await ask('/oidc/Auth/')).status, behind.seen]).toEqual([404, 404, 404, []]);
+    expect([
+      (await ask('/oidc/AUTH')).status,
+      (await ask('/oidc/auth/')).status,
+      (await ask('/oidc/Auth/')).status,
+      behind.seen,
+    ]).toEqual([404, 404, 404, []]);
   });
 
   it('ask nobody for what they refuse', async () => {
@@ -72,9 +102,15 @@ describe('the limits of the door', () => {
   it('believe no header about where a request comes from, unless a proxy is named', async () => {
     const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
     const ask = await door('read.address=1/60');
-    expect([(await ask('/v1/products', from('203.0.113.1'))).status, (await ask('/v1/products', from('203.0.113.2'))).status]).toEqual([200, 429]);
+    expect([
+      (await ask('/v1/products', from('203.0.113.1'))).status,
+      (await ask('/v1/products', from('203.0.113.2'))).status,
+    ]).toEqual([200, 429]);
     const behindProxy = await door('read.address=1/60', { TRUST_PROXY: '127.0.0.1' });
-    expect([(await behindProxy('/v1/products', from('203.0.113.1'))).status, (await behindProxy('/v1/products', from('203.0.113.2'))).status]).toEqual([200, 200]);
+    expect([
+      (await behindProxy('/v1/products', from('203.0.113.1'))).status,
+      (await behindProxy('/v1/products', from('203.0.113.2'))).status,
+    ]).toEqual([200, 200]);
   });
 
   it('count a user by what a verified token says, its first request included, and never by a forged one', async () => {

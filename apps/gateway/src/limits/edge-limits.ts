@@ -1,6 +1,15 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { countOnce, limitRequests, LocalRateLimiter, RedisConnection, SharedRateLimiter, TokenVerifier, type Caller, type RateLimiter } from '@shop/platform';
+import {
+  countOnce,
+  limitRequests,
+  LocalRateLimiter,
+  RedisConnection,
+  SharedRateLimiter,
+  TokenVerifier,
+  type Caller,
+  type RateLimiter,
+} from '@shop/platform';
 import type { FastifyInstance } from 'fastify';
 import { GatewayConfig } from '../gateway.config.ts';
 import { classOf } from './quotas.ts';
@@ -32,7 +41,10 @@ export class EdgeLimits implements OnModuleInit {
     });
   }
 
-  /** Counts an operation that comes over a socket, as the request would be by which it could have come. Throws 429, `rate-limited`. */
+  /**
+   * Counts an operation that comes over a socket, as the request would be by which it could have come. Throws 429,
+   * `rate-limited`.
+   */
   async countOperation(caller: Caller): Promise<void> {
     const { RATE_LIMITS: quotas } = this.config;
     if (quotas) await countOnce(this.limiter, quotas.graph, caller);

@@ -23,10 +23,12 @@ it('turns away what its service cannot do now before a token is looked at, and n
   orders.says(503, { type: 'about:blank', title: 'x', status: 503, code: 'overloaded' });
   for (let n = 0; n < 30; n++) await ask('/v1/orders');
   const held: (() => void)[] = [];
-  orders.answer = (_seen, response) => void held.push(() => response.writeHead(200, { 'content-type': 'application/json' }).end('{"items":[]}'));
+  orders.answer = (_seen, response) =>
+    void held.push(() => response.writeHead(200, { 'content-type': 'application/json' }).end('{"items":[]}'));
   const under = Array.from({ length: LEAST }, () => ask('/v2/orders'));
   await expect.poll(() => held.length).toBe(LEAST);
-  for (const path of ['/v1/orders', '/v2/orders?limit=1', '/v1/orders/7/history']) expect(await statusOf(path, 'Bearer no.token.atall')).toEqual([503, 'overloaded']);
+  for (const path of ['/v1/orders', '/v2/orders?limit=1', '/v1/orders/7/history'])
+    expect(await statusOf(path, 'Bearer no.token.atall')).toEqual([503, 'overloaded']);
   expect((await ask('/v1/orders')).headers.get('retry-after')).toBe('1');
   expect(await statusOf('/v1/products')).toEqual([200, undefined]);
   expect(await statusOf('/v1/notifications', 'Bearer no.token.atall')).toEqual([401, 'token-invalid']);

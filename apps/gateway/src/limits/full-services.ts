@@ -5,8 +5,9 @@ import type { FastifyInstance } from 'fastify';
 import { Notifications, Orders } from '../upstreams.ts';
 
 /**
- * Turns requests away whose service has as much to do as it can, before any work is done for them: what can only be refused must not take the time of what can
- * be done. Products are not among them, because most answers about them are kept here.
+ * Turns requests away whose service has as much to do as it can, before any work is done for them: what can only be
+ * refused must not take the time of what can be done. Products are not among them, because most answers about them are
+ * kept here.
  */
 @Injectable()
 export class FullServices implements OnModuleInit {
@@ -17,7 +18,10 @@ export class FullServices implements OnModuleInit {
     orders: Orders,
     notifications: Notifications,
   ) {
-    this.resources = new Map<string, Upstream>([['orders', orders], ['notifications', notifications]]);
+    this.resources = new Map<string, Upstream>([
+      ['orders', orders],
+      ['notifications', notifications],
+    ]);
   }
 
   onModuleInit(): void {

@@ -4,7 +4,9 @@ import { classOf, rateLimits } from './quotas.ts';
 describe('the table of quotas', () => {
   it('has every class by default, an address for each', () => {
     const table = rateLimits.parse(undefined);
-    expect(Object.entries(table ?? {}).map(([route, { address }]) => [route, address?.name])).toEqual(['read', 'write', 'graph', 'authorization', 'sign-in', 'token'].map((route) => [route, `${route}-address`]));
+    expect(Object.entries(table ?? {}).map(([route, { address }]) => [route, address?.name])).toEqual(
+      ['read', 'write', 'graph', 'authorization', 'sign-in', 'token'].map((route) => [route, `${route}-address`]),
+    );
   });
 
   it('is changed by rules, the later one last', () => {

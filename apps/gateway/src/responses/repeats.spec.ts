@@ -10,8 +10,20 @@ let service: RunningService;
 
 beforeAll(async () => {
   [behind, tokens] = await Promise.all([FakeService.start(), fakeIssuer(issuer)]);
-  const urls = { AUTH_URLS: behind.url, CATALOG_URLS: behind.url, ORDERS_URLS: behind.url, NOTIFICATIONS_URLS: behind.url };
-  service = await runService(gateway, { ISSUER: issuer, JWKS_URL: tokens.jwksUrl, LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0', ...urls, RATE_LIMITS: 'read.address=10000/86400' });
+  const urls = {
+    AUTH_URLS: behind.url,
+    CATALOG_URLS: behind.url,
+    ORDERS_URLS: behind.url,
+    NOTIFICATIONS_URLS: behind.url,
+  };
+  service = await runService(gateway, {
+    ISSUER: issuer,
+    JWKS_URL: tokens.jwksUrl,
+    LOG_LEVEL: 'silent',
+    SHED_LOOP_DELAY_MS: '0',
+    ...urls,
+    RATE_LIMITS: 'read.address=10000/86400',
+  });
 });
 afterEach(() => void (behind.seen.length = 0));
 afterAll(() => Promise.all([service.close(), behind.stop(), tokens.stop()]));
@@ -37,12 +49,22 @@ it('whoever has it gets no body again', async () => {
   behind.says(200, page);
   const etag = (await ask('/v2/products')).headers.get('etag') ?? '';
   const again = await ask('/v2/products', { 'if-none-match': etag });
-  expect([again.status, await again.text(), ...said(again, 'etag', 'cache-status')]).toEqual([304, '', etag, 'gateway; hit; detail=process']);
+  expect([again.status, await again.text(), ...said(again, 'etag', 'cache-status')]).toEqual([
+    304,
+    '',
+    etag,
+    'gateway; hit; detail=process',
+  ]);
 });
 
-it('when it is no longer fresh one goes to look, and the others do not wait for that', { timeout: 20_000 }, async () => {
+it('when it is no longer fresh one goes to look, and the others do not wait for that', {
+  timeout: 20_000,
+}, async () => {
   behind.says(200, page);
-  const several = () => Promise.all(Array.from({ length: 10 }, async () => said(await ask('/v1/products?limit=8'), 'cache-status')[0] ?? ''));
+  const several = () =>
+    Promise.all(
+      Array.from({ length: 10 }, async () => said(await ask('/v1/products?limit=8'), 'cache-status')[0] ?? ''),
+    );
   const looked = (statuses: string[]) => statuses.filter((status) => status.includes('fwd')).length;
   await ask('/v1/products?limit=8');
   // Its freshness, by the cache's own rule, is 2 s at most.
@@ -52,9 +74,21 @@ it('when it is no longer fresh one goes to look, and the others do not wait for 
 
 it('what is no more is not given again', { timeout: 20_000 }, async () => {
   const path = '/v1/products/0198c0de-0000-7000-8000-000000000001';
-  behind.says(200, { id: path.slice(-36), name: 'Mug', price: { amount: 1, currency: 'EUR' }, onSale: true, version: 1, stock: 1 });
+  behind.says(200, {
+    id: path.slice(-36),
+    name: 'Mug',
+    price: { amount: 1, currency: 'EUR' },
+    onSale: true,
+    version: 1,
+    stock: 1,
+  });
   await ask(path);
-  behind.says(404, { type: 'urn:shop:problem:product-not-found', title: 'Not Found', status: 404, code: 'product-not-found' });
+  behind.says(404, {
+    type: 'urn:shop:problem:product-not-found',
+    title: 'Not Found',
+    status: 404,
+    code: 'product-not-found',
+  });
   await expect.poll(async () => (await ask(path)).status, { timeout: 15_000, interval: 50 }).toBe(404);
   expect((await ask(path)).status).toBe(404);
 });

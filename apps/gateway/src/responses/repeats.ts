@@ -7,12 +7,18 @@ import { responsePolicy } from './response-cache.ts';
 
 declare module 'fastify' {
   interface FastifyReply {
-    /** Set where everybody who asks the same gets the same: how old the answer is, and until what age it is fresh, in ms. */
+    /**
+     * Set where everybody who asks the same gets the same: how old the answer is, and until what age it is fresh, in
+     * ms.
+     */
     repeatable: { readonly ageMs: number; readonly freshMs: number } | undefined;
   }
 }
 
-/** An answer as it left, on this process's clock: when it was new, until when it is fresh, and until when it may be given while somebody looks for a newer one. */
+/**
+ * An answer as it left, on this process's clock: when it was new, until when it is fresh, and until when it may be
+ * given while somebody looks for a newer one.
+ */
 interface Repeat {
   readonly payload: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -31,9 +37,9 @@ const [MOST, LONGEST] = [2_000, 16 * 1_024];
 const LOOK_MS = 250;
 
 /**
- * What everybody gets is answered once more by this process, as it left a moment ago, without asking Redis, and before Nest's router, guards and
- * serializers have any work. Behind the limits, and for as long as the answer is fresh in Redis; then one request goes to look, and the others get it once
- * more, for as long as Redis would give it out, too.
+ * What everybody gets is answered once more by this process, as it left a moment ago, without asking Redis, and before
+ * Nest's router, guards and serializers have any work. Behind the limits, and for as long as the answer is fresh in
+ * Redis; then one request goes to look, and the others get it once more, for as long as Redis would give it out, too.
  */
 @Injectable()
 export class Repeats implements OnModuleInit {
@@ -52,7 +58,8 @@ export class Repeats implements OnModuleInit {
       else done();
     });
     fastify.addHook('onSend', (request, reply, payload, done) => {
-      if (reply.repeatable && reply.statusCode === 200 && typeof payload === 'string') this.#keep(request, reply, payload);
+      if (reply.repeatable && reply.statusCode === 200 && typeof payload === 'string')
+        this.#keep(request, reply, payload);
       else if (reply.statusCode === 404) this.#kept.delete(keyOf(request));
       done();
     });
@@ -60,7 +67,10 @@ export class Repeats implements OnModuleInit {
 
   #again(reply: FastifyReply, { payload, headers, since }: Repeat, standing: 'hit' | 'stale'): void {
     this.#metrics.read(responsePolicy.name, standing);
-    void reply.headers(headers).header('cache-status', `gateway; hit; detail=${standing === 'hit' ? 'process' : 'stale'}`).header('age', String(Math.floor((performance.now() - since) / SECOND)));
+    void reply
+      .headers(headers)
+      .header('cache-status', `gateway; hit; detail=${standing === 'hit' ? 'process' : 'stale'}`)
+      .header('age', String(Math.floor((performance.now() - since) / SECOND)));
     if (isKnown(reply, headers['etag'])) void reply.status(304).send();
     else void reply.send(payload);
   }
@@ -74,14 +84,26 @@ export class Repeats implements OnModuleInit {
       this.#kept.delete(key);
     }
     if (ageMs >= freshMs || payload.length > LONGEST) return;
-    const headers = Object.fromEntries(repeated.flatMap((name) => (reply.getHeader(name) === undefined ? [] : [[name, String(reply.getHeader(name))]])));
+    const headers = Object.fromEntries(
+      repeated.flatMap((name) => (reply.getHeader(name) === undefined ? [] : [[name, String(reply.getHeader(name))]])),
+    );
     const [key, since] = [keyOf(request), now - ageMs];
     this.#kept.delete(key);
-    this.#kept.set(key, { payload, headers, since, freshUntil: since + freshMs, staleUntil: since + freshMs + responsePolicy.revalidateMs, lookedAt: -Infinity });
+    this.#kept.set(key, {
+      payload,
+      headers,
+      since,
+      freshUntil: since + freshMs,
+      staleUntil: since + freshMs + responsePolicy.revalidateMs,
+      lookedAt: -Infinity,
+    });
   }
 }
 
-/** Whether an answer may be given again. Whoever comes first when it is no longer fresh may not have it, but goes and looks, and so does another after a while. */
+/**
+ * Whether an answer may be given again. Whoever comes first when it is no longer fresh may not have it, but goes and
+ * looks, and so does another after a while.
+ */
 function standingOf(repeat: Repeat): 'hit' | 'stale' | undefined {
   const now = performance.now();
   if (now < repeat.freshUntil) return 'hit';
@@ -90,7 +112,10 @@ function standingOf(repeat: Repeat): 'hit' | 'stale' | undefined {
   return undefined;
 }
 
-/** The path, however it was spelled, and the query letter for letter: whoever spells that otherwise is understood by those behind. */
+/**
+ * The path, however it was spelled, and the query letter for letter: whoever spells that otherwise is understood by
+ * those behind.
+ */
 function keyOf(request: FastifyRequest): string {
   const { accept } = request.headers;
   const whole = wholeOf(targetOf(request));

@@ -27,16 +27,34 @@ function says({ body = mug as unknown, headers = {} as Record<string, string>, s
 }
 
 /** One request, as a gateway answers it. */
-async function get(path = '/v1/products/1', { gateway = 0, query = {}, id = undefined as string | undefined, headers = {}, principal = undefined as object | undefined } = {}) {
+async function get(
+  path = '/v1/products/1',
+  {
+    gateway = 0,
+    query = {},
+    id = undefined as string | undefined,
+    headers = {},
+    principal = undefined as object | undefined,
+  } = {},
+) {
   const sent: Record<string, string> = {};
   let status = 200;
   const reply = {
-    request: { target: { route: '/v1/products', path: path.split('?', 1)[0], query: '' }, method: 'GET', headers, principal },
+    request: {
+      target: { route: '/v1/products', path: path.split('?', 1)[0], query: '' },
+      method: 'GET',
+      headers,
+      principal,
+    },
     header: (name: string, value: string) => ((sent[name] = value), reply),
     headers: (all: Record<string, string>) => (Object.assign(sent, all), reply),
     status: (code: number) => ((status = code), reply),
   };
-  const body = await caches[gateway]?.answer(reply as unknown as FastifyReply, { query, ...(id !== undefined && { id }) }, () => (asked++, upstream()));
+  const body = await caches[gateway]?.answer(
+    reply as unknown as FastifyReply,
+    { query, ...(id !== undefined && { id }) },
+    () => (asked++, upstream()),
+  );
   return { status, body, sent };
 }
 
@@ -52,7 +70,11 @@ describe('what everybody may see', () => {
     const first = await get();
     clock += 1_200;
     const second = await get('/v1/products/1', { gateway: 1 });
-    expect([first.sent['cache-status'], second.sent['cache-status'], asked]).toEqual(['gateway; fwd=miss; stored', 'gateway; hit', 1]);
+    expect([first.sent['cache-status'], second.sent['cache-status'], asked]).toEqual([
+      'gateway; fwd=miss; stored',
+      'gateway; hit',
+      1,
+    ]);
     expect([first.sent['age'], second.sent['age'], second.body]).toEqual(['0', '1', mug]);
     expect(second.sent['cache-control']).toBe('public, max-age=2, stale-while-revalidate=4, stale-if-error=300');
   });
@@ -72,8 +94,14 @@ describe('what everybody may see', () => {
       get('/v1/products', { query: { limit: 20, sort: '-name' } }),
       get('/v1/products', { query: { limit: 20 } }),
     ];
-    expect((await Promise.all(others)).map(({ sent }) => sent['cache-status'])).toEqual(Array(4).fill('gateway; fwd=miss; stored'));
-    expect((await get('/v1/products?sort=name&limit=020', { query: { sort: 'name', limit: 20, cursor: undefined } })).sent['cache-status']).toBe('gateway; hit');
+    expect((await Promise.all(others)).map(({ sent }) => sent['cache-status'])).toEqual(
+      Array(4).fill('gateway; fwd=miss; stored'),
+    );
+    expect(
+      (await get('/v1/products?sort=name&limit=020', { query: { sort: 'name', limit: 20, cursor: undefined } })).sent[
+        'cache-status'
+      ],
+    ).toBe('gateway; hit');
   });
 
   it('is not sent again to whoever has it', async () => {
@@ -89,13 +117,23 @@ describe('what everybody may see', () => {
     await get();
     clock += 200_000;
     upstream = () => Promise.reject(away());
-    expect(await get()).toMatchObject({ status: 200, body: mug, sent: { age: '200', 'cache-status': 'gateway; hit; fwd=stale; detail=stale-if-error' } });
+    expect(await get()).toMatchObject({
+      status: 200,
+      body: mug,
+      sent: { age: '200', 'cache-status': 'gateway; hit; fwd=stale; detail=stale-if-error' },
+    });
     await expect(get('/v1/products/2')).rejects.toMatchObject({ code: 'unavailable' });
   });
 
   it('that does not exist is known not to, and said to be missing as before', async () => {
-    const problem = { type: 'urn:shop:problem:product-not-found', title: 'Not Found', status: 404, code: 'product-not-found' };
-    upstream = () => Promise.reject(new UpstreamProblem('catalog', problem, { status: 404, headers: {}, body: problem }));
+    const problem = {
+      type: 'urn:shop:problem:product-not-found',
+      title: 'Not Found',
+      status: 404,
+      code: 'product-not-found',
+    };
+    upstream = () =>
+      Promise.reject(new UpstreamProblem('catalog', problem, { status: 404, headers: {}, body: problem }));
     for (let time = 0; time < 3; time++) await expect(get()).rejects.toMatchObject({ kind: 'not-found' });
     expect(asked).toBe(1);
   });
@@ -108,7 +146,11 @@ describe('what is not for everybody', () => {
     ['is not to be stored', { 'cache-control': 'no-store' }],
   ])('is not kept, and not shared with who asks at the same time: %s', async (_why, headers) => {
     upstream = async () => ({ status: 200, headers, body: { secret: asked } });
-    const bodies = (await Promise.all(Array.from({ length: 5 }, () => get()))).map(({ body, sent }) => [JSON.stringify(body), sent['cache-control'], sent['set-cookie']]);
+    const bodies = (await Promise.all(Array.from({ length: 5 }, () => get()))).map(({ body, sent }) => [
+      JSON.stringify(body),
+      sent['cache-control'],
+      sent['set-cookie'],
+    ]);
     expect(new Set(bodies.map(([body]) => body)).size).toBe(5);
     expect(bodies.every(([, control, cookie]) => control === undefined && cookie === undefined)).toBe(true);
     says({});

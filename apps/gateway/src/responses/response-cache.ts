@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '@shop/kernel';
-import { Cache, CacheStore, leastFreshMs, targetOf, UpstreamProblem, type CachePolicy, type Reading, type UpstreamResponse } from '@shop/platform';
+import {
+  Cache,
+  CacheStore,
+  leastFreshMs,
+  targetOf,
+  UpstreamProblem,
+  type CachePolicy,
+  type Reading,
+  type UpstreamResponse,
+} from '@shop/platform';
 import type { FastifyReply } from 'fastify';
 import { answer } from '../answer.ts';
 
@@ -52,8 +61,9 @@ interface Shared<T> {
 class NotForAll extends Error {}
 
 /**
- * Answers to what anybody may ask, before any call behind the door. It cannot cross users, because what fills it knows none: a call without a
- * token or a cookie, on a route that looks at neither. An upstream that says otherwise is believed, and its answer is not kept.
+ * Answers to what anybody may ask, before any call behind the door. It cannot cross users, because what fills it knows
+ * none: a call without a token or a cookie, on a route that looks at neither. An upstream that says otherwise is
+ * believed, and its answer is not kept.
  */
 @Injectable()
 export class ResponseCache {
@@ -64,12 +74,18 @@ export class ResponseCache {
   }
 
   /** `ask` must send nothing of who is asking. */
-  async answer<T>(reply: FastifyReply, { query = {}, id, nothing }: Asked, ask: () => Promise<UpstreamResponse<T>>): Promise<T> {
-    if (reply.request.principal) throw new Error('A response cache on a route that is not public: one user would see what another may.');
+  async answer<T>(
+    reply: FastifyReply,
+    { query = {}, id, nothing }: Asked,
+    ask: () => Promise<UpstreamResponse<T>>,
+  ): Promise<T> {
+    if (reply.request.principal)
+      throw new Error('A response cache on a route that is not public: one user would see what another may.');
     try {
       const reading = await this.cache.read({ key: keyOf(reply, query, id), tags: [], load: () => shared(ask) });
       void reply.header('cache-status', `gateway; ${cacheStatus[reading.outcome]}`);
-      if (!reading.value) throw nothing?.() ?? new DomainError('not-found', 'not-found', 'There is nothing at this path.');
+      if (!reading.value)
+        throw nothing?.() ?? new DomainError('not-found', 'not-found', 'There is nothing at this path.');
       const { body, etag, age } = reading.value;
       reply.repeatable = { ageMs: age * 1_000 + reading.ageMs, freshMs: age * 1_000 + leastFreshMs(responsePolicy) };
       void reply.headers({ 'cache-control': cacheControl, age: String(age + seconds(reading.ageMs)) });
@@ -83,7 +99,9 @@ export class ResponseCache {
 
 /** Path, with the version of the API in it, the whole query, and the one media type there is to be accepted. */
 function keyOf({ request }: FastifyReply, wanted: object, id: string | undefined): string {
-  const query = Object.entries(wanted).filter(([, value]) => value !== undefined).sort(([a], [b]) => (a < b ? -1 : 1));
+  const query = Object.entries(wanted)
+    .filter(([, value]) => value !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
   const { path } = targetOf(request);
   return `${id === undefined ? path : path.slice(0, path.lastIndexOf('/') + 1) + id} ${JSON.stringify(query)} application/json`;
 }
@@ -92,7 +110,8 @@ function keyOf({ request }: FastifyReply, wanted: object, id: string | undefined
 async function shared<T>(ask: () => Promise<UpstreamResponse<T>>): Promise<Shared<T> | undefined> {
   try {
     const { status, headers, body } = await ask();
-    if (status !== 200 || 'set-cookie' in headers || /private|no-store/i.test(headers['cache-control'] ?? '')) throw new NotForAll();
+    if (status !== 200 || 'set-cookie' in headers || /private|no-store/i.test(headers['cache-control'] ?? ''))
+      throw new NotForAll();
     return { body, etag: headers['etag'] ?? tagOf(body), age: Number(headers['age'] ?? 0) || 0 };
   } catch (error) {
     if (error instanceof UpstreamProblem && error.status === 404) return undefined;

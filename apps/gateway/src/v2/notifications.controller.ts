@@ -22,6 +22,15 @@ export class NotificationsV2Controller {
     @Query({ schema: query }) query: MessageQuery,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<MessagePage2> {
-    return told(linked(reply, answer(reply, this.notifications.request({ method: 'GET', path: '/messages', query, token, schema: messagePage }))), pageIn2(reply, (message) => message));
+    return told(
+      linked(
+        reply,
+        answer(
+          reply,
+          this.notifications.request({ method: 'GET', path: '/messages', query, token, schema: messagePage }),
+        ),
+      ),
+      pageIn2(reply, (message) => message),
+    );
   }
 }

@@ -5,4 +5,9 @@ import { orderIn2, summaryIn2 } from './orders.ts';
 import { pageIn2 } from './page.ts';
 
 @Controller('v2/orders')
-export class OrdersV2Controller extends ordersToldAs({ order: orderView2, page: orderPage2, tell: orderIn2, tellPage: (reply) => pageIn2(reply, summaryIn2) }) {}
+export class OrdersV2Controller extends ordersToldAs({
+  order: orderView2,
+  page: orderPage2,
+  tell: orderIn2,
+  tellPage: (reply) => pageIn2(reply, summaryIn2),
+}) {}

@@ -7,4 +7,7 @@ export const orderIn2 = ({ total: amount, currency, lines, ...order }: OrderView
   total: { amount, currency },
 });
 
-export const summaryIn2 = ({ total: amount, currency, ...order }: OrderSummary): OrderSummary2 => ({ ...order, total: { amount, currency } });
+export const summaryIn2 = ({ total: amount, currency, ...order }: OrderSummary): OrderSummary2 => ({
+  ...order,
+  total: { amount, currency },
+});

@@ -7,8 +7,24 @@ import { deprecatedSince, goneFrom } from '../version-one.ts';
 
 const issuer = 'http://shop.example/oidc';
 const id = '0198c0de-0000-7000-8000-000000000001';
-const product: ProductView = { id, sku: 'MUG', name: 'Mug', description: 'A mug.', price: 1250, currency: 'EUR', available: 3 };
-const order: OrderView = { id, status: 'placed', lines: [{ productId: id, name: 'Mug', quantity: 2, unitPrice: 1250 }], total: 2500, currency: 'EUR', placedAt: '2026-01-01T00:00:00Z', version: 1 };
+const product: ProductView = {
+  id,
+  sku: 'MUG',
+  name: 'Mug',
+  description: 'A mug.',
+  price: 1250,
+  currency: 'EUR',
+  available: 3,
+};
+const order: OrderView = {
+  id,
+  status: 'placed',
+  lines: [{ productId: id, name: 'Mug', quantity: 2, unitPrice: 1250 }],
+  total: 2500,
+  currency: 'EUR',
+  placedAt: '2026-01-01T00:00:00Z',
+  version: 1,
+};
 
 let behind: FakeService;
 let tokens: Awaited<ReturnType<typeof fakeIssuer>>;
@@ -16,7 +32,16 @@ let running: RunningService;
 beforeAll(async () => {
   [behind, tokens] = await Promise.all([FakeService.start(), fakeIssuer(issuer)]);
   const { url } = behind;
-  running = await runService(gateway, { ISSUER: issuer, JWKS_URL: tokens.jwksUrl, LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0', AUTH_URLS: url, CATALOG_URLS: url, ORDERS_URLS: url, NOTIFICATIONS_URLS: url });
+  running = await runService(gateway, {
+    ISSUER: issuer,
+    JWKS_URL: tokens.jwksUrl,
+    LOG_LEVEL: 'silent',
+    SHED_LOOP_DELAY_MS: '0',
+    AUTH_URLS: url,
+    CATALOG_URLS: url,
+    ORDERS_URLS: url,
+    NOTIFICATIONS_URLS: url,
+  });
 });
 afterAll(async () => {
   await running.close();
@@ -25,7 +50,15 @@ afterAll(async () => {
 
 const ask = async (path: string, init: { method?: string; headers?: Record<string, string>; body?: string } = {}) => {
   const authorization = `Bearer ${await tokens.token('orders:read orders:write products:write', ['customer', 'admin'])}`;
-  return fetch(running.url + path, { ...init, headers: { authorization, 'idempotency-key': 'attempt-0001', ...(init.body && { 'content-type': 'application/json' }), ...init.headers } });
+  return fetch(running.url + path, {
+    ...init,
+    headers: {
+      authorization,
+      'idempotency-key': 'attempt-0001',
+      ...(init.body && { 'content-type': 'application/json' }),
+      ...init.headers,
+    },
+  });
 };
 
 describe('the same, in both versions at once', () => {
@@ -48,19 +81,47 @@ describe('the same, in both versions at once', () => {
   it('an order, and where it is', async () => {
     behind.says(201, order, { location: `/v1/orders/${id}`, etag: '"1"' });
     const body = JSON.stringify({ lines: [{ productId: id, quantity: 2 }], paymentToken: 'tok_good' });
-    const [first, second] = [await ask('/v1/orders', { method: 'POST', body }), await ask('/v2/orders', { method: 'POST', body })];
-    expect([first.headers.get('location'), second.headers.get('location')]).toEqual([`/v1/orders/${id}`, `/v2/orders/${id}`]);
-    expect(orderView2.parse(await second.json())).toMatchObject({ total: { amount: 2500, currency: 'EUR' }, lines: [{ unitPrice: { amount: 1250, currency: 'EUR' } }] });
+    const [first, second] = [
+      await ask('/v1/orders', { method: 'POST', body }),
+      await ask('/v2/orders', { method: 'POST', body }),
+    ];
+    expect([first.headers.get('location'), second.headers.get('location')]).toEqual([
+      `/v1/orders/${id}`,
+      `/v2/orders/${id}`,
+    ]);
+    expect(orderView2.parse(await second.json())).toMatchObject({
+      total: { amount: 2500, currency: 'EUR' },
+      lines: [{ unitPrice: { amount: 1250, currency: 'EUR' } }],
+    });
     behind.says(200, { items: [order] });
-    expect(orderPage2.parse(await (await ask('/v2/orders')).json())).toMatchObject({ data: [{ total: { amount: 2500 } }], page: {} });
+    expect(orderPage2.parse(await (await ask('/v2/orders')).json())).toMatchObject({
+      data: [{ total: { amount: 2500 } }],
+      page: {},
+    });
   });
 
   it('a new price: the second names its currency, and a patch does not change it', async () => {
-    const record = { id, sku: 'LAMP', name: 'Lamp', description: '', price: 4900, currency: 'EUR', active: true, version: 1, stock: { initial: 5, free: 5, reserved: 0, sold: 0 } };
+    const record = {
+      id,
+      sku: 'LAMP',
+      name: 'Lamp',
+      description: '',
+      price: 4900,
+      currency: 'EUR',
+      active: true,
+      version: 1,
+      stock: { initial: 5, free: 5, reserved: 0, sold: 0 },
+    };
     behind.says(201, record);
     const lamp = { sku: 'LAMP', name: 'Lamp', description: '', stock: 5 };
-    const made = await ask('/v2/products', { method: 'POST', body: JSON.stringify({ ...lamp, price: { amount: 4900, currency: 'EUR' } }) });
-    expect([await made.json(), JSON.parse(behind.last.body)]).toEqual([expect.objectContaining({ price: { amount: 4900, currency: 'EUR' } }), { ...lamp, price: 4900, currency: 'EUR' }]);
+    const made = await ask('/v2/products', {
+      method: 'POST',
+      body: JSON.stringify({ ...lamp, price: { amount: 4900, currency: 'EUR' } }),
+    });
+    expect([await made.json(), JSON.parse(behind.last.body)]).toEqual([
+      expect.objectContaining({ price: { amount: 4900, currency: 'EUR' } }),
+      { ...lamp, price: 4900, currency: 'EUR' },
+    ]);
     behind.says(200, record);
     const headers = { 'content-type': 'application/merge-patch+json', 'if-match': '"1"' };
     await ask(`/v2/products/${id}`, { method: 'PATCH', headers, body: '{"price":{"amount":1},"active":false}' });
@@ -77,7 +138,12 @@ describe('the first version', () => {
     behind.says(200, { items: [] });
     const answer = await ask(path);
     const successor = `<${path.split('?')[0]?.replace('/v1/', '/v2/')}>; rel="successor-version"`;
-    expect([answer.status, answer.headers.get('deprecation'), answer.headers.get('sunset'), answer.headers.get('link')]).toEqual([status, `@${deprecatedSince.getTime() / 1000}`, goneFrom.toUTCString(), successor]);
+    expect([
+      answer.status,
+      answer.headers.get('deprecation'),
+      answer.headers.get('sunset'),
+      answer.headers.get('link'),
+    ]).toEqual([status, `@${deprecatedSince.getTime() / 1000}`, goneFrom.toUTCString(), successor]);
   });
 
   it('gives a year, and says nothing of the kind in the second', async () => {

@@ -14,8 +14,8 @@ const AT_ONCE = 16;
 const DEADLINE_MS = 15_000;
 
 /**
- * Sends the links that auth asks for, at least once each under one Message-ID. Auth is the queue: nothing of it is kept here, and what failed
- * is handed out again until its link is over.
+ * Sends the links that auth asks for, at least once each under one Message-ID. Auth is the queue: nothing of it is kept
+ * here, and what failed is handed out again until its link is over.
  */
 @Injectable()
 export class AccountMails extends Recurring {
@@ -39,17 +39,31 @@ export class AccountMails extends Recurring {
     await Promise.all(claimed.map((request) => this.#handle(request)));
   }
 
-  /** Never throws: what is not completed comes again. The error itself is not logged: a mail server's answer quotes the address. */
+  /**
+   * Never throws: what is not completed comes again. The error itself is not logged: a mail server's answer quotes the
+   * address.
+   */
   async #handle(request: MailRequest): Promise<void> {
     const { id, kind, email: address } = request;
     const about = { request: id, kind };
     try {
       if (kind === 'address-verified') await this.#release(request.accountId);
-      else await within(DEADLINE_MS, this.mailer.send({ ...composeAccountMail({ ...request, kind }), to: { address }, messageId: `<${id}@shop.example>` }));
+      else
+        await within(
+          DEADLINE_MS,
+          this.mailer.send({
+            ...composeAccountMail({ ...request, kind }),
+            to: { address },
+            messageId: `<${id}@shop.example>`,
+          }),
+        );
       await this.requests.complete(id);
       this.log.info(about, 'done for auth');
     } catch (error) {
-      this.log.warn({ ...about, failure: error instanceof Undeliverable ? error.reason : codeOf(error) }, 'not done for auth; it is handed out again');
+      this.log.warn(
+        { ...about, failure: error instanceof Undeliverable ? error.reason : codeOf(error) },
+        'not done for auth; it is handed out again',
+      );
       if (error instanceof Undeliverable) await this.requests.complete(id).catch(() => undefined);
     }
   }

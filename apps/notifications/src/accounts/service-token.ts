@@ -24,7 +24,9 @@ export class ServiceToken {
     private readonly options: ServiceTokenOptions,
   ) {
     // RFC 6749 §2.3.1: both halves are form-encoded before they are joined.
-    this.#credentials = Buffer.from([options.clientId, options.clientSecret].map(encodeURIComponent).join(':')).toString('base64');
+    this.#credentials = Buffer.from(
+      [options.clientId, options.clientSecret].map(encodeURIComponent).join(':'),
+    ).toString('base64');
   }
 
   /** One request for a token at a time, however many wait for it. */
@@ -49,7 +51,11 @@ export class ServiceToken {
       method: 'POST',
       path: '/oidc/token',
       headers: { authorization: `Basic ${this.#credentials}` },
-      body: new URLSearchParams({ grant_type: 'client_credentials', scope: this.options.scope, resource: 'urn:shop:auth' }),
+      body: new URLSearchParams({
+        grant_type: 'client_credentials',
+        scope: this.options.scope,
+        resource: 'urn:shop:auth',
+      }),
       schema: grant,
       idempotent: true,
     });

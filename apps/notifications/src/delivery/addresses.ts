@@ -9,7 +9,10 @@ export class Unverified extends Error {
   override readonly name = 'Unverified';
 }
 
-/** Addresses of accounts, asked for at the moment of sending and kept nowhere. Throws Undeliverable for an account that is gone, and Unverified. */
+/**
+ * Addresses of accounts, asked for at the moment of sending and kept nowhere. Throws Undeliverable for an account that
+ * is gone, and Unverified.
+ */
 export abstract class Addresses {
   abstract of(accountId: string): Promise<Address>;
   abstract close(): Promise<void>;

@@ -12,7 +12,8 @@ import { Undeliverable } from './mailer.ts';
 const auth = { tokens: 0, away: false, lifetime: 300, asked: '' };
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const send = (status: number, body: object) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  const send = (status: number, body: object) =>
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   if (auth.away) return void send(503, {});
   if (request.url === '/oidc/token') {
     auth.asked = `${request.headers.authorization} ${request.headers['content-type']} ${await text(request)}`;
@@ -20,7 +21,9 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   }
   if (request.headers.authorization !== `Bearer token-${auth.tokens}`) return void send(401, {});
   const id = request.url?.split('/')[2] ?? '';
-  return void (id === gone ? send(404, {}) : send(200, { id, email: `${id}@example.com`, name: 'Ada', ...(id === unproven && { verified: false }) }));
+  return void (id === gone
+    ? send(404, {})
+    : send(200, { id, email: `${id}@example.com`, name: 'Ada', ...(id === unproven && { verified: false }) }));
 }
 
 const [gone, unproven] = [randomUUIDv7(), randomUUIDv7()];
@@ -39,14 +42,18 @@ afterEach(() => addresses.close());
 describe('addresses from auth', () => {
   it('are asked for with one token, however many are wanted at once', async () => {
     const ids = Array.from({ length: 10 }, () => randomUUIDv7());
-    expect(await Promise.all(ids.map((id) => addresses.of(id)))).toEqual(ids.map((id) => ({ name: 'Ada', address: `${id}@example.com` })));
+    expect(await Promise.all(ids.map((id) => addresses.of(id)))).toEqual(
+      ids.map((id) => ({ name: 'Ada', address: `${id}@example.com` })),
+    );
     expect(auth.tokens).toBe(1);
   });
 
   it('are asked for in the name of this service', async () => {
     await addresses.of(randomUUIDv7());
     const credentials = Buffer.from('notifications:secret%3Awith%2Fsigns').toString('base64');
-    expect(auth.asked).toBe(`Basic ${credentials} application/x-www-form-urlencoded grant_type=client_credentials&scope=accounts%3Aread&resource=urn%3Ashop%3Aauth`);
+    expect(auth.asked).toBe(
+      `Basic ${credentials} application/x-www-form-urlencoded grant_type=client_credentials&scope=accounts%3Aread&resource=urn%3Ashop%3Aauth`,
+    );
   });
 
   it('come with a new token when the old one is about to end', async () => {

@@ -35,7 +35,14 @@ export class AuthAddresses extends Addresses {
   async #recipient(accountId: string) {
     const token = await this.#token.current();
     try {
-      return (await this.#auth.request({ method: 'GET', path: `/accounts/${encodeURIComponent(accountId)}`, token, schema: mailRecipient })).body;
+      return (
+        await this.#auth.request({
+          method: 'GET',
+          path: `/accounts/${encodeURIComponent(accountId)}`,
+          token,
+          schema: mailRecipient,
+        })
+      ).body;
     } catch (error) {
       const status = error instanceof UpstreamProblem ? error.status : 0;
       if (status === 404) throw new Undeliverable('account-gone');

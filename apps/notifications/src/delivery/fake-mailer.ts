@@ -7,7 +7,8 @@ export class FakeMailer extends Mailer {
 
   override async send(envelope: Envelope): Promise<void> {
     if (this.weather === 'refuses') throw new Undeliverable('smtp-550');
-    if (this.weather === 'away') throw Object.assign(new Error(`could not send to ${envelope.to.address}`), { code: 'ECONNECTION' });
+    if (this.weather === 'away')
+      throw Object.assign(new Error(`could not send to ${envelope.to.address}`), { code: 'ECONNECTION' });
     this.outbox.push(envelope);
   }
 

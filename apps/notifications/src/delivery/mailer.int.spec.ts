@@ -55,7 +55,14 @@ const adapters: [string, () => Promise<Adapter>][] = [
     'fake',
     async () => {
       const mailer = new FakeMailer();
-      const received = async () => mailer.outbox.map(({ messageId, to, subject, text, html }) => ({ id: messageId, to: to.address, subject, text, html }));
+      const received = async () =>
+        mailer.outbox.map(({ messageId, to, subject, text, html }) => ({
+          id: messageId,
+          to: to.address,
+          subject,
+          text,
+          html,
+        }));
       return { mailer, received };
     },
   ],
@@ -67,7 +74,13 @@ const adapters: [string, () => Promise<Adapter>][] = [
         mailer: new SmtpMailer({ url: listening.smtp, from: 'Shop <no-reply@shop.example>', connections: 2 }),
         received: async () => {
           const caught = (await (await fetch(`${listening.web}/api/email`)).json()) as Caught[];
-          return caught.map(({ headers, to, subject, text, html }) => ({ id: headers['message-id'] ?? '', to: to[0]?.address ?? '', subject, text, html }));
+          return caught.map(({ headers, to, subject, text, html }) => ({
+            id: headers['message-id'] ?? '',
+            to: to[0]?.address ?? '',
+            subject,
+            text,
+            html,
+          }));
         },
       };
     },
@@ -90,7 +103,9 @@ describe.each(adapters)('every mailer (%s)', (_name, open) => {
   });
 
   it('sends many side by side', async () => {
-    await Promise.all(Array.from({ length: 20 }, (_, n) => adapter.mailer.send({ ...mail, messageId: `<event-${n}@shop.example>` })));
+    await Promise.all(
+      Array.from({ length: 20 }, (_, n) => adapter.mailer.send({ ...mail, messageId: `<event-${n}@shop.example>` })),
+    );
     expect(new Set((await adapter.received()).map((one) => one.id)).size).toBe(20);
   });
 });
@@ -116,7 +131,9 @@ describe('the SMTP mailer', () => {
   };
 
   it('knows that a recipient who does not exist will not exist later', async () => {
-    await expect(sendTo(await serverThatSays('550 no such person: ada@example.com'))).rejects.toEqual(new Undeliverable('smtp-550'));
+    await expect(sendTo(await serverThatSays('550 no such person: ada@example.com'))).rejects.toEqual(
+      new Undeliverable('smtp-550'),
+    );
   });
 
   it('takes a full mailbox for something that passes', async () => {

@@ -16,7 +16,10 @@ export interface Envelope extends Mail {
   readonly messageId: string;
 }
 
-/** Hands a mail over to be delivered. Throws Undeliverable when it is refused for good, anything else when it may be tried again. */
+/**
+ * Hands a mail over to be delivered. Throws Undeliverable when it is refused for good, anything else when it may be
+ * tried again.
+ */
 export abstract class Mailer {
   abstract send(envelope: Envelope): Promise<void>;
   abstract close(): Promise<void>;

@@ -54,9 +54,19 @@ afterAll(() => database.close());
 
 /** Machines are slow at times; what comes, comes within ten seconds. */
 const eventually = <T>(what: () => T) => expect.poll(what, { timeout: 10_000 });
-const document = () => ({ channel: 'mail', kind: 'order-confirmed', orderId: randomUUIDv7(), payload: { total: 3998, currency: 'EUR' } }) as const;
-const queue = (accountId = customerId) => database.transaction((tx) => messages.add(tx, { eventId: randomUUIDv7(), accountId, document: document() }));
-const rows = () => database.query<{ status: string; attempts: number; failure: string | null }>('SELECT status, attempts, failure FROM messages ORDER BY id');
+const document = () =>
+  ({
+    channel: 'mail',
+    kind: 'order-confirmed',
+    orderId: randomUUIDv7(),
+    payload: { total: 3998, currency: 'EUR' },
+  }) as const;
+const queue = (accountId = customerId) =>
+  database.transaction((tx) => messages.add(tx, { eventId: randomUUIDv7(), accountId, document: document() }));
+const rows = () =>
+  database.query<{ status: string; attempts: number; failure: string | null }>(
+    'SELECT status, attempts, failure FROM messages ORDER BY id',
+  );
 const makeDue = () => database.query('UPDATE messages SET next_attempt_at = now()');
 
 describe('the sender', () => {
@@ -64,8 +74,12 @@ describe('the sender', () => {
     await queue();
     newSender().onApplicationBootstrap();
     await eventually(rows).toEqual([{ status: 'sent', attempts: 1, failure: null }]);
-    const [{ event_id }] = (await database.query<{ event_id: string }>('SELECT event_id FROM messages')) as [{ event_id: string }];
-    expect(mailer.outbox).toMatchObject([{ messageId: `<${event_id}@shop.example>`, to: { address: `${customerId}@example.com` } }]);
+    const [{ event_id }] = (await database.query<{ event_id: string }>('SELECT event_id FROM messages')) as [
+      { event_id: string },
+    ];
+    expect(mailer.outbox).toMatchObject([
+      { messageId: `<${event_id}@shop.example>`, to: { address: `${customerId}@example.com` } },
+    ]);
   });
 
   it('sends each mail once when several instances share the queue', async () => {
@@ -130,7 +144,9 @@ describe('the sender', () => {
     await queue();
     newSender().onApplicationBootstrap();
     await eventually(rows).toEqual([{ status: 'failed', attempts: 1, failure: 'smtp-550' }]);
-    expect((await messages.page(customerId, { limit: 10 })).items).toMatchObject([{ status: 'failed', kind: 'order-confirmed' }]);
+    expect((await messages.page(customerId, { limit: 10 })).items).toMatchObject([
+      { status: 'failed', kind: 'order-confirmed' },
+    ]);
   });
 
   it('gives up a message to an account that is gone', async () => {
@@ -168,7 +184,10 @@ describe('the sender', () => {
     await queue();
     await queue();
     const [last, killer] = await messages.claim(2, 0);
-    await database.query('UPDATE messages SET attempts = CASE id WHEN $1 THEN $3::int - 1 ELSE $4::int END, failure = CASE id WHEN $1 THEN $5 END WHERE id IN ($1, $2)', [last?.id, killer?.id, MAX_ATTEMPTS, MAX_WITHOUT_A_WORD, 'ECONNECTION']);
+    await database.query(
+      'UPDATE messages SET attempts = CASE id WHEN $1 THEN $3::int - 1 ELSE $4::int END, failure = CASE id WHEN $1 THEN $5 END WHERE id IN ($1, $2)',
+      [last?.id, killer?.id, MAX_ATTEMPTS, MAX_WITHOUT_A_WORD, 'ECONNECTION'],
+    );
     newSender().onApplicationBootstrap();
     await eventually(async () => (await rows()).map((row) => row.failure).sort()).toEqual(['ECONNECTION', 'given-up']);
     expect((await rows()).map((row) => row.status)).toEqual(['failed', 'failed']);

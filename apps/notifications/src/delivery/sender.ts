@@ -8,21 +8,31 @@ import { Undeliverable } from './mailer.ts';
 
 /** Mails in hand at once. */
 const CONCURRENCY = 8;
-/** How soon a retry, or what another instance left behind, is noticed. What this instance queues wakes the sender at once. */
+/**
+ * How soon a retry, or what another instance left behind, is noticed. What this instance queues wakes the sender at
+ * once.
+ */
 const POLL_MS = 500;
 /** A mail that takes longer has failed; well within the lease, so that nobody takes it over meanwhile. */
 const DEADLINE_MS = 15_000;
 const LEASE_MS = 20_000;
-/** No poll that ended, well or not, for this long means that nothing is sent any more, whatever this process answers over HTTP. A database that is away is no reason to start again. */
+/**
+ * No poll that ended, well or not, for this long means that nothing is sent any more, whatever this process answers
+ * over HTTP. A database that is away is no reason to start again.
+ */
 const STALE_AFTER_MS = 60_000;
 
 /**
- * Sends queued messages: at least once, since a crash between sending and noting it sends again under the same Message-ID. Several
- * instances share the queue. A transient failure backs off; after MAX_ATTEMPTS, or when refused for good, the message is `failed`.
+ * Sends queued messages: at least once, since a crash between sending and noting it sends again under the same
+ * Message-ID. Several instances share the queue. A transient failure backs off; after MAX_ATTEMPTS, or when refused for
+ * good, the message is `failed`.
  */
 @Injectable()
 export class Sender implements OnApplicationBootstrap, OnApplicationShutdown {
-  readonly #givenUp = meter().createCounter('shop.mails.given_up', { unit: '{mail}', description: 'Mails that will not be tried again, and why' });
+  readonly #givenUp = meter().createCounter('shop.mails.given_up', {
+    unit: '{mail}',
+    description: 'Mails that will not be tried again, and why',
+  });
   readonly #inHand = new Set<Promise<void>>();
   #nudge = Promise.withResolvers<void>();
   #lastPoll = performance.now();
@@ -46,7 +56,9 @@ export class Sender implements OnApplicationBootstrap, OnApplicationShutdown {
     this.#running = this.#run();
   }
 
-  /** Takes nothing more, finishes what is in hand. What stays queued is another instance's, or waits for the next start. */
+  /**
+   * Takes nothing more, finishes what is in hand. What stays queued is another instance's, or waits for the next start.
+   */
   async onApplicationShutdown(): Promise<void> {
     this.#stopping = true;
     this.wake();
@@ -94,18 +106,31 @@ export class Sender implements OnApplicationBootstrap, OnApplicationShutdown {
     clearTimeout(timer);
   }
 
-  /** One attempt, and the note of how it went. Never throws: without a note the lease ends and the message is due again. */
+  /**
+   * One attempt, and the note of how it went. Never throws: without a note the lease ends and the message is due again.
+   */
   async deliver(message: Claimed): Promise<void> {
     await withTraceparent(message.traceparent, 'send mail', async () => {
       try {
-        if (message.attempt > (message.failedBefore ? MAX_ATTEMPTS : MAX_WITHOUT_A_WORD)) throw new Undeliverable('given-up');
+        if (message.attempt > (message.failedBefore ? MAX_ATTEMPTS : MAX_WITHOUT_A_WORD))
+          throw new Undeliverable('given-up');
         await within(DEADLINE_MS, this.delivery.send(message));
         await this.messages.sent(message);
-        this.log.info({ message: message.id, order: message.document.orderId, kind: message.document.kind, attempt: message.attempt }, 'mail sent');
+        this.log.info(
+          {
+            message: message.id,
+            order: message.document.orderId,
+            kind: message.document.kind,
+            attempt: message.attempt,
+          },
+          'mail sent',
+        );
       } catch (error) {
         await this.#noteFailure(message, error);
       }
-    }).catch((error: unknown) => this.log.warn({ err: error, message: message.id }, 'how a mail went could not be noted; it is sent again'));
+    }).catch((error: unknown) =>
+      this.log.warn({ err: error, message: message.id }, 'how a mail went could not be noted; it is sent again'),
+    );
   }
 
   /** The error itself is neither stored nor logged: a mail server's answer quotes the address. */

@@ -34,7 +34,17 @@ export class SmtpMailer extends Mailer {
     const headers = { 'Auto-Submitted': 'auto-generated' };
     try {
       // Whom it goes to and what it says stay out of the trace.
-      await calling('SMTP send', { 'peer.service': 'mail' }, () => this.#transport.sendMail({ from: this.#from, to: { name: '', address: to.address }, messageId, subject, text, html, headers }));
+      await calling('SMTP send', { 'peer.service': 'mail' }, () =>
+        this.#transport.sendMail({
+          from: this.#from,
+          to: { name: '', address: to.address },
+          messageId,
+          subject,
+          text,
+          html,
+          headers,
+        }),
+      );
     } catch (error) {
       throw refusedForGood(error) ?? error;
     }
@@ -45,8 +55,13 @@ export class SmtpMailer extends Mailer {
   }
 }
 
-/** RFC 5321: 5yz to this recipient or this mail will be said again. A refused login is ours to mend, so it is tried again. */
+/**
+ * RFC 5321: 5yz to this recipient or this mail will be said again. A refused login is ours to mend, so it is tried
+ * again.
+ */
 function refusedForGood(error: unknown): Undeliverable | undefined {
   const { code, responseCode = 0 } = error as { code?: string; responseCode?: number };
-  return responseCode >= 500 && (code === 'EENVELOPE' || code === 'EMESSAGE') ? new Undeliverable(`smtp-${responseCode}`) : undefined;
+  return responseCode >= 500 && (code === 'EENVELOPE' || code === 'EMESSAGE')
+    ? new Undeliverable(`smtp-${responseCode}`)
+    : undefined;
 }

@@ -5,8 +5,10 @@ import { escape } from './html.ts';
 const words = {
   'verify-address': {
     subject: 'Confirm your email address',
-    before: 'Somebody registered at the shop with this address. If it was you, follow this link and enter the password that you chose:',
-    after: 'If it was not you, do nothing: no other mail will come. Or take the address back by setting a new password on the page behind the link.',
+    before:
+      'Somebody registered at the shop with this address. If it was you, follow this link and enter the password that you chose:',
+    after:
+      'If it was not you, do nothing: no other mail will come. Or take the address back by setting a new password on the page behind the link.',
   },
   'reset-password': {
     subject: 'Set a new password',
@@ -15,13 +17,22 @@ const words = {
   },
   'factor-added': {
     subject: 'A second factor was added to your account',
-    before: 'A sign-in to the account with this address takes one more step from now on: a second factor was added. If it was not you, somebody knows your password. Follow this link to remove the factor and to set another password:',
+    before:
+      'A sign-in to the account with this address takes one more step from now on: a second factor was added. If it was not you, somebody knows your password. Follow this link to remove the factor and to set another password:',
     after: 'If it was you, do nothing.',
   },
 } as const;
 
 /** A link and what it is for, as plain text and as HTML that says the same. */
-export function composeAccountMail({ kind, link, expiresAt }: { kind: keyof typeof words; link: string; expiresAt: string }): Mail {
+export function composeAccountMail({
+  kind,
+  link,
+  expiresAt,
+}: {
+  kind: keyof typeof words;
+  link: string;
+  expiresAt: string;
+}): Mail {
   const { subject, before, after } = words[kind];
   const until = `It works once, until ${expiresAt.slice(0, 16).replace('T', ' ')} UTC.`;
   const html = `<!doctype html>

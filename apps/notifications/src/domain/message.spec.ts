@@ -4,8 +4,18 @@ import { MAX_ATTEMPTS, waitAfter } from './attempts.ts';
 import { compose, type Message } from './message.ts';
 
 const orderId = '01900000-0000-7000-8000-000000000001';
-const confirmed: Message = { channel: 'mail', kind: 'order-confirmed', orderId, payload: { total: 3998, currency: 'EUR' } };
-const cancelled: Message = { channel: 'mail', kind: 'order-cancelled', orderId, payload: { total: 3998, currency: 'EUR', reason: 'payment-declined' } };
+const confirmed: Message = {
+  channel: 'mail',
+  kind: 'order-confirmed',
+  orderId,
+  payload: { total: 3998, currency: 'EUR' },
+};
+const cancelled: Message = {
+  channel: 'mail',
+  kind: 'order-cancelled',
+  orderId,
+  payload: { total: 3998, currency: 'EUR', reason: 'payment-declined' },
+};
 
 describe('the mail about an order', () => {
   it('names the order and its total, in text and in HTML', () => {
@@ -21,9 +31,16 @@ describe('the mail about an order', () => {
     expect(compose(cancelled, 'Ada').text).toContain('because your card was declined.');
   });
 
-  it.each([['HUF', '1,234.56'], ['IDR', '1,234.56'], ['COP', '1,234.56'], ['IQD', '123.456'], ['CLP', '123,456']])('names a total in %s with the digits of ISO 4217, whatever Intl would show', (currency, shown) => {
+  it.each([
+    ['HUF', '1,234.56'],
+    ['IDR', '1,234.56'],
+    ['COP', '1,234.56'],
+    ['IQD', '123.456'],
+    ['CLP', '123,456'],
+  ])('names a total in %s with the digits of ISO 4217, whatever Intl would show', (currency, shown) => {
     const { text, html } = compose({ ...confirmed, payload: { total: 123_456, currency } }, 'Ada');
-    for (const said of [text, html]) expect(said).toMatch(new RegExp(`(?<![\\d,.])${shown.replaceAll('.', '\\.')}(?![\\d.])`));
+    for (const said of [text, html])
+      expect(said).toMatch(new RegExp(`(?<![\\d,.])${shown.replaceAll('.', '\\.')}(?![\\d.])`));
   });
 
   it('knows that a yen has no cents', () => {
@@ -32,7 +49,11 @@ describe('the mail about an order', () => {
 
   it('says a name behind a label, and in no sentence of ours', () => {
     const { subject, text, html } = compose(confirmed, 'Your card was stolen');
-    expect([subject, text.match(/.*stolen.*/g), html.match(/.*stolen.*/g)]).toEqual([subject, ['Customer: Your card was stolen'], [expect.stringMatching(/<td[^>]*>Customer<\/td><td><strong>Your card was stolen<\/strong>/)]]);
+    expect([subject, text.match(/.*stolen.*/g), html.match(/.*stolen.*/g)]).toEqual([
+      subject,
+      ['Customer: Your card was stolen'],
+      [expect.stringMatching(/<td[^>]*>Customer<\/td><td><strong>Your card was stolen<\/strong>/)],
+    ]);
   });
 
   it('shows no name as markup', () =>
@@ -47,12 +68,16 @@ describe('the mail about an order', () => {
 describe('waiting after a failed attempt', () => {
   it('grows, stays within its cap, and ends', () =>
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: MAX_ATTEMPTS - 1 }), fc.double({ min: 0, max: 0.999, noNaN: true }), (attempt, chance) => {
-        const wait = waitAfter(attempt, chance) ?? 0;
-        expect(wait).toBeGreaterThanOrEqual(500);
-        expect(wait).toBeLessThanOrEqual(15 * 60_000);
-        expect(waitAfter(attempt + 1, chance) ?? Infinity).toBeGreaterThanOrEqual(wait);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: MAX_ATTEMPTS - 1 }),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        (attempt, chance) => {
+          const wait = waitAfter(attempt, chance) ?? 0;
+          expect(wait).toBeGreaterThanOrEqual(500);
+          expect(wait).toBeLessThanOrEqual(15 * 60_000);
+          expect(waitAfter(attempt + 1, chance) ?? Infinity).toBeGreaterThanOrEqual(wait);
+        },
+      ),
     ));
 
   it('lasts four days at least, as RFC 5321 asks for: a mail server that is away for a night costs no mail', () => {

@@ -26,8 +26,8 @@ const reasons: Record<CancellationReason, string> = {
 };
 
 /**
- * Puts a message into words, as plain text and as HTML that says the same. The customer chose their name, so it stands behind a label and
- * never in a sentence of ours.
+ * Puts a message into words, as plain text and as HTML that says the same. The customer chose their name, so it stands
+ * behind a label and never in a sentence of ours.
  */
 export function compose(message: Message, recipient: string): Mail {
   const { subject, sentence, ending } = words(message);
@@ -38,7 +38,9 @@ export function compose(message: Message, recipient: string): Mail {
     ['Customer', recipient],
   ] as const;
   const text = ['Hello,', sentence, facts.map(([name, value]) => `${name}: ${value}`).join('\n'), ending].join('\n\n');
-  const rows = facts.map(([name, value]) => `<tr><td style="padding-right:1em">${name}</td><td><strong>${escape(value)}</strong></td></tr>`);
+  const rows = facts.map(
+    ([name, value]) => `<tr><td style="padding-right:1em">${name}</td><td><strong>${escape(value)}</strong></td></tr>`,
+  );
   const html = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>${escape(subject)}</title></head>
 <body style="font-family:sans-serif;line-height:1.5">
@@ -53,7 +55,11 @@ export function compose(message: Message, recipient: string): Mail {
 function words(message: Message): { subject: string; sentence: string; ending: string } {
   switch (message.kind) {
     case 'order-confirmed':
-      return { subject: 'Your order is confirmed', sentence: 'Thank you: your order is confirmed.', ending: 'It is on its way to you soon.' };
+      return {
+        subject: 'Your order is confirmed',
+        sentence: 'Thank you: your order is confirmed.',
+        ending: 'It is on its way to you soon.',
+      };
     case 'order-cancelled':
       return {
         subject: 'Your order was cancelled',

@@ -25,7 +25,10 @@ const placed: OrderEvent = {
 const reserved: OrderEvent = { type: 'StockReserved' };
 const authorised: OrderEvent = { type: 'PaymentAuthorised', paymentId: 'p1' };
 const confirmed: OrderEvent = { type: 'OrderConfirmed' };
-const cancelled = (reason: 'customer' | 'out-of-stock' | 'payment-declined' | 'timed-out'): OrderEvent => ({ type: 'OrderCancelled', reason });
+const cancelled = (reason: 'customer' | 'out-of-stock' | 'payment-declined' | 'timed-out'): OrderEvent => ({
+  type: 'OrderCancelled',
+  reason,
+});
 
 describe('given nothing', () => {
   it('places an order at the prices of the catalog', () => given().when(place).then(placed));
@@ -38,14 +41,23 @@ describe('given nothing', () => {
         total: { amount: 11_880, currency: 'EUR' },
         discount: { rule: 'volume-discount', amount: 620 },
       }));
-  it('writes no discount down where the rule takes nothing off', () => given().when({ ...place, pricing: 'volume-discount' }).then(placed));
-  it('refuses a product it does not know', () => given().when({ ...place, lines: [{ productId: 'ghost', quantity: 1 }] }).fails('unknown-product'));
+  it('writes no discount down where the rule takes nothing off', () =>
+    given()
+      .when({ ...place, pricing: 'volume-discount' })
+      .then(placed));
+  it('refuses a product it does not know', () =>
+    given()
+      .when({ ...place, lines: [{ productId: 'ghost', quantity: 1 }] })
+      .fails('unknown-product'));
   it('refuses two currencies in one order', () =>
     given()
       .when({
         ...place,
         lines: [...place.lines, { productId: 'tea', quantity: 1 }],
-        products: new Map([['mug', mug], ['tea', { id: 'tea', name: 'Tea', price: 400, currency: 'USD' }]]),
+        products: new Map([
+          ['mug', mug],
+          ['tea', { id: 'tea', name: 'Tea', price: 400, currency: 'USD' }],
+        ]),
       })
       .fails('mixed-currencies'));
   it('refuses a sum beyond what can be counted', () =>
@@ -62,8 +74,10 @@ describe('given a placed order', () => {
       .when({ type: 'NoteStockRefused', productIds: ['mug'] })
       .then({ type: 'StockRefused', productIds: ['mug'] }, cancelled('out-of-stock')));
   it('ends when the customer cancels', () => given(placed).when({ type: 'CancelOrder' }).then(cancelled('customer')));
-  it('ends when nobody answers in time', () => given(placed).when({ type: 'ExpireOrder' }).then(cancelled('timed-out')));
-  it('does not believe in a payment before the stock', () => given(placed).when({ type: 'NotePaymentAuthorised', paymentId: 'p1' }).then());
+  it('ends when nobody answers in time', () =>
+    given(placed).when({ type: 'ExpireOrder' }).then(cancelled('timed-out')));
+  it('does not believe in a payment before the stock', () =>
+    given(placed).when({ type: 'NotePaymentAuthorised', paymentId: 'p1' }).then());
   it('is not placed twice', () => given(placed).when(place).fails('order-exists'));
 });
 
@@ -74,21 +88,35 @@ describe('given a reserved order', () => {
     given(placed, reserved)
       .when({ type: 'NotePaymentDeclined', reason: 'card' })
       .then({ type: 'PaymentDeclined', reason: 'card' }, cancelled('payment-declined')));
-  it('hears the reservation twice and does nothing', () => given(placed, reserved).when({ type: 'NoteStockReserved' }).then());
+  it('hears the reservation twice and does nothing', () =>
+    given(placed, reserved).when({ type: 'NoteStockReserved' }).then());
 });
 
 describe('given a confirmed order', () => {
   const history = [placed, reserved, authorised, confirmed];
-  it('refuses cancellation', () => given(...history).when({ type: 'CancelOrder' }).fails('order-not-cancellable'));
-  it('does not expire', () => given(...history).when({ type: 'ExpireOrder' }).then());
+  it('refuses cancellation', () =>
+    given(...history)
+      .when({ type: 'CancelOrder' })
+      .fails('order-not-cancellable'));
+  it('does not expire', () =>
+    given(...history)
+      .when({ type: 'ExpireOrder' })
+      .then());
 });
 
 describe('given a cancelled order', () => {
   const history = [placed, cancelled('customer')];
-  it('is cancelled again without a word', () => given(...history).when({ type: 'CancelOrder' }).then());
+  it('is cancelled again without a word', () =>
+    given(...history)
+      .when({ type: 'CancelOrder' })
+      .then());
   it('ignores outcomes that come late', () => {
-    given(...history).when({ type: 'NoteStockReserved' }).then();
-    given(...history).when({ type: 'NotePaymentAuthorised', paymentId: 'p1' }).then();
+    given(...history)
+      .when({ type: 'NoteStockReserved' })
+      .then();
+    given(...history)
+      .when({ type: 'NotePaymentAuthorised', paymentId: 'p1' })
+      .then();
   });
 });
 
@@ -120,7 +148,9 @@ describe('whatever is said to an order, in whatever order', () => {
   it('ends at most once and never changes after its end', () =>
     fc.assert(
       fc.property(commands, (said) => {
-        const ends = live(said).flatMap((event, at) => (event.type === 'OrderConfirmed' || event.type === 'OrderCancelled' ? [at] : []));
+        const ends = live(said).flatMap((event, at) =>
+          event.type === 'OrderConfirmed' || event.type === 'OrderCancelled' ? [at] : [],
+        );
         expect(ends.length).toBeLessThanOrEqual(1);
         if (ends.length === 1) expect(ends[0]).toBe(live(said).length - 1);
       }),

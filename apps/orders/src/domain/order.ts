@@ -78,23 +78,34 @@ export const order: Decider<Order, OrderCommand, OrderEvent> = {
     if (command.type === 'PlaceOrder') return [place(state, command)];
     if (state.status === 'none') throw new DomainError('not-found', 'order-not-found', 'There is no such order.');
     switch (command.type) {
-      // An outcome that comes twice, or after the order has ended, changes nothing: what was held has been given back already.
+      // An outcome that comes twice, or after the order has ended, changes nothing: what was held has been given back
+      // already.
       case 'NoteStockReserved':
         return state.status === 'placed' ? [{ type: 'StockReserved' }] : [];
       case 'NoteStockRefused':
         return state.status === 'placed'
-          ? [{ type: 'StockRefused', productIds: command.productIds }, { type: 'OrderCancelled', reason: 'out-of-stock' }]
+          ? [
+              { type: 'StockRefused', productIds: command.productIds },
+              { type: 'OrderCancelled', reason: 'out-of-stock' },
+            ]
           : [];
       case 'NotePaymentAuthorised':
-        return state.status === 'reserved' ? [{ type: 'PaymentAuthorised', paymentId: command.paymentId }, { type: 'OrderConfirmed' }] : [];
+        return state.status === 'reserved'
+          ? [{ type: 'PaymentAuthorised', paymentId: command.paymentId }, { type: 'OrderConfirmed' }]
+          : [];
       case 'NotePaymentDeclined':
         return state.status === 'reserved'
-          ? [{ type: 'PaymentDeclined', reason: command.reason }, { type: 'OrderCancelled', reason: 'payment-declined' }]
+          ? [
+              { type: 'PaymentDeclined', reason: command.reason },
+              { type: 'OrderCancelled', reason: 'payment-declined' },
+            ]
           : [];
       case 'CancelOrder':
         return cancel(state);
       case 'ExpireOrder':
-        return state.status === 'placed' || state.status === 'reserved' ? [{ type: 'OrderCancelled', reason: 'timed-out' }] : [];
+        return state.status === 'placed' || state.status === 'reserved'
+          ? [{ type: 'OrderCancelled', reason: 'timed-out' }]
+          : [];
     }
   },
 
@@ -122,20 +133,36 @@ export const order: Decider<Order, OrderCommand, OrderEvent> = {
 function place(state: Order, command: Extract<OrderCommand, { type: 'PlaceOrder' }>): OrderEvent {
   if (state.status !== 'none') throw new DomainError('conflict', 'order-exists', 'This order has been placed already.');
   const unknown = command.lines.flatMap((line, index) =>
-    command.products.has(line.productId) ? [] : [{ pointer: `/lines/${index}/productId`, detail: 'There is no such product.' }],
+    command.products.has(line.productId)
+      ? []
+      : [{ pointer: `/lines/${index}/productId`, detail: 'There is no such product.' }],
   );
-  if (unknown.length > 0) throw new DomainError('invalid', 'unknown-product', 'Not everything in this order is for sale.', unknown);
+  if (unknown.length > 0)
+    throw new DomainError('invalid', 'unknown-product', 'Not everything in this order is for sale.', unknown);
   const priced = command.lines.map(({ productId, quantity }) => {
     const product = command.products.get(productId) as PricedProduct;
     return { product, quantity, unitPrice: unitPrice(command.pricing, { price: product.price, quantity }) };
   });
-  const sum = total(priced.map(({ product: { currency }, quantity, unitPrice: amount }) => ({ unitPrice: { amount, currency }, quantity })));
-  const discount = discountOf(command.pricing, priced.map(({ product: { price }, quantity }) => ({ price, quantity })));
+  const sum = total(
+    priced.map(({ product: { currency }, quantity, unitPrice: amount }) => ({
+      unitPrice: { amount, currency },
+      quantity,
+    })),
+  );
+  const discount = discountOf(
+    command.pricing,
+    priced.map(({ product: { price }, quantity }) => ({ price, quantity })),
+  );
   return {
     type: 'OrderPlaced',
     orderId: command.orderId,
     customerId: command.customerId,
-    lines: priced.map(({ product, quantity, unitPrice }) => ({ productId: product.id, name: product.name, quantity, unitPrice })),
+    lines: priced.map(({ product, quantity, unitPrice }) => ({
+      productId: product.id,
+      name: product.name,
+      quantity,
+      unitPrice,
+    })),
     total: sum,
     ...(discount && { discount }),
     paymentToken: command.paymentToken,
@@ -144,7 +171,12 @@ function place(state: Order, command: Extract<OrderCommand, { type: 'PlaceOrder'
 
 function cancel(state: Exclude<Order, { status: 'none' }>): readonly OrderEvent[] {
   if (state.status === 'cancelled') return [];
-  if (state.status === 'confirmed') throw new DomainError('conflict', 'order-not-cancellable', 'The order is confirmed; it can be returned, not cancelled.');
+  if (state.status === 'confirmed')
+    throw new DomainError(
+      'conflict',
+      'order-not-cancellable',
+      'The order is confirmed; it can be returned, not cancelled.',
+    );
   return [{ type: 'OrderCancelled', reason: 'customer' }];
 }
 

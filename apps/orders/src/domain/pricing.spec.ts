@@ -18,7 +18,8 @@ describe('the volume discount', () => {
   it('is, with what is paid, the list price again; and it is asked for wherever it would take something off', () =>
     fc.assert(
       fc.property(fc.array(line, { minLength: 1 }), (lines) => {
-        const sum = (pricing: 'list' | 'volume-discount') => lines.reduce((total, each) => total + unitPrice(pricing, each) * each.quantity, 0);
+        const sum = (pricing: 'list' | 'volume-discount') =>
+          lines.reduce((total, each) => total + unitPrice(pricing, each) * each.quantity, 0);
         const discount = discountOf('volume-discount', lines);
         expect(sum('volume-discount') + (discount?.amount ?? 0)).toBe(sum('list'));
         if (discount) expect(mayBeDiscounted(lines)).toBe(true);

@@ -17,7 +17,8 @@ const FROM_QUANTITY = 10;
 const PERCENT_OFF = 5;
 
 /** Whether any rule beyond list prices would change what these lines cost. */
-export const mayBeDiscounted = (lines: readonly Pick<Bought, 'quantity'>[]): boolean => lines.some(({ quantity }) => quantity >= FROM_QUANTITY);
+export const mayBeDiscounted = (lines: readonly Pick<Bought, 'quantity'>[]): boolean =>
+  lines.some(({ quantity }) => quantity >= FROM_QUANTITY);
 
 /** What one piece costs, in whole minor units; rounded half up, so that nothing becomes free. */
 export function unitPrice(pricing: Pricing, { price, quantity }: Bought): number {

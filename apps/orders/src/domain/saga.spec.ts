@@ -34,16 +34,30 @@ describe('what is not answered', () => {
   });
 
   it('is asked for until the order gives up, and looked at when it does', () => {
-    expect(remedy(placed, { awaited: ['reserve-stock'], asked: 1, waitedMs: 30_000 })).toEqual({ type: 'ask-again', steps: ['reserve-stock'], lookInMs: 60_000 });
-    expect(remedy(placed, { awaited: ['reserve-stock'], asked: 2, waitedMs: 90_000 })).toEqual({ type: 'ask-again', steps: ['reserve-stock'], lookInMs: 30_000 });
+    expect(remedy(placed, { awaited: ['reserve-stock'], asked: 1, waitedMs: 30_000 })).toEqual({
+      type: 'ask-again',
+      steps: ['reserve-stock'],
+      lookInMs: 60_000,
+    });
+    expect(remedy(placed, { awaited: ['reserve-stock'], asked: 2, waitedMs: 90_000 })).toEqual({
+      type: 'ask-again',
+      steps: ['reserve-stock'],
+      lookInMs: 30_000,
+    });
     expect(remedy(placed, { awaited: ['reserve-stock'], asked: 3, waitedMs: 120_000 })).toEqual({ type: 'give-up' });
   });
 
   it('of the last steps is asked for without end', () => {
-    expect(remedy(confirmed, { awaited: ['capture-payment'], asked: 40, waitedMs: 9_000_000 })).toEqual({ type: 'ask-again', steps: ['capture-payment'], lookInMs: 300_000 });
+    expect(remedy(confirmed, { awaited: ['capture-payment'], asked: 40, waitedMs: 9_000_000 })).toEqual({
+      type: 'ask-again',
+      steps: ['capture-payment'],
+      lookInMs: 300_000,
+    });
   });
 
   it('is known by the state where the version before wrote no steps down, or those of the step before', () => {
-    expect(remedy({ status: 'reserved' } as Order, { awaited: ['reserve-stock'], asked: 1, waitedMs: 30_000 })).toMatchObject({ steps: ['authorise-payment'] });
+    expect(
+      remedy({ status: 'reserved' } as Order, { awaited: ['reserve-stock'], asked: 1, waitedMs: 30_000 }),
+    ).toMatchObject({ steps: ['authorise-payment'] });
   });
 });

@@ -1,7 +1,13 @@
 import type { Order, OrderEvent } from './order.ts';
 
 /** A step the saga asks somebody else to take. */
-export type SagaStep = 'reserve-stock' | 'authorise-payment' | 'commit-stock' | 'capture-payment' | 'release-stock' | 'void-payment';
+export type SagaStep =
+  | 'reserve-stock'
+  | 'authorise-payment'
+  | 'commit-stock'
+  | 'capture-payment'
+  | 'release-stock'
+  | 'void-payment';
 
 /** What an order asks for when it comes into a state, and waits for there: the last steps, too. */
 const asked: Readonly<Record<Order['status'], readonly SagaStep[]>> = {
@@ -13,9 +19,10 @@ const asked: Readonly<Record<Order['status'], readonly SagaStep[]>> = {
 };
 
 /**
- * What follows from each event. Steps to one service travel in order under the order's key, so a compensation always arrives after the
- * step it undoes; undoing what was never done is harmless. Cancelling therefore gives back both without asking what was held:
- * an outcome that is still on its way cannot slip through. Every path, drawn: docs/saga.md.
+ * What follows from each event. Steps to one service travel in order under the order's key, so a compensation always
+ * arrives after the step it undoes; undoing what was never done is harmless. Cancelling therefore gives back both
+ * without asking what was held: an outcome that is still on its way cannot slip through. Every path, drawn:
+ * docs/saga.md.
  */
 export function steps(event: OrderEvent): readonly SagaStep[] {
   switch (event.type) {
@@ -43,7 +50,10 @@ export function lastStep({ status }: Order, book: 'reservations' | 'payments'): 
   return asked[status].find((step) => step.endsWith(book === 'reservations' ? '-stock' : '-payment'));
 }
 
-/** How long an order waits for an outcome before it gives up, in ms; nothing once it has ended: what is left to be done then is never given up. */
+/**
+ * How long an order waits for an outcome before it gives up, in ms; nothing once it has ended: what is left to be done
+ * then is never given up.
+ */
 export function patience(state: Order): number | undefined {
   switch (state.status) {
     case 'placed':
@@ -75,13 +85,25 @@ export interface Waited {
   readonly waitedMs: number;
 }
 
-/** What is to be done about steps that have not been answered: ask once more, and look again in so many ms; or give the order up. */
-export type Remedy = { readonly type: 'ask-again'; readonly steps: readonly SagaStep[]; readonly lookInMs: number } | { readonly type: 'give-up' };
+/**
+ * What is to be done about steps that have not been answered: ask once more, and look again in so many ms; or give the
+ * order up.
+ */
+export type Remedy =
+  | { readonly type: 'ask-again'; readonly steps: readonly SagaStep[]; readonly lookInMs: number }
+  | { readonly type: 'give-up' };
 
-/** Every step is idempotent, so it is asked for again until it is answered, or until the order gives up, which asks for others. */
+/**
+ * Every step is idempotent, so it is asked for again until it is answered, or until the order gives up, which asks for
+ * others.
+ */
 export function remedy(state: Order, { awaited, asked: times, waitedMs }: Waited): Remedy {
   const left = patience(state);
   if (left !== undefined && waitedMs >= left) return { type: 'give-up' };
   const lookInMs = Math.min(lookAfter(times + 1), left === undefined ? Infinity : left - waitedMs);
-  return { type: 'ask-again', steps: left === undefined ? awaits(state).filter((step) => awaited.includes(step)) : awaits(state), lookInMs };
+  return {
+    type: 'ask-again',
+    steps: left === undefined ? awaits(state).filter((step) => awaited.includes(step)) : awaits(state),
+    lookInMs,
+  };
 }

@@ -1,7 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fold, specFor } from '@shop/kernel';
-import { isOpen, moneyMove, payment, type Answer, type Authorisation, type Payment, type PaymentCommand, type PaymentEvent, type Standing } from './payment.ts';
+import {
+  isOpen,
+  moneyMove,
+  payment,
+  type Answer,
+  type Authorisation,
+  type Payment,
+  type PaymentCommand,
+  type PaymentEvent,
+  type Standing,
+} from './payment.ts';
 
 const { given } = specFor(payment);
 const held = { paymentId: 'auth_1', amount: 1999, currency: 'EUR' };
@@ -19,7 +29,8 @@ const request = { amount: 1999, currency: 'EUR', paymentToken: 'tok_4242' };
 const unknown = { type: 'OutcomeUnknown', move: { type: 'authorise', ...request } } as const;
 const unwanted = { type: 'PaymentUnwanted' } as const;
 const open = (type: 'capture' | 'void') => ({ type: 'OutcomeUnknown', move: { type, paymentId: 'auth_1' } }) as const;
-const ledger = (standing: Standing, more: { quiet?: boolean; answer?: Answer } = {}) => ({ type: 'Reconcile', standing, quiet: false, ...more }) as const;
+const ledger = (standing: Standing, more: { quiet?: boolean; answer?: Answer } = {}) =>
+  ({ type: 'Reconcile', standing, quiet: false, ...more }) as const;
 const none = { status: 'none' } as const;
 
 describe('given an order nothing is known of', () => {
@@ -42,33 +53,51 @@ describe('given money that was taken', () => {
 
 describe('given a declined card', () => {
   it('refuses a capture', () => given(declined).when({ type: 'CapturePayment' }).fails('nothing-to-capture'));
-  it('accepts the void that follows from the cancellation', () => given(declined).when({ type: 'VoidPayment' }).then(voided));
+  it('accepts the void that follows from the cancellation', () =>
+    given(declined).when({ type: 'VoidPayment' }).then(voided));
 });
 
 describe('given a void', () => {
   it('holds nothing for an authorisation that comes late', () => given(voided).when(granted).then());
-  it('does not ask the provider for it either', () => expect(moneyMove({ status: 'voided' }, authorise)).toBeUndefined());
+  it('does not ask the provider for it either', () =>
+    expect(moneyMove({ status: 'voided' }, authorise)).toBeUndefined());
   it('refuses a capture', () => given(authorised, voided).when({ type: 'CapturePayment' }).fails('nothing-to-capture'));
   it('is not repeated', () => given(authorised, voided).when({ type: 'VoidPayment' }).then());
 });
 
 describe('given an authorisation that was not answered', () => {
   const state = fold(payment, [unknown]);
-  it('takes silence neither for a yes nor for a no', () => given().when({ ...authorise, ...unanswered }).then(unknown));
-  it('believes the ledger that the money is held', () => given(unknown).when(ledger({ status: 'authorised', ...held })).then(authorised));
-  it('believes the ledger that the card was declined', () => given(unknown).when(ledger({ status: 'declined', reason: 'card-declined' })).then(declined));
+  it('takes silence neither for a yes nor for a no', () =>
+    given()
+      .when({ ...authorise, ...unanswered })
+      .then(unknown));
+  it('believes the ledger that the money is held', () =>
+    given(unknown)
+      .when(ledger({ status: 'authorised', ...held }))
+      .then(authorised));
+  it('believes the ledger that the card was declined', () =>
+    given(unknown)
+      .when(ledger({ status: 'declined', reason: 'card-declined' }))
+      .then(declined));
   it('asks again, for the same, where the ledger has nothing', () => {
     expect(moneyMove(state, ledger(none))).toEqual({ type: 'authorise', ...request });
-    given(unknown).when(ledger(none, { answer: granted.answer })).then(authorised);
+    given(unknown)
+      .when(ledger(none, { answer: granted.answer }))
+      .then(authorised);
     given(unknown).when(ledger(none, unanswered)).then();
   });
   it('does not ask again because orders does', () => {
     expect(moneyMove(state, authorise)).toBeUndefined();
     given(unknown).when(authorise).then();
   });
-  it('holds nothing for an order whose hold has been let go at the provider', () => given(unknown).when(ledger({ status: 'voided', ...held })).then(voided));
+  it('holds nothing for an order whose hold has been let go at the provider', () =>
+    given(unknown)
+      .when(ledger({ status: 'voided', ...held }))
+      .then(voided));
   it('puts money that was taken without being asked for before a person', () =>
-    given(unknown).when(ledger({ status: 'captured', ...held })).fails('ledger-contradicts'));
+    given(unknown)
+      .when(ledger({ status: 'captured', ...held }))
+      .fails('ledger-contradicts'));
 });
 
 describe('given one that nobody wants any more', () => {
@@ -79,35 +108,56 @@ describe('given one that nobody wants any more', () => {
   });
   it('lets go of what the ledger shows to be held', () => {
     expect(moneyMove(state, ledger({ status: 'authorised', ...held }))).toEqual({ type: 'void', paymentId: 'auth_1' });
-    given(unknown, unwanted).when(ledger({ status: 'authorised', ...held }, { answer: { status: 'voided' } })).then(authorised, voided);
-    given(unknown, unwanted).when(ledger({ status: 'authorised', ...held }, unanswered)).then(authorised, open('void'));
+    given(unknown, unwanted)
+      .when(ledger({ status: 'authorised', ...held }, { answer: { status: 'voided' } }))
+      .then(authorised, voided);
+    given(unknown, unwanted)
+      .when(ledger({ status: 'authorised', ...held }, unanswered))
+      .then(authorised, open('void'));
   });
   it('asks for no money, and believes a silent ledger only when the provider is quiet', () => {
     expect(moneyMove(state, ledger(none))).toBeUndefined();
     given(unknown, unwanted).when(ledger(none)).then();
-    given(unknown, unwanted).when(ledger(none, { quiet: true })).then(voided);
+    given(unknown, unwanted)
+      .when(ledger(none, { quiet: true }))
+      .then(voided);
   });
-  it('accepts that the card was declined', () => given(unknown, unwanted).when(ledger({ status: 'declined', reason: 'card-declined' })).then(declined, voided));
+  it('accepts that the card was declined', () =>
+    given(unknown, unwanted)
+      .when(ledger({ status: 'declined', reason: 'card-declined' }))
+      .then(declined, voided));
 });
 
 describe.each([
   ['capture', 'CapturePayment', 'captured', captured],
   ['void', 'VoidPayment', 'voided', voided],
 ] as const)('given a %s that was not answered', (move, type, status, done) => {
-  it('is not done until it is known to be', () => given(authorised).when({ type, ...unanswered }).then(open(move)));
-  it('is done when the ledger says so', () => given(authorised, open(move)).when(ledger({ status, ...held })).then(done));
+  it('is not done until it is known to be', () =>
+    given(authorised)
+      .when({ type, ...unanswered })
+      .then(open(move)));
+  it('is done when the ledger says so', () =>
+    given(authorised, open(move))
+      .when(ledger({ status, ...held }))
+      .then(done));
   it('is asked for again when the ledger says that it was not', () => {
     const state = fold(payment, [authorised, open(move)]);
     expect(moneyMove(state, ledger({ status: 'authorised', ...held }))).toEqual({ type: move, paymentId: 'auth_1' });
-    given(authorised, open(move)).when(ledger({ status: 'authorised', ...held }, { answer: { status } })).then(done);
-    given(authorised, open(move)).when(ledger({ status: 'authorised', ...held }, unanswered)).then();
+    given(authorised, open(move))
+      .when(ledger({ status: 'authorised', ...held }, { answer: { status } }))
+      .then(done);
+    given(authorised, open(move))
+      .when(ledger({ status: 'authorised', ...held }, unanswered))
+      .then();
   });
   it('is not asked for a second time meanwhile', () => {
     expect(moneyMove(fold(payment, [authorised, open(move)]), { type })).toBeUndefined();
     given(authorised, open(move)).when({ type }).then();
   });
   it('is put before a person when the ledger says the opposite', () =>
-    given(authorised, open(move)).when(ledger({ status: move === 'capture' ? 'voided' : 'captured', ...held })).fails('ledger-contradicts'));
+    given(authorised, open(move))
+      .when(ledger({ status: move === 'capture' ? 'voided' : 'captured', ...held }))
+      .fails('ledger-contradicts'));
 });
 
 describe('whether an outcome is open', () => {
@@ -122,7 +172,11 @@ describe('whether an outcome is open', () => {
 });
 
 const answer: fc.Arbitrary<Authorisation> = fc.constantFrom(granted.answer, refused.answer);
-const command: fc.Arbitrary<'AuthorisePayment' | 'CapturePayment' | 'VoidPayment'> = fc.constantFrom('AuthorisePayment', 'CapturePayment', 'VoidPayment');
+const command: fc.Arbitrary<'AuthorisePayment' | 'CapturePayment' | 'VoidPayment'> = fc.constantFrom(
+  'AuthorisePayment',
+  'CapturePayment',
+  'VoidPayment',
+);
 
 /** Runs commands as the shell does, and keeps what was asked of the provider. */
 function run(commands: readonly ('AuthorisePayment' | 'CapturePayment' | 'VoidPayment')[], answer: Authorisation) {
@@ -179,7 +233,10 @@ describe('whatever comes in whatever order, as often as it likes', () => {
     fc.assert(
       fc.property(fc.array(command, { maxLength: 8 }), answer, (commands, answer) => {
         const once = run(commands, answer);
-        const doubled = run(commands.flatMap((one) => [one, one]), answer);
+        const doubled = run(
+          commands.flatMap((one) => [one, one]),
+          answer,
+        );
         expect(doubled).toEqual(once);
       }),
     ));

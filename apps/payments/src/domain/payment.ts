@@ -5,7 +5,10 @@ export type Authorisation =
   | { readonly status: 'authorised'; readonly paymentId: string }
   | { readonly status: 'declined'; readonly reason: string };
 
-/** What came of asking the provider for a move; `unknown` when it did not answer: the money has moved, or will yet, or never. */
+/**
+ * What came of asking the provider for a move; `unknown` when it did not answer: the money has moved, or will yet, or
+ * never.
+ */
 export type Answer = Authorisation | { readonly status: 'captured' | 'voided' | 'unknown' };
 
 /** Money that is held or was taken, under the provider's name for it. */
@@ -24,13 +27,18 @@ export type Standing =
   | { readonly status: 'declined'; readonly reason: string };
 
 /** What has to happen at the provider before a command can be decided. */
-export type MoneyMove = ({ readonly type: 'authorise' } & Request) | { readonly type: 'capture' | 'void'; readonly paymentId: string };
+export type MoneyMove =
+  | ({ readonly type: 'authorise' } & Request)
+  | { readonly type: 'capture' | 'void'; readonly paymentId: string };
 
 /** `answer` is what came of the command's move (`moneyMove`), where it has one. */
 export type PaymentCommand = { readonly answer?: Answer } & (
   | ({ readonly type: 'AuthorisePayment' } & Request)
   | { readonly type: 'CapturePayment' | 'VoidPayment' }
-  /** An open outcome, compared with the ledger. `quiet`: whatever the provider was asked for has been carried out by now, or never will be. */
+  /**
+   * An open outcome, compared with the ledger. `quiet`: whatever the provider was asked for has been carried out by
+   * now, or never will be.
+   */
   | { readonly type: 'Reconcile'; readonly standing: Standing; readonly quiet: boolean }
 );
 
@@ -43,8 +51,9 @@ export type PaymentEvent =
   | { readonly type: 'PaymentUnwanted' };
 
 /**
- * The money of one order. `voided` is final even where nothing was held: whatever comes later holds nothing. An outcome is open while the
- * provider has not said what came of a move: `unknown` of an authorisation, `open` of what was to become of held money.
+ * The money of one order. `voided` is final even where nothing was held: whatever comes later holds nothing. An outcome
+ * is open while the provider has not said what came of a move: `unknown` of an authorisation, `open` of what was to
+ * become of held money.
  */
 export type Payment =
   | { readonly status: 'none' }
@@ -60,8 +69,8 @@ export function isOpen(state: Payment): boolean {
 }
 
 /**
- * What stands, as it was told first: for orders, which ask again for what was done before when they have not been told. Nothing while an outcome is open: that is
- * told as soon as it is known.
+ * What stands, as it was told first: for orders, which ask again for what was done before when they have not been told.
+ * Nothing while an outcome is open: that is told as soon as it is known.
  */
 export function stands(state: Payment): PaymentEvent | undefined {
   if (isOpen(state)) return undefined;
@@ -81,8 +90,9 @@ export function stands(state: Payment): PaymentEvent | undefined {
 }
 
 /**
- * Which money a command moves; nothing where it was moved already, is not held, or must not be moved. To be carried out before
- * deciding, with a key that makes a repetition harmless: a crash in between then asks again and gets the same answer.
+ * Which money a command moves; nothing where it was moved already, is not held, or must not be moved. To be carried out
+ * before deciding, with a key that makes a repetition harmless: a crash in between then asks again and gets the same
+ * answer.
  */
 export function moneyMove(state: Payment, command: PaymentCommand): MoneyMove | undefined {
   switch (command.type) {
@@ -99,7 +109,10 @@ export function moneyMove(state: Payment, command: PaymentCommand): MoneyMove | 
   }
 }
 
-/** What is still to be done where the ledger shows that it was not, and what is to be undone because nobody wants it any more. */
+/**
+ * What is still to be done where the ledger shows that it was not, and what is to be undone because nobody wants it any
+ * more.
+ */
 function nextMove(state: Payment, standing: Standing): MoneyMove | undefined {
   if (state.status === 'unknown') {
     const { amount, currency, paymentToken, unwanted } = state;
@@ -166,8 +179,10 @@ function outcomeOf({ amount, currency, paymentToken }: Request, answer: Answer |
 
 function capture(state: Payment, answer: Answer | undefined): readonly PaymentEvent[] {
   if (state.status === 'captured' || (state.status === 'authorised' && state.open === 'capture')) return [];
-  if (state.status !== 'authorised' || state.open) throw new DomainError('conflict', 'nothing-to-capture', `The payment is ${state.status}: no money is held.`);
-  if (answer?.status === 'unknown') return [{ type: 'OutcomeUnknown', move: { type: 'capture', paymentId: state.paymentId } }];
+  if (state.status !== 'authorised' || state.open)
+    throw new DomainError('conflict', 'nothing-to-capture', `The payment is ${state.status}: no money is held.`);
+  if (answer?.status === 'unknown')
+    return [{ type: 'OutcomeUnknown', move: { type: 'capture', paymentId: state.paymentId } }];
   return [{ type: 'PaymentCaptured', ...heldBy(state) }];
 }
 
@@ -178,23 +193,33 @@ function letGo(state: Payment, answer: Answer | undefined): readonly PaymentEven
   if (state.status === 'captured' || (state.status === 'authorised' && state.open)) {
     throw new DomainError('conflict', 'payment-captured', 'The money has been taken; it can be refunded, not let go.');
   }
-  if (state.status === 'authorised' && answer?.status === 'unknown') return [{ type: 'OutcomeUnknown', move: { type: 'void', paymentId: state.paymentId } }];
+  if (state.status === 'authorised' && answer?.status === 'unknown')
+    return [{ type: 'OutcomeUnknown', move: { type: 'void', paymentId: state.paymentId } }];
   return [{ type: 'PaymentVoided' }];
 }
 
 type Reconcile = Extract<PaymentCommand, { type: 'Reconcile' }>;
 
-function reconcileAuthorisation(state: Extract<Payment, { status: 'unknown' }>, { standing, quiet, answer }: Reconcile): readonly PaymentEvent[] {
+function reconcileAuthorisation(
+  state: Extract<Payment, { status: 'unknown' }>,
+  { standing, quiet, answer }: Reconcile,
+): readonly PaymentEvent[] {
   switch (standing.status) {
     case 'none':
-      // A silent ledger proves nothing until the provider can no longer be at it; and the same request once more would hold money for nobody.
+      // A silent ledger proves nothing until the provider can no longer be at it; and the same request once more would
+      // hold money for nobody.
       if (state.unwanted) return quiet ? [{ type: 'PaymentVoided' }] : [];
       return answer?.status === 'unknown' ? [] : outcomeOf(state, answer);
     case 'declined':
-      return [{ type: 'PaymentDeclined', reason: standing.reason }, ...(state.unwanted ? [{ type: 'PaymentVoided' } as const] : [])];
+      return [
+        { type: 'PaymentDeclined', reason: standing.reason },
+        ...(state.unwanted ? [{ type: 'PaymentVoided' } as const] : []),
+      ];
     case 'authorised': {
       const authorised = { type: 'PaymentAuthorised', ...heldBy(standing) } as const;
-      return state.unwanted ? [authorised, ...letGo({ status: 'authorised', ...heldBy(standing) }, answer)] : [authorised];
+      return state.unwanted
+        ? [authorised, ...letGo({ status: 'authorised', ...heldBy(standing) }, answer)]
+        : [authorised];
     }
     case 'voided':
       // Let go already, by us before a crash or by the provider: nobody is told of money that is not held any more.
@@ -204,8 +229,15 @@ function reconcileAuthorisation(state: Extract<Payment, { status: 'unknown' }>, 
   }
 }
 
-function reconcileHeld(state: Held, open: 'capture' | 'void', { standing, answer }: Reconcile): readonly PaymentEvent[] {
-  const done = open === 'capture' ? ({ type: 'PaymentCaptured', ...heldBy(state) } as const) : ({ type: 'PaymentVoided' } as const);
+function reconcileHeld(
+  state: Held,
+  open: 'capture' | 'void',
+  { standing, answer }: Reconcile,
+): readonly PaymentEvent[] {
+  const done =
+    open === 'capture'
+      ? ({ type: 'PaymentCaptured', ...heldBy(state) } as const)
+      : ({ type: 'PaymentVoided' } as const);
   if (standing.status === (open === 'capture' ? 'captured' : 'voided')) return [done];
   if (standing.status !== 'authorised') throw contradiction(`waiting for its ${open}`, standing);
   return answer?.status === 'unknown' ? [] : [done];
@@ -213,7 +245,11 @@ function reconcileHeld(state: Held, open: 'capture' | 'void', { standing, answer
 
 /** The ledger is the truth about money, but not one that may be adopted in silence: a person has to look. */
 function contradiction(ours: string, { status }: Standing): DomainError {
-  return new DomainError('conflict', 'ledger-contradicts', `The payment is ${ours} here and ${status} in the provider's ledger.`);
+  return new DomainError(
+    'conflict',
+    'ledger-contradicts',
+    `The payment is ${ours} here and ${status} in the provider's ledger.`,
+  );
 }
 
 function heldBy({ paymentId, amount, currency }: Held): Held {

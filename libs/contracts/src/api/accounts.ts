@@ -14,19 +14,26 @@ export const role = z.enum(['customer', 'support', 'admin']);
 export type Role = z.infer<typeof role>;
 
 /** All the roles somebody is to have. */
-export const changeRoles = z.object({ roles: z.array(role).min(1).max(role.options.length) }).meta({ id: 'ChangeRoles' });
+export const changeRoles = z
+  .object({ roles: z.array(role).min(1).max(role.options.length) })
+  .meta({ id: 'ChangeRoles' });
 export type ChangeRoles = z.infer<typeof changeRoles>;
 
 /** What somebody may do, and how often that was changed. */
 export const accountRoles = z.object({ roles: z.array(role), version: z.int().min(1) }).meta({ id: 'AccountRoles' });
 export type AccountRoles = z.infer<typeof accountRoles>;
 
-/** What notifications may know of an account: nothing is mailed to an address that is not verified. An auth from before told of no such thing. */
+/**
+ * What notifications may know of an account: nothing is mailed to an address that is not verified. An auth from before
+ * told of no such thing.
+ */
 export const mailRecipient = z.object({ id, email: z.email(), name: z.string(), verified: z.boolean().default(true) });
 export type MailRecipient = z.infer<typeof mailRecipient>;
 
 /** Whether somebody is kept out; `version` counts with the roles. */
-export const accountStanding = z.object({ disabled: z.boolean(), version: z.int().min(1) }).meta({ id: 'AccountStanding' });
+export const accountStanding = z
+  .object({ disabled: z.boolean(), version: z.int().min(1) })
+  .meta({ id: 'AccountStanding' });
 export type AccountStanding = z.infer<typeof accountStanding>;
 
 export const changeStanding = z.object({ disabled: z.boolean() }).meta({ id: 'ChangeStanding' });

@@ -6,7 +6,13 @@ import { productView } from './products.ts';
 const most = 100;
 
 /** Several things by their ids, in one request: `?ids=a,b,c`. */
-const query = z.object({ ids: z.string().max(most * 37).transform((list) => list.split(',')).pipe(z.array(id).min(1).max(most)) });
+const query = z.object({
+  ids: z
+    .string()
+    .max(most * 37)
+    .transform((list) => list.split(','))
+    .pipe(z.array(id).min(1).max(most)),
+});
 export type ManyIds = z.infer<typeof query>;
 
 /** How one asks for several things at once, and how many at most. */

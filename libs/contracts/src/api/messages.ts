@@ -23,5 +23,7 @@ export const messageQuery = z.object({ limit, cursor });
 export type MessageQuery = z.infer<typeof messageQuery>;
 
 /** Newest first. */
-export const messagePage = z.object({ items: z.array(messageView), nextCursor: z.string().optional() }).meta({ id: 'MessagePage' });
+export const messagePage = z
+  .object({ items: z.array(messageView), nextCursor: z.string().optional() })
+  .meta({ id: 'MessagePage' });
 export type MessagePage = z.infer<typeof messagePage>;

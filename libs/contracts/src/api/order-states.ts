@@ -4,7 +4,13 @@ import { orderStatus } from './orders.ts';
 import { id, instant } from './primitives.ts';
 
 /** An order as it was after one of its events. */
-export const orderState = z.object({ orderId: id, version: z.int().min(1), status: orderStatus, cancellation: cancellationReason.optional(), at: instant });
+export const orderState = z.object({
+  orderId: id,
+  version: z.int().min(1),
+  status: orderStatus,
+  cancellation: cancellationReason.optional(),
+  at: instant,
+});
 export type OrderStateView = z.infer<typeof orderState>;
 
 /** `after`: the last version that was seen. Without it, only the state that the order is in. */

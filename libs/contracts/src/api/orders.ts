@@ -9,7 +9,10 @@ export const placeOrder = z
       .array(z.object({ productId: id, quantity }))
       .min(1)
       .max(50)
-      .refine((lines) => new Set(lines.map((line) => line.productId)).size === lines.length, 'Each product once; use its quantity.'),
+      .refine(
+        (lines) => new Set(lines.map((line) => line.productId)).size === lines.length,
+        'Each product once; use its quantity.',
+      ),
     paymentToken,
   })
   .meta({ id: 'PlaceOrder' });
@@ -53,17 +56,30 @@ export const orderQuery = z.object({
 export type OrderQuery = z.infer<typeof orderQuery>;
 
 /** From the read model: it may lag behind by the length of the outbox. */
-export const orderPage = z.object({ items: z.array(orderSummary), nextCursor: z.string().optional() }).meta({ id: 'OrderPage' });
+export const orderPage = z
+  .object({ items: z.array(orderSummary), nextCursor: z.string().optional() })
+  .meta({ id: 'OrderPage' });
 export type OrderPage = z.infer<typeof orderPage>;
 
 /** What happened to an order, oldest first. */
 export const orderHistory = z
   .object({
     id,
-    events: z.array(z.object({ version: z.int().min(1), type: z.string(), recordedAt: instant, data: z.record(z.string(), z.unknown()) })),
+    events: z.array(
+      z.object({
+        version: z.int().min(1),
+        type: z.string(),
+        recordedAt: instant,
+        data: z.record(z.string(), z.unknown()),
+      }),
+    ),
   })
   .meta({ id: 'OrderHistory' });
 export type OrderHistory = z.infer<typeof orderHistory>;
 
 /** A client's own name for one attempt to do something; the same key again gives the first answer again. */
-export const idempotencyKey = z.string().min(8).max(128).regex(/^[\x21-\x7e]+$/);
+export const idempotencyKey = z
+  .string()
+  .min(8)
+  .max(128)
+  .regex(/^[\x21-\x7e]+$/);

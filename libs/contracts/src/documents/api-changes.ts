@@ -22,8 +22,9 @@ export interface OpenApiDocument {
 }
 
 /**
- * What would break clients who use one version of the API as `before` describes it, if `after` took its place: one sentence each. What
- * clients send must stay allowed, what they are answered must stay as they know it. What has to break belongs in the next version.
+ * What would break clients who use one version of the API as `before` describes it, if `after` took its place: one
+ * sentence each. What clients send must stay allowed, what they are answered must stay as they know it. What has to
+ * break belongs in the next version.
  */
 export function apiChanges(before: OpenApiDocument, after: OpenApiDocument): string[] {
   return Object.entries(before.paths).flatMap(([path, item]) =>
@@ -33,7 +34,12 @@ export function apiChanges(before: OpenApiDocument, after: OpenApiDocument): str
       if (!now) return [`${name} is gone: clients call it.`];
       const whole = (document: OpenApiDocument) => (schema: JsonSchema) => inFull(schema, document);
       const look = { was: whole(before), is: whole(after) };
-      return [...accessChanges(was, now), ...parameterChanges(was, now, look), ...bodyChanges(was, now, look), ...answerChanges(was, now, look)].map((change) => `${name} ${change}.`);
+      return [
+        ...accessChanges(was, now),
+        ...parameterChanges(was, now, look),
+        ...bodyChanges(was, now, look),
+        ...answerChanges(was, now, look),
+      ].map((change) => `${name} ${change}.`);
     }),
   );
 }
@@ -50,10 +56,19 @@ function accessChanges({ security: before = [] }: Operation, { security: after =
   return more.size > 0 ? [`needs the scope ${[...more].join(' ')} now`] : [];
 }
 
-function parameterChanges({ parameters: before = [] }: Operation, { parameters: after = [] }: Operation, look: Look): string[] {
+function parameterChanges(
+  { parameters: before = [] }: Operation,
+  { parameters: after = [] }: Operation,
+  look: Look,
+): string[] {
   const same = (a: Parameter) => (b: Parameter) => a.name.toLowerCase() === b.name.toLowerCase() && a.in === b.in;
-  const gone = before.filter((one) => !after.some(same(one))).map(({ name }) => `no longer takes ${name}: clients send it`);
-  const needed = after.filter(({ required }) => required).filter((one) => !before.find(same(one))?.required).map(({ name }) => `needs ${name} now: clients do not send it`);
+  const gone = before
+    .filter((one) => !after.some(same(one)))
+    .map(({ name }) => `no longer takes ${name}: clients send it`);
+  const needed = after
+    .filter(({ required }) => required)
+    .filter((one) => !before.find(same(one))?.required)
+    .map(({ name }) => `needs ${name} now: clients do not send it`);
   const narrower = before.flatMap((one) => {
     const now = after.find(same(one));
     return now ? sentences(one.name, schemaChanges(look.was(one.schema), look.is(now.schema)), 'readers') : [];
@@ -66,7 +81,9 @@ function bodyChanges({ requestBody: before }: Operation, { requestBody: after }:
   if (!before) return after.required ? ['needs a body now: clients send none'] : [];
   return [
     ...(after.required && !before.required ? ['needs a body now: clients may send none'] : []),
-    ...contentChanges('takes', before.content, after.content, (was, is) => sentences('', schemaChanges(look.was(was), look.is(is)), 'readers')),
+    ...contentChanges('takes', before.content, after.content, (was, is) =>
+      sentences('', schemaChanges(look.was(was), look.is(is)), 'readers'),
+    ),
   ];
 }
 
@@ -75,11 +92,18 @@ function answerChanges({ responses: before }: Operation, { responses: after }: O
     if (Number(status) >= 300) return [];
     const now = after[status];
     if (!now) return [`no longer answers ${status}`];
-    return contentChanges('answers with', was, now.content ?? {}, (one, other) => sentences(status, schemaChanges(look.was(one), look.is(other)), 'writers'));
+    return contentChanges('answers with', was, now.content ?? {}, (one, other) =>
+      sentences(status, schemaChanges(look.was(one), look.is(other)), 'writers'),
+    );
   });
 }
 
-function contentChanges(what: string, before: Content, after: Content, compare: (was: JsonSchema, is: JsonSchema) => string[]): string[] {
+function contentChanges(
+  what: string,
+  before: Content,
+  after: Content,
+  compare: (was: JsonSchema, is: JsonSchema) => string[],
+): string[] {
   return Object.entries(before).flatMap(([type, { schema }]) => {
     const now = after[type];
     return now ? compare(schema, now.schema) : [`no longer ${what} ${type}`];
@@ -88,8 +112,13 @@ function contentChanges(what: string, before: Content, after: Content, compare: 
 
 /** The changes of one schema that are not only some other party's concern. */
 function sentences(at: string, changes: readonly SchemaChange[], notOurs: 'readers' | 'writers'): string[] {
-  const text = (what: string) => what.replace('messages sent before', 'requests as they are sent now').replace('readers that run already', 'clients');
-  return changes.filter(({ breaks }) => breaks !== notOurs).map(({ pointer, what }) => `${at}${pointer} ${text(what)}`.trim());
+  const text = (what: string) =>
+    what
+      .replace('messages sent before', 'requests as they are sent now')
+      .replace('readers that run already', 'clients');
+  return changes
+    .filter(({ breaks }) => breaks !== notOurs)
+    .map(({ pointer, what }) => `${at}${pointer} ${text(what)}`.trim());
 }
 
 /** A schema with what it refers to put in its place; schemas of this API do not refer to themselves. */

@@ -17,23 +17,34 @@ interface Message {
 interface Document {
   asyncapi: string;
   info: { title: string; version: string };
-  channels: Record<string, { address: string; messages: Record<string, { $ref: string }>; bindings: { kafka: { partitions: number } } }>;
+  channels: Record<
+    string,
+    { address: string; messages: Record<string, { $ref: string }>; bindings: { kafka: { partitions: number } } }
+  >;
   operations: Record<string, Operation>;
   components: { messages: Record<string, Message>; schemas: Record<string, JsonSchema> };
 }
 
 /** As it is committed, which is what others read. */
-const document = JSON.parse(readFileSync(new URL('../../generated/asyncapi.json', import.meta.url), 'utf8')) as Document;
+const document = JSON.parse(
+  readFileSync(new URL('../../generated/asyncapi.json', import.meta.url), 'utf8'),
+) as Document;
 
 /** What a reference leads to, by RFC 6901; undefined when it leads nowhere. */
 function follow($ref: string): unknown {
-  const steps = $ref.slice(2).split('/').map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const steps = $ref
+    .slice(2)
+    .split('/')
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
   return steps.reduce<unknown>((at, step) => (at as Record<string, unknown> | undefined)?.[step], document);
 }
 
 describe('the AsyncAPI document', () => {
   it('is of version 3.0 with the parts that it requires', () => {
-    expect(document).toMatchObject({ asyncapi: '3.0.0', info: { title: expect.any(String), version: expect.any(String) } });
+    expect(document).toMatchObject({
+      asyncapi: '3.0.0',
+      info: { title: expect.any(String), version: expect.any(String) },
+    });
     for (const operation of Object.values(document.operations)) expect(['send', 'receive']).toContain(operation.action);
     for (const name of Object.keys(document.components.messages)) expect(name).toMatch(/^[\w.-]+$/);
   });
@@ -55,7 +66,9 @@ describe('the AsyncAPI document', () => {
 
   it('has an operation for each consumer and topic, whose messages are of its channel', () => {
     const received = Object.entries(document.operations).filter(([, { action }]) => action === 'receive');
-    const expected = Object.entries(consumers).flatMap(([group, read]) => read.map((topic) => `${group}.receives.${topic}`));
+    const expected = Object.entries(consumers).flatMap(([group, read]) =>
+      read.map((topic) => `${group}.receives.${topic}`),
+    );
     expect(received.map(([name]) => name).sort()).toEqual(expected.sort());
     for (const { channel, messages: said } of Object.values(document.operations)) {
       expect(said.length).toBeGreaterThan(0);
@@ -66,7 +79,9 @@ describe('the AsyncAPI document', () => {
   it('says who sends each type, and nobody else does', () => {
     for (const { type, topic, source } of messages.values()) {
       const said = `#/channels/${topic}/messages/${type}`;
-      const senders = Object.entries(document.operations).filter(([, one]) => one.action === 'send' && one.messages.some(({ $ref }) => $ref === said));
+      const senders = Object.entries(document.operations).filter(
+        ([, one]) => one.action === 'send' && one.messages.some(({ $ref }) => $ref === said),
+      );
       expect(senders.map(([name]) => name)).toEqual([`${source.slice(1)}.sends.${topic}`]);
     }
   });
@@ -78,7 +93,9 @@ describe('the AsyncAPI document', () => {
       const schema = z.fromJSONSchema(follow(payload.$ref) as JsonSchema);
       for (const example of examples) expect(schema.safeParse(example.payload).success, type).toBe(true);
       const another = Object.keys(document.components.schemas).find((name) => name !== type) as string;
-      expect(z.fromJSONSchema(document.components.schemas[another] as JsonSchema).safeParse(examples[0]?.payload).success).toBe(false);
+      expect(
+        z.fromJSONSchema(document.components.schemas[another] as JsonSchema).safeParse(examples[0]?.payload).success,
+      ).toBe(false);
     }
   });
 });
@@ -90,7 +107,13 @@ describe('the JSON Schema of a message', () => {
     const schema = z.fromJSONSchema(messageSchema(contract) as JsonSchema);
     const zod = cloudEvent.extend({ data: contract.data });
     const broken = { ...message.data, [topics[contract.topic].key]: 7 };
-    const wrong = [{}, { ...message, data: {} }, { ...message, specversion: '2.0' }, { ...message, data: broken }, { ...message, subject: '' }];
+    const wrong = [
+      {},
+      { ...message, data: {} },
+      { ...message, specversion: '2.0' },
+      { ...message, data: broken },
+      { ...message, subject: '' },
+    ];
     const right = [message, { ...message, unknown: 1 }, { ...message, data: { ...message.data, unknown: 1 } }];
     const verdicts = (value: unknown) => [zod.safeParse(value).success, schema.safeParse(value).success];
     for (const value of right) expect(verdicts(value)).toEqual([true, true]);
@@ -99,7 +122,9 @@ describe('the JSON Schema of a message', () => {
 });
 
 describe('the key of a topic', () => {
-  it.each([...messages.values()])('is a field of $type', ({ topic, data }) => expect(Object.keys(data.shape)).toContain(topics[topic].key));
+  it.each([...messages.values()])('is a field of $type', ({ topic, data }) =>
+    expect(Object.keys(data.shape)).toContain(topics[topic].key),
+  );
 
   it.each(golden())('is the subject of $file', ({ message }) => {
     const topic = messages.get(message.type)?.topic;

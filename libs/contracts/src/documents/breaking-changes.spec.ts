@@ -1,13 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { asyncApi, breakingChanges, cancellationReason, language, orderCancelled, orderLine, orderPlaced } from '../index.ts';
+import {
+  asyncApi,
+  breakingChanges,
+  cancellationReason,
+  language,
+  orderCancelled,
+  orderLine,
+  orderPlaced,
+} from '../index.ts';
 import type { Language, MessageContract } from '../index.ts';
 
 const spoken = language();
 /** The language with one type declared otherwise. */
 const saying = (type: string, change: Partial<Record<keyof MessageContract, unknown>>): Language => ({
   ...spoken,
-  messages: spoken.messages.map((message) => (message.type === type ? ({ ...message, ...change } as MessageContract) : message)),
+  messages: spoken.messages.map((message) =>
+    message.type === type ? ({ ...message, ...change } as MessageContract) : message,
+  ),
 });
 const also = (message: MessageContract): Language => ({ ...spoken, messages: [...spoken.messages, message] });
 const placed = (data: z.ZodObject) => saying(orderPlaced.type, { data });
@@ -17,13 +27,21 @@ const { data } = orderPlaced;
 
 describe('a change that breaks those who read now', () => {
   const seeds: [what: string, after: Language, sentence: string][] = [
-    ['a field that is gone', placed(data.omit({ currency: true })), 'orders.order-placed.v1 /data/currency is gone: readers that run already ask for it.'],
+    [
+      'a field that is gone',
+      placed(data.omit({ currency: true })),
+      'orders.order-placed.v1 /data/currency is gone: readers that run already ask for it.',
+    ],
     [
       'a field with another name',
       placed(data.omit({ currency: true }).extend({ money: data.shape.currency.optional() })),
       'orders.order-placed.v1 /data/currency is gone (renamed to "money"?): readers that run already ask for it.',
     ],
-    ['a field of another type', placed(data.extend({ total: z.string() })), 'orders.order-placed.v1 /data/total is of type "string" instead of "integer".'],
+    [
+      'a field of another type',
+      placed(data.extend({ total: z.string() })),
+      'orders.order-placed.v1 /data/total is of type "string" instead of "integer".',
+    ],
     [
       'a narrower range',
       placed(data.extend({ total: data.shape.total.max(10) })),
@@ -36,15 +54,23 @@ describe('a change that breaks those who read now', () => {
     ],
     [
       'a word that is no longer allowed',
-      saying(orderCancelled.type, { data: orderCancelled.data.extend({ reason: cancellationReason.exclude(['timed-out']) }) }),
+      saying(orderCancelled.type, {
+        data: orderCancelled.data.extend({ reason: cancellationReason.exclude(['timed-out']) }),
+      }),
       'orders.order-cancelled.v1 /data/reason no longer allows "timed-out": messages sent before would be refused.',
     ],
     [
       'a word that readers do not know',
-      saying(orderCancelled.type, { data: orderCancelled.data.extend({ reason: z.enum([...cancellationReason.options, 'fraud']) }) }),
+      saying(orderCancelled.type, {
+        data: orderCancelled.data.extend({ reason: z.enum([...cancellationReason.options, 'fraud']) }),
+      }),
       'orders.order-cancelled.v1 /data/reason also allows "fraud": readers that run already would refuse what is new.',
     ],
-    ['another form of text', placed(data.extend({ currency: z.string() })), 'orders.order-placed.v1 /data/currency has pattern none instead of "^[A-Z]{3}$".'],
+    [
+      'another form of text',
+      placed(data.extend({ currency: z.string() })),
+      'orders.order-placed.v1 /data/currency has pattern none instead of "^[A-Z]{3}$".',
+    ],
     [
       'a new field that is required',
       placed(data.extend({ channel: z.string() })),
@@ -92,12 +118,20 @@ describe('a change that breaks those who read now', () => {
     ],
   ];
 
-  it.each(seeds)('%s is refused, by type and pointer', (_, after, sentence) => expect(changes(after)).toEqual([sentence]));
+  it.each(seeds)('%s is refused, by type and pointer', (_, after, sentence) =>
+    expect(changes(after)).toEqual([sentence]),
+  );
 
   it('a topic that is gone is refused, with what it carried', () => {
     const { 'orders.events': _, ...left } = spoken.topics;
-    const after = { ...spoken, topics: left, messages: spoken.messages.filter((message) => message.topic !== 'orders.events') };
-    expect(changes(after)).toContain('Topic orders.events is gone: what is on it, or still sent to it, would be read by nobody (7 types).');
+    const after = {
+      ...spoken,
+      topics: left,
+      messages: spoken.messages.filter((message) => message.topic !== 'orders.events'),
+    };
+    expect(changes(after)).toContain(
+      'Topic orders.events is gone: what is on it, or still sent to it, would be read by nobody (7 types).',
+    );
     expect(changes(after)).toHaveLength(8);
   });
 });
@@ -105,10 +139,16 @@ describe('a change that breaks those who read now', () => {
 describe('an addition', () => {
   const additions: [string, Language][] = [
     ['an optional field', placed(data.extend({ note: z.string().optional() }))],
-    ['an optional field deep inside', placed(data.extend({ lines: z.array(orderLine.extend({ gift: z.boolean().optional() })).min(1) }))],
+    [
+      'an optional field deep inside',
+      placed(data.extend({ lines: z.array(orderLine.extend({ gift: z.boolean().optional() })).min(1) })),
+    ],
     ['another description', saying(orderPlaced.type, { summary: 'Said better.' })],
     ['a type', also({ ...orderPlaced, type: 'orders.order-returned.v1' })],
-    ['the next major version', also({ ...orderPlaced, type: 'orders.order-placed.v2', data: z.object({ orderId: z.uuid() }) })],
+    [
+      'the next major version',
+      also({ ...orderPlaced, type: 'orders.order-placed.v2', data: z.object({ orderId: z.uuid() }) }),
+    ],
     ['a topic', topics({ 'shipping.events': { partitions: 12, key: 'orderId', keeps: 'events' } })],
     ['a consumer', { ...spoken, consumers: { ...spoken.consumers, 'shipping.parcels': ['orders.events'] } }],
   ];

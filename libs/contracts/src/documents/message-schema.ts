@@ -8,8 +8,9 @@ export interface JsonSchema {
 }
 
 /**
- * The whole message as JSON Schema: the CloudEvent with this type's source and data. Tolerant, as readers are: fields it does not name are
- * allowed at every depth. What a format says already is not said again by zod's own pattern, which may change with zod.
+ * The whole message as JSON Schema: the CloudEvent with this type's source and data. Tolerant, as readers are: fields
+ * it does not name are allowed at every depth. What a format says already is not said again by zod's own pattern, which
+ * may change with zod.
  */
 export function messageSchema({ type, summary, source, data }: MessageContract): JsonSchema {
   const whole = cloudEvent.extend({ type: z.literal(type), source: z.literal(source), data });

@@ -1,7 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { JsonSchema } from './message-schema.ts';
 
-/** One way in which two versions of a schema do not understand each other; `pointer` leads into the message, `*` standing for any item. */
+/**
+ * One way in which two versions of a schema do not understand each other; `pointer` leads into the message, `*`
+ * standing for any item.
+ */
 export interface SchemaChange {
   readonly pointer: string;
   readonly what: string;
@@ -14,13 +17,18 @@ const annotations = ['$schema', '$id', 'title', 'description', 'examples', 'defa
 const passedOver: ReadonlySet<string> = new Set([...annotations, 'properties', 'required', 'items']);
 
 /**
- * What breaks between two versions. Every reader validates, old messages stay on topics and old readers run beside new ones during a
- * deployment, so both ways count: what new readers refuse of old messages (narrower) and what old readers refuse of new ones (wider).
- * A new optional field breaks neither.
+ * What breaks between two versions. Every reader validates, old messages stay on topics and old readers run beside new
+ * ones during a deployment, so both ways count: what new readers refuse of old messages (narrower) and what old readers
+ * refuse of new ones (wider). A new optional field breaks neither.
  */
 export function schemaChanges(before: JsonSchema, after: JsonSchema, pointer = ''): SchemaChange[] {
-  if (!isDeepStrictEqual(before['type'], after['type'])) return [{ pointer, what: `is of type ${text(after['type'])} instead of ${text(before['type'])}`, breaks: 'both' }];
-  return [...ruleChanges(before, after, pointer), ...fieldChanges(before, after, pointer), ...itemChanges(before, after, pointer)];
+  if (!isDeepStrictEqual(before['type'], after['type']))
+    return [{ pointer, what: `is of type ${text(after['type'])} instead of ${text(before['type'])}`, breaks: 'both' }];
+  return [
+    ...ruleChanges(before, after, pointer),
+    ...fieldChanges(before, after, pointer),
+    ...itemChanges(before, after, pointer),
+  ];
 }
 
 function itemChanges({ items: before }: JsonSchema, { items: after }: JsonSchema, pointer: string): SchemaChange[] {
@@ -35,14 +43,29 @@ function fieldChanges(before: JsonSchema, after: JsonSchema, pointer: string): S
   for (const [name, schema] of Object.entries(was)) {
     const at = `${pointer}/${escape(name)}`;
     const now = is[name];
-    if (!now) changes.push({ pointer: at, what: `is gone${renamed(schema, was, is)}: readers that run already ask for it`, breaks: 'both' });
+    if (!now)
+      changes.push({
+        pointer: at,
+        what: `is gone${renamed(schema, was, is)}: readers that run already ask for it`,
+        breaks: 'both',
+      });
     else {
       changes.push(...schemaChanges(schema, now, at));
-      if (needed.has(name) && !needs.has(name)) changes.push({ pointer: at, what: 'may be absent now: readers that run already require it', breaks: 'readers' });
+      if (needed.has(name) && !needs.has(name))
+        changes.push({
+          pointer: at,
+          what: 'may be absent now: readers that run already require it',
+          breaks: 'readers',
+        });
     }
   }
   for (const name of needs) {
-    if (!needed.has(name)) changes.push({ pointer: `${pointer}/${escape(name)}`, what: 'is required now: messages sent before do not have it', breaks: 'writers' });
+    if (!needed.has(name))
+      changes.push({
+        pointer: `${pointer}/${escape(name)}`,
+        what: 'is required now: messages sent before do not have it',
+        breaks: 'writers',
+      });
   }
   return changes;
 }
@@ -55,10 +78,12 @@ function renamed(gone: JsonSchema, was: Record<string, JsonSchema>, is: Record<s
 
 function ruleChanges(before: JsonSchema, after: JsonSchema, pointer: string): SchemaChange[] {
   const keywords = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...keywords].filter((keyword) => !passedOver.has(keyword)).flatMap((keyword) => {
-    const [was, is] = [before[keyword], after[keyword]];
-    return isDeepStrictEqual(was, is) ? [] : difference(keyword, was, is).map((change) => ({ pointer, ...change }));
-  });
+  return [...keywords]
+    .filter((keyword) => !passedOver.has(keyword))
+    .flatMap((keyword) => {
+      const [was, is] = [before[keyword], after[keyword]];
+      return isDeepStrictEqual(was, is) ? [] : difference(keyword, was, is).map((change) => ({ pointer, ...change }));
+    });
 }
 
 const NARROWER = 'messages sent before would be refused';
@@ -68,8 +93,12 @@ function difference(keyword: string, was: unknown, is: unknown): Omit<SchemaChan
   if (Array.isArray(was) && Array.isArray(is) && keyword === 'enum') {
     const [gone, come] = [was.filter((value) => !is.includes(value)), is.filter((value) => !was.includes(value))];
     return [
-      ...(gone.length > 0 ? [{ what: `no longer allows ${gone.map(text).join(', ')}: ${NARROWER}`, breaks: 'writers' as const }] : []),
-      ...(come.length > 0 ? [{ what: `also allows ${come.map(text).join(', ')}: ${WIDER}`, breaks: 'readers' as const }] : []),
+      ...(gone.length > 0
+        ? [{ what: `no longer allows ${gone.map(text).join(', ')}: ${NARROWER}`, breaks: 'writers' as const }]
+        : []),
+      ...(come.length > 0
+        ? [{ what: `also allows ${come.map(text).join(', ')}: ${WIDER}`, breaks: 'readers' as const }]
+        : []),
     ];
   }
   const bound = /^(exclusiveM|m)(in|ax)/.exec(keyword)?.[2];
@@ -77,10 +106,16 @@ function difference(keyword: string, was: unknown, is: unknown): Omit<SchemaChan
   const none = bound === 'in' ? -Infinity : Infinity;
   const rises = Number(is ?? none) > Number(was ?? none);
   const narrower = (bound === 'in') === rises;
-  return [{ what: `has ${keyword} ${text(is)} instead of ${text(was)}: ${narrower ? NARROWER : WIDER}`, breaks: narrower ? 'writers' : 'readers' }];
+  return [
+    {
+      what: `has ${keyword} ${text(is)} instead of ${text(was)}: ${narrower ? NARROWER : WIDER}`,
+      breaks: narrower ? 'writers' : 'readers',
+    },
+  ];
 }
 
-const isSchema = (value: unknown): value is JsonSchema => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isSchema = (value: unknown): value is JsonSchema =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 const fields = (schema: JsonSchema) => (schema['properties'] ?? {}) as Record<string, JsonSchema>;
 const required = (schema: JsonSchema) => new Set((schema['required'] ?? []) as string[]);
 const escape = (name: string) => name.replaceAll('~', '~0').replaceAll('/', '~1');

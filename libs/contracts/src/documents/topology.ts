@@ -3,10 +3,16 @@ import type { Language } from './async-api.ts';
 /** Who writes and who reads each topic, as a Mermaid flowchart and a table of the types, in Markdown. */
 export function topology({ topics, consumers, messages }: Language): string {
   const node = (kind: 'service' | 'topic' | 'group', name: string) => `${kind}_${name.replaceAll(/[^a-z]/g, '')}`;
-  const written = [...new Set(messages.map(({ source, topic }) => `  ${node('service', source)} --> ${node('topic', topic)}`))].sort();
-  const read = Object.entries(consumers).flatMap(([group, from]) => from.map((topic) => `  ${node('topic', topic)} --> ${node('group', group)}`));
+  const written = [
+    ...new Set(messages.map(({ source, topic }) => `  ${node('service', source)} --> ${node('topic', topic)}`)),
+  ].sort();
+  const read = Object.entries(consumers).flatMap(([group, from]) =>
+    from.map((topic) => `  ${node('topic', topic)} --> ${node('group', group)}`),
+  );
   const nodes = [
-    ...[...new Set(messages.map(({ source }) => source))].sort().map((source) => `  ${node('service', source)}[${source.slice(1)}]`),
+    ...[...new Set(messages.map(({ source }) => source))]
+      .sort()
+      .map((source) => `  ${node('service', source)}[${source.slice(1)}]`),
     ...Object.keys(topics).map((topic) => `  ${node('topic', topic)}{{${topic}}}`),
     ...Object.keys(consumers).map((group) => `  ${node('group', group)}([${group}])`),
   ];
@@ -26,7 +32,9 @@ export function topology({ topics, consumers, messages }: Language): string {
     '',
     '| topic | partitions | key | keeps |',
     '|---|---|---|---|',
-    ...Object.entries(topics).map(([name, { partitions, key, keeps }]) => `| ${name} | ${partitions} | ${key} | ${kept[keeps]} |`),
+    ...Object.entries(topics).map(
+      ([name, { partitions, key, keeps }]) => `| ${name} | ${partitions} | ${key} | ${kept[keeps]} |`,
+    ),
     '',
     '| type | kind | topic | from | read by | says |',
     '|---|---|---|---|---|---|',
@@ -35,8 +43,13 @@ export function topology({ topics, consumers, messages }: Language): string {
   ].join('\n');
 }
 
-const kept = { events: 'events: every message, for some days', state: 'state: the last message of each key, for ever (compacted)' } as const;
+const kept = {
+  events: 'events: every message, for some days',
+  state: 'state: the last message of each key, for ever (compacted)',
+} as const;
 
 function readersOf(topic: string, consumers: Language['consumers']): string {
-  return Object.entries(consumers).flatMap(([group, from]) => (from.includes(topic) ? [group] : [])).join(', ');
+  return Object.entries(consumers)
+    .flatMap(([group, from]) => (from.includes(topic) ? [group] : []))
+    .join(', ');
 }

@@ -10,14 +10,29 @@ export class AdminView implements TopicView {
     this.#admin = new Admin({ ...connection(options), retries: 2, retryDelay: 200, timeout: 5_000 });
   }
 
-  /** Asks for what is committed first: what is deleted meanwhile is then seen as not read, and not the other way round. */
+  /**
+   * Asks for what is committed first: what is deleted meanwhile is then seen as not read, and not the other way round.
+   */
   async standings(group: string, topics: readonly string[]): Promise<Standing[]> {
     const [told] = await this.#admin.listConsumerGroupOffsets({ groups: [group] });
-    const committed = new Map(told?.topics.flatMap(({ name, partitions }) => partitions.map((each) => [`${name}:${each.partitionIndex}`, each.committedOffset] as const)));
+    const committed = new Map(
+      told?.topics.flatMap(({ name, partitions }) =>
+        partitions.map((each) => [`${name}:${each.partitionIndex}`, each.committedOffset] as const),
+      ),
+    );
     const { topics: known } = await this.#admin.metadata({ topics: [...topics], forceUpdate: true });
     const bounds = (timestamp: bigint) =>
-      this.#admin.listOffsets({ topics: [...known].map(([name, { partitionsCount }]) => ({ name, partitions: Array.from({ length: partitionsCount }, (_, partitionIndex) => ({ partitionIndex, timestamp })) })) });
-    const first = new Map(offsets(await bounds(ListOffsetTimestamps.EARLIEST)).map(({ topic, partition, offset }) => [`${topic}:${partition}`, offset] as const));
+      this.#admin.listOffsets({
+        topics: [...known].map(([name, { partitionsCount }]) => ({
+          name,
+          partitions: Array.from({ length: partitionsCount }, (_, partitionIndex) => ({ partitionIndex, timestamp })),
+        })),
+      });
+    const first = new Map(
+      offsets(await bounds(ListOffsetTimestamps.EARLIEST)).map(
+        ({ topic, partition, offset }) => [`${topic}:${partition}`, offset] as const,
+      ),
+    );
     return offsets(await bounds(ListOffsetTimestamps.LATEST)).map(({ topic, partition, offset: end }) => {
       const place = `${topic}:${partition}` as const;
       return { topic, partition, first: first.get(place) ?? 0n, end, committed: committed.get(place) ?? -1n };
@@ -30,4 +45,6 @@ export class AdminView implements TopicView {
 }
 
 const offsets = (listed: Awaited<ReturnType<Admin['listOffsets']>>) =>
-  listed.flatMap(({ name, partitions }) => partitions.map(({ partitionIndex, offset }) => ({ topic: name, partition: partitionIndex, offset })));
+  listed.flatMap(({ name, partitions }) =>
+    partitions.map(({ partitionIndex, offset }) => ({ topic: name, partition: partitionIndex, offset })),
+  );

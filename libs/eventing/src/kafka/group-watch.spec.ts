@@ -108,7 +108,11 @@ describe('a topic that gets more partitions', () => {
   });
 
   it('is counted as unread where messages lie on a partition of which nothing was ever acknowledged', async () => {
-    const { watch } = watched(one, { ...one, partition: 1, committed: -1n }, { ...one, partition: 2, end: 0n, committed: -1n });
+    const { watch } = watched(
+      one,
+      { ...one, partition: 1, committed: -1n },
+      { ...one, partition: 2, end: 0n, committed: -1n },
+    );
     await watch.look();
     expect(watch.unread).toBe(1);
   });
@@ -116,7 +120,11 @@ describe('a topic that gets more partitions', () => {
 
 describe('what a group has not acknowledged', () => {
   it('is counted after its position, or after the oldest message that is there, whoever reads the partition', async () => {
-    const { watch, its } = watched({ ...one, committed: 4n }, { ...one, partition: 1, first: 7n, committed: -1n }, { ...one, partition: 2 });
+    const { watch, its } = watched(
+      { ...one, committed: 4n },
+      { ...one, partition: 1, first: 7n, committed: -1n },
+      { ...one, partition: 2 },
+    );
     its.mine = false;
     await watch.look();
     expect(watch.behind).toEqual({ messages: 6 + 3, standsStillMs: 0 });

@@ -40,9 +40,10 @@ interface Jump {
 const LOOK_EVERY_MS = 5_000;
 
 /**
- * Looks every few seconds at what a client does not tell: that a topic has got more partitions, which no member would read until the group finds
- * together again for some other reason; that messages were deleted before the group had read them (each client goes on silently with the oldest
- * that is left); and that messages lie on a partition on which the group has never committed anything.
+ * Looks every few seconds at what a client does not tell: that a topic has got more partitions, which no member would
+ * read until the group finds together again for some other reason; that messages were deleted before the group had read
+ * them (each client goes on silently with the oldest that is left); and that messages lie on a partition on which the
+ * group has never committed anything.
  */
 export class GroupWatch {
   readonly #options: GroupWatchOptions;
@@ -69,13 +70,17 @@ export class GroupWatch {
   }
 
   /**
-   * How many messages lie after what the group has committed, and for how long it has committed nothing of a partition that has some, in ms; as of the last look. Of the
-   * whole group, whichever member reads there: one that is stuck does not have to tell of itself.
+   * How many messages lie after what the group has committed, and for how long it has committed nothing of a partition
+   * that has some, in ms; as of the last look. Of the whole group, whichever member reads there: one that is stuck does
+   * not have to tell of itself.
    */
   get behind(): Behind {
     const all = [...this.#behind.values()];
     const lookedAt = this.#lookedAt ?? 0;
-    return { messages: all.reduce((sum, { messages }) => sum + messages, 0), standsStillMs: Math.max(0, ...all.map(({ since }) => lookedAt - since)) };
+    return {
+      messages: all.reduce((sum, { messages }) => sum + messages, 0),
+      standsStillMs: Math.max(0, ...all.map(({ since }) => lookedAt - since)),
+    };
   }
 
   start(): void {
@@ -93,7 +98,10 @@ export class GroupWatch {
     this.#next.clear();
   }
 
-  /** The member has joined, and knew of so many partitions of each topic; undefined where it could not ask: then it is what it knew before. None where its client looks after that itself. */
+  /**
+   * The member has joined, and knew of so many partitions of each topic; undefined where it could not ask: then it is
+   * what it knew before. None where its client looks after that itself.
+   */
   joined(partitions: ReadonlyMap<string, number> | undefined = this.#known): void {
     this.#known = new Map(partitions);
     void this.look();
@@ -102,14 +110,18 @@ export class GroupWatch {
   /** A message was taken in. */
   took(topic: string, partition: number, offset: bigint): void {
     const place = `${topic}:${partition}`;
-    // Of a partition that has just become this member's, some client has committed where it goes on before anybody could see where it stood.
+    // Of a partition that has just become this member's, some client has committed where it goes on before anybody
+    // could see where it stood.
     const stood = this.#stood.get(place) ?? -1n;
     const expected = this.#next.get(place) ?? (stood < 0n ? undefined : stood);
     if (expected !== undefined && offset > expected) this.jumped(topic, partition, expected);
     this.#next.set(place, offset + 1n);
   }
 
-  /** The group stood at `from`, and was given a later message: fine where a topic is compacted, and a loss where what lay between has been deleted. */
+  /**
+   * The group stood at `from`, and was given a later message: fine where a topic is compacted, and a loss where what
+   * lay between has been deleted.
+   */
   jumped(topic: string, partition: number, from: bigint): void {
     this.#jumps.push({ topic, partition, from });
   }
@@ -119,7 +131,10 @@ export class GroupWatch {
     return (this.#looking ??= this.#look()
       .catch((error: unknown) => {
         const knownForMs = this.#lookedAt === undefined ? undefined : Math.round(this.#now() - this.#lookedAt);
-        this.#options.log.warn({ err: error, group: this.#options.subscribed.group, knownForMs }, 'topics could not be looked at; trying again, and going on with what is known for so long');
+        this.#options.log.warn(
+          { err: error, group: this.#options.subscribed.group, knownForMs },
+          'topics could not be looked at; trying again, and going on with what is known for so long',
+        );
       })
       .finally(() => (this.#looking = undefined)));
   }
@@ -139,7 +154,10 @@ export class GroupWatch {
     if (grown.length === 0) return;
     const now = Object.fromEntries(grown.map(([topic, known]) => [topic, `${known} → ${counts.get(topic)?.length}`]));
     this.#known.clear();
-    this.#options.log.error({ group: subscribed.group, now }, 'a topic has more partitions: keys have moved, and lost their order where the change was not made by "npm run events -- topics partitions"; joining anew');
+    this.#options.log.error(
+      { group: subscribed.group, now },
+      'a topic has more partitions: keys have moved, and lost their order where the change was not made by "npm run events -- topics partitions"; joining anew',
+    );
     this.#options.grown();
   }
 
@@ -147,7 +165,12 @@ export class GroupWatch {
     const [place, position] = [`${topic}:${partition}`, committed > first ? committed : first];
     if (end <= position) return [];
     const before = this.#behind.get(place);
-    return [[place, { position, messages: Number(end - position), since: before?.position === position ? before.since : now }] as const];
+    return [
+      [
+        place,
+        { position, messages: Number(end - position), since: before?.position === position ? before.since : now },
+      ] as const,
+    ];
   }
 
   #now(): number {
@@ -156,7 +179,8 @@ export class GroupWatch {
 
   #judge({ topic, partition, first, end, committed }: Standing, jumps: readonly Jump[]): void {
     const here = (jump: Jump) => jump.topic === topic && jump.partition === partition;
-    for (const { from } of jumps.filter(here)) if (first > from) this.#tell({ topic, partition, messages: Number(first - from), why: 'expired' }, first);
+    for (const { from } of jumps.filter(here))
+      if (first > from) this.#tell({ topic, partition, messages: Number(first - from), why: 'expired' }, first);
     if (committed < 0n || !this.#options.isMine(topic, partition)) return;
     if (committed > end) return this.#tell({ topic, partition, messages: undefined, why: 'made anew' }, committed);
     const next = this.#next.get(`${topic}:${partition}`) ?? -1n;
@@ -169,7 +193,10 @@ export class GroupWatch {
     const name = `${lost.topic}:${lost.partition} ${lost.why} ${at}`;
     if (this.#told.has(name)) return;
     this.#told.add(name);
-    this.#options.log.error({ group: this.#options.subscribed.group, ...lost }, 'messages are gone that this group has not read; going on with the oldest that is there');
+    this.#options.log.error(
+      { group: this.#options.subscribed.group, ...lost },
+      'messages are gone that this group has not read; going on with the oldest that is there',
+    );
     this.#options.subscribed.onLost?.(lost);
   }
 }

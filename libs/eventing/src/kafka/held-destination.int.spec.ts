@@ -29,7 +29,9 @@ describeWith('kafka', 'a topic that is not there yet', ({ brokers }) => {
     const [ill, well] = [`held-${randomUUID()}`, `held-${randomUUID()}`];
     await make(well);
     const keys = Array.from({ length: 8 }, (_, n) => `k${n}`);
-    const given = [ill, well].flatMap((topic) => keys.map((key) => ({ shard: 0, id: '1', topic, key: `${topic} ${key}`, payload: key })));
+    const given = [ill, well].flatMap((topic) =>
+      keys.map((key) => ({ shard: 0, id: '1', topic, key: `${topic} ${key}`, payload: key })),
+    );
     await bus.prove();
     const outcome = await publishApart(bus, given, 60_000);
     expect(outcome.held.map(({ message: { topic } }) => topic)).toEqual(Array(8).fill(ill));

@@ -41,7 +41,9 @@ interface Lane {
   readonly topic: string;
   readonly partition: number;
   readonly offsets: Offsets;
-  /** Of the first message since partitions were last given out; known until what is committed has been compared with it. */
+  /**
+   * Of the first message since partitions were last given out; known until what is committed has been compared with it.
+   */
   begins: bigint | undefined;
   leaderEpoch: number;
 }
@@ -49,14 +51,14 @@ interface Lane {
 const COMMIT_EVERY_MS = 50;
 const COMMIT_AGAIN_AFTER_MS = 500;
 /**
- * @platformatic/kafka 2.12 joins anew when a commit is refused for its generation, and then sends the same commit again, by now perhaps for
- * partitions of others. By then that is over, and who owns them looks once more.
+ * @platformatic/kafka 2.12 joins anew when a commit is refused for its generation, and then sends the same commit
+ * again, by now perhaps for partitions of others. By then that is over, and who owns them looks once more.
  */
 const LOOK_AGAIN_AFTER_MS = 10_000;
 
 /**
- * What a group member has been handed and not yet acknowledged, whichever client it reads by. Of each partition the longest prefix of
- * handled messages is committed, in the background and one commit at a time.
+ * What a group member has been handed and not yet acknowledged, whichever client it reads by. Of each partition the
+ * longest prefix of handled messages is committed, in the background and one commit at a time.
  */
 export class InHand {
   readonly #options: InHandOptions;
@@ -81,7 +83,10 @@ export class InHand {
     const name = `${message.topic}:${partition}`;
     let lane = this.#lanes.get(name);
     if (!lane) {
-      this.#lanes.set(name, (lane = { topic: message.topic, partition, offsets: new Offsets(), begins: offset, leaderEpoch }));
+      this.#lanes.set(
+        name,
+        (lane = { topic: message.topic, partition, offsets: new Offsets(), begins: offset, leaderEpoch }),
+      );
       // Before anything of it is committed, it is compared with where the group stood.
       this.#unsure = true;
     }
@@ -110,8 +115,9 @@ export class InHand {
   }
 
   /**
-   * Partitions have been given out anew. What was handled of one that went to another member and came back is still to be committed: it may
-   * be that nothing more ever comes of it, so nobody else would. But only forward: the other may have come further, and nobody would repair that either.
+   * Partitions have been given out anew. What was handled of one that went to another member and came back is still to
+   * be committed: it may be that nothing more ever comes of it, so nobody else would. But only forward: the other may
+   * have come further, and nobody would repair that either.
    */
   reassigned(): void {
     const look = () => {
@@ -132,7 +138,10 @@ export class InHand {
     await this.#commit();
   }
 
-  /** None overtakes a later one. One that fails is tried again, with what has been handled since: the last of a topic, too. */
+  /**
+   * None overtakes a later one. One that fails is tried again, with what has been handled since: the last of a topic,
+   * too.
+   */
   async #commitAll(): Promise<void> {
     await sleep(COMMIT_EVERY_MS);
     while (!this.#closed && (this.#unsure || this.#handled().length > 0)) {
@@ -141,7 +150,10 @@ export class InHand {
         await sleep(COMMIT_EVERY_MS);
       } catch (error) {
         // Nothing is lost: what was not committed is delivered again, and the inbox knows it.
-        this.#options.log.warn({ err: error, group: this.#options.subscribed.group }, 'offsets could not be committed; trying again');
+        this.#options.log.warn(
+          { err: error, group: this.#options.subscribed.group },
+          'offsets could not be committed; trying again',
+        );
         await sleep(COMMIT_AGAIN_AFTER_MS);
       }
     }
@@ -153,7 +165,8 @@ export class InHand {
     const positions = this.#handled();
     if (positions.length === 0) return;
     await this.#options.commit(positions);
-    for (const { topic, partition, offset } of positions) this.#lanes.get(`${topic}:${partition}`)?.offsets.committed(offset);
+    for (const { topic, partition, offset } of positions)
+      this.#lanes.get(`${topic}:${partition}`)?.offsets.committed(offset);
   }
 
   async #look(): Promise<void> {
@@ -171,7 +184,8 @@ export class InHand {
 
   /** Nothing is committed in between: so the group stood there when this member began. */
   #stands(lane: Lane | undefined, committed: bigint): void {
-    if (lane?.begins !== undefined && committed >= 0n && committed < lane.begins) this.#options.jumped?.(lane.topic, lane.partition, committed);
+    if (lane?.begins !== undefined && committed >= 0n && committed < lane.begins)
+      this.#options.jumped?.(lane.topic, lane.partition, committed);
     if (!lane) return;
     lane.begins = undefined;
     lane.offsets.committed(committed);
@@ -179,7 +193,9 @@ export class InHand {
 
   #handled(): Position[] {
     return [...this.#lanes.values()].flatMap(({ topic, partition, offsets: { next }, leaderEpoch }) =>
-      next === undefined || !this.#options.isMine(topic, partition) ? [] : [{ topic, partition, offset: next, leaderEpoch }],
+      next === undefined || !this.#options.isMine(topic, partition)
+        ? []
+        : [{ topic, partition, offset: next, leaderEpoch }],
     );
   }
 }

@@ -1,6 +1,15 @@
 import { Admin, compatibilityPartitioner, murmur2, Producer, stringSerializers } from '@platformatic/kafka';
 import { atMost } from '../at-most.ts';
-import { MessageBus, PROOF_DEADLINE_MS, Unpublishable, type BusMessage, type End, type PublishOptions, type SubscribeOptions, type Subscription } from '../bus.ts';
+import {
+  MessageBus,
+  PROOF_DEADLINE_MS,
+  Unpublishable,
+  type BusMessage,
+  type End,
+  type PublishOptions,
+  type SubscribeOptions,
+  type Subscription,
+} from '../bus.ts';
 import { answered, connection, partitionOf, type KafkaBusOptions } from './connection.ts';
 import { KafkaEnds } from './kafka-ends.ts';
 import { KafkaSubscription } from './kafka-subscription.ts';
@@ -17,7 +26,10 @@ type Text = string;
 
 type TextProducer = Producer<Text, Text, Text, Text>;
 
-/** Kafka through @platformatic/kafka: an idempotent producer that waits for all replicas, and supervised consumer streams. */
+/**
+ * Kafka through @platformatic/kafka: an idempotent producer that waits for all replicas, and supervised consumer
+ * streams.
+ */
 export class KafkaBus extends MessageBus {
   readonly #options: KafkaBusOptions;
   readonly #subscriptions = new Set<KafkaSubscription>();
@@ -29,7 +41,10 @@ export class KafkaBus extends MessageBus {
     super();
     this.#options = options;
     this.#ends = new KafkaEnds(options);
-    this.#producers = new Producers(() => producer(options), (one) => one.close());
+    this.#producers = new Producers(
+      () => producer(options),
+      (one) => one.close(),
+    );
   }
 
   override async publish(messages: readonly BusMessage[], options: PublishOptions = {}): Promise<void> {
@@ -61,27 +76,42 @@ export class KafkaBus extends MessageBus {
 
   override async destinationsOf(messages: readonly BusMessage[]): Promise<readonly string[]> {
     const topics = [...new Set(messages.map(({ topic }) => topic))];
-    const counts = new Map(await Promise.all(topics.map(async (topic) => [topic, await this.#partitions(topic)] as const)));
+    const counts = new Map(
+      await Promise.all(topics.map(async (topic) => [topic, await this.#partitions(topic)] as const)),
+    );
     return messages.map(({ topic, key }) => {
       const partitions = counts.get(topic);
-      return partitions === undefined || key === undefined ? topic : `${topic}:${partitionOf(murmur2(Buffer.from(key)), partitions)}`;
+      return partitions === undefined || key === undefined
+        ? topic
+        : `${topic}:${partitionOf(murmur2(Buffer.from(key)), partitions)}`;
     });
   }
 
-  /** Undefined where the topic is not known, or one of its partitions has no leader: then the client can write to none of them. */
+  /**
+   * Undefined where the topic is not known, or one of its partitions has no leader: then the client can write to none
+   * of them.
+   */
   async #partitions(topic: string): Promise<number | undefined> {
     const asked = this.#askerNow().metadata({ topics: [topic], retries: 0 });
     const metadata = await answered(PROOF_DEADLINE_MS, `for ${topic}`, asked).catch(() => undefined);
     return metadata?.topics.get(topic)?.partitionsCount;
   }
 
-  /** Asks by connections that no message travels on: the client gives up a connection, with all that is under way on it, when one answer on it is late. */
+  /**
+   * Asks by connections that no message travels on: the client gives up a connection, with all that is under way on it,
+   * when one answer on it is late.
+   */
   #askerNow(): Admin {
-    return (this.#asker ??= new Admin({ ...connection({ ...this.#options, requestTimeoutMs: PROOF_DEADLINE_MS }), retries: 0 }));
+    return (this.#asker ??= new Admin({
+      ...connection({ ...this.#options, requestTimeoutMs: PROOF_DEADLINE_MS }),
+      retries: 0,
+    }));
   }
 
   override async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    const subscription: KafkaSubscription = new KafkaSubscription(this.#options, options, () => this.#subscriptions.delete(subscription));
+    const subscription: KafkaSubscription = new KafkaSubscription(this.#options, options, () =>
+      this.#subscriptions.delete(subscription),
+    );
     this.#subscriptions.add(subscription);
     subscription.open();
     return subscription;
@@ -92,7 +122,11 @@ export class KafkaBus extends MessageBus {
   }
 
   override async partitionsOf(topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    const metadata = await answered(PROOF_DEADLINE_MS, 'for topics', this.#askerNow().metadata({ topics: [...topics], forceUpdate: true, retries: 0 }));
+    const metadata = await answered(
+      PROOF_DEADLINE_MS,
+      'for topics',
+      this.#askerNow().metadata({ topics: [...topics], forceUpdate: true, retries: 0 }),
+    );
     return new Map([...metadata.topics].map(([topic, { partitionsCount }]) => [topic, partitionsCount]));
   }
 

@@ -9,7 +9,10 @@ const CLOSE_DEADLINE_MS = 1_000;
 
 type Asker = Consumer<string, string, string, string>;
 
-/** Asks where topics end, and how far a group has acknowledged them, by a client that never joins the group. It is dropped when it gets no answer. */
+/**
+ * Asks where topics end, and how far a group has acknowledged them, by a client that never joins the group. It is
+ * dropped when it gets no answer.
+ */
 export class KafkaEnds {
   readonly #options: KafkaBusOptions;
   readonly #askers = new Map<string, Asker>();
@@ -20,10 +23,16 @@ export class KafkaEnds {
 
   /** Rejects when the broker does not answer in time. */
   async of(group: string, topics: readonly string[]): Promise<End> {
-    const at = (timestamp: bigint) => this.#ask(group, (asker) => asker.listOffsets({ topics: [...topics], timestamp }));
+    const at = (timestamp: bigint) =>
+      this.#ask(group, (asker) => asker.listOffsets({ topics: [...topics], timestamp }));
     const [first, ends] = [await at(ListOffsetTimestamps.EARLIEST), await at(ListOffsetTimestamps.LATEST)];
     // Of a partition that keeps nothing, there is nothing to acknowledge.
-    const filled = new Map([...ends].map(([topic, offsets]) => [topic, offsets.map((end, partition) => (end > (first.get(topic)?.[partition] ?? 0n) ? end : 0n))]));
+    const filled = new Map(
+      [...ends].map(([topic, offsets]) => [
+        topic,
+        offsets.map((end, partition) => (end > (first.get(topic)?.[partition] ?? 0n) ? end : 0n)),
+      ]),
+    );
     return { isReached: () => this.#ask(group, (asker) => isReached(asker, filled)) };
   }
 
@@ -32,10 +41,21 @@ export class KafkaEnds {
   }
 
   async #ask<T>(group: string, ask: (asker: Asker) => Promise<T>): Promise<T> {
-    const asker = this.#askers.get(group) ?? new Consumer({ ...connection(this.#options), groupId: group, deserializers: stringDeserializers, autocommit: false, retries: 0 });
+    const asker =
+      this.#askers.get(group) ??
+      new Consumer({
+        ...connection(this.#options),
+        groupId: group,
+        deserializers: stringDeserializers,
+        autocommit: false,
+        retries: 0,
+      });
     this.#askers.set(group, asker);
     const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => late.reject(new Error(`the broker has not answered for ${ANSWER_DEADLINE_MS} ms`)), ANSWER_DEADLINE_MS);
+    const timer = setTimeout(
+      () => late.reject(new Error(`the broker has not answered for ${ANSWER_DEADLINE_MS} ms`)),
+      ANSWER_DEADLINE_MS,
+    );
     try {
       return await Promise.race([ask(asker), late.promise]);
     } catch (error) {
@@ -49,13 +69,21 @@ export class KafkaEnds {
   async #drop(group: string): Promise<void> {
     const asker = this.#askers.get(group);
     this.#askers.delete(group);
-    await atMost(CLOSE_DEADLINE_MS, asker?.close(true).catch(() => {}));
+    await atMost(
+      CLOSE_DEADLINE_MS,
+      asker?.close(true).catch(() => {}),
+    );
   }
 }
 
 /** Whether everything that the partitions keep is acknowledged. */
 async function isReached(asker: Asker, ends: ReadonlyMap<string, readonly bigint[]>): Promise<boolean> {
-  const topics = [...ends].map(([topic, partitions]) => ({ topic, partitions: partitions.map((_, partition) => partition) }));
+  const topics = [...ends].map(([topic, partitions]) => ({
+    topic,
+    partitions: partitions.map((_, partition) => partition),
+  }));
   const committed = await asker.listCommittedOffsets({ topics });
-  return [...ends].every(([topic, offsets]) => offsets.every((end, partition) => end <= 0n || (committed.get(topic)?.[partition] ?? -1n) >= end));
+  return [...ends].every(([topic, offsets]) =>
+    offsets.every((end, partition) => end <= 0n || (committed.get(topic)?.[partition] ?? -1n) >= end),
+  );
 }

@@ -1,5 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Consumer, MessagesStreamFallbackModes, MessagesStreamModes, stringDeserializers, type GroupPartitionsAssigner, type Message, type MessagesStream } from '@platformatic/kafka';
+import {
+  Consumer,
+  MessagesStreamFallbackModes,
+  MessagesStreamModes,
+  stringDeserializers,
+  type GroupPartitionsAssigner,
+  type Message,
+  type MessagesStream,
+} from '@platformatic/kafka';
 import { atMost } from '../at-most.ts';
 import type { Behind, SubscribeOptions, Subscription } from '../bus.ts';
 import { AdminView } from './admin-view.ts';
@@ -39,9 +47,16 @@ export class KafkaSubscription implements Subscription {
     this.#forget = forget;
     this.#kafka = kafka;
     this.#options = options;
-    const isMine = (topic: string, partition: number) => this.#consumer?.assignments?.some((mine) => mine.topic === topic && mine.partitions.includes(partition)) ?? false;
+    const isMine = (topic: string, partition: number) =>
+      this.#consumer?.assignments?.some((mine) => mine.topic === topic && mine.partitions.includes(partition)) ?? false;
     const grown = () => void (this.#consumer && this.#reopen(this.#consumer));
-    const watch = (this.#watch = new GroupWatch({ view: new AdminView(kafka), subscribed: options, log: kafka.log, isMine, grown }));
+    const watch = (this.#watch = new GroupWatch({
+      view: new AdminView(kafka),
+      subscribed: options,
+      log: kafka.log,
+      isMine,
+      grown,
+    }));
     this.#inHand = new InHand({
       subscribed: options,
       log: kafka.log,
@@ -49,7 +64,8 @@ export class KafkaSubscription implements Subscription {
       took: (topic, partition, offset) => watch.took(topic, partition, offset),
       jumped: (topic, partition, from) => watch.jumped(topic, partition, from),
       commit: (positions) => this.#answered('a commit', (consumer) => consumer.commit({ offsets: [...positions] })),
-      committed: (partitions) => this.#answered('a question for what is committed', (consumer) => committed(consumer, partitions)),
+      committed: (partitions) =>
+        this.#answered('a question for what is committed', (consumer) => committed(consumer, partitions)),
     });
   }
 
@@ -92,14 +108,16 @@ export class KafkaSubscription implements Subscription {
       this.#kafka.log.warn({ err: error, group }, 'kafka consumer failed; joining anew');
       void this.#reopen(consumer);
     };
-    // The group could not be joined again: the stream would go on reading as if nothing had happened. Without a listener this ends the process.
+    // The group could not be joined again: the stream would go on reading as if nothing had happened. Without a
+    // listener this ends the process.
     consumer.on('error', failed);
-    // Who is told that nobody is there has asked, and asks again: a broker that is away makes nobody stuck. But a stream that has died while its member goes on asking is not alive by that: it is
-    // opened anew.
+    // Who is told that nobody is there has asked, and asks again: a broker that is away makes nobody stuck. But a
+    // stream that has died while its member goes on asking is not alive by that: it is opened anew.
     consumer.on('client:broker:failed', () => {
       const unheardMs = performance.now() - this.#lastAnswer;
       this.#lastPoll = performance.now();
-      if (this.#stream && unheardMs > STALLED_AFTER_MS) failed(new Error(`nothing was fetched for ${Math.round(unheardMs)} ms`));
+      if (this.#stream && unheardMs > STALLED_AFTER_MS)
+        failed(new Error(`nothing was fetched for ${Math.round(unheardMs)} ms`));
     });
     consumer.on('consumer:group:join', () => {
       this.#watch.startOver();
@@ -108,12 +126,14 @@ export class KafkaSubscription implements Subscription {
     });
     // Where there is nothing to fetch, no partition or no free hand, the group's coordinator is who answers.
     consumer.on('consumer:heartbeat:end', () => {
-      if (this.#stream?.isPaused() || !consumer.assignments?.some(({ partitions }) => partitions.length > 0)) this.#heard();
+      if (this.#stream?.isPaused() || !consumer.assignments?.some(({ partitions }) => partitions.length > 0))
+        this.#heard();
     });
     const options = {
       topics: [...topics],
       mode: MessagesStreamModes.COMMITTED,
-      // A group that has never committed begins with the oldest message: nothing that was said before it came is missed.
+      // A group that has never committed begins with the oldest message: nothing that was said before it came is
+      // missed.
       fallbackMode: MessagesStreamFallbackModes.EARLIEST,
       highWaterMark: this.#options.maxInFlight,
     };
@@ -128,16 +148,25 @@ export class KafkaSubscription implements Subscription {
   async #close(): Promise<void> {
     this.#stream?.pause();
     await atMost(FINISH_DEADLINE_MS, this.#inHand.finish());
-    await Promise.all([atMost(LEAVE_DEADLINE_MS, this.#consumer?.close(true)), atMost(LEAVE_DEADLINE_MS, this.#watch.close())]);
+    await Promise.all([
+      atMost(LEAVE_DEADLINE_MS, this.#consumer?.close(true)),
+      atMost(LEAVE_DEADLINE_MS, this.#watch.close()),
+    ]);
   }
 
   /** With what it has just been told of its topics: by that partitions are given out, if it is the one to do so. */
   async #joined(consumer: Member): Promise<void> {
     const told = await consumer.metadata({ topics: [...this.#options.topics] }).catch(() => undefined);
-    if (consumer === this.#consumer) this.#watch.joined(told && new Map([...told.topics].map(([name, { partitionsCount }]) => [name, partitionsCount])));
+    if (consumer === this.#consumer)
+      this.#watch.joined(
+        told && new Map([...told.topics].map(([name, { partitionsCount }]) => [name, partitionsCount])),
+      );
   }
 
-  /** What is asked for while its group finds together may never be answered (seen after a broker was away); then nothing would be committed any more. */
+  /**
+   * What is asked for while its group finds together may never be answered (seen after a broker was away); then nothing
+   * would be committed any more.
+   */
   async #answered<T>(what: string, ask: (consumer: Member) => Promise<T>): Promise<T> {
     const consumer = this.#consumer;
     if (!consumer) throw new Error('there is no member at the moment');
@@ -185,12 +214,21 @@ export class KafkaSubscription implements Subscription {
 /** The client has asked for the partitions of all topics that members want, whoever of them leads. */
 const bySubscription: GroupPartitionsAssigner = (_, members, __, { topics }) => {
   const subscribers = [...members].map(([id, member]) => ({ id, topics: member.topics ?? [] }));
-  const assignment = assign(subscribers, new Map([...topics].map(([topic, { partitionsCount }]) => [topic, partitionsCount])));
-  return [...assignment].map(([memberId, own]) => ({ memberId, assignments: new Map([...own].map(([topic, partitions]) => [topic, { topic, partitions: [...partitions] }])) }));
+  const assignment = assign(
+    subscribers,
+    new Map([...topics].map(([topic, { partitionsCount }]) => [topic, partitionsCount])),
+  );
+  return [...assignment].map(([memberId, own]) => ({
+    memberId,
+    assignments: new Map([...own].map(([topic, partitions]) => [topic, { topic, partitions: [...partitions] }])),
+  }));
 };
 
 async function committed(consumer: Member, partitions: readonly { topic: string; partition: number }[]) {
-  const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([topic, some]) => ({ topic, partitions: some.map(({ partition }) => partition) }));
+  const topics = [...Map.groupBy(partitions, ({ topic }) => topic)].map(([topic, some]) => ({
+    topic,
+    partitions: some.map(({ partition }) => partition),
+  }));
   const told = await consumer.listCommittedOffsets({ topics });
   return partitions.map(({ topic, partition }) => ({ topic, partition, offset: told.get(topic)?.[partition] ?? -1n }));
 }

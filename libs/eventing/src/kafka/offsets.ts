@@ -1,6 +1,7 @@
 /**
- * What may be committed for one partition: the end of the longest prefix of deliveries that have all been handled. Messages are handled
- * side by side, so a later one may be done first; committing it would lose the earlier one in a crash.
+ * What may be committed for one partition: the end of the longest prefix of deliveries that have all been handled.
+ * Messages are handled side by side, so a later one may be done first; committing it would lose the earlier one in a
+ * crash.
  */
 export class Offsets {
   #waiting: { offset: bigint; done: boolean }[] = [];
@@ -9,8 +10,8 @@ export class Offsets {
   #committed = -1n;
 
   /**
-   * Notes a delivery; the returned function marks it handled. An offset that is not beyond the last one means that the partition is being
-   * read again (a rebalance): what was noted before no longer counts, since all of it comes again.
+   * Notes a delivery; the returned function marks it handled. An offset that is not beyond the last one means that the
+   * partition is being read again (a rebalance): what was noted before no longer counts, since all of it comes again.
    */
   add(offset: bigint): () => void {
     if (offset <= this.#last) [this.#waiting, this.#end, this.#committed] = [[], undefined, -1n];

@@ -7,8 +7,9 @@ const IDLE_MS = 10_000;
 const SHARED = '';
 
 /**
- * The producers of one bus, by lane: each has connections of its own. One that failed, or whose answer nobody waits for any more, is retired: what comes next gets a
- * new one, and the old one is closed when everything that it was given is answered.
+ * The producers of one bus, by lane: each has connections of its own. One that failed, or whose answer nobody waits for
+ * any more, is retired: what comes next gets a new one, and the old one is closed when everything that it was given is
+ * answered.
  */
 export class Producers<P> {
   readonly #open: () => P;
@@ -20,7 +21,10 @@ export class Producers<P> {
     [this.#open, this.#close] = [open, close];
   }
 
-  /** Does the work with the producer of a lane. Sequence numbers of one that failed are in doubt: it is not used again, and at worst its batch is on the topic twice. */
+  /**
+   * Does the work with the producer of a lane. Sequence numbers of one that failed are in doubt: it is not used again,
+   * and at worst its batch is on the topic twice.
+   */
   async use<T>({ lane = SHARED, givenUp }: PublishOptions, work: (producer: P) => Promise<T>): Promise<T> {
     const one = this.#of(lane);
     const retire = () => this.#retire(lane, one);

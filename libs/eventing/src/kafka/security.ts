@@ -14,15 +14,34 @@ export interface KafkaSecuritySettings {
 /** The same as a client takes it: what is absent is not used. */
 export interface KafkaSecurity {
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
-  readonly sasl?: { readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; readonly username: string; readonly password: string };
+  readonly sasl?: {
+    readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
+    readonly username: string;
+    readonly password: string;
+  };
 }
 
-/** Reads the files that the settings name (PEM). Throws where one cannot be read: a start without it would only fail later. */
+/**
+ * Reads the files that the settings name (PEM). Throws where one cannot be read: a start without it would only fail
+ * later.
+ */
 export function kafkaSecurity(settings: KafkaSecuritySettings): KafkaSecurity {
-  const { KAFKA_SECURITY_PROTOCOL: protocol = 'PLAINTEXT', KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username = '', KAFKA_SASL_PASSWORD: password = '' } = settings;
-  const file = (name: 'ca' | 'cert' | 'key', path: string | undefined) => (path ? { [name]: readFileSync(path, 'utf8') } : {});
+  const {
+    KAFKA_SECURITY_PROTOCOL: protocol = 'PLAINTEXT',
+    KAFKA_SASL_MECHANISM: mechanism,
+    KAFKA_SASL_USERNAME: username = '',
+    KAFKA_SASL_PASSWORD: password = '',
+  } = settings;
+  const file = (name: 'ca' | 'cert' | 'key', path: string | undefined) =>
+    path ? { [name]: readFileSync(path, 'utf8') } : {};
   return {
-    ...(protocol.endsWith('SSL') && { tls: { ...file('ca', settings.KAFKA_CA_FILE), ...file('cert', settings.KAFKA_CERT_FILE), ...file('key', settings.KAFKA_KEY_FILE) } }),
+    ...(protocol.endsWith('SSL') && {
+      tls: {
+        ...file('ca', settings.KAFKA_CA_FILE),
+        ...file('cert', settings.KAFKA_CERT_FILE),
+        ...file('key', settings.KAFKA_KEY_FILE),
+      },
+    }),
     ...(protocol.startsWith('SASL_') && mechanism && { sasl: { mechanism, username, password } }),
   };
 }

@@ -24,13 +24,21 @@ export function topicsChangeContract(name: string, brokers: readonly string[], o
     async function reader(bus: MessageBus, topic: string, group: string) {
       const [handled, lost] = [[] as Delivery[], [] as Lost[]];
       const handle = async (delivery: Delivery) => void handled.push(delivery);
-      const subscription = await bus.subscribe({ group, topics: [topic], maxInFlight: 16, handle, onLost: (one) => lost.push(one) });
+      const subscription = await bus.subscribe({
+        group,
+        topics: [topic],
+        maxInFlight: 16,
+        handle,
+        onLost: (one) => lost.push(one),
+      });
       return { handled, lost, subscription };
     }
     const partitionsOf = (handled: readonly Delivery[]) => new Set(handled.map(({ id }) => Number(id.split(':')[1])));
     const until = (condition: () => void | Promise<void>) => vi.waitFor(condition, { timeout: 60_000, interval: 100 });
 
-    it('gives the newest message of a topic, and nothing where it holds none; one that nobody knows is no empty one', async ({ buses }) => {
+    it('gives the newest message of a topic, and nothing where it holds none; one that nobody knows is no empty one', async ({
+      buses,
+    }) => {
       const [topic, one] = [await newTopic(1), buses.open()];
       expect(await one.newest(topic)).toBeUndefined();
       expect(await one.partitionsOf([topic])).toEqual(new Map([[topic, 1]]));
@@ -44,7 +52,8 @@ export function topicsChangeContract(name: string, brokers: readonly string[], o
     it('reads partitions that are added, with every member of the group', async ({ buses }) => {
       const [topic, group] = [await newTopic(2), randomUUID()];
       const readers = [await reader(buses.open(), topic, group), await reader(buses.open(), topic, group)];
-      const say = (publisher: MessageBus) => publisher.publish(Array.from({ length: 50 }, () => ({ topic, key: randomUUID(), value: '' })));
+      const say = (publisher: MessageBus) =>
+        publisher.publish(Array.from({ length: 50 }, () => ({ topic, key: randomUUID(), value: '' })));
       const all = () => readers.flatMap(({ handled }) => handled);
       await say(buses.open());
       await until(() => expect(all()).toHaveLength(50));
@@ -56,7 +65,9 @@ export function topicsChangeContract(name: string, brokers: readonly string[], o
       await until(() => expect(readers.map(({ subscription }) => subscription.unread)).toEqual([0, 0]));
     });
 
-    it('tells of messages that were gone before the group came back, and goes on with the oldest that is there', async ({ buses }) => {
+    it('tells of messages that were gone before the group came back, and goes on with the oldest that is there', async ({
+      buses,
+    }) => {
       const [topic, group, publisher] = [await newTopic(1), randomUUID(), buses.open()];
       const say = (...values: string[]) => publisher.publish(values.map((value) => ({ topic, key: 'k', value })));
       const before = await reader(buses.open(), topic, group);
@@ -64,7 +75,9 @@ export function topicsChangeContract(name: string, brokers: readonly string[], o
       await until(() => expect(before.handled).toHaveLength(2));
       await before.subscription.close();
       await say('3', '4', '5', '6');
-      await admin((one) => one.deleteRecords({ topics: [{ name: topic, partitions: [{ partition: 0, offset: 5n }] }] }));
+      await admin((one) =>
+        one.deleteRecords({ topics: [{ name: topic, partitions: [{ partition: 0, offset: 5n }] }] }),
+      );
       const after = await reader(buses.open(), topic, group);
       await until(() => expect(after.handled.map(({ value }) => value)).toEqual(['6']));
       await until(() => expect(after.lost).toEqual([{ topic, partition: 0, messages: 3, why: 'expired' }]));
@@ -76,7 +89,9 @@ export function topicsChangeContract(name: string, brokers: readonly string[], o
       await publisher.publish(['1', '2', '3'].map((value) => ({ topic, key: 'k', value })));
       await until(() => expect(handled).toHaveLength(3));
       await until(() => expect(subscription.unread).toBe(0));
-      await admin((one) => one.deleteRecords({ topics: [{ name: topic, partitions: [{ partition: 0, offset: 3n }] }] }));
+      await admin((one) =>
+        one.deleteRecords({ topics: [{ name: topic, partitions: [{ partition: 0, offset: 3n }] }] }),
+      );
       await publisher.publish([{ topic, key: 'k', value: '4' }]);
       await until(() => expect(handled).toHaveLength(4));
       await subscription.close();

@@ -10,7 +10,10 @@ import { KafkajsBus } from './kafkajs-bus.ts';
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 
-absenceContract('Kafka through kafkajs', (port) => new KafkajsBus({ brokers: [`127.0.0.1:${port}`], clientId: 'spec', log }));
+absenceContract(
+  'Kafka through kafkajs',
+  (port) => new KafkajsBus({ brokers: [`127.0.0.1:${port}`], clientId: 'spec', log }),
+);
 
 describeWith('kafka', 'Kafka through kafkajs', ({ brokers }) => {
   const options = { brokers: brokers.split(','), clientId: 'contract', log };
@@ -23,7 +26,12 @@ describeWith('kafka', 'Kafka through kafkajs', ({ brokers }) => {
     return name;
   }
   beforeAll(async () => warm(new KafkajsBus(options), await topic()));
-  messageBusContract({ name: 'kafkajs', open: () => new KafkajsBus(options), topic: () => topic(), traits: busTraits.kafka });
+  messageBusContract({
+    name: 'kafkajs',
+    open: () => new KafkajsBus(options),
+    topic: () => topic(),
+    traits: busTraits.kafka,
+  });
   topicsChangeContract('kafkajs', options.brokers, () => new KafkajsBus(options));
 
   const buses = [new KafkaBus(options), new KafkajsBus(options)];
@@ -38,13 +46,18 @@ describeWith('kafka', 'Kafka through kafkajs', ({ brokers }) => {
       group: randomUUID(),
       topics: [name],
       maxInFlight: 100,
-      handle: async ({ id, key = '' }) => void partitions.set(key, (partitions.get(key) ?? new Set()).add(id.split(':')[1] ?? '')),
+      handle: async ({ id, key = '' }) =>
+        void partitions.set(key, (partitions.get(key) ?? new Set()).add(id.split(':')[1] ?? '')),
     });
-    for (const [from, bus] of buses.entries()) await bus.publish(keys.map((key) => ({ topic: name, key, value: String(from) })));
+    for (const [from, bus] of buses.entries())
+      await bus.publish(keys.map((key) => ({ topic: name, key, value: String(from) })));
     await vi.waitFor(() => expect(partitions.size).toBe(40), { timeout: 20_000 });
     expect([...partitions.values()].map((seen) => seen.size)).toEqual(Array(40).fill(1));
     expect(new Set([...partitions.values()].flatMap((seen) => [...seen])).size).toBeGreaterThan(6);
     const messages = [...partitions.keys()].map((key) => ({ topic: name, key, value: '' }));
-    for (const bus of buses) expect(await bus.destinationsOf(messages)).toEqual([...partitions.values()].map(([partition]) => `${name}:${partition}`));
+    for (const bus of buses)
+      expect(await bus.destinationsOf(messages)).toEqual(
+        [...partitions.values()].map(([partition]) => `${name}:${partition}`),
+      );
   });
 });

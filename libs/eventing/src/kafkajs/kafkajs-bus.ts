@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { Kafka, logLevel, Partitioners, type Admin, type PartitionMetadata, type Producer } from 'kafkajs';
 import { atMost } from '../at-most.ts';
-import { MessageBus, PROOF_DEADLINE_MS, Unpublishable, type BusMessage, type End, type PublishOptions, type SubscribeOptions, type Subscription } from '../bus.ts';
+import {
+  MessageBus,
+  PROOF_DEADLINE_MS,
+  Unpublishable,
+  type BusMessage,
+  type End,
+  type PublishOptions,
+  type SubscribeOptions,
+  type Subscription,
+} from '../bus.ts';
 import { answered, REQUEST_TIMEOUT_MS, type KafkaBusOptions } from '../kafka/connection.ts';
 import { Producers } from '../kafka/producers.ts';
 import { brokersOf } from './connection.ts';
@@ -16,8 +25,8 @@ const ANSWER_DEADLINE_MS = 4_000;
 const NEWEST_DEADLINE_MS = 8_000;
 
 /**
- * Kafka through kafkajs: the second client behind the same port, with the same partitioner as the first, so that a key stays on its
- * partition whoever writes it.
+ * Kafka through kafkajs: the second client behind the same port, with the same partitioner as the first, so that a key
+ * stays on its partition whoever writes it.
  */
 export class KafkajsBus extends MessageBus {
   readonly #options: KafkaBusOptions;
@@ -37,7 +46,10 @@ export class KafkajsBus extends MessageBus {
       retry: { initialRetryTime: 200, maxRetryTime: 1_000, retries: 5 },
       logLevel: logLevel.NOTHING,
     });
-    this.#producers = new Producers(() => this.#connect(), ({ producer }) => producer.disconnect());
+    this.#producers = new Producers(
+      () => this.#connect(),
+      ({ producer }) => producer.disconnect(),
+    );
   }
 
   override async publish(messages: readonly BusMessage[], options: PublishOptions = {}): Promise<void> {
@@ -55,16 +67,23 @@ export class KafkajsBus extends MessageBus {
   }
 
   override async prove(): Promise<void> {
-    await answered(PROOF_DEADLINE_MS, 'who is there', this.#ask((admin) => admin.describeCluster()));
+    await answered(
+      PROOF_DEADLINE_MS,
+      'who is there',
+      this.#ask((admin) => admin.describeCluster()),
+    );
   }
 
   override async destinationsOf(messages: readonly BusMessage[]): Promise<readonly string[]> {
     const counts = new Map<string, PartitionMetadata[] | undefined>();
     // One after the other: a question that fails takes its connection with it.
-    for (const topic of new Set(messages.map((message) => message.topic))) counts.set(topic, await this.#partitions(topic));
+    for (const topic of new Set(messages.map((message) => message.topic)))
+      counts.set(topic, await this.#partitions(topic));
     return messages.map(({ topic, key }) => {
       const partitionMetadata = counts.get(topic);
-      return partitionMetadata === undefined || key === undefined ? topic : `${topic}:${place({ topic, partitionMetadata, message: { key, value: null } })}`;
+      return partitionMetadata === undefined || key === undefined
+        ? topic
+        : `${topic}:${place({ topic, partitionMetadata, message: { key, value: null } })}`;
     });
   }
 
@@ -76,18 +95,31 @@ export class KafkajsBus extends MessageBus {
   }
 
   override async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    const subscription: KafkajsSubscription = new KafkajsSubscription(this.#kafka, this.#options.log, options, () => this.#subscriptions.delete(subscription));
+    const subscription: KafkajsSubscription = new KafkajsSubscription(this.#kafka, this.#options.log, options, () =>
+      this.#subscriptions.delete(subscription),
+    );
     this.#subscriptions.add(subscription);
     subscription.open();
     return subscription;
   }
 
   override async end(group: string, topics: readonly string[]): Promise<End> {
-    const ends = await this.#ask(async (admin) => Promise.all(topics.map(async (topic) => [topic, await admin.fetchTopicOffsets(topic)] as const)));
+    const ends = await this.#ask(async (admin) =>
+      Promise.all(topics.map(async (topic) => [topic, await admin.fetchTopicOffsets(topic)] as const)),
+    );
     const isReached = async () => {
       const read = await this.#ask((admin) => admin.fetchOffsets({ groupId: group, topics: [...topics] }));
-      const acknowledged = new Map(read.flatMap(({ topic, partitions }) => partitions.map(({ partition, offset }) => [`${topic} ${partition}`, Number(offset)])));
-      return ends.every(([topic, partitions]) => partitions.every(({ partition, high, low }) => Number(high) <= Number(low) || (acknowledged.get(`${topic} ${partition}`) ?? -1) >= Number(high)));
+      const acknowledged = new Map(
+        read.flatMap(({ topic, partitions }) =>
+          partitions.map(({ partition, offset }) => [`${topic} ${partition}`, Number(offset)]),
+        ),
+      );
+      return ends.every(([topic, partitions]) =>
+        partitions.every(
+          ({ partition, high, low }) =>
+            Number(high) <= Number(low) || (acknowledged.get(`${topic} ${partition}`) ?? -1) >= Number(high),
+        ),
+      );
     };
     return { isReached };
   }
@@ -108,14 +140,21 @@ export class KafkajsBus extends MessageBus {
       await consumer.subscribe({ topic, fromBeginning: true });
       const found = Promise.withResolvers<string | undefined>();
       const wanted = Number(end.high) - 1;
-      await consumer.run({ autoCommit: false, eachMessage: async ({ message }) => void (Number(message.offset) >= wanted && found.resolve(message.value?.toString())) });
+      await consumer.run({
+        autoCommit: false,
+        eachMessage: async ({ message }) =>
+          void (Number(message.offset) >= wanted && found.resolve(message.value?.toString())),
+      });
       consumer.seek({ topic, partition: 0, offset: String(wanted) });
       return found.promise;
     };
     try {
       return await answered(NEWEST_DEADLINE_MS, `for the newest message of ${topic}`, read());
     } finally {
-      void consumer.disconnect().then(() => this.#ask((admin) => admin.deleteGroups([groupId]))).catch(() => {});
+      void consumer
+        .disconnect()
+        .then(() => this.#ask((admin) => admin.deleteGroups([groupId])))
+        .catch(() => {});
     }
   }
 
@@ -127,7 +166,10 @@ export class KafkajsBus extends MessageBus {
   /** A broker that has not answered in time counts as away; the next question goes by a new connection. */
   async #ask<T>(ask: (admin: Admin) => Promise<T>): Promise<T> {
     const late = Promise.withResolvers<never>();
-    const timer = setTimeout(() => late.reject(new Error(`the broker has not answered for ${ANSWER_DEADLINE_MS} ms`)), ANSWER_DEADLINE_MS);
+    const timer = setTimeout(
+      () => late.reject(new Error(`the broker has not answered for ${ANSWER_DEADLINE_MS} ms`)),
+      ANSWER_DEADLINE_MS,
+    );
     try {
       return await Promise.race([(this.#admin ??= this.#connectAdmin()).then(ask), late.promise]);
     } catch (error) {

@@ -13,9 +13,13 @@ const REOPEN_AFTER_MS = 500;
 const HEARTBEAT_MS = 1_500;
 const FINISH_DEADLINE_MS = 10_000;
 const LEAVE_DEADLINE_MS = 3_000;
-/** kafkajs is known to stop reading while its process lives: a member that has fetched nothing for so long is replaced. */
+/**
+ * kafkajs is known to stop reading while its process lives: a member that has fetched nothing for so long is replaced.
+ */
 const STALLED_AFTER_MS = 20_000;
-/** How old what it knows of its topics may be: a member that hears of more partitions has its group find together again. */
+/**
+ * How old what it knows of its topics may be: a member that hears of more partitions has its group find together again.
+ */
 const METADATA_MAX_AGE_MS = 5_000;
 
 /** One group member, replaced whenever it stops by itself or falls silent. */
@@ -39,14 +43,23 @@ export class KafkajsSubscription implements Subscription {
     this.#log = log;
     this.#options = options;
     const isMine = (topic: string, partition: number) => this.#assigned[topic]?.includes(partition) ?? false;
-    const topics = (this.#topics = new GroupWatch({ view: new KafkajsView(kafka), subscribed: options, log, isMine, grown: () => {} }));
+    const topics = (this.#topics = new GroupWatch({
+      view: new KafkajsView(kafka),
+      subscribed: options,
+      log,
+      isMine,
+      grown: () => {},
+    }));
     this.#inHand = new InHand({
       subscribed: options,
       log,
       isMine,
       took: (topic, partition, offset) => topics.took(topic, partition, offset),
       jumped: (topic, partition, from) => topics.jumped(topic, partition, from),
-      commit: async (positions) => this.#consumer?.commitOffsets(positions.map(({ topic, partition, offset }) => ({ topic, partition, offset: String(offset) }))),
+      commit: async (positions) =>
+        this.#consumer?.commitOffsets(
+          positions.map(({ topic, partition, offset }) => ({ topic, partition, offset: String(offset) })),
+        ),
       committed: (partitions) => this.#committed(partitions),
     });
   }
@@ -93,7 +106,8 @@ export class KafkajsSubscription implements Subscription {
     consumer.on(CRASH, ({ payload }) => void this.#replace(consumer, payload.error));
     for (const sign of [FETCH, HEARTBEAT]) consumer.on(sign, () => (this.#lastPoll = performance.now()));
     this.#watch ??= setInterval(() => {
-      if (this.idleMs() > STALLED_AFTER_MS && this.#consumer) void this.#replace(this.#consumer, new Error('fetches nothing any more'));
+      if (this.idleMs() > STALLED_AFTER_MS && this.#consumer)
+        void this.#replace(this.#consumer, new Error('fetches nothing any more'));
     }, REOPEN_AFTER_MS).unref();
     this.#run(consumer, [...topics]).catch((error: Error) => this.#replace(consumer, error));
   }
@@ -103,17 +117,25 @@ export class KafkajsSubscription implements Subscription {
   }
 
   async #run(consumer: Consumer, topics: string[]): Promise<void> {
-    // kafkajs commits where it goes on after a loss before it gives a message out: afterwards nobody could tell where the group stood.
+    // kafkajs commits where it goes on after a loss before it gives a message out: afterwards nobody could tell where
+    // the group stood.
     await this.#topics.look();
     await consumer.connect();
     await consumer.subscribe({ topics, fromBeginning: true });
-    await consumer.run({ autoCommit: false, partitionsConsumedConcurrently: 3, eachBatch: (payload) => this.#take(payload) });
+    await consumer.run({
+      autoCommit: false,
+      partitionsConsumedConcurrently: 3,
+      eachBatch: (payload) => this.#take(payload),
+    });
   }
 
   async #close(): Promise<void> {
     clearInterval(this.#watch);
     await atMost(FINISH_DEADLINE_MS, this.#inHand.finish());
-    await Promise.all([atMost(LEAVE_DEADLINE_MS, this.#consumer?.disconnect()), atMost(LEAVE_DEADLINE_MS, this.#topics.close())]);
+    await Promise.all([
+      atMost(LEAVE_DEADLINE_MS, this.#consumer?.disconnect()),
+      atMost(LEAVE_DEADLINE_MS, this.#topics.close()),
+    ]);
   }
 
   async #replace(consumer: Consumer, error: Error): Promise<void> {
@@ -131,8 +153,13 @@ export class KafkajsSubscription implements Subscription {
     const admin = this.#kafka.admin();
     try {
       await admin.connect();
-      const told = await admin.fetchOffsets({ groupId: this.#options.group, topics: [...new Set(partitions.map(({ topic }) => topic))] });
-      return told.flatMap(({ topic, partitions }) => partitions.map(({ partition, offset }) => ({ topic, partition, offset: BigInt(offset) })));
+      const told = await admin.fetchOffsets({
+        groupId: this.#options.group,
+        topics: [...new Set(partitions.map(({ topic }) => topic))],
+      });
+      return told.flatMap(({ topic, partitions }) =>
+        partitions.map(({ partition, offset }) => ({ topic, partition, offset: BigInt(offset) })),
+      );
     } finally {
       await admin.disconnect();
     }
@@ -152,7 +179,14 @@ export class KafkajsSubscription implements Subscription {
   }
 
   #accept(topic: string, partition: number, { key, value, headers, offset }: KafkaMessage): void {
-    this.#inHand.accept({ topic, partition, offset: BigInt(offset), key: key?.toString(), value: value?.toString(), headers: texts(headers) });
+    this.#inHand.accept({
+      topic,
+      partition,
+      offset: BigInt(offset),
+      key: key?.toString(),
+      value: value?.toString(),
+      headers: texts(headers),
+    });
   }
 }
 

@@ -9,16 +9,30 @@ export class KafkajsView implements TopicView {
     this.#kafka = kafka;
   }
 
-  /** Asks for what is committed first: what is deleted meanwhile is then seen as not read, and not the other way round. */
+  /**
+   * Asks for what is committed first: what is deleted meanwhile is then seen as not read, and not the other way round.
+   */
   async standings(group: string, topics: readonly string[]): Promise<Standing[]> {
     const admin = this.#kafka.admin();
     try {
       await admin.connect();
       const told = await admin.fetchOffsets({ groupId: group, topics: [...topics] });
-      const committed = new Map(told.flatMap(({ topic, partitions }) => partitions.map(({ partition, offset }) => [`${topic}:${partition}`, BigInt(offset)] as const)));
-      const bounds = await Promise.all(topics.map(async (topic) => ({ topic, partitions: await admin.fetchTopicOffsets(topic) })));
+      const committed = new Map(
+        told.flatMap(({ topic, partitions }) =>
+          partitions.map(({ partition, offset }) => [`${topic}:${partition}`, BigInt(offset)] as const),
+        ),
+      );
+      const bounds = await Promise.all(
+        topics.map(async (topic) => ({ topic, partitions: await admin.fetchTopicOffsets(topic) })),
+      );
       return bounds.flatMap(({ topic, partitions }) =>
-        partitions.map(({ partition, low, high }) => ({ topic, partition, first: BigInt(low), end: BigInt(high), committed: committed.get(`${topic}:${partition}`) ?? -1n })),
+        partitions.map(({ partition, low, high }) => ({
+          topic,
+          partition,
+          first: BigInt(low),
+          end: BigInt(high),
+          committed: committed.get(`${topic}:${partition}`) ?? -1n,
+        })),
       );
     } finally {
       await admin.disconnect();

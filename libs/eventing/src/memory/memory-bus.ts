@@ -11,9 +11,10 @@ interface Reader {
 }
 
 /**
- * The bus of the tests and of the system in one process: no broker, no disk. `publish` resolves when every consumer group that reads the
- * topic (by contracts' `consumers`) has handled the message, waiting for groups that have not come yet: the outbox row is deleted only then,
- * so even this bus loses nothing when the process dies. Instances of one group take keys by turns of their hash. Not bounded by time.
+ * The bus of the tests and of the system in one process: no broker, no disk. `publish` resolves when every consumer
+ * group that reads the topic (by contracts' `consumers`) has handled the message, waiting for groups that have not come
+ * yet: the outbox row is deleted only then, so even this bus loses nothing when the process dies. Instances of one
+ * group take keys by turns of their hash. Not bounded by time.
  */
 export class MemoryBus extends MessageBus {
   readonly #readers = new Map<string, Reader[]>();
@@ -50,13 +51,23 @@ export class MemoryBus extends MessageBus {
 
   async #deliver(message: BusMessage): Promise<void> {
     const id = `${message.topic}:0:${this.#position++}`;
-    const delivery: Delivery = { id, topic: message.topic, key: message.key, value: message.value, headers: message.headers ?? {} };
+    const delivery: Delivery = {
+      id,
+      topic: message.topic,
+      key: message.key,
+      value: message.value,
+      headers: message.headers ?? {},
+    };
     await Promise.all(this.#groupsOf(message.topic).map((group) => this.#handle(group, delivery)));
   }
 
   #groupsOf(topic: string): string[] {
-    const expected = Object.entries(consumers).filter(([, topics]) => (topics as readonly Topic[]).includes(topic as Topic));
-    const present = [...this.#readers].filter(([, readers]) => readers.some((reader) => reader.options.topics.includes(topic)));
+    const expected = Object.entries(consumers).filter(([, topics]) =>
+      (topics as readonly Topic[]).includes(topic as Topic),
+    );
+    const present = [...this.#readers].filter(([, readers]) =>
+      readers.some((reader) => reader.options.topics.includes(topic)),
+    );
     return [...new Set([...expected, ...present].map(([group]) => group))];
   }
 

@@ -23,15 +23,20 @@ export interface DoneAction extends Action {
 }
 
 /**
- * Does it, and writes down who did it and what came of it: the row is there before, so that what is cut off in the middle is seen. Returns
- * the outcome.
+ * Does it, and writes down who did it and what came of it: the row is there before, so that what is cut off in the
+ * middle is seen. Returns the outcome.
  */
-export async function audited(database: Database, { operator, action, consumer, key, messageId, deadLetter }: Action, work: () => Promise<string>): Promise<string> {
+export async function audited(
+  database: Database,
+  { operator, action, consumer, key, messageId, deadLetter }: Action,
+  work: () => Promise<string>,
+): Promise<string> {
   const [row] = await database.query<{ id: string }>(
     `INSERT INTO operator_actions (operator, action, consumer, key, message_id, dead_letter, outcome) VALUES ($1, $2, $3, $4, $5, $6, 'begun') RETURNING id`,
     [operator, action, consumer, key, messageId, deadLetter],
   );
-  const note = (outcome: string) => database.query('UPDATE operator_actions SET outcome = $2 WHERE id = $1', [row?.id, outcome]);
+  const note = (outcome: string) =>
+    database.query('UPDATE operator_actions SET outcome = $2 WHERE id = $1', [row?.id, outcome]);
   try {
     const outcome = await work();
     await note(outcome);
@@ -49,5 +54,7 @@ export async function latestActions(database: Database, limit: number): Promise<
      FROM operator_actions ORDER BY id DESC LIMIT $1`,
     [limit],
   );
-  return rows.map((row) => Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as unknown as DoneAction);
+  return rows.map(
+    (row) => Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as unknown as DoneAction,
+  );
 }

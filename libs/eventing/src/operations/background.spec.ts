@@ -4,7 +4,8 @@ import { Background } from './background.ts';
 
 const failures: unknown[] = [];
 const log = { error: ({ err }: { err: unknown }) => failures.push(err) } as unknown as Logger;
-const never = (signal: AbortSignal) => new Promise((_, stopped) => signal.addEventListener('abort', () => stopped(signal.reason as Error)));
+const never = (signal: AbortSignal) =>
+  new Promise((_, stopped) => signal.addEventListener('abort', () => stopped(signal.reason as Error)));
 
 describe('work in the background', () => {
   it('is one of its name at a time, and may be begun again when it is done', async () => {

@@ -25,7 +25,12 @@ export interface DeadLetter extends Lying {
 }
 
 /** The dead letters of one service's consumers that are meant, oldest first. */
-export async function deadLetters(database: Database, topics: DeadLetterTopics, consumers: readonly ConsumerName[], filter: Filter): Promise<DeadLetter[]> {
+export async function deadLetters(
+  database: Database,
+  topics: DeadLetterTopics,
+  consumers: readonly ConsumerName[],
+  filter: Filter,
+): Promise<DeadLetter[]> {
   const found = await Promise.all(consumers.map((consumer) => ofConsumer(database, topics, consumer, filter)));
   return found.flat().sort((a, b) => a.diedAt.localeCompare(b.diedAt));
 }
@@ -34,27 +39,55 @@ export async function deadLetters(database: Database, topics: DeadLetterTopics, 
 export function consumerAt(at: string): string {
   const [, name] = /^(.+)\.dead-letters:\d+:[\w-]+$/.exec(at) ?? [];
   if (name) return name;
-  throw new DomainError('invalid', 'no-dead-letter', `"${at}" is no dead letter: they are named <consumer>.dead-letters:<partition>:<offset>, as their list does.`);
+  throw new DomainError(
+    'invalid',
+    'no-dead-letter',
+    `"${at}" is no dead letter: they are named <consumer>.dead-letters:<partition>:<offset>, as their list does.`,
+  );
 }
 
 /** The one at a place. Throws `not-found`, also when it is not of these consumers. */
-export async function deadLetterAt(database: Database, topics: DeadLetterTopics, consumers: readonly ConsumerName[], at: string): Promise<DeadLetter> {
+export async function deadLetterAt(
+  database: Database,
+  topics: DeadLetterTopics,
+  consumers: readonly ConsumerName[],
+  at: string,
+): Promise<DeadLetter> {
   const name = consumerAt(at);
-  const letters = await deadLetters(database, topics, consumers.filter((each) => each === name), {});
+  const letters = await deadLetters(
+    database,
+    topics,
+    consumers.filter((each) => each === name),
+    {},
+  );
   const letter = letters.find((each) => each.at === at);
   if (!letter) throw new DomainError('not-found', 'no-such-dead-letter', `There is no dead letter at ${at}.`);
   return letter;
 }
 
-async function ofConsumer(database: Database, topics: DeadLetterTopics, consumer: ConsumerName, filter: Filter): Promise<DeadLetter[]> {
-  const letters = (await topics.read(deadLetterTopic(consumer))).map((lying) => letter(consumer, lying)).filter((each) => isMeant(each, filter));
+async function ofConsumer(
+  database: Database,
+  topics: DeadLetterTopics,
+  consumer: ConsumerName,
+  filter: Filter,
+): Promise<DeadLetter[]> {
+  const letters = (await topics.read(deadLetterTopic(consumer)))
+    .map((lying) => letter(consumer, lying))
+    .filter((each) => isMeant(each, filter));
   if (letters.length === 0) return [];
-  const handled = await handledOf(database, consumer, letters.map(({ messageId }) => messageId));
+  const handled = await handledOf(
+    database,
+    consumer,
+    letters.map(({ messageId }) => messageId),
+  );
   return letters.map((each) => ({ ...each, handled: handled.has(each.messageId) }));
 }
 
 async function handledOf(database: Database, consumer: ConsumerName, ids: readonly string[]): Promise<Set<string>> {
-  const rows = await database.query<{ id: string }>('SELECT message_id AS id FROM inbox WHERE consumer = $1 AND message_id = ANY($2)', [consumer, ids]);
+  const rows = await database.query<{ id: string }>(
+    'SELECT message_id AS id FROM inbox WHERE consumer = $1 AND message_id = ANY($2)',
+    [consumer, ids],
+  );
   return new Set(rows.map(({ id }) => id));
 }
 
@@ -89,8 +122,8 @@ export const isMeant = (letter: DeadLetter, { consumer, key, reason }: Filter) =
   (reason === undefined || letter.reason.toLowerCase().includes(reason.toLowerCase()));
 
 /**
- * Why a letter is not sent again; undefined when it may be. One that is too old might have a second effect: the groups that handled it when it
- * was new have forgotten so. It still waits behind its key where it is missing.
+ * Why a letter is not sent again; undefined when it may be. One that is too old might have a second effect: the groups
+ * that handled it when it was new have forgotten so. It still waits behind its key where it is missing.
  */
 export function refusal({ topic, value, diedAt }: DeadLetter, now = Date.now()): string | undefined {
   if (topic === undefined || value === undefined) return 'it does not say where it came from';
@@ -117,15 +150,22 @@ export interface Replay {
 }
 
 /**
- * Sends letters of one service's consumers again to the topics they came from, with their own keys and values. Whoever has handled one already
- * answers so by its inbox; for the consumer that buried it this is looked up before anything is sent.
+ * Sends letters of one service's consumers again to the topics they came from, with their own keys and values. Whoever
+ * has handled one already answers so by its inbox; for the consumer that buried it this is looked up before anything is
+ * sent.
  */
-export async function replay(database: Database, letters: readonly DeadLetter[], { operator, rate, bus, done, signal }: Replay): Promise<void> {
+export async function replay(
+  database: Database,
+  letters: readonly DeadLetter[],
+  { operator, rate, bus, done, signal }: Replay,
+): Promise<void> {
   const again = new Map(letters.map((each) => [`${each.consumer} ${each.messageId}`, each]));
   for (const each of again.values()) {
     signal?.throwIfAborted();
     const { consumer, key, messageId, at: deadLetter } = each;
-    const outcome = await audited(database, { operator, action: 'replay', consumer, key, messageId, deadLetter }, () => replayOne(database, each, bus, operator));
+    const outcome = await audited(database, { operator, action: 'replay', consumer, key, messageId, deadLetter }, () =>
+      replayOne(database, each, bus, operator),
+    );
     done?.(each, outcome);
     await sleep(1_000 / rate, undefined, { signal });
   }
@@ -137,7 +177,9 @@ async function replayOne(database: Database, letter: DeadLetter, bus: MessageBus
   const refused = refusal(letter);
   if (refused !== undefined || topic === undefined || value === undefined) return `not sent: ${refused}`;
   const own = Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith('dead-letter-')));
-  await bus.publish([{ topic, value, ...(key !== undefined && { key }), headers: { ...own, 'replay-of': at, 'replay-by': operator } }]);
+  await bus.publish([
+    { topic, value, ...(key !== undefined && { key }), headers: { ...own, 'replay-of': at, 'replay-by': operator } },
+  ]);
   const [parked] = await database.query('SELECT 1 FROM parked_keys WHERE consumer = $1 AND key = $2', [consumer, key]);
   return parked ? `sent to ${topic}; it waits at its place until its key is released` : `sent to ${topic}`;
 }

@@ -23,7 +23,10 @@ export interface SlotStatus {
   readonly active: boolean;
   /** Why it can no longer be read. */
   readonly invalid?: string;
-  /** Bytes of the log, of all databases of the server, that were written since; and bytes that the server keeps on its disk because of it. */
+  /**
+   * Bytes of the log, of all databases of the server, that were written since; and bytes that the server keeps on its
+   * disk because of it.
+   */
   readonly behindBytes?: number;
   readonly retainedBytes?: number;
 }
@@ -32,10 +35,18 @@ export interface OutboxStatus {
   readonly shards: readonly ShardStatus[];
   /** Where the log is the outbox. */
   readonly slot?: SlotStatus;
-  /** Held because their destination does not take them: by destination, how many messages, and how long the oldest waits, in seconds. */
+  /**
+   * Held because their destination does not take them: by destination, how many messages, and how long the oldest
+   * waits, in seconds.
+   */
   readonly held: readonly { readonly behind: string; readonly messages: number; readonly oldest: number }[];
   /** Set aside because the broker would never take them. */
-  readonly rejected: readonly { readonly topic: string; readonly key: string; readonly reason: string; readonly rejectedAt: Date }[];
+  readonly rejected: readonly {
+    readonly topic: string;
+    readonly key: string;
+    readonly reason: string;
+    readonly rejectedAt: Date;
+  }[];
 }
 
 /** What waits in a service's outbox, and who publishes it. */
@@ -58,7 +69,12 @@ export async function outboxStatus(database: Database): Promise<OutboxStatus> {
     'SELECT behind, count(*)::int AS messages, extract(epoch FROM clock_timestamp() - min(created_at))::float8 AS oldest FROM outbox_held GROUP BY behind ORDER BY oldest DESC',
   );
   const slot = await slotStatus(database);
-  return { shards: shards.map(({ owner, ...shard }) => ({ ...shard, owner: owner ?? undefined })), ...(slot && { slot }), held, rejected };
+  return {
+    shards: shards.map(({ owner, ...shard }) => ({ ...shard, owner: owner ?? undefined })),
+    ...(slot && { slot }),
+    held,
+    rejected,
+  };
 }
 
 async function slotStatus(database: Database): Promise<SlotStatus | undefined> {
@@ -68,7 +84,9 @@ async function slotStatus(database: Database): Promise<SlotStatus | undefined> {
             (pg_current_wal_lsn() - s.confirmed_flush_lsn)::float8 AS "behindBytes", (pg_current_wal_lsn() - s.restart_lsn)::float8 AS "retainedBytes"
      FROM outbox_slot o LEFT JOIN pg_replication_slots s ON s.slot_name = o.slot AND s.database = current_database()`,
   );
-  return row && (Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as unknown as SlotStatus);
+  return (
+    row && (Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as unknown as SlotStatus)
+  );
 }
 
 /** One line of it. */
@@ -77,14 +95,23 @@ export function summary({ shards, slot, held, rejected }: OutboxStatus): string 
   const depth = shards.reduce((sum, shard) => sum + shard.depth, 0);
   const oldest = Math.max(...shards.map((shard) => shard.oldest));
   const waiting = depth === 0 ? 'nothing waits' : `${depth} wait, the oldest for ${oldest.toFixed(1)} s`;
-  if (slot) return `${slotSummary(slot)}${depth === 0 ? '' : `; in the table, which nobody reads, ${waiting}`}; ${aside}`;
+  if (slot)
+    return `${slotSummary(slot)}${depth === 0 ? '' : `; in the table, which nobody reads, ${waiting}`}; ${aside}`;
   const owners = new Set(shards.flatMap(({ owner }) => owner ?? []));
   const owned = shards.filter(({ owner }) => owner !== undefined).length;
   const relays = `${owners.size} ${owners.size === 1 ? 'relay' : 'relays'}`;
   return `${waiting}; ${owned} of ${shards.length} shards owned by ${relays}; ${aside}`;
 }
 
-function slotSummary({ name, position, exists, active, invalid, behindBytes = 0, retainedBytes = 0 }: SlotStatus): string {
+function slotSummary({
+  name,
+  position,
+  exists,
+  active,
+  invalid,
+  behindBytes = 0,
+  retainedBytes = 0,
+}: SlotStatus): string {
   if (!exists) return `the slot ${name} is MISSING, it was last at ${position}: see docs/adr/0015`;
   if (invalid !== undefined) return `the slot ${name} can no longer be read: ${invalid}: see docs/adr/0015`;
   const mib = (bytes: number) => `${(bytes / 1_048_576).toFixed(1)} MiB`;

@@ -51,15 +51,21 @@ export interface Released {
   readonly outcome: string;
 }
 
-/** Has the consumer work these keys off at once, in order, and waits for what comes of it. Throws `not-found` when none is parked. */
+/**
+ * Has the consumer work these keys off at once, in order, and waits for what comes of it. Throws `not-found` when none
+ * is parked.
+ */
 export async function release(database: Database, asked: Release): Promise<Released[]> {
   const { operator, skipDead, ...filter } = asked;
   const keys = await parkedKeys(database, filter);
-  if (keys.length === 0) throw new DomainError('not-found', 'no-such-parked-key', `${asked.consumer} has no such parked key.`);
+  if (keys.length === 0)
+    throw new DomainError('not-found', 'no-such-parked-key', `${asked.consumer} has no such parked key.`);
   const released: Released[] = [];
   for (const parked of keys) {
     const { consumer, key } = parked;
-    const outcome = await audited(database, { operator, action: skipDead ? 'skip' : 'release', consumer, key }, () => releaseKey(database, parked, asked));
+    const outcome = await audited(database, { operator, action: skipDead ? 'skip' : 'release', consumer, key }, () =>
+      releaseKey(database, parked, asked),
+    );
     released.push({ key, flows: outcome === FLOWS, outcome });
   }
   return released;
@@ -67,15 +73,25 @@ export async function release(database: Database, asked: Release): Promise<Relea
 
 const FLOWS = 'flows again';
 
-async function releaseKey(database: Database, { consumer, key, attempts }: ParkedKey, { skipDead, patience = 10_000 }: Release): Promise<string> {
-  if (skipDead) await database.query('DELETE FROM parked_messages WHERE consumer = $1 AND key = $2 AND dead', [consumer, key]);
-  await database.query(`UPDATE parked_keys SET kind = 'transient', next_attempt_at = now() WHERE consumer = $1 AND key = $2`, [consumer, key]);
+async function releaseKey(
+  database: Database,
+  { consumer, key, attempts }: ParkedKey,
+  { skipDead, patience = 10_000 }: Release,
+): Promise<string> {
+  if (skipDead)
+    await database.query('DELETE FROM parked_messages WHERE consumer = $1 AND key = $2 AND dead', [consumer, key]);
+  await database.query(
+    `UPDATE parked_keys SET kind = 'transient', next_attempt_at = now() WHERE consumer = $1 AND key = $2`,
+    [consumer, key],
+  );
   for (const until = performance.now() + patience; ; await sleep(100)) {
     const [now] = await parkedKeys(database, { consumer, key });
     if (!now) return FLOWS;
     const tried = now.attempts > attempts;
     if (now.kind === 'poison' && tried) return `still poison: ${now.reason}`;
     if (performance.now() < until) continue;
-    return tried ? `still parked, and tried again by itself: ${now.reason}` : `asked for, but nobody has looked at it: does ${consumer.split('.')[0]} run?`;
+    return tried
+      ? `still parked, and tried again by itself: ${now.reason}`
+      : `asked for, but nobody has looked at it: does ${consumer.split('.')[0]} run?`;
   }
 }

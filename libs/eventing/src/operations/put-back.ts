@@ -22,9 +22,10 @@ export interface PutBackKey {
 const PUBLISHED = 'published';
 
 /**
- * Has the relay try again what the broker refused, in the order of each key, and waits for what comes of it. Messages go among the held
- * ones, which both drivers read, and behind what their key may have waiting there; put back into the outbox under their old ids they would
- * lie before the place from which it is read. Throws `not-found` when none was set aside.
+ * Has the relay try again what the broker refused, in the order of each key, and waits for what comes of it. Messages
+ * go among the held ones, which both drivers read, and behind what their key may have waiting there; put back into the
+ * outbox under their old ids they would lie before the place from which it is read. Throws `not-found` when none was
+ * set aside.
  */
 export async function putBack(database: Database, asked: PutBack): Promise<PutBackKey[]> {
   const keys = await database.query<{ key: string; count: number }>(
@@ -34,13 +35,22 @@ export async function putBack(database: Database, asked: PutBack): Promise<PutBa
   if (keys.length === 0) throw new DomainError('not-found', 'nothing-set-aside', 'No such message was set aside.');
   const done: PutBackKey[] = [];
   for (const { key, count } of keys) {
-    const outcome = await audited(database, { operator: asked.operator, action: 'put-back', consumer: 'outbox', key }, () => putBackKey(database, key, count, asked));
+    const outcome = await audited(
+      database,
+      { operator: asked.operator, action: 'put-back', consumer: 'outbox', key },
+      () => putBackKey(database, key, count, asked),
+    );
     done.push({ key, published: outcome === PUBLISHED, outcome });
   }
   return done;
 }
 
-async function putBackKey(database: Database, key: string, count: number, { topic, patience = 10_000 }: PutBack): Promise<string> {
+async function putBackKey(
+  database: Database,
+  key: string,
+  count: number,
+  { topic, patience = 10_000 }: PutBack,
+): Promise<string> {
   await database.query(
     `WITH back AS (DELETE FROM outbox_rejected WHERE key = $1 AND ($2::text IS NULL OR topic = $2) RETURNING *)
      INSERT INTO outbox_held (shard, id, topic, key, payload, created_at, behind)
@@ -55,6 +65,7 @@ async function putBackKey(database: Database, key: string, count: number, { topi
     );
     if (now?.refused) return `refused again: ${now.refused}`;
     if (now?.held === 0) return PUBLISHED;
-    if (performance.now() > until) return `${count} put back, and still held behind "${now?.behind}": does a relay run, and is its destination well?`;
+    if (performance.now() > until)
+      return `${count} put back, and still held behind "${now?.behind}": does a relay run, and is its destination well?`;
   }
 }

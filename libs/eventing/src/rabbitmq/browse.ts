@@ -6,7 +6,10 @@ import { LANES, queueOf } from './topology.ts';
 
 const PATIENCE_MS = 10_000;
 
-/** What waits in the queues of a group that nobody reads. Nothing is acknowledged, so all of it goes back to its place when the connection closes. */
+/**
+ * What waits in the queues of a group that nobody reads. Nothing is acknowledged, so all of it goes back to its place
+ * when the connection closes.
+ */
 export async function browse(url: string, group: string): Promise<Delivery[]> {
   const connection = await connect(url, { timeout: 5_000 });
   connection.on('error', () => {});
@@ -21,7 +24,8 @@ export async function browse(url: string, group: string): Promise<Delivery[]> {
         const take = (delivery: Delivery) => found.push(delivery) >= until && resolve(true);
         void channel.consume(queueOf(group, lane), (message) => message && take(deliveryOf(message)));
       });
-      if (!(await Promise.race([all, sleep(PATIENCE_MS, false, { ref: false })]))) throw new Error(`${group} is being read by somebody else`);
+      if (!(await Promise.race([all, sleep(PATIENCE_MS, false, { ref: false })])))
+        throw new Error(`${group} is being read by somebody else`);
     }
     return found;
   } finally {

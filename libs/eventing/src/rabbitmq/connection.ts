@@ -16,7 +16,11 @@ const CONNECT_DEADLINE_MS = 5_000;
 export async function connect({ url, clientId }: RabbitBusOptions): Promise<ChannelModel> {
   const target = new URL(url);
   target.searchParams.set('heartbeat', String(HEARTBEAT_S));
-  const connection = await connectTo(target.href, { timeout: CONNECT_DEADLINE_MS, noDelay: true, clientProperties: { connection_name: clientId } });
+  const connection = await connectTo(target.href, {
+    timeout: CONNECT_DEADLINE_MS,
+    noDelay: true,
+    clientProperties: { connection_name: clientId },
+  });
   connection.on('error', () => {});
   return connection;
 }

@@ -24,7 +24,11 @@ describeWith('rabbitmq', 'RabbitMQ', ({ url }) => {
     return topic;
   }
 
-  browsingContract({ open: () => open(url), makeGroup: (group) => makeQueues(url, { [group]: [group] }), browse: (group) => browse(url, group) });
+  browsingContract({
+    open: () => open(url),
+    makeGroup: (group) => makeQueues(url, { [group]: [group] }),
+    browse: (group) => browse(url, group),
+  });
 
   it.concurrent('shares the lanes of a group among its instances, and leaves none unread when one goes', async () => {
     const group = `g-${randomUUID().slice(0, 8)}`;
@@ -34,7 +38,14 @@ describeWith('rabbitmq', 'RabbitMQ', ({ url }) => {
     const instances = [new Set<string>(), new Set<string>()];
     const buses = [open(url), open(url)];
     const subscriptions = await Promise.all(
-      buses.map((bus, n) => bus.subscribe({ group, topics: [topic], maxInFlight: 16, handle: async ({ id }) => void instances[n]?.add(id.split(':')[1] ?? '') })),
+      buses.map((bus, n) =>
+        bus.subscribe({
+          group,
+          topics: [topic],
+          maxInFlight: 16,
+          handle: async ({ id }) => void instances[n]?.add(id.split(':')[1] ?? ''),
+        }),
+      ),
     );
     const say = () => buses[0]!.publish(keys.map((key) => ({ topic, key, value: 'x' })));
     await vi.waitFor(

@@ -2,7 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChannelModel, ConfirmChannel } from 'amqplib';
 import { atMost } from '../at-most.ts';
-import { MessageBus, PROOF_DEADLINE_MS, Unpublishable, type BusMessage, type End, type SubscribeOptions, type Subscription } from '../bus.ts';
+import {
+  MessageBus,
+  PROOF_DEADLINE_MS,
+  Unpublishable,
+  type BusMessage,
+  type End,
+  type SubscribeOptions,
+  type Subscription,
+} from '../bus.ts';
 import { connect, type RabbitBusOptions } from './connection.ts';
 import { RabbitSubscription } from './rabbit-subscription.ts';
 import { LANES, laneOf, queueOf } from './topology.ts';
@@ -21,7 +29,9 @@ interface Publisher {
   readonly returned: Set<string>;
 }
 
-/** RabbitMQ: a topic is an exchange, a group a set of replicated queues with one active consumer each. See topology.ts. */
+/**
+ * RabbitMQ: a topic is an exchange, a group a set of replicated queues with one active consumer each. See topology.ts.
+ */
 export class RabbitBus extends MessageBus {
   readonly #options: RabbitBusOptions;
   readonly #subscriptions = new Set<RabbitSubscription>();
@@ -34,7 +44,10 @@ export class RabbitBus extends MessageBus {
     this.#options = options;
   }
 
-  /** What the broker refuses closes the channel, and so is of this batch and no other; a lane that does not answer keeps nobody else waiting. */
+  /**
+   * What the broker refuses closes the channel, and so is of this batch and no other; a lane that does not answer keeps
+   * nobody else waiting.
+   */
   override async publish(messages: readonly BusMessage[]): Promise<void> {
     if (messages.length === 0) return;
     const publisher = this.#idle.pop() ?? (await this.#open());
@@ -49,7 +62,8 @@ export class RabbitBus extends MessageBus {
     const returned = publisher.returned.size > 0;
     publisher.returned.clear();
     this.#idle.push(publisher);
-    if (returned) throw new Error('a message was for a topic that no group has a queue on: make those first, or it would be lost');
+    if (returned)
+      throw new Error('a message was for a topic that no group has a queue on: make those first, or it would be lost');
   }
 
   override async prove(): Promise<void> {
@@ -66,7 +80,9 @@ export class RabbitBus extends MessageBus {
   }
 
   override async subscribe(options: SubscribeOptions): Promise<Subscription> {
-    const subscription: RabbitSubscription = new RabbitSubscription(this.#options, options, () => this.#subscriptions.delete(subscription));
+    const subscription: RabbitSubscription = new RabbitSubscription(this.#options, options, () =>
+      this.#subscriptions.delete(subscription),
+    );
     this.#subscriptions.add(subscription);
     subscription.open();
     return subscription;
@@ -78,7 +94,9 @@ export class RabbitBus extends MessageBus {
       const connection = await connect(this.#options);
       try {
         const channel = await connection.createChannel();
-        const queues = await Promise.all(Array.from({ length: LANES }, (_, lane) => channel.checkQueue(queueOf(group, lane))));
+        const queues = await Promise.all(
+          Array.from({ length: LANES }, (_, lane) => channel.checkQueue(queueOf(group, lane))),
+        );
         return queues.reduce((sum, { messageCount }) => sum + messageCount, 0);
       } finally {
         await connection.close().catch(() => {});
@@ -142,7 +160,9 @@ function confirmed({ channel }: Publisher, { topic, key, value, headers }: BusMe
       ...(key === undefined ? {} : { correlationId: key }),
       headers: { ...headers },
     };
-    channel.publish(topic, String(laneOf(key)), Buffer.from(value), properties, (error) => (error ? reject(error as Error) : resolve()));
+    channel.publish(topic, String(laneOf(key)), Buffer.from(value), properties, (error) =>
+      error ? reject(error as Error) : resolve(),
+    );
   });
 }
 
@@ -153,5 +173,7 @@ async function inTime(messages: readonly BusMessage[], confirm: (message: BusMes
   const late = sleep(PUBLISH_DEADLINE_MS, 'late', { ref: false });
   if ((await Promise.race([work, late])) !== 'late') return;
   const lanes = new Set([...open].map(({ topic, key }) => (key === undefined ? topic : `${topic} ${laneOf(key)}`)));
-  throw new Error(`RabbitMQ confirmed nothing for ${PUBLISH_DEADLINE_MS / 1000} s on these topics and lanes: ${[...lanes].join(', ')} (docs/adr/0013, "Known")`);
+  throw new Error(
+    `RabbitMQ confirmed nothing for ${PUBLISH_DEADLINE_MS / 1000} s on these topics and lanes: ${[...lanes].join(', ')} (docs/adr/0013, "Known")`,
+  );
 }

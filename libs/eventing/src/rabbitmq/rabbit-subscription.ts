@@ -14,7 +14,10 @@ const LEAVE_DEADLINE_MS = 3_000;
 /** A header of the broker's own, which nobody has sent: how often the message has come before. */
 const DELIVERIES = 'x-delivery-count';
 
-/** A queue of the group that this instance reads, on a channel of its own: what is unacknowledged there goes back to its place when it closes. */
+/**
+ * A queue of the group that this instance reads, on a channel of its own: what is unacknowledged there goes back to its
+ * place when it closes.
+ */
 interface Lane {
   readonly number: number;
   readonly channel: Channel;
@@ -22,7 +25,9 @@ interface Lane {
   state: 'open' | 'leaving' | 'closed';
 }
 
-/** One instance of a group: reads its share of the group's lanes over a connection that is made anew whenever it ends. */
+/**
+ * One instance of a group: reads its share of the group's lanes over a connection that is made anew whenever it ends.
+ */
 export class RabbitSubscription implements Subscription {
   readonly #rabbit: RabbitBusOptions;
   readonly #options: SubscribeOptions;
@@ -69,7 +74,10 @@ export class RabbitSubscription implements Subscription {
         await this.#session();
       } catch (error) {
         if (signal.aborted) return;
-        this.#rabbit.log.warn({ err: error as Error, group: this.#options.group }, 'rabbitmq consumer lost its connection; connecting anew');
+        this.#rabbit.log.warn(
+          { err: error as Error, group: this.#options.group },
+          'rabbitmq consumer lost its connection; connecting anew',
+        );
         await this.#pause(REOPEN_AFTER_MS);
       }
     }
@@ -85,7 +93,8 @@ export class RabbitSubscription implements Subscription {
       await declareGroup(control, group, topics);
       await control.assertQueue(membersOf(group), { durable: true, autoDelete: true });
       await control.consume(membersOf(group), () => {});
-      for (; !this.#closing.signal.aborted; await this.#pause(BALANCE_EVERY_MS)) await this.#balance(connection, control);
+      for (; !this.#closing.signal.aborted; await this.#pause(BALANCE_EVERY_MS))
+        await this.#balance(connection, control);
     } finally {
       if (this.#closing.signal.aborted) await this.#leave();
       for (const lane of this.#lanes.values()) lane.state = 'closed';
@@ -95,8 +104,9 @@ export class RabbitSubscription implements Subscription {
   }
 
   /**
-   * Finishes what is in hand and closes lane by lane. Each channel has its own way into the connection, and the end of the connection overtakes
-   * what others have not sent: only a channel that has been told it is closed has had all its acknowledgements taken.
+   * Finishes what is in hand and closes lane by lane. Each channel has its own way into the connection, and the end of
+   * the connection overtakes what others have not sent: only a channel that has been told it is closed has had all its
+   * acknowledgements taken.
    */
   async #leave(): Promise<void> {
     await atMost(FINISH_DEADLINE_MS, Promise.allSettled(this.#inHand));
@@ -105,8 +115,9 @@ export class RabbitSubscription implements Subscription {
   }
 
   /**
-   * Gives back a lane that is over the fair share, and takes lanes that nobody reads: up to the share at once, beyond it when nobody else
-   * has come for them either. Should two take the same one, the broker lets only the first of them read.
+   * Gives back a lane that is over the fair share, and takes lanes that nobody reads: up to the share at once, beyond
+   * it when nobody else has come for them either. Should two take the same one, the broker lets only the first of them
+   * read.
    */
   async #balance(connection: ChannelModel, control: Channel): Promise<void> {
     const { group } = this.#options;
@@ -127,7 +138,9 @@ export class RabbitSubscription implements Subscription {
   async #take(connection: ChannelModel, number: number): Promise<void> {
     const channel = await connection.createChannel();
     const lane: Lane = { number, channel, inHand: new Set(), state: 'open' };
-    channel.on('error', (error: Error) => this.#rabbit.log.warn({ err: error, group: this.#options.group, lane: number }, 'rabbitmq channel failed'));
+    channel.on('error', (error: Error) =>
+      this.#rabbit.log.warn({ err: error, group: this.#options.group, lane: number }, 'rabbitmq channel failed'),
+    );
     channel.on('close', () => {
       lane.state = 'closed';
       if (this.#lanes.get(number) === lane) this.#lanes.delete(number);
@@ -135,7 +148,9 @@ export class RabbitSubscription implements Subscription {
     this.#lanes.set(number, lane);
     await channel.prefetch(this.#options.maxInFlight);
     // Without a message: the queue is gone, or its leader is elsewhere.
-    await channel.consume(queueOf(this.#options.group, number), (message) => (message ? this.#accept(lane, message) : this.#giveBack(lane)));
+    await channel.consume(queueOf(this.#options.group, number), (message) =>
+      message ? this.#accept(lane, message) : this.#giveBack(lane),
+    );
   }
 
   /** Takes nothing more of a lane, waits for what is in hand of it, and closes it: the rest goes back in order. */
@@ -158,7 +173,10 @@ export class RabbitSubscription implements Subscription {
     const work: Promise<unknown> = this.#options
       .handle(deliveryOf(message))
       // A message that was not handled keeps its place before its successors, so all of them go back.
-      .then(() => lane.state !== 'closed' && lane.channel.ack(message), () => this.#giveBack(lane))
+      .then(
+        () => lane.state !== 'closed' && lane.channel.ack(message),
+        () => this.#giveBack(lane),
+      )
       // The lane has closed meanwhile: the message comes again, and the inbox knows it.
       .catch(() => {})
       .finally(() => {
@@ -189,6 +207,10 @@ export function deliveryOf({ content, fields, properties }: Message): Delivery {
     topic: fields.exchange,
     key: (properties.correlationId as string | undefined) ?? undefined,
     value: content.toString(),
-    headers: Object.fromEntries(Object.entries(properties.headers ?? {}).flatMap(([name, value]) => (name === DELIVERIES ? [] : [[name, String(value)]]))),
+    headers: Object.fromEntries(
+      Object.entries(properties.headers ?? {}).flatMap(([name, value]) =>
+        name === DELIVERIES ? [] : [[name, String(value)]],
+      ),
+    ),
   };
 }

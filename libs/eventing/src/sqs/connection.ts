@@ -2,7 +2,10 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import type { Log } from '../consumer-runtime.ts';
 
 export interface SqsBusOptions {
-  /** Where SQS answers: https://sqs.<region>.amazonaws.com, or an emulator. User and password in it are key id and secret; without them the SDK finds its own. */
+  /**
+   * Where SQS answers: https://sqs.<region>.amazonaws.com, or an emulator. User and password in it are key id and
+   * secret; without them the SDK finds its own.
+   */
   readonly url: string;
   readonly clientId: string;
   readonly log: Log;
@@ -19,8 +22,14 @@ export function clientOf(url: string): SQSClient {
     // An emulator names its queues by where it thinks it is.
     useQueueUrlAsEndpoint: false,
     region: /^sqs\.([^.]+)\.amazonaws\.com/.exec(hostname)?.[1] ?? 'elasticmq',
-    ...(username !== '' && { credentials: { accessKeyId: decodeURIComponent(username), secretAccessKey: decodeURIComponent(password) } }),
+    ...(username !== '' && {
+      credentials: { accessKeyId: decodeURIComponent(username), secretAccessKey: decodeURIComponent(password) },
+    }),
     maxAttempts: 3,
-    requestHandler: { connectionTimeout: CONNECT_DEADLINE_MS, requestTimeout: ANSWER_DEADLINE_MS, throwOnRequestTimeout: true },
+    requestHandler: {
+      connectionTimeout: CONNECT_DEADLINE_MS,
+      requestTimeout: ANSWER_DEADLINE_MS,
+      throwOnRequestTimeout: true,
+    },
   });
 }

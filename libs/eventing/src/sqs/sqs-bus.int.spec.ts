@@ -23,7 +23,11 @@ describeWith('sqs', 'SQS', ({ url }) => {
   }
   messageBusContract({ name: 'sqs', open: () => open(url), topic: newTopic, traits: busTraits.sqs });
 
-  browsingContract({ open: () => open(url), makeGroup: (group) => makeQueues(url, { [group]: [group] }), browse: (group) => browse(url, group) });
+  browsingContract({
+    open: () => open(url),
+    makeGroup: (group) => makeQueues(url, { [group]: [group] }),
+    browse: (group) => browse(url, group),
+  });
 
   it.concurrent('hides a message from others for as long as it is in hand', async () => {
     const group = `g-${randomUUID().slice(0, 8)}`;

@@ -1,5 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ChangeMessageVisibilityBatchCommand, ChangeMessageVisibilityCommand, DeleteMessageCommand, ReceiveMessageCommand, type Message, type SQSClient } from '@aws-sdk/client-sqs';
+import {
+  ChangeMessageVisibilityBatchCommand,
+  ChangeMessageVisibilityCommand,
+  DeleteMessageCommand,
+  ReceiveMessageCommand,
+  type Message,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
 import { atMost } from '../at-most.ts';
 import type { Delivery, SubscribeOptions, Subscription } from '../bus.ts';
 import type { Log } from '../consumer-runtime.ts';
@@ -119,7 +126,10 @@ class QueueReader {
     const { client, handle, log, group, topic } = this.#options;
     const work = handle(deliveryOf(topic, message))
       .then(
-        () => client.send(new DeleteMessageCommand({ QueueUrl: queue, ReceiptHandle: message.ReceiptHandle })).then(() => {}),
+        () =>
+          client
+            .send(new DeleteMessageCommand({ QueueUrl: queue, ReceiptHandle: message.ReceiptHandle }))
+            .then(() => {}),
         () => this.#hideFor(queue, message, AGAIN_AFTER_S),
       )
       // Nothing is lost: it comes again, and the inbox knows it.
@@ -129,16 +139,27 @@ class QueueReader {
   }
 
   async #hideFor(queue: string, { ReceiptHandle }: Message, seconds: number): Promise<void> {
-    await this.#options.client.send(new ChangeMessageVisibilityCommand({ QueueUrl: queue, ReceiptHandle, VisibilityTimeout: seconds }));
+    await this.#options.client.send(
+      new ChangeMessageVisibilityCommand({ QueueUrl: queue, ReceiptHandle, VisibilityTimeout: seconds }),
+    );
   }
 
   /** Keeps what is in hand hidden from others for as long as it takes. */
   async #extend(): Promise<void> {
     const { client, log, group } = this.#options;
-    const entries = [...this.#inHand.keys()].map(({ ReceiptHandle }, n) => ({ Id: String(n), ReceiptHandle, VisibilityTimeout: VISIBILITY_S }));
+    const entries = [...this.#inHand.keys()].map(({ ReceiptHandle }, n) => ({
+      Id: String(n),
+      ReceiptHandle,
+      VisibilityTimeout: VISIBILITY_S,
+    }));
     for (let n = 0; n < entries.length; n += MOST_AT_ONCE) {
       try {
-        await client.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: this.#queue, Entries: entries.slice(n, n + MOST_AT_ONCE) }));
+        await client.send(
+          new ChangeMessageVisibilityBatchCommand({
+            QueueUrl: this.#queue,
+            Entries: entries.slice(n, n + MOST_AT_ONCE),
+          }),
+        );
         this.#lastAnswer = performance.now();
       } catch (error) {
         log.warn({ err: error as Error, group }, 'what is in hand may come again: it could not be hidden any longer');

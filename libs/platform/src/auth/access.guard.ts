@@ -33,7 +33,8 @@ export class AccessGuard implements CanActivate {
     try {
       return await this.tokens.verify(token);
     } catch (error) {
-      if (error instanceof InvalidToken) throw unauthorized('token-invalid', error.message, 'Bearer error="invalid_token"');
+      if (error instanceof InvalidToken)
+        throw unauthorized('token-invalid', error.message, 'Bearer error="invalid_token"');
       throw error;
     }
   }
@@ -42,8 +43,16 @@ export class AccessGuard implements CanActivate {
 /** Before scopes, which such a sign-in lacks, too: what to do about it is what helps. */
 function assertFactors({ roles, withheld }: Principal, allowed: readonly string[]): void {
   if (allowed.some((role) => roles.has(role)) || !allowed.some((role) => withheld?.has(role))) return;
-  const headers = { 'www-authenticate': 'Bearer error="insufficient_user_authentication", error_description="a second factor is required"' };
-  throw new HttpProblem(403, 'second-factor-required', 'Sign in with a second factor to do this. Add one on the page of your account, if you have none.', { headers });
+  const headers = {
+    'www-authenticate':
+      'Bearer error="insufficient_user_authentication", error_description="a second factor is required"',
+  };
+  throw new HttpProblem(
+    403,
+    'second-factor-required',
+    'Sign in with a second factor to do this. Add one on the page of your account, if you have none.',
+    { headers },
+  );
 }
 
 function assertScopes({ scopes }: Principal, needed: readonly string[]): void {

@@ -1,6 +1,9 @@
 const tokens = /"(?:[^"\\]|\\.)*"|[{}[\]:,]/g;
 
-/** Whether an object in this JSON text, which must be valid, has a member twice: JSON.parse would silently take the last. */
+/**
+ * Whether an object in this JSON text, which must be valid, has a member twice: JSON.parse would silently take the
+ * last.
+ */
 export function saysTwice(json: string): boolean {
   const open: (Set<string> | undefined)[] = [];
   let text = '';

@@ -1,6 +1,14 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { CompactSign, exportJWK, generateKeyPair, SignJWT, UnsecuredJWT, type CryptoKey, type JWTHeaderParameters } from 'jose';
+import {
+  CompactSign,
+  exportJWK,
+  generateKeyPair,
+  SignJWT,
+  UnsecuredJWT,
+  type CryptoKey,
+  type JWTHeaderParameters,
+} from 'jose';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { InvalidToken, TokenVerifier } from './token-verifier.ts';
 
@@ -15,7 +23,9 @@ beforeAll(async () => {
   const pair = await generateKeyPair('ES256');
   ours = pair.privateKey;
   theirs = (await generateKeyPair('ES256')).privateKey;
-  const published = JSON.stringify({ keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'one', alg: 'ES256', use: 'sig' }] });
+  const published = JSON.stringify({
+    keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'one', alg: 'ES256', use: 'sig' }],
+  });
   keys = createServer((_request, response) => {
     fetches += 1;
     response.end(published);
@@ -33,7 +43,14 @@ interface Forgery {
   readonly key?: CryptoKey;
 }
 
-const claims = { iss: issuer, aud: 'shop', sub: 'customer-1', client_id: 'shop-cli', scope: 'orders:read orders:write', roles: ['customer'] };
+const claims = {
+  iss: issuer,
+  aud: 'shop',
+  sub: 'customer-1',
+  client_id: 'shop-cli',
+  scope: 'orders:read orders:write',
+  roles: ['customer'],
+};
 
 const token = ({ header, claims: changed, expires = '5m', key = ours }: Forgery = {}) =>
   new SignJWT({ ...claims, ...changed })
@@ -77,7 +94,9 @@ describe('a valid access token', () => {
   });
 
   it('may come from a machine, without roles', async () => {
-    const { roles, scopes } = await new TokenVerifier(issuer, keysUrl).verify(await token({ claims: { roles: undefined, scope: undefined } }));
+    const { roles, scopes } = await new TokenVerifier(issuer, keysUrl).verify(
+      await token({ claims: { roles: undefined, scope: undefined } }),
+    );
     expect([roles.size, scopes.size]).toEqual([0, 0]);
   });
 });
@@ -86,8 +105,13 @@ describe('a token is refused', () => {
   let twice: string;
   beforeAll(async () => {
     const now = Math.floor(Date.now() / 1000);
-    const body = JSON.stringify({ ...claims, sub: 'somebody', iat: now, exp: now + 60 }).replace('{', '{"sub":"somebody else",');
-    twice = await new CompactSign(Buffer.from(body)).setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'one' }).sign(ours);
+    const body = JSON.stringify({ ...claims, sub: 'somebody', iat: now, exp: now + 60 }).replace(
+      '{',
+      '{"sub":"somebody else",',
+    );
+    twice = await new CompactSign(Buffer.from(body))
+      .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'one' })
+      .sign(ours);
   });
   const unsigned = () => new UnsecuredJWT(claims).setIssuedAt().setExpirationTime('5m').encode();
   const byHmac = () =>
@@ -120,7 +144,8 @@ describe('a token is refused', () => {
 describe('a token for one service', () => {
   it('is taken by it, beside those of the whole shop', async () => {
     const verifier = new TokenVerifier(issuer, keysUrl, { audiences: ['shop', 'auth'] });
-    for (const aud of ['shop', 'auth']) expect(await verifier.verify(await token({ claims: { aud } }))).toMatchObject({ subject: 'customer-1' });
+    for (const aud of ['shop', 'auth'])
+      expect(await verifier.verify(await token({ claims: { aud } }))).toMatchObject({ subject: 'customer-1' });
     await expect(verifier.verify(await token({ claims: { aud: 'orders' } }))).rejects.toBeInstanceOf(InvalidToken);
   });
 });
@@ -128,20 +153,33 @@ describe('a token for one service', () => {
 describe('the published keys', () => {
   it('are had from any instance of who publishes them', async () => {
     const nobody = 'http://127.0.0.1:1/jwks';
-    for (const urls of [[nobody, keysUrl], [keysUrl, nobody]]) expect(await new TokenVerifier(issuer, urls).verify(await token())).toMatchObject({ subject: 'customer-1' });
-    await expect(new TokenVerifier(issuer, [nobody, nobody]).verify(await token())).rejects.toMatchObject({ code: 'keys-unavailable' });
+    for (const urls of [
+      [nobody, keysUrl],
+      [keysUrl, nobody],
+    ])
+      expect(await new TokenVerifier(issuer, urls).verify(await token())).toMatchObject({ subject: 'customer-1' });
+    await expect(new TokenVerifier(issuer, [nobody, nobody]).verify(await token())).rejects.toMatchObject({
+      code: 'keys-unavailable',
+    });
   });
 
   it('are fetched once, not again for each token with a made-up key id', async () => {
     const verifier = new TokenVerifier(issuer, keysUrl);
     const before = fetches;
-    for (const kid of ['one', 'x', 'y', 'z']) await verifier.verify(await token({ header: { kid } })).catch(() => undefined);
+    for (const kid of ['one', 'x', 'y', 'z'])
+      await verifier.verify(await token({ header: { kid } })).catch(() => undefined);
     expect(fetches - before).toBe(1);
   });
 
-  it.each(['http://127.0.0.1:1/jwks', 'http://unresolvable.invalid/jwks'])('being out of reach is no fault of the token: %s', async (url) => {
-    await expect(new TokenVerifier(issuer, url).verify(await token())).rejects.toMatchObject({ kind: 'unavailable', code: 'keys-unavailable' });
-  });
+  it.each(['http://127.0.0.1:1/jwks', 'http://unresolvable.invalid/jwks'])(
+    'being out of reach is no fault of the token: %s',
+    async (url) => {
+      await expect(new TokenVerifier(issuer, url).verify(await token())).rejects.toMatchObject({
+        kind: 'unavailable',
+        code: 'keys-unavailable',
+      });
+    },
+  );
 
   it('that are known stay good for other tokens while a made-up key id cannot be looked up', async () => {
     const published = await (await fetch(keysUrl)).text();
@@ -152,7 +190,9 @@ describe('the published keys', () => {
     brief.closeAllConnections();
     brief.close();
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 6_000 });
-    await expect(verifier.verify(await token({ header: { kid: 'made-up' } }))).rejects.toMatchObject({ code: 'keys-unavailable' });
+    await expect(verifier.verify(await token({ header: { kid: 'made-up' } }))).rejects.toMatchObject({
+      code: 'keys-unavailable',
+    });
     expect(await verifier.verify(await token())).toMatchObject({ subject: 'customer-1' });
   });
 });

@@ -1,6 +1,14 @@
 import { hash } from 'node:crypto';
 import { DomainError } from '@shop/kernel';
-import { createRemoteJWKSet, customFetch, errors, jwtVerify, type FetchImplementation, type JWTPayload, type JWTVerifyGetKey } from 'jose';
+import {
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  jwtVerify,
+  type FetchImplementation,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+} from 'jose';
 import { saysTwice } from './json-members.ts';
 import type { Principal } from './principal.ts';
 
@@ -28,13 +36,16 @@ export class InvalidToken extends Error {
 
 interface Verified {
   readonly principal: Principal;
-  /** In ms of the monotonic clock, as the wall clock had it when the token was verified: one that is set back later makes no token live longer. */
+  /**
+   * In ms of the monotonic clock, as the wall clock had it when the token was verified: one that is set back later
+   * makes no token live longer.
+   */
   readonly until: number;
 }
 
 /**
- * Verifies access tokens (JWT profile of RFC 9068) with the issuer's published keys. A signature costs 100–200 µs, so what
- * was verified is remembered until it expires: by hash, because a cache of live tokens would be worth stealing.
+ * Verifies access tokens (JWT profile of RFC 9068) with the issuer's published keys. A signature costs 100–200 µs, so
+ * what was verified is remembered until it expires: by hash, because a cache of live tokens would be worth stealing.
  */
 export class TokenVerifier {
   readonly #known = new Map<string, Verified>();
@@ -84,7 +95,8 @@ export class TokenVerifier {
         requiredClaims: ['exp', 'sub', 'client_id'],
       });
       // RFC 7519 §4: parsers that disagree about which of two claims counts can be played off against each other.
-      if (token.split('.', 2).some((part) => saysTwice(Buffer.from(part, 'base64url').toString()))) throw new errors.JWTInvalid('a member is there twice');
+      if (token.split('.', 2).some((part) => saysTwice(Buffer.from(part, 'base64url').toString())))
+        throw new errors.JWTInvalid('a member is there twice');
       return payload;
     } catch (error) {
       if (error instanceof errors.JOSEError) throw new InvalidToken('The access token is not valid.', { cause: error });
@@ -100,9 +112,13 @@ export class TokenVerifier {
   }
 }
 
-const words = (claim: unknown): Set<string> => new Set(Array.isArray(claim) ? claim.filter((word) => typeof word === 'string') : []);
+const words = (claim: unknown): Set<string> =>
+  new Set(Array.isArray(claim) ? claim.filter((word) => typeof word === 'string') : []);
 
-function principalOf({ sub = '', client_id: clientId, scope, roles, withheld_roles: withheld }: JWTPayload, token: string): Principal {
+function principalOf(
+  { sub = '', client_id: clientId, scope, roles, withheld_roles: withheld }: JWTPayload,
+  token: string,
+): Principal {
   return {
     subject: sub,
     clientId: String(clientId),
@@ -113,15 +129,23 @@ function principalOf({ sub = '', client_id: clientId, scope, roles, withheld_rol
   };
 }
 
-/** How long a failed fetch of the keys is believed, in ms: requests meanwhile fail at once instead of each trying again. */
+/**
+ * How long a failed fetch of the keys is believed, in ms: requests meanwhile fail at once instead of each trying again.
+ */
 const failureMemory = 1_000;
 
 function remoteKeys(urls: readonly string[], cooldownDuration: number): JWTVerifyGetKey {
   // A token with a made-up key id makes us fetch again, at most once per cooldown.
-  const keys = createRemoteJWKSet(new URL(urls[0] ?? ''), { timeoutDuration: 2_000, cooldownDuration, cacheMaxAge: 600_000, [customFetch]: fromAny(urls) });
+  const keys = createRemoteJWKSet(new URL(urls[0] ?? ''), {
+    timeoutDuration: 2_000,
+    cooldownDuration,
+    cacheMaxAge: 600_000,
+    [customFetch]: fromAny(urls),
+  });
   let failedAt = -Infinity;
   return async (header, input) => {
-    // Keys that are there are used: a made-up key id must not turn the tokens of others away while the keys cannot be fetched.
+    // Keys that are there are used: a made-up key id must not turn the tokens of others away while the keys cannot be
+    // fetched.
     if (!keys.fresh && performance.now() - failedAt < failureMemory) throw keysUnavailable();
     try {
       return await keys(header, input);
@@ -134,7 +158,11 @@ function remoteKeys(urls: readonly string[], cooldownDuration: number): JWTVerif
 }
 
 function keysUnavailable(): DomainError {
-  return new DomainError('unavailable', 'keys-unavailable', 'Access tokens cannot be checked at the moment. Try again.');
+  return new DomainError(
+    'unavailable',
+    'keys-unavailable',
+    'Access tokens cannot be checked at the moment. Try again.',
+  );
 }
 
 /** From whichever instance has them; the one that had them last is asked first. */

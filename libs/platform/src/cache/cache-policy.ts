@@ -5,9 +5,15 @@ import { UpstreamProblem } from '../upstream/upstream-problem.ts';
 export interface CachePolicy {
   /** Shown in metrics, and part of every key. */
   readonly name: string;
-  /** Of the kept form: raised with each change of it, so that versions of a service that run side by side do not read each other's. */
+  /**
+   * Of the kept form: raised with each change of it, so that versions of a service that run side by side do not read
+   * each other's.
+   */
   readonly version: number;
-  /** It is used as it is for at most so long: some entries less, so that what was loaded together does not run out together. */
+  /**
+   * It is used as it is for at most so long: some entries less, so that what was loaded together does not run out
+   * together.
+   */
   readonly freshMs: number;
   /** Then it is still used for so long, while one reader's request has it loaded anew behind its back. */
   readonly revalidateMs: number;
@@ -21,7 +27,9 @@ export interface CachePolicy {
   readonly claimMs?: number;
   /** How long a reader waits for another instance's load before it loads for itself. */
   readonly patienceMs?: number;
-  /** Whether an old value is a better answer than this error. By default where the origin cannot be reached, or fails. */
+  /**
+   * Whether an old value is a better answer than this error. By default where the origin cannot be reached, or fails.
+   */
   readonly rescues?: (error: unknown) => boolean;
 }
 
@@ -36,5 +44,6 @@ export const policyDefaults = {
   claimMs: 5_000,
   patienceMs: 1_000,
   rescues: (error: unknown): boolean =>
-    (error instanceof DomainError && error.kind === 'unavailable') || (error instanceof UpstreamProblem && error.status >= 500),
+    (error instanceof DomainError && error.kind === 'unavailable') ||
+    (error instanceof UpstreamProblem && error.status >= 500),
 } as const;

@@ -35,7 +35,10 @@ export function cacheStoreContract({ name, open, forget }: StoreUnderTest): void
       const { found, marks } = await here.look(key, tags);
       expect([found, marks.length]).toEqual([undefined, 2]);
       await here.keep(key, 'x', { lifetimeMs: 40, tags, marks });
-      await vi.waitFor(async () => expect((await here.look(key, tags)).found).toBeUndefined(), { timeout: 10_000, interval: 10 });
+      await vi.waitFor(async () => expect((await here.look(key, tags)).found).toBeUndefined(), {
+        timeout: 10_000,
+        interval: 10,
+      });
     });
 
     it('keeps a text without tags', async () => {
@@ -46,7 +49,8 @@ export function cacheStoreContract({ name, open, forget }: StoreUnderTest): void
 
     it('outdates what was loaded before one of its tags was renewed, and leaves everything else', async () => {
       const [one, other] = [fresh(), fresh()];
-      for (const { key, tags } of [one, other]) await here.keep(key, 'old', { lifetimeMs: minute, tags, marks: (await here.look(key, tags)).marks });
+      for (const { key, tags } of [one, other])
+        await here.keep(key, 'old', { lifetimeMs: minute, tags, marks: (await here.look(key, tags)).marks });
       await there.renew([one.tags[1] ?? '']);
       expect((await here.look(one.key, one.tags)).found).toMatchObject({ text: 'old', current: false });
       expect((await here.look(other.key, other.tags)).found).toMatchObject({ text: 'old', current: true });
@@ -86,7 +90,10 @@ export function cacheStoreContract({ name, open, forget }: StoreUnderTest): void
       expect(await there.claim(key, minute)).toBeUndefined();
       await there.release(key, token);
       expect(await there.claim(key, 40)).toBeDefined();
-      await vi.waitFor(async () => expect(await here.claim(key, minute)).toBeDefined(), { timeout: 10_000, interval: 10 });
+      await vi.waitFor(async () => expect(await here.claim(key, minute)).toBeDefined(), {
+        timeout: 10_000,
+        interval: 10,
+      });
     });
   });
 }

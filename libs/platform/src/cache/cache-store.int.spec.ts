@@ -6,7 +6,9 @@ import { RedisCacheStore } from './redis-cache-store.ts';
 
 describeWith('redis', 'Redis', ({ url }) => {
   // A busy machine is no reason to fail.
-  const connections = [0, 1, 2].map(() => new RedisConnection(url, { keyPrefix: `spec-${process.pid}:`, timeout: 5_000 }));
+  const connections = [0, 1, 2].map(
+    () => new RedisConnection(url, { keyPrefix: `spec-${process.pid}:`, timeout: 5_000 }),
+  );
   beforeAll(async () => {
     for (const connection of connections) connection.onModuleInit();
     await vi.waitUntil(() => connections.every(({ available }) => available), { timeout: 10_000 });

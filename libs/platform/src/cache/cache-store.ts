@@ -22,15 +22,18 @@ export interface KeepOptions {
 }
 
 /**
- * A place for texts that somebody else can make again, shared by all instances of a service. It may forget anything at any time, and every
- * method may throw; whoever uses it goes on without it. Every adapter passes the same contract suite (cache-store.contract.ts).
+ * A place for texts that somebody else can make again, shared by all instances of a service. It may forget anything at
+ * any time, and every method may throw; whoever uses it goes on without it. Every adapter passes the same contract
+ * suite (cache-store.contract.ts).
  */
 export abstract class CacheStore {
-  /** What lies under the key, and the marks of its tags; a tag that has none is given one that was never there before. */
+  /**
+   * What lies under the key, and the marks of its tags; a tag that has none is given one that was never there before.
+   */
   abstract look(key: string, tags: readonly string[]): Promise<Sight>;
   /**
-   * Keeps a text. A text that was loaded before one of its tags was renewed is outdated from the start, however late it comes: its marks
-   * are older than the tag's.
+   * Keeps a text. A text that was loaded before one of its tags was renewed is outdated from the start, however late it
+   * comes: its marks are older than the tag's.
    */
   abstract keep(key: string, text: string, options: KeepOptions): Promise<void>;
   /** Whatever was loaded under one of these before now is outdated. */

@@ -5,7 +5,13 @@ import { RedisCacheStore } from './redis-cache-store.ts';
 
 /** Provides `CacheStore` in the Redis that RedisModule has connected. */
 @Module({
-  providers: [{ provide: CacheStore, inject: [RedisConnection], useFactory: (redis: RedisConnection) => new RedisCacheStore(redis) }],
+  providers: [
+    {
+      provide: CacheStore,
+      inject: [RedisConnection],
+      useFactory: (redis: RedisConnection) => new RedisCacheStore(redis),
+    },
+  ],
   exports: [CacheStore],
 })
 export class CacheModule {}

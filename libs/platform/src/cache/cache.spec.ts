@@ -12,7 +12,15 @@ import { MemoryCacheStore } from './memory-cache-store.ts';
 const memory = new MemoryCacheStore(() => Math.floor(performance.now()));
 cacheStoreContract({ name: 'memory', open: () => memory, forget: async (tag) => memory.forget(tag) });
 
-const policy: CachePolicy = { name: 'spec', version: 1, freshMs: 1_000, revalidateMs: 2_000, errorMs: 60_000, absentMs: 500, patienceMs: 200 };
+const policy: CachePolicy = {
+  name: 'spec',
+  version: 1,
+  freshMs: 1_000,
+  revalidateMs: 2_000,
+  errorMs: 60_000,
+  absentMs: 500,
+  patienceMs: 200,
+};
 const away = () => new DomainError('unavailable', 'unavailable', 'Away.');
 
 let clock: number;
@@ -35,7 +43,9 @@ const settled = () => vi.waitFor(() => new Promise((resolve) => setTimeout(resol
 /** Holds every load until it is let go. */
 function gate() {
   let letGo = (_: string | undefined | Error) => {};
-  const held = new Promise<string | undefined>((resolve, reject) => (letGo = (value) => (value instanceof Error ? reject(value) : resolve(value))));
+  const held = new Promise<string | undefined>(
+    (resolve, reject) => (letGo = (value) => (value instanceof Error ? reject(value) : resolve(value))),
+  );
   held.catch(() => undefined);
   origin = () => held;
   return { letGo: (value: string | undefined | Error) => letGo(value) };
@@ -68,7 +78,9 @@ describe('a value', () => {
     clock += 2_500;
     const { letGo } = gate();
     const readings = await Promise.all(Array.from({ length: 20 }, (_, n) => read(n % 2 ? here : there)));
-    expect(new Set(readings.map(({ value, ageMs, outcome }) => `${value} ${ageMs} ${outcome}`))).toEqual(new Set(['value 1 2500 stale']));
+    expect(new Set(readings.map(({ value, ageMs, outcome }) => `${value} ${ageMs} ${outcome}`))).toEqual(
+      new Set(['value 1 2500 stale']),
+    );
     await settled();
     letGo('new');
     await vi.waitFor(async () => expect((await read(here)).value).toBe('new'), { timeout: 10_000 });
@@ -106,7 +118,9 @@ describe('a value', () => {
 
   it('whose key a stranger made long does not make long keys', async () => {
     const keys: string[] = [];
-    const spying = Object.assign(Object.create(store) as MemoryCacheStore, { look: (key: string) => (keys.push(key), store.look(key, [])) });
+    const spying = Object.assign(Object.create(store) as MemoryCacheStore, {
+      look: (key: string) => (keys.push(key), store.look(key, [])),
+    });
     await open({}, spying).read({ key: 'x'.repeat(5_000), tags: [], load });
     expect(Math.max(...keys.map((key) => key.length))).toBeLessThan(100);
   });
@@ -135,7 +149,9 @@ describe('many readers of what is not there', () => {
     const reading = Promise.allSettled(Array.from({ length: 10 }, () => read(cache)));
     await settled();
     letGo(new Error('a bug'));
-    expect((await reading).map((one) => one.status === 'rejected' && String(one.reason))).toEqual(Array(10).fill('Error: a bug'));
+    expect((await reading).map((one) => one.status === 'rejected' && String(one.reason))).toEqual(
+      Array(10).fill('Error: a bug'),
+    );
     expect(loads).toBe(1);
     origin = async () => 'fine';
     expect((await read(cache)).value).toBe('fine');
@@ -257,7 +273,12 @@ describe('a store that fails', () => {
     const readOnly = new MemoryCacheStore(() => clock);
     const cache = open({ patienceMs: 60_000 }, readOnly);
     await read(cache);
-    Object.assign(readOnly, Object.fromEntries(['keep', 'claim', 'renew', 'release'].map((method) => [method, () => Promise.reject(new Error('READONLY'))])));
+    Object.assign(
+      readOnly,
+      Object.fromEntries(
+        ['keep', 'claim', 'renew', 'release'].map((method) => [method, () => Promise.reject(new Error('READONLY'))]),
+      ),
+    );
     expect(await read(cache)).toMatchObject({ value: 'value 1', outcome: 'hit' });
     clock += 1_500;
     expect(await read(cache)).toMatchObject({ value: 'value 1', outcome: 'stale' });
@@ -271,7 +292,12 @@ describe('a store that fails', () => {
     const { letGo } = gate();
     const reading = read(cache);
     await settled();
-    Object.assign(dying, Object.fromEntries(['keep', 'release', 'look', 'claim'].map((method) => [method, () => Promise.reject(new Error('gone'))])));
+    Object.assign(
+      dying,
+      Object.fromEntries(
+        ['keep', 'release', 'look', 'claim'].map((method) => [method, () => Promise.reject(new Error('gone'))]),
+      ),
+    );
     letGo('served');
     expect((await reading).value).toBe('served');
   });

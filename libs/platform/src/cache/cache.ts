@@ -14,7 +14,10 @@ export interface Reading<T> {
   readonly outcome: CacheOutcome;
 }
 
-/** What is to be read, and from where. `load` answers undefined where there is nothing; that is kept too, for a shorter time. */
+/**
+ * What is to be read, and from where. `load` answers undefined where there is nothing; that is kept too, for a shorter
+ * time.
+ */
 export interface Wanted<T> {
   /** Everything that the value depends on. */
   readonly key: string;
@@ -46,8 +49,9 @@ const poll = { least: 10, spread: 20 };
 const probeEvery = 1_000;
 
 /**
- * Cache-aside over a store that is never an authority: whatever becomes of the store, a reader is served by the origin; whatever becomes of the
- * origin, by the store, for as long as the policy says. One reader of a key loads it, in this process and, by a claim, among all of them.
+ * Cache-aside over a store that is never an authority: whatever becomes of the store, a reader is served by the origin;
+ * whatever becomes of the origin, by the store, for as long as the policy says. One reader of a key loads it, in this
+ * process and, by a claim, among all of them.
  */
 export class Cache {
   readonly #policy: Required<CachePolicy>;
@@ -67,7 +71,8 @@ export class Cache {
   /** Reads through the cache. Throws what `load` throws, unless an old value is a better answer. */
   async read<T>(wanted: Wanted<T>): Promise<Reading<T>> {
     const { name, version } = this.#policy;
-    const key = wanted.key.length > longestKey ? createHash('sha256').update(wanted.key).digest('base64url') : wanted.key;
+    const key =
+      wanted.key.length > longestKey ? createHash('sha256').update(wanted.key).digest('base64url') : wanted.key;
     const [place, tags] = [`${name}:${version}:${key}`, wanted.tags.map((tag) => this.#tagOf(tag))];
     const sight = await this.#attempt(() => this.store.look(place, tags));
     const flight: Flight<T> = { ...wanted, place, tags, sight, kept: keptIn<T>(sight) };
@@ -77,7 +82,10 @@ export class Cache {
     return reading;
   }
 
-  /** Outdates whatever was loaded under these tags before now. Where the store does not answer, the policy's times are the bound. */
+  /**
+   * Outdates whatever was loaded under these tags before now. Where the store does not answer, the policy's times are
+   * the bound.
+   */
   async invalidate(tags: readonly string[]): Promise<void> {
     const done = await this.#attempt(() => this.store.renew(tags.map((tag) => this.#tagOf(tag))).then(() => true));
     this.metrics.invalidated(this.#policy.name, done ?? false);
@@ -111,8 +119,8 @@ export class Cache {
   }
 
   /**
-   * The load of this key that is under way in this process, or a new one. Whoever comes after an invalidation has seen other marks, and joins
-   * no load that began before it.
+   * The load of this key that is under way in this process, or a new one. Whoever comes after an invalidation has seen
+   * other marks, and joins no load that began before it.
    */
   async #join<T>(flight: Flight<T>, how: 'awaited' | 'behind'): Promise<Reading<T>> {
     const id = [how, flight.place, ...(flight.sight?.marks ?? [])].join(' ');
@@ -138,8 +146,8 @@ export class Cache {
   }
 
   /**
-   * Waits until it is ours to load, or somebody else has loaded; for `patienceMs`, then we load all the same. A store that takes no claims, as one that is
-   * read only, keeps nothing either: there is nobody to wait for.
+   * Waits until it is ours to load, or somebody else has loaded; for `patienceMs`, then we load all the same. A store
+   * that takes no claims, as one that is read only, keeps nothing either: there is nobody to wait for.
    */
   async #turn<T>({ place, tags, kept }: Flight<T>, behind: boolean): Promise<Turn<T>> {
     const { patienceMs, claimMs } = this.#policy;
@@ -161,7 +169,8 @@ export class Cache {
 
   async #askOrigin<T>(load: () => Promise<T | undefined>): Promise<T | undefined> {
     const since = performance.now();
-    const tell = (ok: boolean) => this.metrics.originAsked(this.#policy.name, { durationMs: performance.now() - since, ok });
+    const tell = (ok: boolean) =>
+      this.metrics.originAsked(this.#policy.name, { durationMs: performance.now() - since, ok });
     try {
       const value = await load();
       this.#originAway = false;
@@ -174,7 +183,17 @@ export class Cache {
     }
   }
 
-  async #keep({ place, tags, marks, value }: { place: string; tags: readonly string[]; marks: readonly string[]; value: unknown }): Promise<void> {
+  async #keep({
+    place,
+    tags,
+    marks,
+    value,
+  }: {
+    place: string;
+    tags: readonly string[];
+    marks: readonly string[];
+    value: unknown;
+  }): Promise<void> {
     const { name, freshMs, absentMs, revalidateMs, errorMs, maxBytes } = this.#policy;
     const fresh = Math.round((value === undefined ? absentMs : freshMs) * (1 - Math.random() * jitter));
     const text = textOf(value, fresh);

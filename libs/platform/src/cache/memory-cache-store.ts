@@ -22,7 +22,10 @@ export class MemoryCacheStore extends CacheStore {
     const marks = tags.map((tag) => this.markOf(tag));
     const kept = this.texts.get(key);
     if (!kept || kept.until <= this.now()) return { found: undefined, marks };
-    return { found: { text: kept.text, ageMs: this.now() - kept.at, current: kept.marks.join(' ') === marks.join(' ') }, marks };
+    return {
+      found: { text: kept.text, ageMs: this.now() - kept.at, current: kept.marks.join(' ') === marks.join(' ') },
+      marks,
+    };
   }
 
   override async keep(key: string, text: string, { lifetimeMs, marks }: KeepOptions): Promise<void> {

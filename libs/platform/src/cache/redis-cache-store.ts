@@ -10,9 +10,10 @@ const tagLifetime = 3_600_000;
 const releaseOwn = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end`;
 
 /**
- * One key for each text, each tag and each claim, and no command that needs two of them: they may lie in different slots of a Redis Cluster. A read is one
- * round trip: the time that is left of the text, the text and the marks, in this order. So a text that is replaced in between looks older than it is, never
- * younger, and one that is renewed in between is not current.
+ * One key for each text, each tag and each claim, and no command that needs two of them: they may lie in different
+ * slots of a Redis Cluster. A read is one round trip: the time that is left of the text, the text and the marks, in
+ * this order. So a text that is replaced in between looks older than it is, never younger, and one that is renewed in
+ * between is not current.
  */
 export class RedisCacheStore extends CacheStore {
   constructor(private readonly redis: RedisConnection) {
@@ -21,7 +22,11 @@ export class RedisCacheStore extends CacheStore {
 
   override look(key: string, tags: readonly string[]): Promise<Sight> {
     return this.redis.use(async (redis) => {
-      const [left, kept, ...seen] = await Promise.all([redis.pttl(textAt(key)).then(aNumber), readText(redis, textAt(key)), ...tags.map((tag) => readText(redis, tagAt(tag)))]);
+      const [left, kept, ...seen] = await Promise.all([
+        redis.pttl(textAt(key)).then(aNumber),
+        readText(redis, textAt(key)),
+        ...tags.map((tag) => readText(redis, tagAt(tag))),
+      ]);
       const marks = await marksOf(redis, tags, seen);
       return { found: kept && left > 0 ? read(kept, left, marks) : undefined, marks };
     });
@@ -38,12 +43,16 @@ export class RedisCacheStore extends CacheStore {
   }
 
   override async renew(tags: readonly string[]): Promise<void> {
-    await this.redis.use((redis) => Promise.all(tags.map((tag) => redis.set(tagAt(tag), randomUUID(), 'PX', tagLifetime).then(aSetting))));
+    await this.redis.use((redis) =>
+      Promise.all(tags.map((tag) => redis.set(tagAt(tag), randomUUID(), 'PX', tagLifetime).then(aSetting))),
+    );
   }
 
   override async claim(key: string, forMs: number): Promise<string | undefined> {
     const token = randomUUID();
-    const taken = await this.redis.use((redis) => redis.set(claimAt(key), token, 'PX', Math.round(forMs), 'NX').then(aSetting));
+    const taken = await this.redis.use((redis) =>
+      redis.set(claimAt(key), token, 'PX', Math.round(forMs), 'NX').then(aSetting),
+    );
     return taken === 'OK' ? token : undefined;
   }
 
@@ -58,10 +67,18 @@ const claimAt = (key: string) => `claim:${key}`;
 
 const aNumber = (answer: unknown) => expected(answer, isNumber);
 const aSetting = (answer: unknown) => expected(answer, isSet);
-const readText = async (redis: Redis, key: string): Promise<string | undefined> => expected(await redis.get(key), isTextOrNothing) ?? undefined;
+const readText = async (redis: Redis, key: string): Promise<string | undefined> =>
+  expected(await redis.get(key), isTextOrNothing) ?? undefined;
 
-/** Tags that nobody has used lately, or that were forgotten, are marked anew: no text that is still around can bear such a mark. */
-async function marksOf(redis: Redis, tags: readonly string[], seen: readonly (string | undefined)[]): Promise<string[]> {
+/**
+ * Tags that nobody has used lately, or that were forgotten, are marked anew: no text that is still around can bear such
+ * a mark.
+ */
+async function marksOf(
+  redis: Redis,
+  tags: readonly string[],
+  seen: readonly (string | undefined)[],
+): Promise<string[]> {
   if (!seen.includes(undefined)) return seen as string[];
   const marked = async (tag: string) => {
     const made = redis.set(tagAt(tag), randomUUID(), 'PX', tagLifetime, 'NX').then(aSetting);

@@ -17,8 +17,8 @@ export class ConfigError extends Error {
 }
 
 /**
- * A base class for a service's configuration: `class OrdersConfig extends Config(z.object({ ...databaseSettings })) {}`.
- * Keys are the names of environment variables. What every service needs (`serverSettings`) is added here.
+ * A base class for a service's configuration: `class OrdersConfig extends Config(z.object({ ...databaseSettings }))
+ * {}`. Keys are the names of environment variables. What every service needs (`serverSettings`) is added here.
  */
 export function Config<S extends z.ZodObject>(schema: S): ConfigClass<z.output<S>> {
   const whole = schema.extend(serverSettings);
@@ -35,10 +35,16 @@ function read(schema: z.ZodObject, env: Environment): object {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
   const result = schema.safeParse(given);
   const faults = result.success
-    ? [...incomplete(result.data), ...(env['NODE_ENV'] === 'production' ? unfitForProduction(readBy(schema, given)) : [])]
-    : result.error.issues.map(({ path: [key = ''], message }) => (String(key) in given ? `${String(key)}: ${message}` : `${String(key)} is missing`));
+    ? [
+        ...incomplete(result.data),
+        ...(env['NODE_ENV'] === 'production' ? unfitForProduction(readBy(schema, given)) : []),
+      ]
+    : result.error.issues.map(({ path: [key = ''], message }) =>
+        String(key) in given ? `${String(key)}: ${message}` : `${String(key)} is missing`,
+      );
   if (!result.success || faults.length > 0) throw new ConfigError(faults.join('; '));
   return result.data;
 }
 
-const readBy = (schema: z.ZodObject, given: object) => Object.fromEntries(Object.entries(given).filter(([key]) => key in schema.shape));
+const readBy = (schema: z.ZodObject, given: object) =>
+  Object.fromEntries(Object.entries(given).filter(([key]) => key in schema.shape));

@@ -21,7 +21,9 @@ beforeAll(async () => {
   await admin.connect();
   await admin.query(`CREATE DATABASE ${url.pathname.slice(1)}`);
   database = open();
-  await database.query('CREATE TABLE things (id int CONSTRAINT things_pkey PRIMARY KEY, CONSTRAINT small CHECK (id < 100))');
+  await database.query(
+    'CREATE TABLE things (id int CONSTRAINT things_pkey PRIMARY KEY, CONSTRAINT small CHECK (id < 100))',
+  );
 });
 afterEach(() => database.query('DELETE FROM things'));
 afterAll(async () => {
@@ -31,11 +33,14 @@ afterAll(async () => {
 
 const ids = async () => (await database.query<{ id: number }>('SELECT id FROM things ORDER BY id')).map(({ id }) => id);
 /** Ends every connection of this spec's database but the asking one, as a restart of the server would. */
-const cutAll = () => admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [url.pathname.slice(1)]);
+const cutAll = () =>
+  admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [url.pathname.slice(1)]);
 
 describe('a transaction', () => {
   it('is committed with what its work returns', async () => {
-    const returned = await database.transaction(async (tx) => (await tx.query('INSERT INTO things VALUES ($1), (2) RETURNING id', [1])).length);
+    const returned = await database.transaction(
+      async (tx) => (await tx.query('INSERT INTO things VALUES ($1), (2) RETURNING id', [1])).length,
+    );
     expect([returned, await ids()]).toEqual([2, [1, 2]]);
   });
 
@@ -132,10 +137,16 @@ describe('a pool', () => {
   it('keeps half of its connections for requests, whatever piles up in the background', async () => {
     const own = open(4);
     let ended = 0;
-    const piled = Array.from({ length: 6 }, () => inBackground(() => own.query('SELECT pg_sleep(0.5)')).then(() => ended++));
-    const transaction = inBackground(() => own.transaction((tx) => tx.query('SELECT pg_sleep(0.5)'))).then(() => ended++);
+    const piled = Array.from({ length: 6 }, () =>
+      inBackground(() => own.query('SELECT pg_sleep(0.5)')).then(() => ended++),
+    );
+    const transaction = inBackground(() => own.transaction((tx) => tx.query('SELECT pg_sleep(0.5)'))).then(
+      () => ended++,
+    );
     await expect.poll(() => own.pool.totalCount).toBe(2);
-    expect([await own.query('SELECT 1 AS n'), await own.transaction((tx) => tx.query('SELECT 2 AS n')), ended]).toEqual([[{ n: 1 }], [{ n: 2 }], 0]);
+    expect([await own.query('SELECT 1 AS n'), await own.transaction((tx) => tx.query('SELECT 2 AS n')), ended]).toEqual(
+      [[{ n: 1 }], [{ n: 2 }], 0],
+    );
     await Promise.all([...piled, transaction]);
     expect([ended, own.pool.waitingCount]).toEqual([7, 0]);
     await own.close();
@@ -144,9 +155,13 @@ describe('a pool', () => {
   it('gives background work one turn for all it asks for, in the context it came in', async () => {
     const own = open(2);
     const whose = createContextKey('whose');
-    const nested = () => own.transaction(async () => [await own.query('SELECT 1 AS n'), context.active().getValue(whose)]);
+    const nested = () =>
+      own.transaction(async () => [await own.query('SELECT 1 AS n'), context.active().getValue(whose)]);
     const as = (who: string) => context.with(context.active().setValue(whose, who), () => inBackground(nested));
-    expect(await Promise.all([as('mine'), as('yours')])).toEqual([[[{ n: 1 }], 'mine'], [[{ n: 1 }], 'yours']]);
+    expect(await Promise.all([as('mine'), as('yours')])).toEqual([
+      [[{ n: 1 }], 'mine'],
+      [[{ n: 1 }], 'yours'],
+    ]);
     await own.close();
   });
 });
@@ -154,7 +169,9 @@ describe('a pool', () => {
 describe('a database that is not there', () => {
   it('is said at the start in one sentence, without the password', async () => {
     const nowhere = new Database('postgres://orders:hunter2@127.0.0.1:1/orders', { size: 1, application: 'spec' });
-    await expect(nowhere.onModuleInit()).rejects.toThrow('the database orders at 127.0.0.1:1 cannot be used: connect ECONNREFUSED 127.0.0.1:1');
+    await expect(nowhere.onModuleInit()).rejects.toThrow(
+      'the database orders at 127.0.0.1:1 cannot be used: connect ECONNREFUSED 127.0.0.1:1',
+    );
     expect(nowhere.trouble).not.toContain('hunter2');
     await nowhere.close();
   });
@@ -172,7 +189,9 @@ describe('a database that is not there', () => {
     await watched.close();
   });
 
-  it('makes a service unready when it falls silent under load, too: a pool that is busy with waiting is not well', { timeout: 30_000 }, async () => {
+  it('makes a service unready when it falls silent under load, too: a pool that is busy with waiting is not well', {
+    timeout: 30_000,
+  }, async () => {
     const network = await silenceable();
     const watched = new Database(network.url, { size: 2, application: 'spec' });
     await watched.onModuleInit();
@@ -195,7 +214,8 @@ describe('a server that has become read-only', () => {
   const demote = () => admin.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
   const promote = () => admin.query(`ALTER DATABASE ${name} RESET default_transaction_read_only`);
   const insert = (to: Database, id: number) => to.query('INSERT INTO things VALUES ($1)', [id]);
-  const failures = async (all: Promise<unknown>[]) => (await Promise.allSettled(all)).filter(({ status }) => status === 'rejected').length;
+  const failures = async (all: Promise<unknown>[]) =>
+    (await Promise.allSettled(all)).filter(({ status }) => status === 'rejected').length;
   /** Every connection of the pool. */
   const fill = (of: Database) => Promise.all(Array.from({ length: 4 }, () => of.query('SELECT pg_sleep(0.1)')));
   afterEach(promote);
@@ -226,12 +246,25 @@ describe('a server that has become read-only', () => {
     const pooled = open();
     await pooled.onModuleInit();
     await fill(pooled);
-    for (let time = 0; time < 20; time++) await expect(insert(pooled, 1)).rejects.toMatchObject({ kind: 'unavailable', code: 'database-unavailable' });
+    for (let time = 0; time < 20; time++)
+      await expect(insert(pooled, 1)).rejects.toMatchObject({ kind: 'unavailable', code: 'database-unavailable' });
     expect(await pooled.query('SELECT 1 AS n')).toEqual([{ n: 1 }]);
-    expect([pooled.trouble, pooled.shortcoming]).toEqual([undefined, `the database ${name} at ${url.host} takes no writes`]);
+    expect([pooled.trouble, pooled.shortcoming]).toEqual([
+      undefined,
+      `the database ${name} at ${url.host} takes no writes`,
+    ]);
     await promote();
     // No more often than once a second are connections replaced: there may be no other server.
-    await expect.poll(() => insert(pooled, 1).then(() => 'written', () => 'refused'), { timeout: 10_000 }).toBe('written');
+    await expect
+      .poll(
+        () =>
+          insert(pooled, 1).then(
+            () => 'written',
+            () => 'refused',
+          ),
+        { timeout: 10_000 },
+      )
+      .toBe('written');
     await expect.poll(() => pooled.shortcoming, { timeout: 10_000 }).toBeUndefined();
     await pooled.close();
   });
@@ -267,7 +300,17 @@ async function fakeStandby() {
     buffer.writeIntBE(value, 0, bytes);
     return buffer;
   };
-  const column = message('T', number(1, 2), 'transaction_read_only\0', number(0, 4), number(0, 2), number(25, 4), number(-1, 2), number(-1, 4), number(0, 2));
+  const column = message(
+    'T',
+    number(1, 2),
+    'transaction_read_only\0',
+    number(0, 4),
+    number(0, 2),
+    number(25, 4),
+    number(-1, 2),
+    number(-1, 4),
+    number(0, 2),
+  );
   const answer = Buffer.concat([column, message('D', number(1, 2), number(2, 4), 'on'), message('C', 'SHOW\0'), ready]);
   let asked = 0;
   const server = createServer((socket) => {
@@ -280,7 +323,13 @@ async function fakeStandby() {
     });
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  return { port: (server.address() as AddressInfo).port, get asked() { return asked; }, close: () => void server.close() };
+  return {
+    port: (server.address() as AddressInfo).port,
+    get asked() {
+      return asked;
+    },
+    close: () => void server.close(),
+  };
 }
 
 /** The way to the database through a network that can stop carrying anything, without a word. */

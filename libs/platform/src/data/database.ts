@@ -25,15 +25,19 @@ export type Admission = (ask: <T>(text: string) => Promise<T[]>) => Promise<void
 
 /** How often the server is asked whether it is there, in ms. */
 const pulse = 2_000;
-/** Connections that lead to a server which is not the one looked for are replaced together, but no more often than this, in ms: it may be all there is. */
+/**
+ * Connections that lead to a server which is not the one looked for are replaced together, but no more often than this,
+ * in ms: it may be all there is.
+ */
 const renewal = 1_000;
 /** No connection of a busy pool has come back well for this long, in ms: longer than any statement may take. */
 const silence = 8_000;
 
 /**
- * A service's own Postgres database, through a bounded pool in which nothing waits for ever. What may work in a moment (no
- * connection, a deadlock, a lock not had in time; `treatments` has them all) is thrown as DomainError `unavailable`; other errors are pg's own. The URL may
- * name several hosts, of which the one is used that answers and, with `target_session_attrs=read-write`, takes writes.
+ * A service's own Postgres database, through a bounded pool in which nothing waits for ever. What may work in a moment
+ * (no connection, a deadlock, a lock not had in time; `treatments` has them all) is thrown as DomainError
+ * `unavailable`; other errors are pg's own. The URL may name several hosts, of which the one is used that answers and,
+ * with `target_session_attrs=read-write`, takes writes.
  */
 @Injectable()
 export class Database implements Transaction, OnModuleInit, OnApplicationShutdown {
@@ -43,7 +47,10 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
   readonly #generations = new WeakMap<object, number>();
   #generation = 0;
   #renewedAt = -Infinity;
-  /** Whatever piles up in the background, requests find the other half of the connections free of it, and none of it in their queue. */
+  /**
+   * Whatever piles up in the background, requests find the other half of the connections free of it, and none of it in
+   * their queue.
+   */
   readonly #background: BulkheadPolicy;
   #pulse: NodeJS.Timeout | undefined;
   #admission: Admission | undefined;
@@ -71,7 +78,8 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
       idle_in_transaction_session_timeout: 5_000,
     });
     this.#background = bulkhead(Math.max(1, Math.floor(size / 2)), Infinity);
-    // A connection that breaks, idle or in use, is replaced by the pool; without listeners the event would end the process.
+    // A connection that breaks, idle or in use, is replaced by the pool; without listeners the event would end the
+    // process.
     this.pool.on('error', () => undefined);
     this.pool.on('connect', (client) => {
       this.#generations.set(client, this.#generation);
@@ -79,7 +87,8 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
     });
     this.pool.on('release', (lost: unknown) => !lost && (this.#answeredAt = performance.now()));
     // Prisma is given this pool too (prisma.ts), so it is the pool that says `unavailable`.
-    this.pool.query = ((...query: [pg.QueryConfig]) => this.#inTurn(() => this.#single(query))) as typeof this.pool.query;
+    this.pool.query = ((...query: [pg.QueryConfig]) =>
+      this.#inTurn(() => this.#single(query))) as typeof this.pool.query;
   }
 
   /** Why the database cannot be used at the moment, as of a second or two ago; undefined when it can. */
@@ -104,7 +113,11 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
     this.#pulse = setInterval(() => void this.#ask(), pulse).unref();
   }
 
-  async query<T extends object = Record<string, unknown>>(text: string, values?: unknown[], name?: string): Promise<T[]> {
+  async query<T extends object = Record<string, unknown>>(
+    text: string,
+    values?: unknown[],
+    name?: string,
+  ): Promise<T[]> {
     assertWithinDeadline();
     const { rows } = await this.pool.query<T>({ text, values, name });
     return rows;
@@ -143,10 +156,15 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
     };
     try {
       await run({ text: 'BEGIN' });
-      const result = await work({ query: async <R>(text: string, values?: unknown[], name?: string) => (await asked({ text, values, name }, run)).rows as R[] });
+      const result = await work({
+        query: async <R>(text: string, values?: unknown[], name?: string) =>
+          (await asked({ text, values, name }, run)).rows as R[],
+      });
       const { command } = await run({ text: 'COMMIT' });
-      // Postgres answers COMMIT with ROLLBACK, and no error, when a statement had failed and `work` went on all the same.
-      if (command !== 'COMMIT') throw new Error('A statement of this transaction failed and was ignored: nothing was written.');
+      // Postgres answers COMMIT with ROLLBACK, and no error, when a statement had failed and `work` went on all the
+      // same.
+      if (command !== 'COMMIT')
+        throw new Error('A statement of this transaction failed and was ignored: nothing was written.');
       return result;
     } catch (error) {
       if (!broken) await run({ text: 'ROLLBACK' }).catch(() => (broken = true));
@@ -160,7 +178,10 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
   async #connect(): Promise<pg.PoolClient> {
     try {
       for (;;) {
-        const client = await this.#primary.each(() => this.pool.connect(), (error) => !poolIsBusy(error));
+        const client = await this.#primary.each(
+          () => this.pool.connect(),
+          (error) => !poolIsBusy(error),
+        );
         if (this.#generations.get(client) === this.#generation && (await this.#isAdmitted(client))) return client;
         client.release(true);
       }
@@ -195,8 +216,8 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
   }
 
   /**
-   * One statement, once more where surely nothing came of the first. pg's own `query` would throw a connection away with every statement that is refused, such
-   * as one whose key is taken.
+   * One statement, once more where surely nothing came of the first. pg's own `query` would throw a connection away
+   * with every statement that is refused, such as one whose key is taken.
    */
   async #single(query: [pg.QueryConfig], isLast = false): Promise<pg.QueryResult> {
     const client = await this.#connect();
@@ -234,7 +255,10 @@ export class Database implements Transaction, OnModuleInit, OnApplicationShutdow
 }
 
 /** One statement in the trace: by its name, or by its first word, never by its text or values. */
-function asked(query: pg.QueryConfig, ask: (query: pg.QueryConfig) => Promise<pg.QueryResult>): Promise<pg.QueryResult> {
+function asked(
+  query: pg.QueryConfig,
+  ask: (query: pg.QueryConfig) => Promise<pg.QueryResult>,
+): Promise<pg.QueryResult> {
   const name = query.name ?? firstWord(query.text);
   return calling(name, { 'db.system.name': 'postgresql', 'db.query.summary': name }, () => ask(query));
 }

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { treatmentOf, translated, isLost } from './pg-errors.ts';
 import { addressesOf } from './primary.ts';
 
-const failure = (code: string, more: Partial<pg.DatabaseError> = {}) => Object.assign(new pg.DatabaseError('x', 1, 'error'), { code, severity: 'ERROR' }, more);
+const failure = (code: string, more: Partial<pg.DatabaseError> = {}) =>
+  Object.assign(new pg.DatabaseError('x', 1, 'error'), { code, severity: 'ERROR' }, more);
 
 describe('an error of the server', () => {
   it.each([
@@ -44,7 +45,10 @@ describe('an error of the server', () => {
   });
 
   it('about a plan that a migration has outdated has the statement prepared anew', () => {
-    expect(treatmentOf(failure('0A000', { routine: 'RevalidateCachedQuery' }))).toMatchObject({ drop: 'connection', again: true });
+    expect(treatmentOf(failure('0A000', { routine: 'RevalidateCachedQuery' }))).toMatchObject({
+      drop: 'connection',
+      again: true,
+    });
   });
 
   it('of nobody we know is nobody’s business here', () => expect(treatmentOf(new Error('x'))).toEqual({}));
@@ -52,14 +56,21 @@ describe('an error of the server', () => {
 
 describe('the URL of a database', () => {
   it('may name several hosts, as libpq has it', () => {
-    expect(addressesOf('postgres://me:a%2Cb@one,[::1]:5433,three:1/shop?sslmode=require&target_session_attrs=read-write')).toEqual({
+    expect(
+      addressesOf('postgres://me:a%2Cb@one,[::1]:5433,three:1/shop?sslmode=require&target_session_attrs=read-write'),
+    ).toEqual({
       urls: ['one', '[::1]:5433', 'three:1'].map((host) => `postgres://me:a%2Cb@${host}/shop?sslmode=require`),
       writable: true,
     });
     expect(addressesOf('postgresql://one/shop')).toEqual({ urls: ['postgresql://one/shop'], writable: false });
   });
 
-  it.each(['http://one/shop', 'postgres:///shop', 'postgres://one:x/shop', 'postgres://one/shop?target_session_attrs=standby'])('is not %s', (url) => {
+  it.each([
+    'http://one/shop',
+    'postgres:///shop',
+    'postgres://one:x/shop',
+    'postgres://one/shop?target_session_attrs=standby',
+  ])('is not %s', (url) => {
     expect(() => addressesOf(url)).toThrow();
   });
 });

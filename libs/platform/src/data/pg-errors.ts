@@ -3,9 +3,15 @@ import pg from 'pg';
 
 /** What is done about an error of the server's. */
 export interface Treatment {
-  /** Surely nothing came of the statement, and once more, on another connection where this one is dropped, it may well succeed at once. */
+  /**
+   * Surely nothing came of the statement, and once more, on another connection where this one is dropped, it may well
+   * succeed at once.
+   */
   readonly again?: true;
-  /** Whether its connection is no good any more, or all that were opened before: the server at this address is not what it was. */
+  /**
+   * Whether its connection is no good any more, or all that were opened before: the server at this address is not what
+   * it was.
+   */
   readonly drop?: 'connection' | 'all';
   /** It may work in a moment: 503 with Retry-After. Else it is a bug of ours, or the business of whoever asked. */
   readonly unavailable?: true;
@@ -18,13 +24,16 @@ const dropAll: Treatment = { unavailable: true, drop: 'all' };
 const nothing: Treatment = {};
 
 /**
- * What is done about each class of SQLSTATE, and each code that differs from its class (Postgres 18, appendix A). What is not here is a bug of ours, or says
- * no for a reason that somebody looks at, as 23 does (constraintOf).
+ * What is done about each class of SQLSTATE, and each code that differs from its class (Postgres 18, appendix A). What
+ * is not here is a bug of ours, or says no for a reason that somebody looks at, as 23 does (constraintOf).
  */
 export const treatments: Readonly<Record<string, Treatment>> = {
   /** Connection exceptions, and a pooler's 08P01 for a server that it cannot reach. */
   '08': drop,
-  /** "cached plan must not change result type", of a migration: the statement has to be prepared anew. Every other 0A is a bug (isStalePlan). */
+  /**
+   * "cached plan must not change result type", of a migration: the statement has to be prepared anew. Every other 0A is
+   * a bug (isStalePlan).
+   */
   '0A': nothing,
   /** A demoted primary, or one made read-only; so are the others of its connections. */
   25006: { ...dropAll, again: true },
@@ -70,7 +79,8 @@ export function treatmentOf(error: unknown): Treatment {
   if (isStalePlan(error)) return stalePlan;
   const { code = '', severity } = error;
   const known = treatments[code] ?? treatments[code.slice(0, 2)] ?? nothing;
-  // Only FATAL and PANIC end a session. Postgres translates these words, and codes it does not, so this is for codes that nobody here has thought of.
+  // Only FATAL and PANIC end a session. Postgres translates these words, and codes it does not, so this is for codes
+  // that nobody here has thought of.
   return !known.drop && (severity === 'FATAL' || severity === 'PANIC') ? fatal : known;
 }
 
@@ -89,18 +99,24 @@ const lost =
   /^(Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Cannot use a pool after)/;
 
 function isDisconnection(error: unknown): boolean {
-  return error instanceof Error && (error instanceof TakesNoWrites || lost.test(error.message) || ('syscall' in error && 'code' in error));
+  return (
+    error instanceof Error &&
+    (error instanceof TakesNoWrites || lost.test(error.message) || ('syscall' in error && 'code' in error))
+  );
 }
 
 /** Whether the pool has no connection to spare: no other server would change that. */
-export const poolIsBusy = (error: unknown): boolean => error instanceof Error && error.message.startsWith('timeout exceeded when trying to connect');
+export const poolIsBusy = (error: unknown): boolean =>
+  error instanceof Error && error.message.startsWith('timeout exceeded when trying to connect');
 
 /** None of the addresses of a database leads to a server that takes writes. */
 export class TakesNoWrites extends Error {
   override readonly name = 'TakesNoWrites';
 }
 
-/** Whether the connection to the server is gone, nobody answers on it, or the server is not the one that was looked for. */
+/**
+ * Whether the connection to the server is gone, nobody answers on it, or the server is not the one that was looked for.
+ */
 export function isLost(error: unknown): boolean {
   return treatmentOf(error).drop !== undefined;
 }
@@ -113,7 +129,10 @@ export function translated(error: unknown): unknown {
 }
 
 export function unavailable(cause: unknown): DomainError {
-  return Object.assign(new DomainError('unavailable', unavailableCode, 'The database does not answer at the moment. Try again.'), { cause });
+  return Object.assign(
+    new DomainError('unavailable', unavailableCode, 'The database does not answer at the moment. Try again.'),
+    { cause },
+  );
 }
 
 /** Whether it was `unavailable` before somebody put it into an error of their own. */

@@ -3,10 +3,14 @@ import { meter } from '../telemetry/metrics.ts';
 
 /** How many connections there are and do what, how many there may be, and how many callers wait for one. */
 export function observePool(pool: Pool): void {
-  const gauge = (name: string, description: string) => meter().createObservableGauge(name, { unit: '{connection}', description });
+  const gauge = (name: string, description: string) =>
+    meter().createObservableGauge(name, { unit: '{connection}', description });
   const count = gauge('db.client.connection.count', 'Connections, by state');
   const most = gauge('db.client.connection.max', 'Connections at most');
-  const waiting = meter().createObservableGauge('db.client.connection.pending_requests', { unit: '{request}', description: 'Callers that wait for a connection' });
+  const waiting = meter().createObservableGauge('db.client.connection.pending_requests', {
+    unit: '{request}',
+    description: 'Callers that wait for a connection',
+  });
   meter().addBatchObservableCallback(
     (result) => {
       result.observe(count, pool.idleCount, { 'db.client.connection.state': 'idle' });

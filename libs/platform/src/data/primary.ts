@@ -13,14 +13,15 @@ const form = /^(postgres(?:ql)?:\/\/(?:[^@/?#]*@)?)([^@/?#]+)(\/[^?#]*)?(?:\?([^
 const sessions: Readonly<Record<string, boolean>> = { any: false, 'read-write': true, primary: true };
 
 /**
- * Reads a URL as libpq does: several hosts, and `target_session_attrs`, of which `any` (the default), `read-write` and `primary` have a meaning here. Throws
- * where it is none.
+ * Reads a URL as libpq does: several hosts, and `target_session_attrs`, of which `any` (the default), `read-write` and
+ * `primary` have a meaning here. Throws where it is none.
  */
 export function addressesOf(url: string): Addresses {
   const [, start = '', hosts = '', path = '', query = ''] = form.exec(url) ?? [];
   const parameters = new URLSearchParams(query);
   const writable = sessions[parameters.get('target_session_attrs') ?? 'any'];
-  if (hosts === '' || writable === undefined) throw new Error('must be a postgres URL, with target_session_attrs any, read-write or primary');
+  if (hosts === '' || writable === undefined)
+    throw new Error('must be a postgres URL, with target_session_attrs any, read-write or primary');
   parameters.delete('target_session_attrs');
   const rest = parameters.size > 0 ? `${path}?${parameters.toString()}` : path;
   const [first = '', ...others] = hosts.split(',').map((host) => start + host + rest);
@@ -51,9 +52,18 @@ export class Primary {
     return `${urls[0]?.pathname.slice(1)} at ${urls.map(({ host }) => host).join()}`;
   }
 
-  /** A class of clients that connect to the address of now, whatever their options say; a server that will not do makes the next one look elsewhere. */
-  get Client(): new (config?: pg.ClientConfig) => pg.Client {
-    const [url, passOver, { writable }] = [() => this.#url, (failed: string) => this.#passOver(failed), this.#addresses];
+  /**
+   * A class of clients that connect to the address of now, whatever their options say; a server that will not do makes
+   * the next one look elsewhere.
+   */
+  get Client(): new (
+    config?: pg.ClientConfig,
+  ) => pg.Client {
+    const [url, passOver, { writable }] = [
+      () => this.#url,
+      (failed: string) => this.#passOver(failed),
+      this.#addresses,
+    ];
     return class extends pg.Client {
       readonly #url: string;
 
@@ -68,7 +78,10 @@ export class Primary {
       override connect(done?: Connected): Promise<pg.Client> | void {
         const connected = this.#connect();
         if (!done) return connected;
-        connected.then((client) => (done as (error: unknown, client: pg.Client) => void)(undefined, client), done as (error: Error) => void);
+        connected.then(
+          (client) => (done as (error: unknown, client: pg.Client) => void)(undefined, client),
+          done as (error: Error) => void,
+        );
       }
 
       /** The server at this address has failed: it is looked for at another one next. */
@@ -117,8 +130,15 @@ export function passOver(client: object): void {
   if ('passOver' in client && typeof client.passOver === 'function') client.passOver();
 }
 
-/** Connects to the first address of a database whose server takes writes; for those that can do nothing without. Ends what does not. */
-export async function connectToPrimary(url: string, config: pg.ClientConfig, listen: (client: pg.Client) => void): Promise<pg.Client> {
+/**
+ * Connects to the first address of a database whose server takes writes; for those that can do nothing without. Ends
+ * what does not.
+ */
+export async function connectToPrimary(
+  url: string,
+  config: pg.ClientConfig,
+  listen: (client: pg.Client) => void,
+): Promise<pg.Client> {
   const primary = new Primary(url, { writable: true });
   return primary.each(async () => {
     const client = new primary.Client(config);

@@ -7,8 +7,9 @@ interface Operation<Args, Result> {
 }
 
 /**
- * Makes a Prisma Client on `Database.pool` fail as `Database` does: `new PrismaClient({ adapter: new PrismaPg(database.pool) })
- * .$extends(failsLikeDatabase)`. Prisma puts every error that has a code into one of its own, so `unavailable` is taken out again here.
+ * Makes a Prisma Client on `Database.pool` fail as `Database` does: `new PrismaClient({ adapter: new
+ * PrismaPg(database.pool) }) .$extends(failsLikeDatabase)`. Prisma puts every error that has a code into one of its
+ * own, so `unavailable` is taken out again here.
  */
 export const failsLikeDatabase = {
   name: 'fails like Database',

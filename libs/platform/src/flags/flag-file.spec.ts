@@ -11,7 +11,17 @@ const folder = mkdtempSync(join(tmpdir(), 'flags-'));
 const path = join(folder, 'flags.json');
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const rule = (share: number, state = 'ENABLED') => ({ state, variants: { on: true, off: false }, defaultVariant: 'off', targeting: { fractional: [['on', share], ['off', 100 - share]] } });
+const rule = (share: number, state = 'ENABLED') => ({
+  state,
+  variants: { on: true, off: false },
+  defaultVariant: 'off',
+  targeting: {
+    fractional: [
+      ['on', share],
+      ['off', 100 - share],
+    ],
+  },
+});
 /** As people change a file that is read: beside it, then in its place. */
 function write(text: string): void {
   writeFileSync(`${path}.new`, text);
@@ -19,12 +29,21 @@ function write(text: string): void {
 }
 const define = (flags: object, more = {}) => write(JSON.stringify({ flags, ...more }));
 const customers = Array.from({ length: 2_000 }, (_, number) => `customer ${number}`);
-const whoHas = async (flags: FlagFile) => (await Promise.all(customers.map(async (one) => ((await flags.isOn('risk', one)) ? one : '')))).filter((one) => one !== '');
+const whoHas = async (flags: FlagFile) =>
+  (await Promise.all(customers.map(async (one) => ((await flags.isOn('risk', one)) ? one : '')))).filter(
+    (one) => one !== '',
+  );
 
 let said: string[];
-const log = { info: (_: object, line: string) => void said.push(`info ${line}`), warn: (_: object, line: string) => void said.push(`warn ${line}`) };
+const log = {
+  info: (_: object, line: string) => void said.push(`info ${line}`),
+  warn: (_: object, line: string) => void said.push(`warn ${line}`),
+};
 const open = () => FlagFile.open({ path, log });
-const [read, kept] = ['info feature flags were read', 'warn feature flags cannot be read: what was last good stays, and before that nothing is on'];
+const [read, kept] = [
+  'info feature flags were read',
+  'warn feature flags cannot be read: what was last good stays, and before that nothing is on',
+];
 beforeEach(() => {
   said = [];
   rmSync(path, { force: true });
@@ -68,7 +87,10 @@ describe('a flag in a file', () => {
   it.each([
     ['half a file', '{"flags": {"ri'],
     ['what is no state', JSON.stringify({ flags: { risk: rule(0, 'ON') } })],
-    ['a rule that flagd does not have', JSON.stringify({ flags: { risk: { ...rule(0), targeting: { fractionl: [] } } } })],
+    [
+      'a rule that flagd does not have',
+      JSON.stringify({ flags: { risk: { ...rule(0), targeting: { fractionl: [] } } } }),
+    ],
     ['no flags at all', '[]'],
     ['too much', JSON.stringify({ flags: { risk: rule(0) }, metadata: { text: 'x'.repeat(2 ** 20) } })],
   ])('stays what it was, and that is told once, when the file becomes %s', async (_, text) => {

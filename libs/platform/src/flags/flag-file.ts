@@ -13,7 +13,10 @@ export interface FlagFileOptions {
   readonly everyMs?: number;
 }
 
-/** Read whole rather than watched: a mounted ConfigMap changes by a link that watchers miss, and a file of this size is read in 0.1 ms. */
+/**
+ * Read whole rather than watched: a mounted ConfigMap changes by a link that watchers miss, and a file of this size is
+ * read in 0.1 ms.
+ */
 const LOOK_EVERY_MS = 1_000;
 const LARGEST_BYTES = 1_048_576;
 /** What a validator has to say can be long. */
@@ -22,8 +25,9 @@ const LONGEST_TROUBLE = 500;
 let opened = 0;
 
 /**
- * Flags from a file, evaluated in this process by flagd's own rules, behind OpenFeature. A file that changes takes effect at the next look;
- * one that is missing or does not fit flagd's schema is told once and changes nothing: what was last good stays, and before that nothing is on.
+ * Flags from a file, evaluated in this process by flagd's own rules, behind OpenFeature. A file that changes takes
+ * effect at the next look; one that is missing or does not fit flagd's schema is told once and changes nothing: what
+ * was last good stays, and before that nothing is on.
  */
 export class FlagFile extends Recurring implements Flags {
   readonly #options: FlagFileOptions;
@@ -72,7 +76,11 @@ export class FlagFile extends Recurring implements Flags {
       this.#trouble = undefined;
     } catch (error) {
       const trouble = (error as Error).message.slice(0, LONGEST_TROUBLE);
-      if (trouble !== this.#trouble) log.warn({ file, trouble }, 'feature flags cannot be read: what was last good stays, and before that nothing is on');
+      if (trouble !== this.#trouble)
+        log.warn(
+          { file, trouble },
+          'feature flags cannot be read: what was last good stays, and before that nothing is on',
+        );
       this.#trouble = trouble;
     }
   }
@@ -94,7 +102,8 @@ function providerOf(flagd: FlagdCore): Provider {
     resolveBooleanEvaluation: (...asked) => Promise.resolve(flagd.resolveBooleanEvaluation(...asked)),
     resolveStringEvaluation: (...asked) => Promise.resolve(flagd.resolveStringEvaluation(...asked)),
     resolveNumberEvaluation: (...asked) => Promise.resolve(flagd.resolveNumberEvaluation(...asked)),
-    resolveObjectEvaluation: <T extends JsonValue>(...[flag, otherwise, context]: Parameters<Provider['resolveObjectEvaluation']>) =>
-      Promise.resolve(flagd.resolveObjectEvaluation(flag, otherwise as T, context)),
+    resolveObjectEvaluation: <T extends JsonValue>(
+      ...[flag, otherwise, context]: Parameters<Provider['resolveObjectEvaluation']>
+    ) => Promise.resolve(flagd.resolveObjectEvaluation(flag, otherwise as T, context)),
   };
 }

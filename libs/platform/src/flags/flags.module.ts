@@ -8,11 +8,14 @@ import { Flags, NothingOn } from './flags.ts';
 
 type FlagConfig = z.output<z.ZodObject<typeof flagSettings>>;
 
-/** Provides `Flags` from a service's configuration. Not part of readiness: without flags everything is off, and works. */
+/**
+ * Provides `Flags` from a service's configuration. Not part of readiness: without flags everything is off, and works.
+ */
 @Module({})
 export class FlagsModule {
   static forRoot(config: ConfigClass<FlagConfig>): DynamicModule {
-    const open = ({ FLAGS_FILE: path }: FlagConfig, log: Logger) => (path === undefined ? new NothingOn() : FlagFile.open({ path, log }));
+    const open = ({ FLAGS_FILE: path }: FlagConfig, log: Logger) =>
+      path === undefined ? new NothingOn() : FlagFile.open({ path, log });
     return {
       module: FlagsModule,
       providers: [{ provide: Flags, inject: [config, Logger], useFactory: open }],

@@ -15,7 +15,10 @@ export class AcceptGuard implements CanActivate {
 
   canActivate(execution: ExecutionContext): boolean {
     if (execution.getType() !== 'http') return true;
-    const types = this.reflector.getAllAndOverride<string[] | undefined>(producesKey, [execution.getHandler(), execution.getClass()]) ?? ['application/json'];
+    const types = this.reflector.getAllAndOverride<string[] | undefined>(producesKey, [
+      execution.getHandler(),
+      execution.getClass(),
+    ]) ?? ['application/json'];
     const { accept } = execution.switchToHttp().getRequest<FastifyRequest>().headers;
     if (accept === undefined || types.some((type) => isAccepted(type, accept))) return true;
     throw new HttpProblem(406, 'not-acceptable', `This is answered with ${types.join(' or ')}.`);
@@ -25,7 +28,10 @@ export class AcceptGuard implements CanActivate {
 /** Whether a type is taken. */
 export const isAccepted = (type: string, accept: string): boolean => weightOf(type, accept) > 0;
 
-/** How much a type is wanted, from 0 to 1 (RFC 9110 §12.5.1): the range that says most about it decides. Who says nothing takes everything. */
+/**
+ * How much a type is wanted, from 0 to 1 (RFC 9110 §12.5.1): the range that says most about it decides. Who says
+ * nothing takes everything.
+ */
 export function weightOf(type: string, accept: string): number {
   const said = rangesIn(accept);
   if (said.length === 0) return 1;
@@ -40,8 +46,14 @@ export function isPreferred(type: string, other: string, accept: string): boolea
 }
 
 function rangesIn(accept: string): { range: string; weight: number }[] {
-  const members = accept.toLowerCase().split(',').map((one) => one.split(';').map((part) => part.trim()));
+  const members = accept
+    .toLowerCase()
+    .split(',')
+    .map((one) => one.split(';').map((part) => part.trim()));
   return members
-    .map(([range = '', ...parameters]) => ({ range, weight: Number(parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? 1) }))
+    .map(([range = '', ...parameters]) => ({
+      range,
+      weight: Number(parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? 1),
+    }))
     .filter(({ range }) => range !== '');
 }

@@ -39,7 +39,15 @@ export function answerBrokenRequest(error: Error & { code?: string }, socket: So
 export function answerExpectation(this: Server, request: IncomingMessage, response: ServerResponse): void {
   if (request.headers.expect === '') return void this.emit('request', request, response);
   const body = bodyOf(417, 'expectation-failed');
-  response.writeHead(417, { 'content-type': 'application/problem+json', 'content-length': body.length, ...bareHeaders, connection: 'close' }).end(body);
+  response
+    .writeHead(417, {
+      'content-type': 'application/problem+json',
+      'content-length': body.length,
+      ...bareHeaders,
+      connection: 'close',
+    })
+    .end(body);
 }
 
-const bodyOf = (status: number, code: string) => JSON.stringify({ type: typeOf(code), title: STATUS_CODES[status], status, code });
+const bodyOf = (status: number, code: string) =>
+  JSON.stringify({ type: typeOf(code), title: STATUS_CODES[status], status, code });

@@ -11,8 +11,9 @@ const READ = [
 ].join(', ');
 
 /**
- * Which other sites' pages may call a service, by a list of origins; none by default. Never with credentials: a page proves who it speaks for by
- * a token, so that no cookie of ours is of use to it. (@fastify/cors would do, but answers a preflight for paths and methods that there are not.)
+ * Which other sites' pages may call a service, by a list of origins; none by default. Never with credentials: a page
+ * proves who it speaks for by a token, so that no cookie of ours is of use to it. (@fastify/cors would do, but answers
+ * a preflight for paths and methods that there are not.)
  */
 export class Cors {
   readonly #origins: ReadonlySet<string>;
@@ -27,18 +28,26 @@ export class Cors {
     if (request.method !== 'OPTIONS' || wanted === undefined || !this.#allows(origin)) return false;
     const taken = methods();
     if (taken.length === 0) return false;
-    const allowed = { 'access-control-allow-methods': taken.join(', '), 'access-control-allow-headers': SENT, 'access-control-max-age': String(REMEMBERED_S) };
+    const allowed = {
+      'access-control-allow-methods': taken.join(', '),
+      'access-control-allow-headers': SENT,
+      'access-control-max-age': String(REMEMBERED_S),
+    };
     void reply.code(204).headers(allowed).send();
     return true;
   }
 
-  /** Lets such a page read an answer. Whoever keeps answers has to know that they differ by origin, also those to others. */
+  /**
+   * Lets such a page read an answer. Whoever keeps answers has to know that they differ by origin, also those to
+   * others.
+   */
   mark(request: FastifyRequest, reply: FastifyReply): void {
     if (this.#origins.size === 0) return;
     const vary = String(reply.getHeader('vary') ?? '');
     if (!/\borigin\b/i.test(vary)) void reply.header('vary', vary === '' ? 'Origin' : `${vary}, Origin`);
     const { origin } = request.headers;
-    if (this.#allows(origin)) void reply.headers({ 'access-control-allow-origin': origin, 'access-control-expose-headers': READ });
+    if (this.#allows(origin))
+      void reply.headers({ 'access-control-allow-origin': origin, 'access-control-expose-headers': READ });
   }
 
   #allows(origin: string | undefined): origin is string {

@@ -12,14 +12,22 @@ const cursor = list.after(byName, { id, key: 'Mug' });
 describe('a cursor', () => {
   it('gives back the position it was made of, whatever the key', () =>
     fc.assert(
-      fc.property(fc.uuid(), fc.oneof(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }), fc.integer()), (anyId, key) => {
-        fc.pre(typeof key === 'number' || key.isWellFormed());
-        const made = list.after(byName, { id: anyId, key });
-        expect(list.position({ ...byName, cursor: made }, z.union([z.string(), z.number()]))).toEqual({ id: anyId, key });
-      }),
+      fc.property(
+        fc.uuid(),
+        fc.oneof(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }), fc.integer()),
+        (anyId, key) => {
+          fc.pre(typeof key === 'number' || key.isWellFormed());
+          const made = list.after(byName, { id: anyId, key });
+          expect(list.position({ ...byName, cursor: made }, z.union([z.string(), z.number()]))).toEqual({
+            id: anyId,
+            key,
+          });
+        },
+      ),
     ));
 
-  it('fits into what the contract allows, for the longest name', () => expect(list.after(byName, { id, key: '"'.repeat(120) }).length).toBeLessThanOrEqual(400));
+  it('fits into what the contract allows, for the longest name', () =>
+    expect(list.after(byName, { id, key: '"'.repeat(120) }).length).toBeLessThanOrEqual(400));
 
   it('goes on with another limit, and with fields that nobody asked about', () => {
     expect(list.position({ ...byName, limit: 5, 'filter[name]': undefined, cursor }, word)).toEqual({ id, key: 'Mug' });
@@ -32,7 +40,10 @@ describe('a cursor', () => {
     ['another list', new Cursors('orders'), byName],
   ])('is refused by %s, which is said', (_what, other, question) => {
     expect(() => other.position({ ...question, cursor }, word)).toThrow(
-      expect.objectContaining({ status: 400, errors: [{ pointer: '/query/cursor', detail: expect.stringContaining('another filter or sort') }] }),
+      expect.objectContaining({
+        status: 400,
+        errors: [{ pointer: '/query/cursor', detail: expect.stringContaining('another filter or sort') }],
+      }),
     );
   });
 
@@ -43,8 +54,16 @@ describe('a cursor', () => {
     ['another version', `AQ${cursor.slice(2)}`],
     ['a cursor with something behind it', `${cursor}!`],
     ['a key of another type', list.after(byName, { id, key: 7 })],
-    ['a key that is not JSON', Buffer.concat([Buffer.from(cursor, 'base64url').subarray(0, 25), Buffer.from('Mug')]).toString('base64url')],
+    [
+      'a key that is not JSON',
+      Buffer.concat([Buffer.from(cursor, 'base64url').subarray(0, 25), Buffer.from('Mug')]).toString('base64url'),
+    ],
   ])('is refused when it is %s', (_what, text) => {
-    expect(() => list.position({ ...byName, cursor: text }, word)).toThrow(expect.objectContaining({ code: 'validation-failed', errors: [expect.objectContaining({ pointer: '/query/cursor' })] }));
+    expect(() => list.position({ ...byName, cursor: text }, word)).toThrow(
+      expect.objectContaining({
+        code: 'validation-failed',
+        errors: [expect.objectContaining({ pointer: '/query/cursor' })],
+      }),
+    );
   });
 });

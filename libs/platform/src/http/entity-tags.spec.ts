@@ -3,8 +3,20 @@ import { isNamed, tagsIn } from './entity-tags.ts';
 
 it.each<[string, ReturnType<typeof tagsIn>]>([
   ['"1"', [{ opaque: '1', weak: false }]],
-  ['"1", W/"2-x,y"', [{ opaque: '1', weak: false }, { opaque: '2-x,y', weak: true }]],
-  [' , "1" ,, "2" ,', [{ opaque: '1', weak: false }, { opaque: '2', weak: false }]],
+  [
+    '"1", W/"2-x,y"',
+    [
+      { opaque: '1', weak: false },
+      { opaque: '2-x,y', weak: true },
+    ],
+  ],
+  [
+    ' , "1" ,, "2" ,',
+    [
+      { opaque: '1', weak: false },
+      { opaque: '2', weak: false },
+    ],
+  ],
   ['""', [{ opaque: '', weak: false }]],
   ['', []],
   [' , ', []],

@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto';
 
 /**
- * The strong tag of one representation: the version, which If-Match goes by, and a digest of what is shown, because some of it moves
- * without a version (stock does, with every order). So a cache never keeps what is no longer so, and an editor is not refused for what
- * nobody edited.
+ * The strong tag of one representation: the version, which If-Match goes by, and a digest of what is shown, because
+ * some of it moves without a version (stock does, with every order). So a cache never keeps what is no longer so, and
+ * an editor is not refused for what nobody edited.
  */
-export const entityTag = (version: number, shown: unknown): string => `"${version}-${hash('sha256', JSON.stringify(shown), 'base64url').slice(0, 12)}"`;
+export const entityTag = (version: number, shown: unknown): string =>
+  `"${version}-${hash('sha256', JSON.stringify(shown), 'base64url').slice(0, 12)}"`;
 
 /** One member of If-Match or If-None-Match. */
 interface EntityTag {
@@ -29,7 +30,10 @@ export function tagsIn(header: string): EntityTag[] | undefined {
   return /^[\s,]*$/.test(header.slice(end)) ? tags : undefined;
 }
 
-/** Whether If-None-Match names this tag, or anything at all by `*`: then the client has it. Compared weakly (RFC 9110, 13.1.2). */
+/**
+ * Whether If-None-Match names this tag, or anything at all by `*`: then the client has it. Compared weakly (RFC 9110,
+ * 13.1.2).
+ */
 export function isNamed(tag: string, header: string): boolean {
   const wanted = tagsIn(tag)?.[0]?.opaque;
   return header.trim() === '*' || (tagsIn(header)?.some(({ opaque }) => opaque === wanted) ?? false);

@@ -1,9 +1,14 @@
 /** Deeper than any input of ours, by far. */
 export const deepestJson = 32;
 
-const [quote, backslash, openArray, closeArray, openObject, closeObject] = [...'"\\[]{}'].map((character) => character.charCodeAt(0));
+const [quote, backslash, openArray, closeArray, openObject, closeObject] = [...'"\\[]{}'].map((character) =>
+  character.charCodeAt(0),
+);
 
-/** Whether a JSON text nests deeper than that: found out without building what it says, which a recursive reader might not survive. */
+/**
+ * Whether a JSON text nests deeper than that: found out without building what it says, which a recursive reader might
+ * not survive.
+ */
 export function isTooDeep(text: string, deepest = deepestJson): boolean {
   let depth = 0;
   for (let at = 0; at < text.length; at++) {

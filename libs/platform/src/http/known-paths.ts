@@ -18,7 +18,9 @@ export class KnownPaths {
 
   /** Everything that was added; HEAD goes with GET. */
   get routes(): Route[] {
-    return [...this.#methods].flatMap(([url, { methods }]) => [...methods].filter((method) => method !== 'HEAD').map((method) => ({ method, url })));
+    return [...this.#methods].flatMap(([url, { methods }]) =>
+      [...methods].filter((method) => method !== 'HEAD').map((method) => ({ method, url })),
+    );
   }
 
   /** Sorted; none when nothing is at that path. Slow, and only asked for what is refused anyway. */
@@ -29,6 +31,9 @@ export class KnownPaths {
 }
 
 function patternOf(url: string): RegExp {
-  const source = url.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/:[^/]+/g, '[^/]+').replaceAll('*', '[^/]+(?:/[^/]+)*');
+  const source = url
+    .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+    .replace(/:[^/]+/g, '[^/]+')
+    .replaceAll('*', '[^/]+(?:/[^/]+)*');
   return new RegExp(`^${source}$`);
 }

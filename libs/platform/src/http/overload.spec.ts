@@ -5,7 +5,10 @@ import { Overload } from './overload.ts';
 
 function watched(SHED_LOOP_DELAY_MS = 0) {
   const said: string[] = [];
-  const log = { warn: (_: object, text: string) => said.push(text), info: (_: object, text: string) => said.push(text) };
+  const log = {
+    warn: (_: object, text: string) => said.push(text),
+    info: (_: object, text: string) => said.push(text),
+  };
   return { overload: new Overload({ SHED_LOOP_DELAY_MS }, log), said };
 }
 
@@ -39,14 +42,21 @@ describe('overload', () => {
     overload.onApplicationShutdown();
   });
 
-  it('turns requests away with a problem that says when to come again, but never questions about health', { timeout: 60_000 }, async () => {
+  it('turns requests away with a problem that says when to come again, but never questions about health', {
+    timeout: 60_000,
+  }, async () => {
     const issuer = await startIssuer();
     const service = await runService(tiny, { ...issuer.env('hello'), SHED_LOOP_DELAY_MS: '50' });
     const relax = block();
     const ask = (path: string) => fetch(service.url + path);
     await expect.poll(async () => (await ask('/things')).status, { timeout: 30_000 }).toBe(503);
     const [refused, health] = [await ask('/things'), await ask('/health/live')];
-    expect([refused.headers.get('retry-after'), refused.headers.get('content-type'), await refused.json(), health.status]).toMatchObject(['1', 'application/problem+json; charset=utf-8', { code: 'overloaded' }, 200]);
+    expect([
+      refused.headers.get('retry-after'),
+      refused.headers.get('content-type'),
+      await refused.json(),
+      health.status,
+    ]).toMatchObject(['1', 'application/problem+json; charset=utf-8', { code: 'overloaded' }, 200]);
     relax();
     await expect.poll(async () => (await ask('/things')).status, { timeout: 30_000 }).toBe(200);
     await service.close();

@@ -18,13 +18,17 @@ interface Watched extends Bounds {
 const [RESOLUTION_MS, LOOK_EVERY_MS] = [10, 50];
 
 /**
- * Whether this process has more to do than it can: its event loop is late, or callers queue for its database. Then new requests are turned away before any
- * work is done for them, so that those under way are finished in time; work that is begun too late is work for nobody.
+ * Whether this process has more to do than it can: its event loop is late, or callers queue for its database. Then new
+ * requests are turned away before any work is done for them, so that those under way are finished in time; work that is
+ * begun too late is work for nobody.
  */
 @Injectable()
 export class Overload implements OnApplicationShutdown {
   readonly #watched = new Map<string, Watched>();
-  readonly #shed = meter().createCounter('http.server.shed', { unit: '{request}', description: 'Requests that were turned away unread, by what was behind' });
+  readonly #shed = meter().createCounter('http.server.shed', {
+    unit: '{request}',
+    description: 'Requests that were turned away unread, by what was behind',
+  });
   readonly #delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   #looking: NodeJS.Timeout | undefined;
   #late = 0;
@@ -66,15 +70,19 @@ export class Overload implements OnApplicationShutdown {
     const isBehind = watched.isBehind ? level > watched.caughtUp : level >= watched.behind;
     if (isBehind !== watched.isBehind) {
       watched.isBehind = isBehind;
-      if (isBehind) this.log.warn({ what: name, level: Math.round(level) }, 'more to do than can be done: new requests are turned away');
+      if (isBehind)
+        this.log.warn(
+          { what: name, level: Math.round(level) },
+          'more to do than can be done: new requests are turned away',
+        );
       else this.log.info({ what: name }, 'caught up: new requests are taken again');
     }
     return isBehind;
   }
 
   /**
-   * Half of the timers since the last look were later than this, in ms, and so was the look itself where there was time for none; twice in a row: a
-   * single long pause, such as a garbage collection, is no overload.
+   * Half of the timers since the last look were later than this, in ms, and so was the look itself where there was time
+   * for none; twice in a row: a single long pause, such as a garbage collection, is no overload.
    */
   #look(): void {
     const now = performance.now();

@@ -8,7 +8,8 @@ import { problemOf } from './problem-of.ts';
 
 const about = { instance: '/orders/7', traceId: 'a'.repeat(32) };
 const of = (error: unknown) => problemOf(error, about);
-const fastifyError = (code: string, statusCode: number) => Object.assign(new Error('From Fastify.'), { code, statusCode });
+const fastifyError = (code: string, statusCode: number) =>
+  Object.assign(new Error('From Fastify.'), { code, statusCode });
 
 describe('a failure, as the caller sees it', () => {
   it.each<[DomainErrorKind, number]>([
@@ -39,10 +40,12 @@ describe('a failure, as the caller sees it', () => {
   });
 
   it('keeps the headers a refusal of HTTP needs', () => {
-    expect(of(new HttpProblem(429, 'too-many-requests', 'Slower.', { headers: { 'retry-after': '3' } }))).toMatchObject({
-      problem: { status: 429, detail: 'Slower.' },
-      headers: { 'retry-after': '3' },
-    });
+    expect(of(new HttpProblem(429, 'too-many-requests', 'Slower.', { headers: { 'retry-after': '3' } }))).toMatchObject(
+      {
+        problem: { status: 429, detail: 'Slower.' },
+        headers: { 'retry-after': '3' },
+      },
+    );
   });
 
   it.each([
@@ -57,7 +60,11 @@ describe('a failure, as the caller sees it', () => {
   });
 
   it("takes a Nest exception's status and words", () => {
-    expect(of(new NotFoundException('No such thing.')).problem).toMatchObject({ status: 404, code: 'not-found', detail: 'No such thing.' });
+    expect(of(new NotFoundException('No such thing.')).problem).toMatchObject({
+      status: 404,
+      code: 'not-found',
+      detail: 'No such thing.',
+    });
   });
 
   it.each([new Error('password=hunter2'), fastifyError('FST_ERR_REP_INVALID_PAYLOAD_TYPE', 500), 'hunter2', undefined])(
@@ -70,7 +77,14 @@ describe('a failure, as the caller sees it', () => {
   );
 
   it('passes the refusal of another service on as it is, under our own path', () => {
-    const theirs = { type: 'urn:shop:problem:out-of-stock', title: 'Conflict', status: 409, code: 'out-of-stock', instance: '/internal', detail: 'None left.' };
+    const theirs = {
+      type: 'urn:shop:problem:out-of-stock',
+      title: 'Conflict',
+      status: 409,
+      code: 'out-of-stock',
+      instance: '/internal',
+      detail: 'None left.',
+    };
     const answer = { status: 409, headers: { 'retry-after': '2', server: 'x', 'set-cookie': 'y' }, body: theirs };
     const { problem, headers } = of(new UpstreamProblem('orders', theirs, answer));
     expect(problem).toEqual({ ...theirs, ...about });

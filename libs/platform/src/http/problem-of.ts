@@ -11,21 +11,38 @@ export interface ProblemAnswer {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-const statusOfKind: Record<DomainErrorKind, number> = { invalid: 422, 'not-found': 404, conflict: 409, forbidden: 403, unavailable: 503 };
+const statusOfKind: Record<DomainErrorKind, number> = {
+  invalid: 422,
+  'not-found': 404,
+  conflict: 409,
+  forbidden: 403,
+  unavailable: 503,
+};
 const passedOn = ['retry-after', 'www-authenticate'];
 
-/** The one mapping from whatever was thrown to what the caller sees. What is not known is a bug: 500, and no word of it. */
-export function problemOf(error: unknown, about: { instance?: string | undefined; traceId?: string | undefined }): ProblemAnswer {
+/**
+ * The one mapping from whatever was thrown to what the caller sees. What is not known is a bug: 500, and no word of it.
+ */
+export function problemOf(
+  error: unknown,
+  about: { instance?: string | undefined; traceId?: string | undefined },
+): ProblemAnswer {
   if (error instanceof UpstreamProblem) return ofUpstream(error, about);
   const { status, code, detail, errors, headers } = describe(error);
   const problem: Problem = { type: typeOf(code), title: STATUS_CODES[status] ?? 'Error', status, code };
   if (detail !== undefined) problem.detail = detail;
-  return { problem: { ...problem, ...present(about), ...(errors?.length ? { errors: [...errors] } : {}) }, headers: headers ?? {} };
+  return {
+    problem: { ...problem, ...present(about), ...(errors?.length ? { errors: [...errors] } : {}) },
+    headers: headers ?? {},
+  };
 }
 
 const LONGEST_WHY = 300;
 
-/** Why something cannot be done now, for the log: its message and those of what caused it, without their stacks, in 300 characters at most. */
+/**
+ * Why something cannot be done now, for the log: its message and those of what caused it, without their stacks, in 300
+ * characters at most.
+ */
 export function whyOf(error: unknown): string {
   const messages: string[] = [];
   for (let at = error; at instanceof Error; at = at.cause) messages.push(at.message);
@@ -38,14 +55,25 @@ export function typeOf(code: string): string {
 }
 
 function describe(error: unknown): Partial<HttpProblem> & { status: number; code: string; detail?: string } {
-  if (error instanceof HttpProblem) return { status: error.status, code: error.code, detail: error.message, errors: error.errors, headers: error.headers };
+  if (error instanceof HttpProblem)
+    return {
+      status: error.status,
+      code: error.code,
+      detail: error.message,
+      errors: error.errors,
+      headers: error.headers,
+    };
   if (error instanceof DomainError) {
     const headers: Record<string, string> = error.kind === 'unavailable' ? { 'retry-after': '1' } : {};
     return { status: statusOfKind[error.kind], code: error.code, detail: error.message, errors: error.errors, headers };
   }
   if (error instanceof HttpException) return ofStatus(error.getStatus(), error.message, error.cause);
   if (isFastifyError(error)) return ofStatus(error.statusCode, error.message, error);
-  return { status: 500, code: 'internal-error', detail: 'Something went wrong on our side. The trace id leads us to it.' };
+  return {
+    status: 500,
+    code: 'internal-error',
+    detail: 'Something went wrong on our side. The trace id leads us to it.',
+  };
 }
 
 const codes: Record<string, string> = {
@@ -63,18 +91,39 @@ function ofStatus(status: number, detail: string, cause: unknown) {
   return { status, code: code ?? kebab(STATUS_CODES[status] ?? 'refused'), detail };
 }
 
-function ofUpstream({ status, problem, headers }: UpstreamProblem, about: { traceId?: string | undefined; instance?: string | undefined }): ProblemAnswer {
-  const kept = Object.fromEntries(passedOn.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])));
+function ofUpstream(
+  { status, problem, headers }: UpstreamProblem,
+  about: { traceId?: string | undefined; instance?: string | undefined },
+): ProblemAnswer {
+  const kept = Object.fromEntries(
+    passedOn.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])),
+  );
   if (status < 500) return { problem: { ...problem, ...present(about) }, headers: kept };
-  return problemOf(new DomainError('unavailable', 'unavailable', 'A service that is needed for this does not answer as it should. Try again.'), about);
+  return problemOf(
+    new DomainError(
+      'unavailable',
+      'unavailable',
+      'A service that is needed for this does not answer as it should. Try again.',
+    ),
+    about,
+  );
 }
 
-function present(about: { instance?: string | undefined; traceId?: string | undefined }): { instance?: string; traceId?: string } {
+function present(about: { instance?: string | undefined; traceId?: string | undefined }): {
+  instance?: string;
+  traceId?: string;
+} {
   return Object.fromEntries(Object.entries(about).filter(([, value]) => value !== undefined));
 }
 
 function isFastifyError(error: unknown): error is { code: string; statusCode: number; message: string } {
-  return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number' && 'code' in error && typeof error.code === 'string';
+  return (
+    error instanceof Error &&
+    'statusCode' in error &&
+    typeof error.statusCode === 'number' &&
+    'code' in error &&
+    typeof error.code === 'string'
+  );
 }
 
 function kebab(text: string): string {

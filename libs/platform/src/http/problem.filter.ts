@@ -21,7 +21,8 @@ export class ProblemFilter implements ExceptionFilter {
     const traceId = currentTraceId(contextOf(request));
     const { problem, headers } = problemOf(error, { instance: targetOf(request).path, traceId });
     if (problem.code === 'internal-error') this.logger.error({ err: error, traceId }, 'request failed: a bug');
-    // No bug: no stack, which costs more than the answer, and is asked for most where there is least time. It stands in the request's own line.
+    // No bug: no stack, which costs more than the answer, and is asked for most where there is least time. It stands in
+    // the request's own line.
     else if (problem.status >= 500 && request.work) request.work.failure = { code: problem.code, why: whyOf(error) };
     // Too late for an answer: what was begun must not look complete.
     if (reply.sent || reply.raw.headersSent) return void reply.raw.destroy();

@@ -42,10 +42,16 @@ interface HookOptions {
 }
 
 /** There is too much to do: 503. */
-export const overloaded = (): HttpProblem => new HttpProblem(503, 'overloaded', 'There is more to do than can be done now. Try again.', { headers: { 'retry-after': '1' } });
+export const overloaded = (): HttpProblem =>
+  new HttpProblem(503, 'overloaded', 'There is more to do than can be done now. Try again.', {
+    headers: { 'retry-after': '1' },
+  });
 
 /** What it would answer may be wrong: 503. */
-const closed = () => new HttpProblem(503, 'unavailable', 'This service must not answer at the moment. Try again later.', { headers: { 'retry-after': '5' } });
+const closed = () =>
+  new HttpProblem(503, 'unavailable', 'This service must not answer at the moment. Try again later.', {
+    headers: { 'retry-after': '5' },
+  });
 
 const { status, code, message: detail, headers } = overloaded();
 /** Written once: it is said most where there is least time. */
@@ -56,7 +62,10 @@ export function turnAway(reply: FastifyReply): void {
   void reply.code(status).headers(headers).type('application/problem+json').send(turnedAway);
 }
 
-/** What happens around every request: trace and deadline begin, one line is logged, an unknown path is told from a wrong method. Returns what is routed. */
+/**
+ * What happens around every request: trace and deadline begin, one line is logged, an unknown path is told from a wrong
+ * method. Returns what is routed.
+ */
 export function addRequestHooks(fastify: FastifyInstance, options: HookOptions): KnownPaths {
   const paths = new KnownPaths();
   const finish = finisher(options.logger);
@@ -125,7 +134,10 @@ function toldMethods(request: FastifyRequest, reply: FastifyReply, paths: KnownP
   const { path } = targetOf(request);
   const methods = path === '*' ? ['GET', 'HEAD', 'PATCH', 'POST'] : paths.methodsOf(path);
   if (methods.length === 0) return false;
-  void reply.code(204).header('allow', [...methods, 'OPTIONS'].sort().join(', ')).send();
+  void reply
+    .code(204)
+    .header('allow', [...methods, 'OPTIONS'].sort().join(', '))
+    .send();
   return true;
 }
 
@@ -141,7 +153,9 @@ function refusal({ path }: RequestTarget, paths: KnownPaths): HttpProblem {
 
 const isHealth = (route: string | undefined): boolean => route !== undefined && route.startsWith('/health/');
 
-/** Ends a request once: its span, its one log line, and its place among the rates, errors and durations of its route. */
+/**
+ * Ends a request once: its span, its one log line, and its place among the rates, errors and durations of its route.
+ */
 function finisher(logger: Logger): (request: FastifyRequest, status: number) => void {
   const durations = meter().createHistogram('http.server.request.duration', {
     unit: 's',
@@ -161,7 +175,16 @@ function finisher(logger: Logger): (request: FastifyRequest, status: number) => 
     if (isHealth(route)) return;
     const ms = performance.now() - startedAt;
     durations.record(ms / 1e3, attributes);
-    context.with(within, () => logger.request({ method, route, status, ms: Math.round(ms * 10) / 10, traceId: span.spanContext().traceId, ...failure }));
+    context.with(within, () =>
+      logger.request({
+        method,
+        route,
+        status,
+        ms: Math.round(ms * 10) / 10,
+        traceId: span.spanContext().traceId,
+        ...failure,
+      }),
+    );
   };
 }
 

@@ -17,7 +17,8 @@ afterAll(async () => {
 });
 
 const json = { 'content-type': 'application/json', 'idempotency-key': 'key-00000001' };
-const post = (body: string, headers: Record<string, string> = json) => fetch(`${service.url}/things`, { method: 'POST', body, headers });
+const post = (body: string, headers: Record<string, string> = json) =>
+  fetch(`${service.url}/things`, { method: 'POST', body, headers });
 const get = (path: string, headers: Record<string, string> = {}) => fetch(service.url + path, { headers });
 
 /** The problem of an answer, which has to be one in every respect. */
@@ -34,7 +35,12 @@ describe('what a service refuses, it refuses as a problem', () => {
     ['an unknown path', () => get('/nothing'), 404, 'unknown-path'],
     ['a body that is not JSON', () => post('{'), 400, 'malformed-json'],
     ['a body of brackets', () => post('['.repeat(50_000)), 400, 'json-too-deep'],
-    ['a body that is a form', () => post('a=1', { 'content-type': 'application/x-www-form-urlencoded' }), 415, 'unsupported-media-type'],
+    [
+      'a body that is a form',
+      () => post('a=1', { 'content-type': 'application/x-www-form-urlencoded' }),
+      415,
+      'unsupported-media-type',
+    ],
     ['a body that is text', () => post('a', { 'content-type': 'text/plain' }), 415, 'unsupported-media-type'],
     ['a body beyond 64 KiB', () => post(JSON.stringify({ lines: 'x'.repeat(70_000) })), 413, 'body-too-large'],
     ['a URL that cannot be decoded', () => get('/%zz'), 400, 'malformed-url'],
@@ -55,8 +61,15 @@ describe('what a service refuses, it refuses as a problem', () => {
   });
 
   it('a bug, without a word of it, with its trace', async () => {
-    const problem = await problemIn(get('/things/bug', { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' }));
-    expect(problem).toMatchObject({ status: 500, code: 'internal-error', instance: '/things/bug', traceId: '0af7651916cd43dd8448eb211c80319c' });
+    const problem = await problemIn(
+      get('/things/bug', { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' }),
+    );
+    expect(problem).toMatchObject({
+      status: 500,
+      code: 'internal-error',
+      instance: '/things/bug',
+      traceId: '0af7651916cd43dd8448eb211c80319c',
+    });
     expect(JSON.stringify(problem)).not.toContain('hunter2');
   });
 
@@ -64,7 +77,10 @@ describe('what a service refuses, it refuses as a problem', () => {
     expect((await get('/things/mine')).headers.get('www-authenticate')).toBe('Bearer');
     const refused = await get('/things/mine', { authorization: `Bearer ${await token('orders:read')}` });
     expect((await problemIn(refused)).code).toBe('insufficient-scope');
-    expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([403, 'Bearer error="insufficient_scope", scope="things:read"']);
+    expect([refused.status, refused.headers.get('www-authenticate')]).toEqual([
+      403,
+      'Bearer error="insufficient_scope", scope="things:read"',
+    ]);
   });
 
   it('bytes that are not HTTP', async () => {
@@ -92,7 +108,11 @@ describe('input is parsed by its schema', () => {
   });
 
   it('and reaches the handler as the schema made it', async () => {
-    expect(await (await post(body, { ...json, 'if-match': '"3"' })).json()).toEqual({ body: JSON.parse(body), key: 'key-00000001', versions: [3] });
+    expect(await (await post(body, { ...json, 'if-match': '"3"' })).json()).toEqual({
+      body: JSON.parse(body),
+      key: 'key-00000001',
+      versions: [3],
+    });
     const several = await post(body, { ...json, 'if-match': '"3-x,y", ,W/"7" , "5-abc", "other"' });
     expect(await several.json()).toMatchObject({ versions: [5] });
     expect(await (await get('/things')).json()).toMatchObject({ query: { limit: 20 }, greeting: 'hello' });

@@ -1,8 +1,9 @@
 /**
- * What browsers heed, after the OWASP Secure Headers Project: nothing of other sites is run or framed, no answer is another site's to embed, no address of
- * ours is told to others. `style-src` is as wide as the page that shows the API needs it. TLS ends before us, so it is promised there
- * (HSTS: k8s/components/istio/routing.yaml).
- * Nest's useSecurityHeaders would do, but sets each of a dozen on Node's response, which then checks and copies all others once more.
+ * What browsers heed, after the OWASP Secure Headers Project: nothing of other sites is run or framed, no answer is
+ * another site's to embed, no address of ours is told to others. `style-src` is as wide as the page that shows the API
+ * needs it. TLS ends before us, so it is promised there (HSTS: k8s/components/istio/routing.yaml). Nest's
+ * useSecurityHeaders would do, but sets each of a dozen on Node's response, which then checks and copies all others
+ * once more.
  */
 export const secureHeaders = {
   'content-security-policy': [

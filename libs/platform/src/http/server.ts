@@ -12,14 +12,18 @@ import { addTextParser, hasHalfCharacter } from './text-bodies.ts';
 const bodyLimit = 64 * 1024;
 
 /**
- * Whether a request asks to go on as a WebSocket (RFC 6455 §4.1). A client that would rather go on in anything else, as Java's and curl's do in HTTP/2 (`h2c`),
- * gets its answer in HTTP/1.1: an upgrade is an offer, which who does not know it ignores (RFC 9110 §7.8).
+ * Whether a request asks to go on as a WebSocket (RFC 6455 §4.1). A client that would rather go on in anything else, as
+ * Java's and curl's do in HTTP/2 (`h2c`), gets its answer in HTTP/1.1: an upgrade is an offer, which who does not know
+ * it ignores (RFC 9110 §7.8).
  */
 export function asksForSocket({ method, httpVersion, headers: { upgrade } }: IncomingMessage): boolean {
   return method === 'GET' && httpVersion === '1.1' && upgrade?.toLowerCase() === 'websocket';
 }
 
-/** Asked by Node of every request with an Upgrade; without it, where anybody listens for upgrades, all of them would be taken out of HTTP. */
+/**
+ * Asked by Node of every request with an Upgrade; without it, where anybody listens for upgrades, all of them would be
+ * taken out of HTTP.
+ */
 function shouldUpgradeCallback(this: Server, request: IncomingMessage): boolean {
   return asksForSocket(request) && this.listenerCount('upgrade') > 0;
 }
@@ -31,7 +35,13 @@ export function createAdapter(settings: ServerSettings): FastifyAdapter {
     trustProxy: settings.TRUST_PROXY.length > 0 ? settings.TRUST_PROXY : false,
     // A whole request, headers and body, has to arrive in this time; Node looks every second.
     requestTimeout: 10_000,
-    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16 * 1024, requireHostHeader: false, shouldUpgradeCallback },
+    http: {
+      headersTimeout: 5_000,
+      connectionsCheckingInterval: 1_000,
+      maxHeaderSize: 16 * 1024,
+      requireHostHeader: false,
+      shouldUpgradeCallback,
+    },
     // A socket on which nothing moves; long enough for a slow answer or a heartbeat.
     connectionTimeout: 60_000,
     // Longer than our own clients keep an idle connection, so that they are the ones who close it.
@@ -50,7 +60,12 @@ export function createAdapter(settings: ServerSettings): FastifyAdapter {
   // JSON is the only body we read; anything else is 415. Also keeps HTML forms of other sites out.
   fastify.removeContentTypeParser('text/plain');
   fastify.removeContentTypeParser('application/json');
-  addTextParser(fastify, ['application/json', mergePatch], malformedJson, shallowJson(fastify.getDefaultJsonParser('error', 'error')));
+  addTextParser(
+    fastify,
+    ['application/json', mergePatch],
+    malformedJson,
+    shallowJson(fastify.getDefaultJsonParser('error', 'error')),
+  );
   return adapter;
 }
 
@@ -71,7 +86,10 @@ function shareConnections(server: Server, most: number): void {
   });
 }
 
-/** Fastify's own reader of JSON, which refuses prototypes, for texts that are not too deep and whose characters are whole. */
+/**
+ * Fastify's own reader of JSON, which refuses prototypes, for texts that are not too deep and whose characters are
+ * whole.
+ */
 function shallowJson(read: FastifyBodyParser<string>): (text: string, request: FastifyRequest) => unknown {
   return (text, request) => {
     if (isTooDeep(text)) throw new HttpProblem(400, 'json-too-deep', `JSON nests at most ${deepestJson} levels here.`);
@@ -85,7 +103,8 @@ function shallowJson(read: FastifyBodyParser<string>): (text: string, request: F
   };
 }
 
-const malformedJson = (): HttpProblem => new HttpProblem(400, 'malformed-json', 'Body is not valid JSON: it has to be UTF-8.');
+const malformedJson = (): HttpProblem =>
+  new HttpProblem(400, 'malformed-json', 'Body is not valid JSON: it has to be UTF-8.');
 
 /** A URL that cannot be decoded, or an endless parameter: the router says so before any hook or filter. */
 function answerUnroutable(error: Error, _request: FastifyRequest, reply: FastifyReply): void {

@@ -5,7 +5,13 @@ import { addFormParser, encodingRefusal, hasHalfCharacter, isEncodedUtf8 } from 
 const server = Fastify();
 addFormParser(server);
 server.post('/', ({ body }) => ({ body }));
-const form = (payload: string | Buffer) => server.inject({ method: 'POST', url: '/', headers: { 'content-type': 'application/x-www-form-urlencoded' }, payload });
+const form = (payload: string | Buffer) =>
+  server.inject({
+    method: 'POST',
+    url: '/',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    payload,
+  });
 
 it.each([
   ['name=caf%C3%A9+x', { name: 'café x' }],
@@ -13,9 +19,12 @@ it.each([
   [Buffer.from('name=café'), { name: 'café' }],
 ])('reads the form %s', async (payload, body) => expect((await form(payload)).json()).toEqual({ body }));
 
-it.each([['name=caf%E9'], ['name=%C3'], ['%ff=1'], [Buffer.from('name=café', 'latin1')]])('reads no form %s', async (payload) => {
-  expect((await form(payload)).json()).toMatchObject({ message: 'A form here is UTF-8.' });
-});
+it.each([['name=caf%E9'], ['name=%C3'], ['%ff=1'], [Buffer.from('name=café', 'latin1')]])(
+  'reads no form %s',
+  async (payload) => {
+    expect((await form(payload)).json()).toMatchObject({ message: 'A form here is UTF-8.' });
+  },
+);
 
 it.each([
   ['', true],
@@ -33,7 +42,9 @@ it.each<[string | undefined, string | undefined, boolean]>([
   ['text/x;a=b; CHARSET = latin1', undefined, false],
   ['text/x;charset=', undefined, false],
   ['text/x', 'br', false],
-])('reads a body of type %s, encoded by %s: %s', (type, encoding, yes) => expect(encodingRefusal(type, encoding) === undefined).toBe(yes));
+])('reads a body of type %s, encoded by %s: %s', (type, encoding, yes) =>
+  expect(encodingRefusal(type, encoding) === undefined).toBe(yes),
+);
 
 it('finds half of a character wherever it is', () => {
   expect([{ a: [{ b: '\ud83d' }] }, { '\ude00': 1 }, '\ud83d'].map(hasHalfCharacter)).toEqual([true, true, true]);

@@ -30,12 +30,18 @@ describe('leases', () => {
 
   it('say what is owed without those that are not used yet, and as time goes by', () => {
     leases.add('key', { count: 10, before: 5_000 }, cost, 0);
-    expect([leases.use('key', cost, 0), leases.use('key', cost, 0), leases.use('key', cost, 3)]).toEqual([5_000, 6_000, 4_000]);
+    expect([leases.use('key', cost, 0), leases.use('key', cost, 0), leases.use('key', cost, 3)]).toEqual([
+      5_000, 6_000, 4_000,
+    ]);
   });
 
   it('are used up, given back where they were not needed, and lost when nobody comes', () => {
     leases.add('key', { count: 2, before: 0 }, cost, 0);
-    expect([leases.use('key', cost, 1), leases.use('key', cost, 1), leases.use('key', cost, 1)]).toEqual([0, 0, undefined]);
+    expect([leases.use('key', cost, 1), leases.use('key', cost, 1), leases.use('key', cost, 1)]).toEqual([
+      0,
+      0,
+      undefined,
+    ]);
     leases.giveBack('key');
     expect([leases.use('key', cost, 200), leases.use('key', cost, 200)]).toEqual([0, undefined]);
     leases.giveBack('key');
@@ -47,13 +53,22 @@ describe('leases', () => {
     for (let n = 0; n < 30; n++) leases.use('key', cost, 50);
     expect(leases.isLow('key', 50)).toBe(false);
     leases.use('key', cost, 50);
-    expect([leases.isLow('key', 50), leases.wanted('key', 50), leases.isLow('key', 50), leases.wanted('key', 50)]).toEqual([true, 62, false, 1]);
+    expect([
+      leases.isLow('key', 50),
+      leases.wanted('key', 50),
+      leases.isLow('key', 50),
+      leases.wanted('key', 50),
+    ]).toEqual([true, 62, false, 1]);
     leases.add('key', { count: 62, before: 40_000 }, cost, 52);
     expect(leases.use('key', cost, 52)).toBe(31_000);
   });
 
   it('of different keys have nothing to do with each other', () => {
     leases.add('key', { count: 5, before: 0 }, cost, 0);
-    expect([leases.use('other', cost, 0), leases.isLow('other', 0), leases.wanted('other', 0)]).toEqual([undefined, false, 1]);
+    expect([leases.use('other', cost, 0), leases.isLow('other', 0), leases.wanted('other', 0)]).toEqual([
+      undefined,
+      false,
+      1,
+    ]);
   });
 });

@@ -18,7 +18,10 @@ export interface Grant {
   readonly before: number;
 }
 
-/** Requests are taken for so long ahead, in ms: as many as came in that time. What is unused after twice the time is lost. */
+/**
+ * Requests are taken for so long ahead, in ms: as many as came in that time. What is unused after twice the time is
+ * lost.
+ */
 const AHEAD_MS = 100;
 /** No more at once than this, and no more than double of the last time. */
 const MOST = 128;
@@ -26,14 +29,18 @@ const MOST = 128;
 const MOST_KEYS = 50_000;
 
 /**
- * Parts of quotas that this process has taken ahead, so that of a thousand requests a second some ten ask Redis, and nobody waits for those. They are counted
- * before they are used, so that nobody ever gets more than a quota; whoever falls silent in the middle of a rush loses what was taken for him: about
- * what he used in the last tenth of a second. Who comes now and then has one request taken at a time, which is the exact count.
+ * Parts of quotas that this process has taken ahead, so that of a thousand requests a second some ten ask Redis, and
+ * nobody waits for those. They are counted before they are used, so that nobody ever gets more than a quota; whoever
+ * falls silent in the middle of a rush loses what was taken for him: about what he used in the last tenth of a second.
+ * Who comes now and then has one request taken at a time, which is the exact count.
  */
 export class Leases {
   readonly #held = new Recent<Lease>(MOST_KEYS);
 
-  /** Uses one request of what is held for `key`, where something is: answers what is owed without it, in µs. `cost`: of one request, in µs. */
+  /**
+   * Uses one request of what is held for `key`, where something is: answers what is owed without it, in µs. `cost`: of
+   * one request, in µs.
+   */
   use(key: string, cost: number, now: number): number | undefined {
     const lease = this.#valid(key, now);
     if (!lease || lease.left === 0) return undefined;
@@ -54,7 +61,10 @@ export class Leases {
     return lease !== undefined && lease.size > 4 && lease.left < lease.size / 4 && now - lease.askedAt > AHEAD_MS;
   }
 
-  /** How many requests of `key` to ask for: as many as are likely to come soon, unless somebody is asking for them already. */
+  /**
+   * How many requests of `key` to ask for: as many as are likely to come soon, unless somebody is asking for them
+   * already.
+   */
   wanted(key: string, now: number): number {
     const lease = this.#held.get(key);
     if (!lease || now - lease.askedAt <= AHEAD_MS) return 1;

@@ -24,9 +24,10 @@ export interface Caller {
 }
 
 /**
- * Counts each request before any work is done for it, and refuses what is too much with 429. One hook of Fastify's, one round trip: user, client and
- * address are counted together where the token has been seen before. A new one is counted by its address first, because to verify it is work, too. What a
- * token says is only believed once it is verified: nobody can use up the quota of another. Headers: draft-ietf-httpapi-ratelimit-headers-09.
+ * Counts each request before any work is done for it, and refuses what is too much with 429. One hook of Fastify's, one
+ * round trip: user, client and address are counted together where the token has been seen before. A new one is counted
+ * by its address first, because to verify it is work, too. What a token says is only believed once it is verified:
+ * nobody can use up the quota of another. Headers: draft-ietf-httpapi-ratelimit-headers-09.
  */
 export function limitRequests(fastify: FastifyInstance, { limiter, tokens, quotasOf }: LimitOptions): void {
   fastify.addHook('onRequest', async (request, reply) => {
@@ -44,7 +45,10 @@ export function limitRequests(fastify: FastifyInstance, { limiter, tokens, quota
   });
 }
 
-/** Counts what came by another way than a request of its own, such as an operation over a socket, as a request of its class is. Throws what that would be answered with: 429. */
+/**
+ * Counts what came by another way than a request of its own, such as an operation over a socket, as a request of its
+ * class is. Throws what that would be answered with: 429.
+ */
 export async function countOnce(limiter: RateLimiter, quotas: Quotas, { address, principal }: Caller): Promise<void> {
   const verdict = await limiter.take([...claim(quotas.address, holderOf(address)), ...ofPrincipal(quotas, principal)]);
   if (!verdict.allowed) throw refusal(verdict);
@@ -81,5 +85,7 @@ function tell(reply: FastifyReply, standings: readonly Standing[]): void {
 function refusal({ standings }: Verdict): HttpProblem {
   const worst = standings.reduce((one, other) => (other.retryMs > one.retryMs ? other : one));
   const detail = `Too many requests: "${worst.quota.name}" takes ${worst.quota.limit} in ${worst.quota.seconds} s.`;
-  return new HttpProblem(429, 'rate-limited', detail, { headers: { 'retry-after': String(Math.max(1, Math.ceil(worst.retryMs / 1e3))) } });
+  return new HttpProblem(429, 'rate-limited', detail, {
+    headers: { 'retry-after': String(Math.max(1, Math.ceil(worst.retryMs / 1e3))) },
+  });
 }

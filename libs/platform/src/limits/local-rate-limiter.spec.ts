@@ -7,7 +7,13 @@ describe('a limiter of one process', () => {
   it('counts each holder apart', async () => {
     const limiter = new LocalRateLimiter();
     const take = async (whose: string) => (await limiter.take([{ quota, whose }])).allowed;
-    expect([await take('a'), await take('a'), await take('a'), await take('a'), await take('b')]).toEqual([true, true, true, false, true]);
+    expect([await take('a'), await take('a'), await take('a'), await take('a'), await take('b')]).toEqual([
+      true,
+      true,
+      true,
+      false,
+      true,
+    ]);
   });
 
   it('remembers so many and no more, whatever strangers call themselves', async () => {

@@ -34,10 +34,11 @@ export const costOf = ({ limit, seconds }: Quota): number => Math.floor((seconds
 export const creditOf = (quota: Quota): number => costOf(quota) * quota.limit;
 
 /**
- * GCRA, the generic cell rate algorithm (ITU-T I.371; "theoretical arrival time"), said as a debt: each request costs the time in which one is earned,
- * the debt melts as time goes by, and nobody may owe more than the whole quota. One number per key, no window at whose edge twice the quota fits,
- * and refusals cost nothing, so that a client that asks too often is not shut out for ever. A request is taken when each of its quotas takes it;
- * then it counts against all, otherwise against none. `debts`: what each owed before it, in µs.
+ * GCRA, the generic cell rate algorithm (ITU-T I.371; "theoretical arrival time"), said as a debt: each request costs
+ * the time in which one is earned, the debt melts as time goes by, and nobody may owe more than the whole quota. One
+ * number per key, no window at whose edge twice the quota fits, and refusals cost nothing, so that a client that asks
+ * too often is not shut out for ever. A request is taken when each of its quotas takes it; then it counts against all,
+ * otherwise against none. `debts`: what each owed before it, in µs.
  */
 export function judge(claims: readonly Claim[], debts: readonly number[]): Verdict {
   const allowed = claims.every(({ quota }, index) => fits(quota, debts[index] ?? 0));

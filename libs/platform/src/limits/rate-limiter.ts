@@ -7,7 +7,7 @@ export abstract class RateLimiter {
 }
 
 /**
- * The key of a claim, unique among all quotas. One decision looks at several of them at once, and who asks together is not known before: so all bear one hash
- * tag, and lie in one slot of a Redis Cluster.
+ * The key of a claim, unique among all quotas. One decision looks at several of them at once, and who asks together is
+ * not known before: so all bear one hash tag, and lie in one slot of a Redis Cluster.
  */
 export const keyOf = ({ quota, whose }: Claim): string => `{limit}:${quota.name}:${whose}`;

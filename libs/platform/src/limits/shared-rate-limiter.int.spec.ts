@@ -10,13 +10,22 @@ let number = 0;
 /** Somebody nobody has counted yet. */
 const somebody = () => `somebody-${number++}`;
 
-async function allowed(limiters: readonly SharedRateLimiter[], whose: string, requests: number, quota = hour(20)): Promise<number> {
-  const verdicts = await Promise.all(Array.from({ length: requests }, (_, n) => limiters[n % limiters.length]!.take([{ quota, whose }])));
+async function allowed(
+  limiters: readonly SharedRateLimiter[],
+  whose: string,
+  requests: number,
+  quota = hour(20),
+): Promise<number> {
+  const verdicts = await Promise.all(
+    Array.from({ length: requests }, (_, n) => limiters[n % limiters.length]!.take([{ quota, whose }])),
+  );
   return verdicts.filter((verdict) => verdict.allowed).length;
 }
 
 describeWith('redis', 'a limiter that instances share', ({ url }) => {
-  const connections = [0, 1, 2].map(() => new RedisConnection(url, { keyPrefix: `limits-${process.pid}:`, timeout: 5_000 }));
+  const connections = [0, 1, 2].map(
+    () => new RedisConnection(url, { keyPrefix: `limits-${process.pid}:`, timeout: 5_000 }),
+  );
   const limiters = connections.map((redis) => new SharedRateLimiter(redis, new LocalRateLimiter()));
   const operator = new Redis(url);
   beforeAll(async () => {
@@ -36,13 +45,20 @@ describeWith('redis', 'a limiter that instances share', ({ url }) => {
     const claims = [{ quota: { name: 'slow', limit: 2, seconds: 10 }, whose: somebody() }];
     const seen = [];
     for (let n = 0; n < 3; n++) seen.push(await limiters[n]!.take(claims));
-    expect(seen.map(({ allowed, standings }) => [allowed, standings[0]?.remaining])).toEqual([[true, 1], [true, 0], [false, 0]]);
+    expect(seen.map(({ allowed, standings }) => [allowed, standings[0]?.remaining])).toEqual([
+      [true, 1],
+      [true, 0],
+      [false, 0],
+    ]);
     const { retryMs = 0, resetMs = 0 } = seen[2]!.standings[0]!;
     expect([retryMs > 3_000, retryMs <= 5_000, resetMs > 8_000, resetMs <= 10_000]).toEqual([true, true, true, true]);
   });
 
   it('counts a request that one quota refuses against no other', async () => {
-    const [wide, narrow] = [{ quota: hour(100, 'wide'), whose: somebody() }, { quota: hour(1, 'narrow'), whose: somebody() }];
+    const [wide, narrow] = [
+      { quota: hour(100, 'wide'), whose: somebody() },
+      { quota: hour(1, 'narrow'), whose: somebody() },
+    ];
     for (let n = 0; n < 10; n++) await limiters[0]!.take([wide, narrow]);
     expect((await limiters[0]!.take([wide])).standings[0]?.remaining).toBe(98);
   });
@@ -89,7 +105,9 @@ describeWith('redis', 'a limiter that instances share', ({ url }) => {
 
 describe('without Redis', () => {
   it('each instance counts for itself: so many times the quota, and no more', async () => {
-    const limiters = [0, 1, 2].map(() => new SharedRateLimiter(new RedisConnection('redis://127.0.0.1:1'), new LocalRateLimiter()));
+    const limiters = [0, 1, 2].map(
+      () => new SharedRateLimiter(new RedisConnection('redis://127.0.0.1:1'), new LocalRateLimiter()),
+    );
     expect(await allowed(limiters, somebody(), 300)).toBe(60);
   });
 });

@@ -8,9 +8,11 @@ import { costOf, creditOf, judge, type Claim, type Verdict } from './quota.ts';
 import { keyOf, RateLimiter } from './rate-limiter.ts';
 
 /**
- * The same arithmetic as `judge`, where all instances meet: when all quotas take one request, each gives as many as are wanted of it, but no more than a
- * sixteenth of what is left, so that the last ones are counted one by one. Answers what was owed before, and what was given, of each key. Time is Redis's, so
- * that no two gateways disagree about it; where its clock was set back (a failover), nobody owes more than a whole quota. The arguments are cost and credit of each key, in µs, and how many requests are wanted.
+ * The same arithmetic as `judge`, where all instances meet: when all quotas take one request, each gives as many as are
+ * wanted of it, but no more than a sixteenth of what is left, so that the last ones are counted one by one. Answers
+ * what was owed before, and what was given, of each key. Time is Redis's, so that no two gateways disagree about it;
+ * where its clock was set back (a failover), nobody owes more than a whole quota. The arguments are cost and credit of
+ * each key, in µs, and how many requests are wanted.
  */
 const script = `
 local time = redis.call('TIME')
@@ -47,12 +49,16 @@ interface Counted {
 }
 
 /**
- * Counts in Redis, for all instances together, in one round trip, and for whoever asks often only now and then: a part of the quota is taken ahead (Leases).
- * Fail mode: while Redis is away, too slow, or answers anything but what it was asked, each instance counts for itself, so that n instances let through n times the quota at most; what was owed
+ * Counts in Redis, for all instances together, in one round trip, and for whoever asks often only now and then: a part
+ * of the quota is taken ahead (Leases). Fail mode: while Redis is away, too slow, or answers anything but what it was
+ * asked, each instance counts for itself, so that n instances let through n times the quota at most; what was owed
  * before is forgotten. Neither refuses everybody nor lets everything through.
  */
 export class SharedRateLimiter extends RateLimiter {
-  readonly #decisions = meter().createCounter('ratelimit.decisions', { unit: '{request}', description: 'Requests that were counted: by whom, and what came of it' });
+  readonly #decisions = meter().createCounter('ratelimit.decisions', {
+    unit: '{request}',
+    description: 'Requests that were counted: by whom, and what came of it',
+  });
   readonly #leases = new Leases();
 
   constructor(
@@ -69,7 +75,12 @@ export class SharedRateLimiter extends RateLimiter {
     const missing = counted.filter((_, index) => held[index] === undefined);
     if (missing.length === 0) return this.#fromLeases(counted, claims, held as number[], now);
     const asked = await this.#ask(missing, ({ key, cost }) => this.#leases.use(key, cost, performance.now()));
-    const verdict = asked ? judge(claims, held.map((debt) => debt ?? asked.shift() ?? 0)) : await this.local.take(claims);
+    const verdict = asked
+      ? judge(
+          claims,
+          held.map((debt) => debt ?? asked.shift() ?? 0),
+        )
+      : await this.local.take(claims);
     if (!verdict.allowed) counted.forEach(({ key }, index) => held[index] !== undefined && this.#leases.giveBack(key));
     this.#count(asked ? 'redis' : 'process', verdict);
     return verdict;
@@ -82,21 +93,31 @@ export class SharedRateLimiter extends RateLimiter {
     return verdict;
   }
 
-  /** Takes these from Redis and keeps what was given; answers what each owed before, or what `use` says of it, and nothing when Redis cannot be asked. */
+  /**
+   * Takes these from Redis and keeps what was given; answers what each owed before, or what `use` says of it, and
+   * nothing when Redis cannot be asked.
+   */
   async #ask(counted: readonly Counted[], use?: (given: Counted) => number | undefined): Promise<number[] | undefined> {
     if (!this.redis.available) return void this.redis.missed();
     const numbers = await this.#run(counted).catch(unlessAway);
     const now = performance.now();
-    return numbers && counted.map((each, index) => {
-      const grant = { before: numbers[2 * index] ?? 0, count: numbers[2 * index + 1] ?? 0 };
-      if (grant.count > 0) this.#leases.add(each.key, grant, each.cost, now);
-      return (grant.count > 0 ? use?.(each) : undefined) ?? grant.before;
-    });
+    return (
+      numbers &&
+      counted.map((each, index) => {
+        const grant = { before: numbers[2 * index] ?? 0, count: numbers[2 * index + 1] ?? 0 };
+        if (grant.count > 0) this.#leases.add(each.key, grant, each.cost, now);
+        return (grant.count > 0 ? use?.(each) : undefined) ?? grant.before;
+      })
+    );
   }
 
   #run(counted: readonly Counted[]): Promise<number[]> {
     const [keys, now] = [counted.map(({ key }) => key), performance.now()];
-    const values = counted.flatMap(({ claim, key, cost }) => [cost, creditOf(claim.quota), this.#leases.wanted(key, now)]);
+    const values = counted.flatMap(({ claim, key, cost }) => [
+      cost,
+      creditOf(claim.quota),
+      this.#leases.wanted(key, now),
+    ]);
     return this.redis.use(async (redis) => {
       const run = (command: 'evalsha' | 'eval', what: string) => redis[command](what, keys.length, ...keys, ...values);
       const answer = await run('evalsha', digest).catch((error: Error) => {
@@ -113,8 +134,10 @@ export class SharedRateLimiter extends RateLimiter {
 }
 
 /** Two of each key: what was owed, and what was given. */
-const areDebtsAndGrants = (keys: number) => (answer: unknown): answer is number[] =>
-  Array.isArray(answer) && answer.length === 2 * keys && answer.every((number) => isNumber(number) && number >= 0);
+const areDebtsAndGrants =
+  (keys: number) =>
+  (answer: unknown): answer is number[] =>
+    Array.isArray(answer) && answer.length === 2 * keys && answer.every((number) => isNumber(number) && number >= 0);
 
 function unlessAway(error: unknown): undefined {
   if (!(error instanceof RedisUnavailable)) throw error;

@@ -26,13 +26,20 @@ describeWith('redis', 'a Redis that is there', ({ url }) => {
     await redis.use((client) => client.set('text', 'x'));
     for (let time = 0; time < 5; time++) {
       const refusal: unknown = await redis.use((client) => client.incr('text')).catch((error: unknown) => error);
-      expect([refusal instanceof RedisUnavailable, ((refusal as Error).cause as Error).message]).toEqual([true, 'ERR value is not an integer or out of range']);
+      expect([refusal instanceof RedisUnavailable, ((refusal as Error).cause as Error).message]).toEqual([
+        true,
+        'ERR value is not an integer or out of range',
+      ]);
     }
     expect([redis.available, redis.trouble]).toEqual([true, 'refused: ERR']);
   });
 
   it('is used again once it has been cut off', async () => {
     await operator.client('KILL', 'ID', await redis.use((client) => client.client('ID')));
-    await expect.poll(() => redis.use((client) => client.get('a')).catch((error: unknown) => error instanceof RedisUnavailable), { timeout: 10_000 }).toBe('1');
+    await expect
+      .poll(() => redis.use((client) => client.get('a')).catch((error: unknown) => error instanceof RedisUnavailable), {
+        timeout: 10_000,
+      })
+      .toBe('1');
   });
 });

@@ -92,20 +92,30 @@ describe('a Redis that refuses everything', () => {
   it('is told of at once, then once a second at most, and in words that quote no command', async () => {
     answer = "-ERR unknown command 'get', with args beginning with: 'limit:customer-1'\r\n";
     const lines: object[] = [];
-    const redis = new RedisConnection(urlOfSilent(), { timeout: 2_000, log: { warn: (fields) => void lines.push(fields) } });
+    const redis = new RedisConnection(urlOfSilent(), {
+      timeout: 2_000,
+      log: { warn: (fields) => void lines.push(fields) },
+    });
     redis.onModuleInit();
     await expect.poll(() => redis.available, { timeout: 10_000 }).toBe(true);
     await Promise.allSettled(Array.from({ length: 100 }, () => read(redis)));
     const reason = "ERR unknown command 'get'";
     expect(lines).toEqual([{ reason, times: 1 }]);
-    await expect.poll(() => lines, { timeout: 10_000 }).toEqual([{ reason, times: 1 }, { reason, times: 99 }]);
+    await expect
+      .poll(() => lines, { timeout: 10_000 })
+      .toEqual([
+        { reason, times: 1 },
+        { reason, times: 99 },
+      ]);
     expect(redis.trouble).toBe('refused: ERR');
     redis.close();
   });
 
   it('is told nothing of a mistake in what was to be asked: that is a bug of ours', async () => {
     const redis = await connected(urlOfSilent());
-    await expect(redis.use(() => Promise.reject(new TypeError('x is not a function')))).rejects.toBeInstanceOf(TypeError);
+    await expect(redis.use(() => Promise.reject(new TypeError('x is not a function')))).rejects.toBeInstanceOf(
+      TypeError,
+    );
     expect(redis.trouble).toBeUndefined();
     redis.close();
   });

@@ -2,7 +2,16 @@ import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nest
 import { circuitBreaker, CircuitState, type CircuitBreakerPolicy, ConsecutiveBreaker, handleWhen } from 'cockatiel';
 import { Redis } from 'ioredis';
 import type { Logger } from '../service/logger.ts';
-import { concernsConnection, concernsServer, isBug, NoAnswer, reasonOf, RedisRefusals, RedisUnavailable, UnexpectedAnswer } from './redis-refusals.ts';
+import {
+  concernsConnection,
+  concernsServer,
+  isBug,
+  NoAnswer,
+  reasonOf,
+  RedisRefusals,
+  RedisUnavailable,
+  UnexpectedAnswer,
+} from './redis-refusals.ts';
 
 export interface RedisOptions {
   /** Set before every key, so that several shops can share one server. */
@@ -30,9 +39,10 @@ const reconnectPause = 5_000;
 const lookPause = 50;
 
 /**
- * The one connection of a service to Redis, which is never an authority: everything here can fail, costs at most a command's time-out when
- * it does, and three time-outs in a row cost nothing more: then Redis is left alone, and asked by a PING that nobody waits for. Any answer but the
- * expected one is such a failure: whatever Redis may say that nobody here has heard of, its users go on without it, and it is seen (RedisRefusals).
+ * The one connection of a service to Redis, which is never an authority: everything here can fail, costs at most a
+ * command's time-out when it does, and three time-outs in a row cost nothing more: then Redis is left alone, and asked
+ * by a PING that nobody waits for. Any answer but the expected one is such a failure: whatever Redis may say that
+ * nobody here has heard of, its users go on without it, and it is seen (RedisRefusals).
  */
 @Injectable()
 export class RedisConnection implements OnModuleInit, OnApplicationShutdown {
@@ -45,9 +55,15 @@ export class RedisConnection implements OnModuleInit, OnApplicationShutdown {
   #lookedAt = -Infinity;
 
   /** Without a URL it is unavailable for good. */
-  constructor(url: string | undefined, { keyPrefix = '', timeout = patience, pause = alone, log, tls }: RedisOptions = {}) {
+  constructor(
+    url: string | undefined,
+    { keyPrefix = '', timeout = patience, pause = alone, log, tls }: RedisOptions = {},
+  ) {
     this.#timeout = timeout;
-    this.#breaker = circuitBreaker(handleWhen(concernsServer), { halfOpenAfter: pause, breaker: new ConsecutiveBreaker(failures) });
+    this.#breaker = circuitBreaker(handleWhen(concernsServer), {
+      halfOpenAfter: pause,
+      breaker: new ConsecutiveBreaker(failures),
+    });
     this.#refusals = new RedisRefusals(log);
     if (url === undefined) return;
     this.#redis = new Redis(url, {
@@ -58,7 +74,8 @@ export class RedisConnection implements OnModuleInit, OnApplicationShutdown {
       socketTimeout: silence,
       keepAlive: 10_000,
       enableAutoPipelining: true,
-      // Offline, a command fails at once instead of joining a queue without end, and none is sent again behind its caller's back.
+      // Offline, a command fails at once instead of joining a queue without end, and none is sent again behind its
+      // caller's back.
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
       autoResendUnfulfilledCommands: false,
@@ -84,7 +101,10 @@ export class RedisConnection implements OnModuleInit, OnApplicationShutdown {
     return this.#redis?.status === 'ready' && this.#breaker.state === CircuitState.Closed;
   }
 
-  /** Why its users go without it at the moment, or did a moment ago; undefined when all is well, or there is none to be used. */
+  /**
+   * Why its users go without it at the moment, or did a moment ago; undefined when all is well, or there is none to be
+   * used.
+   */
   get trouble(): string | undefined {
     if (!this.#redis) return undefined;
     if (this.#redis.status !== 'ready') return `there is no connection: ${this.#connectionTrouble}`;
@@ -92,8 +112,9 @@ export class RedisConnection implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * Runs one command, or several of one purpose, which looks at the form of what is answered (`expected`). Throws RedisUnavailable, at once when there is no
-   * chance, after `timeout` when there is no answer, and when there is any other answer than the expected one.
+   * Runs one command, or several of one purpose, which looks at the form of what is answered (`expected`). Throws
+   * RedisUnavailable, at once when there is no chance, after `timeout` when there is no answer, and when there is any
+   * other answer than the expected one.
    */
   async use<T>(command: (redis: Redis) => Promise<T>): Promise<T> {
     const redis = this.#redis;
@@ -108,11 +129,16 @@ export class RedisConnection implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
-  /** Notes that somebody went on without a Redis that is not available, and looks whether it is back; what may be thrown for it. */
+  /**
+   * Notes that somebody went on without a Redis that is not available, and looks whether it is back; what may be thrown
+   * for it.
+   */
   missed(): RedisUnavailable {
     if (!this.#redis) return new RedisUnavailable('There is no Redis.');
     this.look();
-    const unavailable = new RedisUnavailable(this.#redis.status === 'ready' ? 'Redis is left alone for a moment.' : 'Redis cannot be reached.');
+    const unavailable = new RedisUnavailable(
+      this.#redis.status === 'ready' ? 'Redis is left alone for a moment.' : 'Redis cannot be reached.',
+    );
     this.#refusals.note(unavailable);
     return unavailable;
   }

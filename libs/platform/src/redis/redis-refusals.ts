@@ -2,7 +2,10 @@ import { ReplyError } from 'ioredis';
 import type { Logger } from '../service/logger.ts';
 import { meter } from '../telemetry/metrics.ts';
 
-/** Redis cannot be used now, or has not answered as it should. Its user goes on without it, in the fail mode that its page documents. */
+/**
+ * Redis cannot be used now, or has not answered as it should. Its user goes on without it, in the fail mode that its
+ * page documents.
+ */
 export class RedisUnavailable extends Error {
   override readonly name = 'RedisUnavailable';
 }
@@ -29,23 +32,36 @@ export const isTextOrNothing = (answer: unknown): answer is string | null => ans
 /** What SET answers, with NX as well. */
 export const isSet = (answer: unknown): answer is 'OK' | null => answer === null || answer === 'OK';
 
-/** Refusals of one command or one key: others may well be answered. Of any other it has to be expected that the next command hears it too. */
+/**
+ * Refusals of one command or one key: others may well be answered. Of any other it has to be expected that the next
+ * command hears it too.
+ */
 const ofOneCommand = /^(WRONGTYPE|CROSSSLOT|NOSCRIPT|MOVED|ASK|TRYAGAIN|NOPERM|ERR)\b/;
-/** Refusals that a new connection may not meet: at the address of an old primary, or with a password that has changed. */
+/**
+ * Refusals that a new connection may not meet: at the address of an old primary, or with a password that has changed.
+ */
 const ofOneConnection = /^(READONLY|NOAUTH)\b/;
 
 /** Whether it says something about the server, or the way to it, and not about one command. */
-export const concernsServer = (error: unknown): boolean => !(error instanceof ReplyError) || !ofOneCommand.test((error as Error).message);
+export const concernsServer = (error: unknown): boolean =>
+  !(error instanceof ReplyError) || !ofOneCommand.test((error as Error).message);
 /** Whether another connection may do better. */
 export const concernsConnection = (error: Error): boolean => ofOneConnection.test(error.message);
 
-/** A bug of ours is an error of the language: whatever Redis says or does not say, and whatever becomes of its connection, is no bug. */
-export const isBug = (error: unknown): boolean => error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
+/**
+ * A bug of ours is an error of the language: whatever Redis says or does not say, and whatever becomes of its
+ * connection, is no bug.
+ */
+export const isBug = (error: unknown): boolean =>
+  error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
 
 /** How often it is told, and for how long a refusal counts as recent, in ms. */
 const [TOLD_EVERY, RECENT] = [1_000, 10_000];
 
-/** What Redis did not answer as it should, made visible: counted by reason, one log line a second at most, and told to readiness for ten seconds. */
+/**
+ * What Redis did not answer as it should, made visible: counted by reason, one log line a second at most, and told to
+ * readiness for ten seconds.
+ */
 export class RedisRefusals {
   readonly #count = meter().createCounter('redis.refusals', {
     unit: '{command}',
@@ -57,7 +73,10 @@ export class RedisRefusals {
 
   constructor(private readonly log?: Pick<Logger, 'warn'>) {}
 
-  /** The last refusal, where it was a moment ago, by the name of its kind: readiness is asked by anybody, and what a server says in full is for the log. */
+  /**
+   * The last refusal, where it was a moment ago, by the name of its kind: readiness is asked by anybody, and what a
+   * server says in full is for the log.
+   */
   get recent(): string | undefined {
     return this.#last && performance.now() - this.#last.at < RECENT ? `refused: ${this.#last.reason}` : undefined;
   }
@@ -94,4 +113,8 @@ export function reasonOf(error: unknown): string {
 
 const LONGEST = 100;
 /** What it said, without what it quotes of a command: keys name people. */
-const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split(/, with args|: /, 1).join().slice(0, LONGEST);
+const wordsOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error))
+    .split(/, with args|: /, 1)
+    .join()
+    .slice(0, LONGEST);

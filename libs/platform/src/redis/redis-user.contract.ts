@@ -11,12 +11,27 @@ export interface RedisUser {
   readonly outcome: unknown;
 }
 
-/** What each user of Redis promises: any answer but the expected one ends in its fail mode, is seen, and is over when Redis is well again. */
+/**
+ * What each user of Redis promises: any answer but the expected one ends in its fail mode, is seen, and is over when
+ * Redis is well again.
+ */
 export function redisUserContract({ name, open, outcome }: RedisUser): void {
   describe(`${name}, when Redis`, () => {
-    async function connected(use: (user: { fake: FakeRedis; redis: RedisConnection; lines: object[]; ask: () => Promise<unknown> }) => Promise<void>) {
+    async function connected(
+      use: (user: {
+        fake: FakeRedis;
+        redis: RedisConnection;
+        lines: object[];
+        ask: () => Promise<unknown>;
+      }) => Promise<void>,
+    ) {
       const [fake, lines] = [await FakeRedis.start(), [] as object[]];
-      const redis = new RedisConnection(fake.url, { keyPrefix: 'spec:', timeout: 200, pause: 100, log: { warn: (fields) => void lines.push(fields) } });
+      const redis = new RedisConnection(fake.url, {
+        keyPrefix: 'spec:',
+        timeout: 200,
+        pause: 100,
+        log: { warn: (fields) => void lines.push(fields) },
+      });
       redis.onModuleInit();
       await vi.waitUntil(() => redis.available, { timeout: 10_000, interval: 5 });
       await use({ fake, redis, lines, ask: open(redis) });
@@ -35,8 +50,13 @@ export function redisUserContract({ name, open, outcome }: RedisUser): void {
         fake.recover();
         fake.asked.length = 0;
         // A PING, or a new connection, and then it is used again.
-        await vi.waitFor(async () => expect([await ask(), fake.asked.some(([command]) => command !== 'ping')]).toEqual([outcome, true]), { timeout: 20_000, interval: 20 });
-      }));
+        await vi.waitFor(
+          async () =>
+            expect([await ask(), fake.asked.some(([command]) => command !== 'ping')]).toEqual([outcome, true]),
+          { timeout: 20_000, interval: 20 },
+        );
+      }),
+    );
 
     it('is a node of a cluster: no command needs keys of two slots', () =>
       connected(async ({ fake, lines, ask }) => {

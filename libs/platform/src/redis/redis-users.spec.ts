@@ -7,7 +7,15 @@ import type { RedisConnection } from './redis-connection.ts';
 import { redisUserContract } from './redis-user.contract.ts';
 
 let number = 0;
-const policy = { name: 'spec', version: 1, freshMs: 1_000, revalidateMs: 1_000, errorMs: 1_000, absentMs: 1_000, patienceMs: 50 };
+const policy = {
+  name: 'spec',
+  version: 1,
+  freshMs: 1_000,
+  revalidateMs: 1_000,
+  errorMs: 1_000,
+  absentMs: 1_000,
+  patienceMs: 50,
+};
 const quota = (name: string) => ({ name, limit: 1_000, seconds: 60 });
 const claims = (whose: string): Claim[] => ['user', 'client', 'address'].map((name) => ({ quota: quota(name), whose }));
 const limiterOn = (redis: RedisConnection) => new SharedRateLimiter(redis, new LocalRateLimiter());
@@ -34,7 +42,8 @@ redisUserContract({
   name: 'a cache',
   open(redis) {
     const cache = new Cache(new RedisCacheStore(redis), policy);
-    return async () => (await cache.read({ key: `key-${number++}`, tags: ['one', 'two', 'three'], load: async () => 'loaded' })).value;
+    return async () =>
+      (await cache.read({ key: `key-${number++}`, tags: ['one', 'two', 'three'], load: async () => 'loaded' })).value;
   },
   outcome: 'loaded',
 });

@@ -10,10 +10,21 @@ import { RedisConnection, type RedisOptions } from './redis-connection.ts';
 type RedisConfig = z.output<z.ZodObject<typeof redisSettings>>;
 
 /** The certificates that the settings name. */
-export const redisTls = ({ REDIS_CA_FILE: ca, REDIS_CERT_FILE: cert, REDIS_KEY_FILE: key }: Pick<RedisConfig, 'REDIS_CA_FILE' | 'REDIS_CERT_FILE' | 'REDIS_KEY_FILE'>) =>
-  Object.fromEntries(Object.entries({ ca, cert, key }).flatMap(([name, file]) => (file === undefined ? [] : [[name, readFileSync(file, 'utf8')]]))) as RedisOptions['tls'];
+export const redisTls = ({
+  REDIS_CA_FILE: ca,
+  REDIS_CERT_FILE: cert,
+  REDIS_KEY_FILE: key,
+}: Pick<RedisConfig, 'REDIS_CA_FILE' | 'REDIS_CERT_FILE' | 'REDIS_KEY_FILE'>) =>
+  Object.fromEntries(
+    Object.entries({ ca, cert, key }).flatMap(([name, file]) =>
+      file === undefined ? [] : [[name, readFileSync(file, 'utf8')]],
+    ),
+  ) as RedisOptions['tls'];
 
-/** Provides `RedisConnection` from a service's configuration, to every module of the service. Without it a service is ready still, but degraded. */
+/**
+ * Provides `RedisConnection` from a service's configuration, to every module of the service. Without it a service is
+ * ready still, but degraded.
+ */
 @Module({})
 export class RedisModule {
   static forRoot(config: ConfigClass<RedisConfig>): DynamicModule {

@@ -1,13 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { AdaptiveLimit } from './adaptive-limit.ts';
 
-const limitOf = (slowMs = 1_000) => new AdaptiveLimit({ most: 100, queue: 3, slowMs, isTooMuch: (outcome) => 'error' in outcome });
+const limitOf = (slowMs = 1_000) =>
+  new AdaptiveLimit({ most: 100, queue: 3, slowMs, isTooMuch: (outcome) => 'error' in outcome });
 const fine = async () => 'fine';
 const failing = () => Promise.reject(new Error('too much'));
 const turn = () => new Promise((next) => setImmediate(next));
 
 /** So many calls that are under way together, and all end alike. */
-const together = (limit: AdaptiveLimit, calls: number, call: () => Promise<unknown>) => Promise.all(Array.from({ length: calls }, () => limit.watch(async () => (await turn(), call())).catch(() => 'failed')));
+const together = (limit: AdaptiveLimit, calls: number, call: () => Promise<unknown>) =>
+  Promise.all(
+    Array.from({ length: calls }, () => limit.watch(async () => (await turn(), call())).catch(() => 'failed')),
+  );
 
 describe('a limit on what another party is asked at once', () => {
   it('is the most there may be while that can be done', async () => {

@@ -16,9 +16,10 @@ export interface AdaptiveLimitOptions {
 }
 
 /**
- * How many calls the other party can be trusted with at the moment: additive increase, multiplicative decrease (Chiu and Jain, 1989; what TCP does).
- * Each answer in time lets a little more through, and one that is slow, or says that there is too much to do, a third less, once for all that were under
- * way together. Without it, what piled up during an outage comes back at once, all of it is late, and so nothing is ever done in time again.
+ * How many calls the other party can be trusted with at the moment: additive increase, multiplicative decrease (Chiu
+ * and Jain, 1989; what TCP does). Each answer in time lets a little more through, and one that is slow, or says that
+ * there is too much to do, a third less, once for all that were under way together. Without it, what piled up during an
+ * outage comes back at once, all of it is late, and so nothing is ever done in time again.
  */
 export class AdaptiveLimit {
   readonly #options: AdaptiveLimitOptions;
@@ -37,12 +38,18 @@ export class AdaptiveLimit {
     return Math.floor(this.#limit);
   }
 
-  /** Whether one more would be too much. At its most it stands in nobody's way: there the bulkhead decides, and who may wait for a turn. */
+  /**
+   * Whether one more would be too much. At its most it stands in nobody's way: there the bulkhead decides, and who may
+   * wait for a turn.
+   */
   get isReached(): boolean {
     return this.limit < this.#options.most && this.#underWay >= this.limit;
   }
 
-  /** Resolves when a call may be made: at once, or when one of those under way has ended. Answers false where as many wait as may; throws when the time of this one is up. */
+  /**
+   * Resolves when a call may be made: at once, or when one of those under way has ended. Answers false where as many
+   * wait as may; throws when the time of this one is up.
+   */
   async turn(signal: AbortSignal): Promise<boolean> {
     if (!this.isReached) return true;
     if (this.#waiting.length >= this.#options.queue) return false;

@@ -15,14 +15,25 @@ export type CallOutcome = 'ok' | 'failed' | 'late' | 'open' | 'full';
 /** Counts calls and repetitions of one party, and shows its circuit and its bulkhead. */
 export class CallMetrics {
   readonly #about: { readonly upstream: string };
-  readonly #calls = meter().createCounter('upstream.calls', { unit: '{call}', description: 'Calls to another party, by what became of them' });
-  readonly #retries = meter().createCounter('upstream.retries', { unit: '{call}', description: 'Calls that were worth repeating: made, or refused by the retry budget' });
+  readonly #calls = meter().createCounter('upstream.calls', {
+    unit: '{call}',
+    description: 'Calls to another party, by what became of them',
+  });
+  readonly #retries = meter().createCounter('upstream.retries', {
+    unit: '{call}',
+    description: 'Calls that were worth repeating: made, or refused by the retry budget',
+  });
 
   constructor(upstream: string, levels: () => CallLevels) {
     this.#about = { upstream };
-    const gauge = (name: string, unit: string, description: string) => meter().createObservableGauge(name, { unit, description });
+    const gauge = (name: string, unit: string, description: string) =>
+      meter().createObservableGauge(name, { unit, description });
     const circuit = gauge('upstream.circuit.state', '1', '0 closed, 1 half open, 2 open');
-    const limit = gauge('upstream.limit', '{call}', 'Calls under way at most, by what the other party can do at the moment');
+    const limit = gauge(
+      'upstream.limit',
+      '{call}',
+      'Calls under way at most, by what the other party can do at the moment',
+    );
     const active = gauge('upstream.bulkhead.active', '{call}', 'Calls under way');
     const queued = gauge('upstream.bulkhead.queued', '{call}', 'Calls that wait for their turn');
     meter().addBatchObservableCallback(

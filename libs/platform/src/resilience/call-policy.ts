@@ -10,11 +10,14 @@ export interface CallTerms {
 export type CallOutcome = { readonly error: unknown } | { readonly answer: unknown };
 
 /**
- * How calls to one party outside this process are made: how many at a time, how often, and when not at all. `ResilientCalls` is the product's
- * way; the experiments of practices/ fill the same port with others.
+ * How calls to one party outside this process are made: how many at a time, how often, and when not at all.
+ * `ResilientCalls` is the product's way; the experiments of practices/ fill the same port with others.
  */
 export abstract class CallPolicy {
-  /** Whether as many calls are under way as the other party can do: one more would have to wait for its turn, or be refused. */
+  /**
+   * Whether as many calls are under way as the other party can do: one more would have to wait for its turn, or be
+   * refused.
+   */
   get isFull(): boolean {
     return false;
   }

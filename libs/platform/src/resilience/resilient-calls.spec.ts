@@ -8,7 +8,14 @@ const never = new AbortController().signal;
 const isError = (outcome: object) => 'error' in outcome;
 
 function calls(options: Partial<ResilientCallsOptions> = {}): ResilientCalls {
-  return new ResilientCalls({ name: 'spec', isFailure: isError, isPassing: (error) => error === broken, atOnce: 4, queue: 2, ...options });
+  return new ResilientCalls({
+    name: 'spec',
+    isFailure: isError,
+    isPassing: (error) => error === broken,
+    atOnce: 4,
+    queue: 2,
+    ...options,
+  });
 }
 
 const failing = () => Promise.reject(broken);
@@ -17,21 +24,29 @@ const terms = { signal: never, repeatable: false };
 /** A call that ends when it is told to. */
 function held() {
   const ends: (() => void)[] = [];
-  return { call: () => new Promise<string>((end) => ends.push(() => end('done'))), endAll: () => ends.splice(0).forEach((end) => end()), under: () => ends.length };
+  return {
+    call: () => new Promise<string>((end) => ends.push(() => end('done'))),
+    endAll: () => ends.splice(0).forEach((end) => end()),
+    under: () => ends.length,
+  };
 }
 
 describe('a call that fails', () => {
   it('is repeated where it may happen twice, and what failed is thrown in the end', async () => {
     const seen = { repeatable: 0, once: 0 };
     const policy = calls({ retries: 2 });
-    await expect(policy.execute(() => (seen.repeatable++, failing()), { signal: never, repeatable: true })).rejects.toBe(broken);
+    await expect(
+      policy.execute(() => (seen.repeatable++, failing()), { signal: never, repeatable: true }),
+    ).rejects.toBe(broken);
     await expect(policy.execute(() => (seen.once++, failing()), terms)).rejects.toBe(broken);
     expect(seen).toEqual({ repeatable: 3, once: 1 });
   });
 
   it('is not repeated when it will never be another', async () => {
     let seen = 0;
-    await expect(calls().execute(() => (seen++, Promise.reject(new Error('no'))), { signal: never, repeatable: true })).rejects.toThrow('no');
+    await expect(
+      calls().execute(() => (seen++, Promise.reject(new Error('no'))), { signal: never, repeatable: true }),
+    ).rejects.toThrow('no');
     expect(seen).toBe(1);
   });
 
@@ -39,7 +54,10 @@ describe('a call that fails', () => {
     // Not this party's failure, so that no circuit helps.
     const policy = calls({ isFailure: () => false, budget: { ratio: 0.1, reserve: 10 } });
     let seen = 0;
-    for (let n = 0; n < 200; n++) await policy.execute(() => (seen++, failing()), { signal: never, repeatable: true }).catch((error) => expect(error).toBe(broken));
+    for (let n = 0; n < 200; n++)
+      await policy
+        .execute(() => (seen++, failing()), { signal: never, repeatable: true })
+        .catch((error) => expect(error).toBe(broken));
     expect(seen).toBe(200 + 29);
   });
 });
@@ -86,7 +104,10 @@ describe('a party that is slow', () => {
     startTracing();
     const whose = createContextKey('whose');
     const policy = calls({ atOnce: 1, queue: 2 });
-    const as = (who: string) => context.with(context.active().setValue(whose, who), () => policy.execute(async () => context.active().getValue(whose), terms));
+    const as = (who: string) =>
+      context.with(context.active().setValue(whose, who), () =>
+        policy.execute(async () => context.active().getValue(whose), terms),
+      );
     expect(await Promise.all([as('one'), as('two'), as('three')])).toEqual(['one', 'two', 'three']);
   });
 

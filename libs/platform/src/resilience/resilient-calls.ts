@@ -24,14 +24,20 @@ import { RetryBudget, type RetryBudgetOptions } from './retry-budget.ts';
 export interface ResilientCallsOptions {
   /** Whom it calls, in metrics. */
   readonly name: string;
-  /** Whether an error, or an answer, is the other party's failure: half of ten seconds' calls, and five at least, open its circuit. */
+  /**
+   * Whether an error, or an answer, is the other party's failure: half of ten seconds' calls, and five at least, open
+   * its circuit.
+   */
   readonly isFailure: (outcome: CallOutcome) => boolean;
   /** Which failures may be gone the next time. */
   readonly isPassing: (error: unknown) => boolean;
   /** Calls under way at most, and how many more may wait for their turn. */
   readonly atOnce: number;
   readonly queue: number;
-  /** By what the other party shows that it has more to do than it can: then fewer than `atOnce` are let through, until it can again. By default it is not asked. */
+  /**
+   * By what the other party shows that it has more to do than it can: then fewer than `atOnce` are let through, until
+   * it can again. By default it is not asked.
+   */
   readonly overload?: Omit<AdaptiveLimitOptions, 'most'>;
   /** How often a call is repeated at most, budget permitting (1). */
   readonly retries?: number;
@@ -53,8 +59,9 @@ const minimumRps = 0.5;
 class Unaffordable extends Error {}
 
 /**
- * Calls that cannot pull their caller down, from the outside in: retry (only what may happen twice, within a budget) → circuit breaker → bulkhead
- * with a bounded queue, lower while the other party is overloaded → time-out of the attempt. Whatever it is, the caller is let go when its own time is up.
+ * Calls that cannot pull their caller down, from the outside in: retry (only what may happen twice, within a budget) →
+ * circuit breaker → bulkhead with a bounded queue, lower while the other party is overloaded → time-out of the attempt.
+ * Whatever it is, the caller is let go when its own time is up.
  */
 export class ResilientCalls extends CallPolicy {
   readonly #retry: RetryPolicy;
@@ -65,14 +72,34 @@ export class ResilientCalls extends CallPolicy {
   readonly #budget: RetryBudget;
   readonly #metrics: CallMetrics;
 
-  constructor({ name, isFailure, isPassing, atOnce, queue, overload, retries = 1, budget, longestPause = 0, attemptMs, leftAloneMs = [500, 2_000], onCircuit }: ResilientCallsOptions) {
+  constructor({
+    name,
+    isFailure,
+    isPassing,
+    atOnce,
+    queue,
+    overload,
+    retries = 1,
+    budget,
+    longestPause = 0,
+    attemptMs,
+    leftAloneMs = [500, 2_000],
+    onCircuit,
+  }: ResilientCallsOptions) {
     super();
-    const backoff = longestPause > 0 ? { backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: longestPause }) } : {};
-    this.#retry = retry(handleWhen((error) => !(error instanceof Unaffordable) && !(error instanceof NotCalled) && isPassing(error)), { maxAttempts: retries, ...backoff });
-    this.#breaker = circuitBreaker(handleWhen((error) => isFailure({ error })).orWhenResult((answer) => isFailure({ answer })), {
-      breaker: new SamplingBreaker({ threshold: 0.5, duration: windowMs, minimumRps }),
-      halfOpenAfter: new ExponentialBackoff({ initialDelay: leftAloneMs[0], maxDelay: leftAloneMs[1] }),
-    });
+    const backoff =
+      longestPause > 0 ? { backoff: new ExponentialBackoff({ initialDelay: 50, maxDelay: longestPause }) } : {};
+    this.#retry = retry(
+      handleWhen((error) => !(error instanceof Unaffordable) && !(error instanceof NotCalled) && isPassing(error)),
+      { maxAttempts: retries, ...backoff },
+    );
+    this.#breaker = circuitBreaker(
+      handleWhen((error) => isFailure({ error })).orWhenResult((answer) => isFailure({ answer })),
+      {
+        breaker: new SamplingBreaker({ threshold: 0.5, duration: windowMs, minimumRps }),
+        halfOpenAfter: new ExponentialBackoff({ initialDelay: leftAloneMs[0], maxDelay: leftAloneMs[1] }),
+      },
+    );
     this.#breaker.onBreak(() => onCircuit?.('open'));
     this.#breaker.onReset(() => onCircuit?.('closed'));
     this.#bulkhead = bulkhead(atOnce, queue);
@@ -80,7 +107,12 @@ export class ResilientCalls extends CallPolicy {
     this.#attempt = attemptMs === undefined ? noop : timeout(attemptMs, TimeoutStrategy.Aggressive);
     this.#budget = new RetryBudget(budget);
     this.#metrics = new CallMetrics(name, () => ({
-      circuit: { [CircuitState.Closed]: 0, [CircuitState.HalfOpen]: 1, [CircuitState.Open]: 2, [CircuitState.Isolated]: 2 }[this.#breaker.state],
+      circuit: {
+        [CircuitState.Closed]: 0,
+        [CircuitState.HalfOpen]: 1,
+        [CircuitState.Open]: 2,
+        [CircuitState.Isolated]: 2,
+      }[this.#breaker.state],
       limit: this.#limit?.limit ?? atOnce,
       active: atOnce - this.#bulkhead.executionSlots,
       queued: queue - this.#bulkhead.queueSlots,
@@ -125,7 +157,8 @@ export class ResilientCalls extends CallPolicy {
   /** One attempt, if the circuit and the bulkhead let it through. */
   async #once<T>(call: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
     try {
-      // While one call probes an open circuit, cockatiel lets others wait for what it finds out. They had rather hear now.
+      // While one call probes an open circuit, cockatiel lets others wait for what it finds out. They had rather hear
+      // now.
       if (this.#breaker.state === CircuitState.HalfOpen) throw new NotCalled('open');
       const limit = this.#limit;
       if (limit?.isReached && !(await limit.turn(signal))) throw new NotCalled('full');

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { RetryBudget } from './retry-budget.ts';
 
-const spendable = (budget: RetryBudget, most = 1_000) => Array.from({ length: most }, () => budget.spend()).filter(Boolean).length;
+const spendable = (budget: RetryBudget, most = 1_000) =>
+  Array.from({ length: most }, () => budget.spend()).filter(Boolean).length;
 
 describe('a retry budget', () => {
   it('lets a quiet service retry, as often as its reserve says', () => {

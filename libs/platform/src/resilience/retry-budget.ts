@@ -6,9 +6,10 @@ export interface RetryBudgetOptions {
 }
 
 /**
- * How much may be asked again: a token bucket that first attempts fill and repetitions empty. However many callers there are, and however much
- * fails, the other side gets at most 1 + `ratio` times the requests, and `reserve` more: repetitions cannot be what keeps it down.
- * After Finagle's RetryBudget (https://twitter.github.io/finagle/guide/Clients.html#retries) and the SRE book, "Handling Overload".
+ * How much may be asked again: a token bucket that first attempts fill and repetitions empty. However many callers
+ * there are, and however much fails, the other side gets at most 1 + `ratio` times the requests, and `reserve` more:
+ * repetitions cannot be what keeps it down. After Finagle's RetryBudget
+ * (https://twitter.github.io/finagle/guide/Clients.html#retries) and the SRE book, "Handling Overload".
  */
 export class RetryBudget {
   readonly #ratio: number;

@@ -22,7 +22,10 @@ describe('a running service', () => {
     health.ready('database', () => undefined);
     expect(health.report('ready')).toEqual({ status: 'ok', checks: { service: 'ok', database: 'ok' } });
     health.ready('cache', () => 'no answer');
-    expect(health.report('ready')).toEqual({ status: 'failing', checks: { service: 'ok', database: 'ok', cache: 'no answer' } });
+    expect(health.report('ready')).toEqual({
+      status: 'failing',
+      checks: { service: 'ok', database: 'ok', cache: 'no answer' },
+    });
     expect(health.report('live').status).toBe('ok');
   });
 
@@ -36,7 +39,10 @@ describe('a running service', () => {
   it('is degraded, and ready still, without something that it can do without', () => {
     const health = running();
     health.degraded('redis', () => 'no answer');
-    expect([health.report('ready'), health.report('live').status]).toEqual([{ status: 'degraded', checks: { service: 'ok', redis: 'no answer' } }, 'ok']);
+    expect([health.report('ready'), health.report('live').status]).toEqual([
+      { status: 'degraded', checks: { service: 'ok', redis: 'no answer' } },
+      'ok',
+    ]);
     health.ready('database', () => 'away');
     expect(health.report('ready').status).toBe('failing');
   });
@@ -54,6 +60,10 @@ describe('a service that drains', () => {
   it('is alive and started, but not ready', () => {
     const health = running();
     health.drain();
-    expect([health.report('live').status, health.report('startup').status, health.report('ready').status]).toEqual(['ok', 'ok', 'failing']);
+    expect([health.report('live').status, health.report('startup').status, health.report('ready').status]).toEqual([
+      'ok',
+      'ok',
+      'failing',
+    ]);
   });
 });

@@ -1,6 +1,9 @@
 import { Injectable } from '@nestjs/common';
 
-/** Undefined when fine, else the reason why not, for people to read. Must be quick: it looks at what is known, and asks nobody. */
+/**
+ * Undefined when fine, else the reason why not, for people to read. Must be quick: it looks at what is known, and asks
+ * nobody.
+ */
 export type Check = () => string | undefined;
 
 /** What `/health/*` answers. */
@@ -12,8 +15,8 @@ export interface HealthReport {
 }
 
 /**
- * Live: it makes progress; if not, restart it. Ready: send it work. A loop that polls registers a live check on its last
- * success, because a process whose loop is stuck still answers HTTP.
+ * Live: it makes progress; if not, restart it. Ready: send it work. A loop that polls registers a live check on its
+ * last success, because a process whose loop is stuck still answers HTTP.
  */
 @Injectable()
 export class Health {
@@ -36,7 +39,10 @@ export class Health {
     this.#degraded.set(name, check);
   }
 
-  /** Why nothing at all may be served, whoever asks and whatever he has heard of readiness: requests are turned away while there is a reason. */
+  /**
+   * Why nothing at all may be served, whoever asks and whatever he has heard of readiness: requests are turned away
+   * while there is a reason.
+   */
   closed(check: Check): void {
     this.#closed = check;
   }
@@ -60,8 +66,11 @@ export class Health {
   report(probe: 'startup' | 'live' | 'ready'): HealthReport {
     const phase = this.#phase;
     if (probe === 'live') return evaluate(this.#live);
-    if (probe === 'startup') return evaluate(new Map([['service', () => (phase === 'starting' ? 'still starting' : undefined)]]));
-    const needed = evaluate(new Map([['service', () => (phase === 'running' ? undefined : phase)], ...this.#live, ...this.#ready]));
+    if (probe === 'startup')
+      return evaluate(new Map([['service', () => (phase === 'starting' ? 'still starting' : undefined)]]));
+    const needed = evaluate(
+      new Map([['service', () => (phase === 'running' ? undefined : phase)], ...this.#live, ...this.#ready]),
+    );
     const wanted = evaluate(this.#degraded);
     const status = needed.status === 'ok' && wanted.status !== 'ok' ? 'degraded' : needed.status;
     return { status, checks: { ...needed.checks, ...wanted.checks } };
@@ -70,7 +79,10 @@ export class Health {
 
 function evaluate(checks: ReadonlyMap<string, Check>): HealthReport {
   const results = [...checks].map(([name, check]) => [name, reasonOf(check) ?? 'ok'] as const);
-  return { status: results.every(([, result]) => result === 'ok') ? 'ok' : 'failing', checks: Object.fromEntries(results) };
+  return {
+    status: results.every(([, result]) => result === 'ok') ? 'ok' : 'failing',
+    checks: Object.fromEntries(results),
+  };
 }
 
 /** A check that throws is failing too; the others are still told. */

@@ -1,11 +1,21 @@
 import { Injectable } from '@nestjs/common';
-import { destination, pino, stdTimeFunctions, type DestinationStream, type Logger as Pino, type LoggerOptions } from 'pino';
+import {
+  destination,
+  pino,
+  stdTimeFunctions,
+  type DestinationStream,
+  type Logger as Pino,
+  type LoggerOptions,
+} from 'pino';
 import type { ServerSettings } from '../config/settings.ts';
 import { recordLine } from '../telemetry/log-records.ts';
 import { currentTraceId } from '../telemetry/tracing.ts';
 
 const secret = ['authorization', 'cookie', 'set-cookie', 'password', 'token', 'email'];
-const redact = { paths: secret.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]), censor: '[redacted]' };
+const redact = {
+  paths: secret.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]),
+  censor: '[redacted]',
+};
 // Synchronous: the last line before a crash is the one that matters.
 const stdout = destination({ fd: 1, sync: true });
 const atOnce: DestinationStream = {
@@ -15,7 +25,10 @@ const atOnce: DestinationStream = {
     recordLine(line);
   },
 };
-/** For lines of which there are many: those of one turn of the event loop leave in one write, in their order among the others. */
+/**
+ * For lines of which there are many: those of one turn of the event loop leave in one write, in their order among the
+ * others.
+ */
 const together: DestinationStream = {
   write(line) {
     if (waiting === '') setImmediate(leave);
@@ -49,7 +62,10 @@ export interface RequestLine extends Partial<Failure> {
   readonly traceId: string;
 }
 
-/** Structured lines on stdout (and to a collector, where the settings say so), each with service, instance and trace id. Secrets and addresses are struck out by name, three levels deep. */
+/**
+ * Structured lines on stdout (and to a collector, where the settings say so), each with service, instance and trace id.
+ * Secrets and addresses are struck out by name, three levels deep.
+ */
 @Injectable()
 export class Logger {
   readonly #pino: Pino;
@@ -64,7 +80,10 @@ export class Logger {
       serializers: { err: describeError },
     };
     // What the caller of a log line says about the trace wins: it may speak for a request it is no longer in.
-    this.#pino = pino({ ...options, redact, mixin: traceOf, mixinMergeStrategy: (line, trace) => ({ ...trace, ...line }) }, to ?? atOnce);
+    this.#pino = pino(
+      { ...options, redact, mixin: traceOf, mixinMergeStrategy: (line, trace) => ({ ...trace, ...line }) },
+      to ?? atOnce,
+    );
     this.#requests = pino(options, to ?? together);
   }
 
@@ -84,7 +103,10 @@ export class Logger {
     this.#pino.debug(fields, message);
   }
 
-  /** The one line of a request: known fields, none of them secret, so nothing has to be looked for (which costs as much as the line). */
+  /**
+   * The one line of a request: known fields, none of them secret, so nothing has to be looked for (which costs as much
+   * as the line).
+   */
   request(line: RequestLine): void {
     this.#requests[line.code === undefined ? 'info' : 'warn'](line, 'request');
   }

@@ -3,8 +3,8 @@ import type { ServerSettings } from '../config/settings.ts';
 import { Logger } from './logger.ts';
 
 /**
- * What Nest and its libraries say by themselves, in our format, from warnings upwards: their thirty lines per start are of no
- * use to anyone. Nest keeps one such logger per process, so these lines name no service.
+ * What Nest and its libraries say by themselves, in our format, from warnings upwards: their thirty lines per start are
+ * of no use to anyone. Nest keeps one such logger per process, so these lines name no service.
  */
 export class NestLogs implements LoggerService {
   readonly #logger: Logger;

@@ -13,14 +13,22 @@ afterAll(() => issuer.close());
 
 /** A service in a process of its own, and what it said. */
 function spawn(env: Record<string, string> = {}) {
-  const child = fork(main, { execArgv: ['--import', loader], env: { ...issuer.env('hello'), LOG_LEVEL: 'info', ...env }, silent: true });
+  const child = fork(main, {
+    execArgv: ['--import', loader],
+    env: { ...issuer.env('hello'), LOG_LEVEL: 'info', ...env },
+    silent: true,
+  });
   children.push(child);
   const said = { stdout: '', stderr: '' };
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (said.stdout += text));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (said.stderr += text));
   const ended = [child.stdout, child.stderr].map((stream) => stream && once(stream, 'end'));
   const exited = Promise.all([once(child, 'exit'), ...ended]).then(([[code]]) => code as number);
-  const lines = () => said.stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
+  const lines = () =>
+    said.stdout
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
   const started = () => lines().find(({ msg }) => msg === 'started')?.url;
   const url = async () => {
     await expect.poll(started, { timeout: 15_000 }).toBeTypeOf('string');
@@ -39,8 +47,16 @@ describe('a service in a process of its own', { timeout: 30_000 }, () => {
     expect((await slow).status).toBe(200);
     expect((await slow).headers.get('connection')).toBe('close');
     expect(await exited).toBe(0);
-    const request = { method: 'GET', route: '/things/slow', status: 200, ms: expect.any(Number), traceId: expect.stringMatching(/^[0-9a-f]{32}$/) };
-    expect(lines().filter(({ msg }) => msg === 'request')).toMatchObject([{ service: 'tiny', instance: '1', ...request }]);
+    const request = {
+      method: 'GET',
+      route: '/things/slow',
+      status: 200,
+      ms: expect.any(Number),
+      traceId: expect.stringMatching(/^[0-9a-f]{32}$/),
+    };
+    expect(lines().filter(({ msg }) => msg === 'request')).toMatchObject([
+      { service: 'tiny', instance: '1', ...request },
+    ]);
   });
 
   it('says in the line of a request why it could not be answered, without a stack; of a bug it tells all', async () => {
@@ -78,7 +94,11 @@ describe('a service in a process of its own', { timeout: 30_000 }, () => {
 
   it.each([
     ['GREETING is missing', { GREETING: '' }, 'tiny cannot start: GREETING is missing.\n'],
-    ['the port is taken', { PORT: new URL(issuer.env('').JWKS_URL).port }, /^tiny cannot start: port \d+ on 127.0.0.1 is in use\.\n$/],
+    [
+      'the port is taken',
+      { PORT: new URL(issuer.env('').JWKS_URL).port },
+      /^tiny cannot start: port \d+ on 127.0.0.1 is in use\.\n$/,
+    ],
   ])('says in one sentence that %s, and exits with 1', async (_why, env, sentence) => {
     const { exited, said } = spawn(env);
     expect(await exited).toBe(1);

@@ -9,8 +9,8 @@ let watching = false;
 let stopping = false;
 
 /**
- * Starts a service to which this process belongs, alone or with others: the first one installs the signal handlers for all.
- * An error nobody caught ends the process by Node's own default, after one log line.
+ * Starts a service to which this process belongs, alone or with others: the first one installs the signal handlers for
+ * all. An error nobody caught ends the process by Node's own default, after one log line.
  */
 export async function ownProcess(start: () => Promise<RunningService>): Promise<RunningService> {
   try {
@@ -29,7 +29,8 @@ function watchProcess(): void {
   if (watching) return;
   watching = true;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    // The first asks, the same one again insists. A different one does not: Ctrl-C reaches us from the terminal and from our launcher.
+    // The first asks, the same one again insists. A different one does not: Ctrl-C reaches us from the terminal and
+    // from our launcher.
     process.once(signal, () => {
       process.once(signal, () => leave(1, `${signal} again: leaving at once.`));
       void stop();
@@ -41,7 +42,10 @@ function watchProcess(): void {
 async function stop(): Promise<void> {
   if (stopping) return;
   stopping = true;
-  setTimeout(() => leave(1, `Requests were still under way after ${drainLimit / 1000} s; leaving them.`), drainLimit).unref();
+  setTimeout(
+    () => leave(1, `Requests were still under way after ${drainLimit / 1000} s; leaving them.`),
+    drainLimit,
+  ).unref();
   const results = await Promise.allSettled([...running].map((service) => service.close()));
   const failed = results.find((result) => result.status === 'rejected');
   if (failed) leave(1, `Stopping failed: ${String(failed.reason)}`);

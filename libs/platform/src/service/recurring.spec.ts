@@ -66,7 +66,8 @@ describe('what recurs', () => {
 
   it('is waited for by a shutdown, which tells it to end', async () => {
     let ended = false;
-    looks.todo = (stopping) => new Promise((resolve) => stopping.addEventListener('abort', () => resolve(void (ended = true))));
+    looks.todo = (stopping) =>
+      new Promise((resolve) => stopping.addEventListener('abort', () => resolve(void (ended = true))));
     const ticking = looks.tick();
     await looks.onApplicationShutdown();
     await ticking;

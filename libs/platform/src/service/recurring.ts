@@ -9,8 +9,9 @@ export interface RecurringOptions {
   /** From the end of one look to the beginning of the next, in ms. */
   readonly everyMs: number;
   /**
-   * A last look that ended longer ago than this, in ms, well or not, means that nothing is looked at any more, whatever the process answers over HTTP: it hangs. One that
-   * fails, because the database is away, is no reason to start the process again. Without it nothing depends on it.
+   * A last look that ended longer ago than this, in ms, well or not, means that nothing is looked at any more, whatever
+   * the process answers over HTTP: it hangs. One that fails, because the database is away, is no reason to start the
+   * process again. Without it nothing depends on it.
    */
   readonly staleAfterMs?: number;
   readonly log: Pick<Logger, 'warn'>;
@@ -18,8 +19,8 @@ export interface RecurringOptions {
 }
 
 /**
- * Something a service does again and again while it runs. One look at a time; one that fails is told and tried again at the next; shutting
- * down waits for the look under way, which may ask the signal whether to end early.
+ * Something a service does again and again while it runs. One look at a time; one that fails is told and tried again at
+ * the next; shutting down waits for the look under way, which may ask the signal whether to end early.
  */
 export abstract class Recurring implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #options: RecurringOptions;
@@ -53,7 +54,10 @@ export abstract class Recurring implements OnApplicationBootstrap, OnApplication
     try {
       await this.look(this.#stopping.signal);
     } catch (error) {
-      this.#options.log.warn({ err: error, what: this.#options.what }, 'what is looked at again and again could not be; trying again');
+      this.#options.log.warn(
+        { err: error, what: this.#options.what },
+        'what is looked at again and again could not be; trying again',
+      );
     } finally {
       this.#lastEnded = performance.now();
     }

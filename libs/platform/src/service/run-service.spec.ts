@@ -20,7 +20,10 @@ describe('several services in one process', () => {
     const [inside, outside] = await Promise.all([fetch(`${service.url}/things`), fetch(`${open.url}/things`)]);
     expect(await inside.json()).toMatchObject({ greeting: 'hello' });
     expect(await outside.json()).toMatchObject({ greeting: 'hi' });
-    expect([inside, outside].map(({ headers }) => headers.get('x-content-type-options'))).toEqual(['nosniff', 'nosniff']);
+    expect([inside, outside].map(({ headers }) => headers.get('x-content-type-options'))).toEqual([
+      'nosniff',
+      'nosniff',
+    ]);
     expect(outside.headers.get('content-security-policy')).toContain("default-src 'self'");
     expect(outside.headers.get('cache-control')).toBe('no-store');
   });
@@ -58,7 +61,9 @@ describe('a service that stops behind a load balancer', () => {
 describe('a service that cannot start', () => {
   it('says why in one sentence, naming keys and never values', async () => {
     const { GREETING: _, ...missing } = env('x');
-    await expect(runService(tiny, { ...missing, PORT: 'hunter2' })).rejects.toThrow(/^tiny cannot start: .*GREETING is missing.*\.$/);
+    await expect(runService(tiny, { ...missing, PORT: 'hunter2' })).rejects.toThrow(
+      /^tiny cannot start: .*GREETING is missing.*\.$/,
+    );
     await expect(runService(tiny, { ...missing, PORT: 'hunter2' })).rejects.not.toThrow('hunter2');
   });
 
@@ -71,6 +76,8 @@ describe('a service that cannot start', () => {
 
   it('names the port that is in use', async () => {
     const { port } = new URL(service.url);
-    await expect(runService(tiny, { ...env('x'), PORT: port })).rejects.toThrow(`tiny cannot start: port ${port} on 127.0.0.1 is in use.`);
+    await expect(runService(tiny, { ...env('x'), PORT: port })).rejects.toThrow(
+      `tiny cannot start: port ${port} on 127.0.0.1 is in use.`,
+    );
   });
 });

@@ -29,9 +29,10 @@ export interface RunningService {
 }
 
 /**
- * Starts a service: everything its definition does not say. Without `env` the process is the service's own: its environment
- * is used, SIGTERM and SIGINT drain it, and a failed start ends it with one sentence and code 1. With `env` the caller owns the
- * process (the monolith, a test): it closes what it started, and a failed start rejects with StartupFailure.
+ * Starts a service: everything its definition does not say. Without `env` the process is the service's own: its
+ * environment is used, SIGTERM and SIGINT drain it, and a failed start ends it with one sentence and code 1. With `env`
+ * the caller owns the process (the monolith, a test): it closes what it started, and a failed start rejects with
+ * StartupFailure.
  */
 export async function runService(definition: ServiceDefinition, env?: NodeJS.ProcessEnv): Promise<RunningService> {
   if (env) return start(definition, env);
@@ -43,7 +44,10 @@ async function start(definition: ServiceDefinition, env: NodeJS.ProcessEnv): Pro
   let paths: KnownPaths;
   try {
     const settings = definition.config.parse(env) as ServerSettings;
-    await startTelemetry({ service: definition.name, instance: settings.INSTANCE, edge: definition.public ?? false }, settings);
+    await startTelemetry(
+      { service: definition.name, instance: settings.INSTANCE, edge: definition.public ?? false },
+      settings,
+    );
     ({ app, paths } = await create(definition, settings));
     await app.listen(settings.PORT, settings.HOST);
     return running(definition.name, app, { settings, routes: paths.routes });
@@ -54,7 +58,10 @@ async function start(definition: ServiceDefinition, env: NodeJS.ProcessEnv): Pro
   }
 }
 
-async function create(definition: ServiceDefinition, settings: ServerSettings): Promise<{ app: NestFastifyApplication; paths: KnownPaths }> {
+async function create(
+  definition: ServiceDefinition,
+  settings: ServerSettings,
+): Promise<{ app: NestFastifyApplication; paths: KnownPaths }> {
   const adapter = createAdapter(settings);
   const app = await NestFactory.create<NestFastifyApplication>(ServiceModule.around(definition, settings), adapter, {
     logger: new NestLogs(settings),
@@ -72,12 +79,18 @@ async function create(definition: ServiceDefinition, settings: ServerSettings): 
     overloaded: () => overload.refuses(),
     closed: () => health.isClosed,
     cors: new Cors(isPublic ? settings.CORS_ORIGINS : []),
-    hosts: isPublic ? new Hosts([new URL(settings.ISSUER).hostname, settings.HOST, ...settings.PUBLIC_HOSTS]) : undefined,
+    hosts: isPublic
+      ? new Hosts([new URL(settings.ISSUER).hostname, settings.HOST, ...settings.PUBLIC_HOSTS])
+      : undefined,
   });
   return { app, paths };
 }
 
-function running(name: string, app: NestFastifyApplication, { settings, routes }: { settings: ServerSettings; routes: readonly Route[] }): RunningService {
+function running(
+  name: string,
+  app: NestFastifyApplication,
+  { settings, routes }: { settings: ServerSettings; routes: readonly Route[] },
+): RunningService {
   const health = app.get(Health);
   const logger = app.get(Logger);
   const { port } = app.getHttpServer().address() as AddressInfo;

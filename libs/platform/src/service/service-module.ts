@@ -12,7 +12,10 @@ import { ValidationPipe } from '../http/validation.pipe.ts';
 import type { ServerSettings } from '../config/settings.ts';
 import type { ServiceDefinition } from './define-service.ts';
 
-/** What the platform puts around a service's own module. Global, so that services inject config, logs and health as they are. */
+/**
+ * What the platform puts around a service's own module. Global, so that services inject config, logs and health as they
+ * are.
+ */
 @Module({})
 export class ServiceModule {
   static around({ name, config, module }: ServiceDefinition, settings: ServerSettings): DynamicModule {
@@ -26,7 +29,10 @@ export class ServiceModule {
         { provide: config, useValue: settings },
         { provide: Logger, useValue: new Logger(name, settings) },
         { provide: Overload, inject: [Logger], useFactory: (log: Logger) => new Overload(settings, log) },
-        { provide: TokenVerifier, useValue: new TokenVerifier(settings.ISSUER, settings.JWKS_URL, { audiences: [audience, name] }) },
+        {
+          provide: TokenVerifier,
+          useValue: new TokenVerifier(settings.ISSUER, settings.JWKS_URL, { audiences: [audience, name] }),
+        },
         { provide: APP_GUARD, useClass: AccessGuard },
         { provide: APP_GUARD, useClass: AcceptGuard },
         { provide: APP_PIPE, useClass: ValidationPipe },

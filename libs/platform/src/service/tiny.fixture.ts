@@ -1,6 +1,16 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Body, Controller, Get, Injectable, Module, Param, Post, Query, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  Injectable,
+  Module,
+  Param,
+  Post,
+  Query,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import { DomainError } from '@shop/kernel';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { z } from 'zod';
@@ -35,7 +45,11 @@ class ThingsController {
 
   @Post()
   @Public()
-  add(@Body({ schema: thing }) body: object, @IdempotencyKey() key: string, @IfMatch() versions?: readonly number[]): object {
+  add(
+    @Body({ schema: thing }) body: object,
+    @IdempotencyKey() key: string,
+    @IfMatch() versions?: readonly number[],
+  ): object {
     return { body, key, versions };
   }
 
@@ -54,7 +68,9 @@ class ThingsController {
   @Get('away')
   @Public()
   away(): never {
-    throw Object.assign(new DomainError('unavailable', 'away', 'It does not answer.'), { cause: new Error('connect ECONNREFUSED') });
+    throw Object.assign(new DomainError('unavailable', 'away', 'It does not answer.'), {
+      cause: new Error('connect ECONNREFUSED'),
+    });
   }
 
   @Get('rule')
@@ -65,7 +81,9 @@ class ThingsController {
 
   @Get('slow')
   @Public()
-  async slow(@Query({ schema: z.object({ ms: z.coerce.number().optional() }) }) { ms }: { ms?: number }): Promise<object> {
+  async slow(
+    @Query({ schema: z.object({ ms: z.coerce.number().optional() }) }) { ms }: { ms?: number },
+  ): Promise<object> {
     await new Promise<void>((finish) => (ms === undefined ? pending.push(finish) : setTimeout(finish, ms)));
     return { done: true };
   }
@@ -113,7 +131,8 @@ export async function startIssuer() {
     env: (greeting: string) => ({
       ISSUER: issuer,
       JWKS_URL: `http://127.0.0.1:${port}/jwks`,
-      LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0',
+      LOG_LEVEL: 'silent',
+      SHED_LOOP_DELAY_MS: '0',
       GREETING: greeting,
       REQUEST_BUDGET_MS: '2000',
     }),

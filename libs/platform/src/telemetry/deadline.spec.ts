@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { endedAfter } from './deadline.ts';
 
 describe('work that is ended after a time', () => {
-  const until = (signal: AbortSignal) => new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+  const until = (signal: AbortSignal) =>
+    new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
 
   it('hears why, as from AbortSignal.timeout', async () => {
     const ours = await endedAfter(5, until).catch((error: unknown) => error as Error);

@@ -43,12 +43,16 @@ export async function withinDeadline<T>(work: Promise<T>): Promise<T> {
 }
 
 /**
- * Does `work` with a signal that ends it after `ms`, by a TimeoutError. AbortSignal.timeout would do, but keeps the work and all that it knows for as long as that
- * might have taken: at some hundred calls a second that is what garbage collection is busy with.
+ * Does `work` with a signal that ends it after `ms`, by a TimeoutError. AbortSignal.timeout would do, but keeps the
+ * work and all that it knows for as long as that might have taken: at some hundred calls a second that is what garbage
+ * collection is busy with.
  */
 export async function endedAfter<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const ending = new AbortController();
-  const late = setTimeout(() => ending.abort(new DOMException(`This has taken longer than ${ms} ms.`, 'TimeoutError')), ms);
+  const late = setTimeout(
+    () => ending.abort(new DOMException(`This has taken longer than ${ms} ms.`, 'TimeoutError')),
+    ms,
+  );
   try {
     return await work(ending.signal);
   } finally {

@@ -1,4 +1,11 @@
-import { constants, monitorEventLoopDelay, performance, PerformanceObserver, type EventLoopUtilization, type PerformanceEntry } from 'node:perf_hooks';
+import {
+  constants,
+  monitorEventLoopDelay,
+  performance,
+  PerformanceObserver,
+  type EventLoopUtilization,
+  type PerformanceEntry,
+} from 'node:perf_hooks';
 import { meter } from './metrics.ts';
 
 /** Milliseconds between two looks at the event loop. */
@@ -12,14 +19,20 @@ const kinds = new Map([
 
 type GarbageCollection = PerformanceEntry & { readonly detail: { readonly kind: number } };
 
-/** What can be said of any Node process: event loop, memory, garbage collection and processor time, under OpenTelemetry's names. */
+/**
+ * What can be said of any Node process: event loop, memory, garbage collection and processor time, under
+ * OpenTelemetry's names.
+ */
 export function observeProcess(): void {
   observeEventLoop();
   observeMemory();
   observeGarbageCollection();
   const started = process.cpuUsage();
   meter()
-    .createObservableCounter('process.cpu.time', { unit: 's', description: 'Processor time used, by the program and by the system for it' })
+    .createObservableCounter('process.cpu.time', {
+      unit: 's',
+      description: 'Processor time used, by the program and by the system for it',
+    })
     .addCallback((result) => {
       const { user, system } = process.cpuUsage(started);
       result.observe(user / 1e6, { 'cpu.mode': 'user' });
@@ -35,7 +48,10 @@ function observeEventLoop(): void {
   const p50 = gauge('nodejs.eventloop.delay.p50', 'Half of the timers were this late or less');
   const p99 = gauge('nodejs.eventloop.delay.p99', 'Of a hundred timers one was later');
   const max = gauge('nodejs.eventloop.delay.max', 'The latest timer');
-  const busy = meter().createObservableGauge('nodejs.eventloop.utilization', { unit: '1', description: 'Share of the time in which the loop was busy' });
+  const busy = meter().createObservableGauge('nodejs.eventloop.utilization', {
+    unit: '1',
+    description: 'Share of the time in which the loop was busy',
+  });
   let last: EventLoopUtilization = performance.eventLoopUtilization();
   meter().addBatchObservableCallback(
     (result) => {

@@ -9,7 +9,12 @@ const chosen = (n: number) => `00000000${n.toString(16).padStart(24, '0')}`;
 function kept(sampler: Sampler, times: number, traceFlags: TraceFlags): number {
   const decisions = Array.from({ length: times }, (_, n) => {
     const traceId = chosen(n + 1);
-    const parent = trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId: 'b7ad6b7169203331', traceFlags, isRemote: true });
+    const parent = trace.setSpanContext(ROOT_CONTEXT, {
+      traceId,
+      spanId: 'b7ad6b7169203331',
+      traceFlags,
+      isRemote: true,
+    });
     return sampler.shouldSample(parent, traceId, 'GET /', SpanKind.SERVER, {}, []).decision;
   });
   return decisions.filter((decision) => decision === SamplingDecision.RECORD_AND_SAMPLED).length;
@@ -33,10 +38,16 @@ describe('a stranger who says that a trace is to be kept', () => {
   });
 
   it('may leave theirs out, and has none kept where nothing is', () => {
-    expect([kept(wholeTraces(1, true), 100, TraceFlags.NONE), kept(wholeTraces(0, true), 100, TraceFlags.SAMPLED)]).toEqual([0, 0]);
+    expect([
+      kept(wholeTraces(1, true), 100, TraceFlags.NONE),
+      kept(wholeTraces(0, true), 100, TraceFlags.SAMPLED),
+    ]).toEqual([0, 0]);
   });
 });
 
 it('inside, the flag that a trace came with decides', () => {
-  expect([kept(wholeTraces(0.01, false), 1_000, TraceFlags.SAMPLED), kept(wholeTraces(1, false), 100, TraceFlags.NONE)]).toEqual([1_000, 0]);
+  expect([
+    kept(wholeTraces(0.01, false), 1_000, TraceFlags.SAMPLED),
+    kept(wholeTraces(1, false), 100, TraceFlags.NONE),
+  ]).toEqual([1_000, 0]);
 });

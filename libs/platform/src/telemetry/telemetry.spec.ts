@@ -29,7 +29,10 @@ beforeAll(async () => {
   const listening = await portOf(
     createServer((request, response) => {
       void json(request).then((body) => {
-        const { resourceSpans = [], resourceLogs = [] } = body as { resourceSpans?: { scopeSpans: { spans: Span[] }[] }[]; resourceLogs?: { scopeLogs: { logRecords: LogRecord[] }[] }[] };
+        const { resourceSpans = [], resourceLogs = [] } = body as {
+          resourceSpans?: { scopeSpans: { spans: Span[] }[] }[];
+          resourceLogs?: { scopeLogs: { logRecords: LogRecord[] }[] }[];
+        };
         spans.push(...resourceSpans.flatMap((resource) => resource.scopeSpans.flatMap((scope) => scope.spans)));
         logged.push(...resourceLogs.flatMap((resource) => resource.scopeLogs.flatMap((scope) => scope.logRecords)));
         response.setHeader('content-type', 'application/json').end('{}');
@@ -59,7 +62,9 @@ it('counts requests by the pattern of their route, never by their path, on an ad
   await fetch(`${service.url}/things/0198c0de-0000-7000-8000-000000000000`);
   await fetch(`${service.url}/health/live`);
   const text = await metrics();
-  expect(text).toMatch(/http_server_request_duration_count\{[^}]*http_route="\/things\/:id"[^}]*http_response_status_code="200"[^}]*\} 1\n/);
+  expect(text).toMatch(
+    /http_server_request_duration_count\{[^}]*http_route="\/things\/:id"[^}]*http_response_status_code="200"[^}]*\} 1\n/,
+  );
   expect(text).not.toContain('0198c0de');
   expect(text).not.toContain('/health/');
   expect((await fetch(`${service.url}/metrics`)).status).toBe(404);
@@ -67,16 +72,29 @@ it('counts requests by the pattern of their route, never by their path, on an ad
 
 it('measures what any process has: event loop, memory, processor', async () => {
   const text = await metrics();
-  for (const name of ['nodejs_eventloop_utilization', 'v8js_memory_heap_used', 'process_memory_usage', 'process_cpu_time']) expect(text).toMatch(new RegExp(`^${name}`, 'm'));
+  for (const name of [
+    'nodejs_eventloop_utilization',
+    'v8js_memory_heap_used',
+    'process_memory_usage',
+    'process_cpu_time',
+  ])
+    expect(text).toMatch(new RegExp(`^${name}`, 'm'));
 });
 
 it('hands over its last spans before it ends, each below the caller’s, and the lines of its log, each with its trace', async () => {
   const traceId = '0af7651916cd43dd8448eb211c80319c';
   await fetch(`${service.url}/things`, { headers: { traceparent: `00-${traceId}-b7ad6b7169203331-01` } });
   await service.close();
-  expect(spans.filter((span) => span.traceId === traceId)).toMatchObject([{ name: 'GET /things', parentSpanId: 'b7ad6b7169203331' }]);
+  expect(spans.filter((span) => span.traceId === traceId)).toMatchObject([
+    { name: 'GET /things', parentSpanId: 'b7ad6b7169203331' },
+  ]);
   const request = logged.filter(({ body, traceId: of }) => body.stringValue === 'request' && of === traceId);
-  expect(request).toMatchObject([{ severityNumber: 9, attributes: expect.arrayContaining([{ key: 'route', value: { stringValue: '/things' } }]) as unknown }]);
+  expect(request).toMatchObject([
+    {
+      severityNumber: 9,
+      attributes: expect.arrayContaining([{ key: 'route', value: { stringValue: '/things' } }]) as unknown,
+    },
+  ]);
 });
 
 async function portOf(server: Server): Promise<{ server: Server; port: number }> {

@@ -23,8 +23,8 @@ let starting: Promise<void> | undefined;
 let meters: MeterProvider | undefined;
 
 /**
- * Telemetry of this process: once, in the name of its first service, however many run in it. What an exporter needs is loaded only where
- * it is asked for. Rejects when metrics cannot be offered where the settings say.
+ * Telemetry of this process: once, in the name of its first service, however many run in it. What an exporter needs is
+ * loaded only where it is asked for. Rejects when metrics cannot be offered where the settings say.
  */
 export function startTelemetry(who: Telemetry, settings: TelemetrySettings): Promise<void> {
   return (starting ??= start(who, settings));
@@ -41,12 +41,20 @@ async function start(who: Telemetry, settings: TelemetrySettings): Promise<void>
   if ([traces, metrics, logs].every((exporter) => exporter === 'none')) return startTracing();
   const resource = await resourceOf(who, settings);
   const [processor, reader] = await Promise.all([spanProcessor(settings), metricReader(settings)]);
-  startTracing({ processors: processor ? [processor] : [], resource, ratio: settings.OTEL_TRACES_SAMPLER_ARG, edge: who.edge });
+  startTracing({
+    processors: processor ? [processor] : [],
+    resource,
+    ratio: settings.OTEL_TRACES_SAMPLER_ARG,
+    edge: who.edge,
+  });
   if (reader) await startMetrics(reader, resource);
   if (logs === 'otlp') await startLogRecords(settings, resource);
 }
 
-async function resourceOf({ service, instance }: Telemetry, { OTEL_SERVICE_NAME: name = service }: TelemetrySettings): Promise<Resource> {
+async function resourceOf(
+  { service, instance }: Telemetry,
+  { OTEL_SERVICE_NAME: name = service }: TelemetrySettings,
+): Promise<Resource> {
   const { resourceFromAttributes } = await import('@opentelemetry/resources');
   return resourceFromAttributes({ 'service.name': name, 'service.namespace': 'shop', 'service.instance.id': instance });
 }
@@ -66,7 +74,11 @@ async function spanProcessor(settings: TelemetrySettings): Promise<SpanProcessor
 }
 
 async function metricReader(settings: TelemetrySettings): Promise<MetricReader | undefined> {
-  const { OTEL_METRICS_EXPORTER: kind, OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_METRIC_EXPORT_INTERVAL: exportIntervalMillis } = settings;
+  const {
+    OTEL_METRICS_EXPORTER: kind,
+    OTEL_EXPORTER_OTLP_ENDPOINT,
+    OTEL_METRIC_EXPORT_INTERVAL: exportIntervalMillis,
+  } = settings;
   if (kind === 'none') return undefined;
   if (kind === 'prometheus') {
     const { PrometheusExporter } = await import('@opentelemetry/exporter-prometheus');
@@ -80,7 +92,11 @@ async function metricReader(settings: TelemetrySettings): Promise<MetricReader |
     import('@opentelemetry/exporter-metrics-otlp-http'),
   ]);
   const exporter = new OTLPMetricExporter({ url: `${OTEL_EXPORTER_OTLP_ENDPOINT}/v1/metrics` });
-  return new PeriodicExportingMetricReader({ exporter, exportIntervalMillis, exportTimeoutMillis: Math.min(exportIntervalMillis, 5_000) });
+  return new PeriodicExportingMetricReader({
+    exporter,
+    exportIntervalMillis,
+    exportTimeoutMillis: Math.min(exportIntervalMillis, 5_000),
+  });
 }
 
 async function startMetrics(reader: MetricReader, resource: Resource): Promise<void> {

@@ -19,7 +19,9 @@ describe('work that came with a traceparent', () => {
     });
     expect(inside).toMatch(new RegExp(`^00-${traceId}-[0-9a-f]{16}-01$`));
     expect(inside).not.toBe(parent);
-    expect(spans.getFinishedSpans()).toMatchObject([{ name: 'reserve stock', parentSpanContext: { traceId, spanId: 'b7ad6b7169203331' } }]);
+    expect(spans.getFinishedSpans()).toMatchObject([
+      { name: 'reserve stock', parentSpanContext: { traceId, spanId: 'b7ad6b7169203331' } },
+    ]);
   });
 
   it.each([undefined, 'nonsense'])('begins a trace of its own without a usable one: %s', async (traceparent) => {

@@ -1,4 +1,14 @@
-import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Attributes, type Context, type Span } from '@opentelemetry/api';
+import {
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Attributes,
+  type Context,
+  type Span,
+} from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import type { Resource } from '@opentelemetry/resources';
@@ -7,7 +17,10 @@ import { wholeTraces } from './sampling.ts';
 
 const propagator = new W3CTraceContextPropagator();
 const tracer = trace.getTracer('@shop/platform');
-const carrierKeys = { get: (carrier: Carrier, key: string) => carrier[key], keys: (carrier: Carrier) => Object.keys(carrier) };
+const carrierKeys = {
+  get: (carrier: Carrier, key: string) => carrier[key],
+  keys: (carrier: Carrier) => Object.keys(carrier),
+};
 type Carrier = Record<string, string | string[] | undefined>;
 
 let provider: BasicTracerProvider | undefined;
@@ -23,8 +36,8 @@ export interface TracingOptions {
 }
 
 /**
- * Traces for this process: once, however many services run in it. Without processors nothing is recorded or sampled, but
- * every request still has a trace id that crosses HTTP and messages, for a few microseconds.
+ * Traces for this process: once, however many services run in it. Without processors nothing is recorded or sampled,
+ * but every request still has a trace id that crosses HTTP and messages, for a few microseconds.
  */
 export function startTracing({ processors = [], resource, ratio = 1, edge = false }: TracingOptions = {}): void {
   if (provider) return;
@@ -64,13 +77,23 @@ export interface Work {
 }
 
 /** Starts the span of a request or message that came from outside, as a child of the trace its headers name. */
-export function startIncoming(kind: SpanKind.SERVER | SpanKind.CONSUMER, name: string, headers: Carrier, attributes: Attributes = {}): Work {
+export function startIncoming(
+  kind: SpanKind.SERVER | SpanKind.CONSUMER,
+  name: string,
+  headers: Carrier,
+  attributes: Attributes = {},
+): Work {
   const parent = propagator.extract(ROOT_CONTEXT, headers, carrierKeys);
   return startWork(kind, name, parent, attributes);
 }
 
 /** Starts a span below the work at hand. */
-export function startWork(kind: SpanKind, name: string, parent: Context = context.active(), attributes: Attributes = {}): Work {
+export function startWork(
+  kind: SpanKind,
+  name: string,
+  parent: Context = context.active(),
+  attributes: Attributes = {},
+): Work {
   const span = tracer.startSpan(name, { kind, attributes }, parent);
   return { span, within: trace.setSpan(parent, span) };
 }
@@ -91,19 +114,34 @@ export async function inSpan<T>({ span, within }: Work, work: () => Promise<T>):
 /** What may be said about a span, under OpenTelemetry's names. */
 export type SpanAttributes = Attributes;
 
-/** A call to something outside this process: a span of its own where the work at hand is recorded, only the call where it is not. */
+/**
+ * A call to something outside this process: a span of its own where the work at hand is recorded, only the call where
+ * it is not.
+ */
 export function calling<T>(name: string, attributes: SpanAttributes, call: () => Promise<T>): Promise<T> {
   if (trace.getActiveSpan()?.isRecording() !== true) return call();
   return inSpan(startWork(SpanKind.CLIENT, name, context.active(), attributes), call);
 }
 
-/** Something that lay between two times, told afterwards: below the trace that `traceparent` names, and only if that one is kept. */
-export function tellOfSending(traceparent: string, name: string, { since, attributes }: { since: Date; attributes: SpanAttributes }): void {
+/**
+ * Something that lay between two times, told afterwards: below the trace that `traceparent` names, and only if that one
+ * is kept.
+ */
+export function tellOfSending(
+  traceparent: string,
+  name: string,
+  { since, attributes }: { since: Date; attributes: SpanAttributes },
+): void {
   const parent = propagator.extract(ROOT_CONTEXT, { traceparent }, carrierKeys);
   tracer.startSpan(name, { kind: SpanKind.PRODUCER, attributes, startTime: since }, parent).end();
 }
 
 /** Continues the trace a message came with: `work` and all it calls belong to it. Without one, a new trace begins. */
-export function withTraceparent<T>(traceparent: string | undefined, name: string, work: () => Promise<T>, attributes: SpanAttributes = {}): Promise<T> {
+export function withTraceparent<T>(
+  traceparent: string | undefined,
+  name: string,
+  work: () => Promise<T>,
+  attributes: SpanAttributes = {},
+): Promise<T> {
   return inSpan(startIncoming(SpanKind.CONSUMER, name, { traceparent }, attributes), work);
 }

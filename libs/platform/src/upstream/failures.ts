@@ -1,4 +1,11 @@
-const refused = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
+const refused = new Set([
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
 const reset = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 
 /** No connection came about, so nothing was sent: asking another instance is safe for any request. */

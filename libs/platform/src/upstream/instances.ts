@@ -16,7 +16,8 @@ export class Instances {
   #turn = 0;
 
   constructor(urls: readonly string[], connections: number) {
-    // Idle connections are ours to close, before the other side does: a request never meets a connection that is just going away.
+    // Idle connections are ours to close, before the other side does: a request never meets a connection that is just
+    // going away.
     const options = { connections, connect: { timeout: 1_000 }, keepAliveTimeout: 10_000, keepAliveMaxTimeout: 20_000 };
     this.#all = urls.map((url) => ({ pool: new Pool(url, options), avoidedUntil: 0 }));
   }
@@ -25,7 +26,10 @@ export class Instances {
     return this.#all.length;
   }
 
-  /** Uses the next instance that was reachable lately; where none was, the one that has been passed over longest. `work` says when it hears that its instance is about to end. */
+  /**
+   * Uses the next instance that was reachable lately; where none was, the one that has been passed over longest. `work`
+   * says when it hears that its instance is about to end.
+   */
   async use<T>(work: (pool: Pool, isEnding: () => void) => Promise<T>): Promise<T> {
     const instance = this.#next();
     const avoid = () => (instance.avoidedUntil = performance.now() + avoidance);
@@ -45,6 +49,9 @@ export class Instances {
     const start = this.#turn++ % this.#all.length;
     const inTurn = [...this.#all.slice(start), ...this.#all.slice(0, start)];
     const now = performance.now();
-    return inTurn.find(({ avoidedUntil }) => avoidedUntil <= now) ?? inTurn.reduce((one, other) => (other.avoidedUntil < one.avoidedUntil ? other : one));
+    return (
+      inTurn.find(({ avoidedUntil }) => avoidedUntil <= now) ??
+      inTurn.reduce((one, other) => (other.avoidedUntil < one.avoidedUntil ? other : one))
+    );
   }
 }

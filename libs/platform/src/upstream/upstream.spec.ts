@@ -18,7 +18,10 @@ const urlOf = (server: Server) => `http://127.0.0.1:${(server.address() as Addre
 async function serve(listener: RequestListener): Promise<string> {
   const server = createServer(listener);
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  stops.push(() => server.closeAllConnections(), () => server.close());
+  stops.push(
+    () => server.closeAllConnections(),
+    () => server.close(),
+  );
   return urlOf(server);
 }
 
@@ -55,14 +58,30 @@ describe('an answer', () => {
   });
 
   it('that says no keeps its problem, status and headers', async () => {
-    const problem = { type: 'urn:shop:problem:unknown-product', title: 'Unprocessable Content', status: 422, code: 'unknown-product' };
-    const url = await serve((_request, response) => response.writeHead(422, { 'retry-after': '3' }).end(JSON.stringify(problem)));
-    await expect(orders([url]).request(get)).rejects.toMatchObject({ name: 'UpstreamProblem', status: 422, problem, headers: { 'retry-after': '3' } });
+    const problem = {
+      type: 'urn:shop:problem:unknown-product',
+      title: 'Unprocessable Content',
+      status: 422,
+      code: 'unknown-product',
+    };
+    const url = await serve((_request, response) =>
+      response.writeHead(422, { 'retry-after': '3' }).end(JSON.stringify(problem)),
+    );
+    await expect(orders([url]).request(get)).rejects.toMatchObject({
+      name: 'UpstreamProblem',
+      status: 422,
+      problem,
+      headers: { 'retry-after': '3' },
+    });
   });
 
   it('that says no in its own words becomes a problem, beside its body', async () => {
     const url = await serve((_request, response) => response.writeHead(402).end('{"status":"declined"}'));
-    await expect(orders([url]).request(get)).rejects.toMatchObject({ status: 402, problem: { status: 402, code: 'orders-402' }, body: { status: 'declined' } });
+    await expect(orders([url]).request(get)).rejects.toMatchObject({
+      status: 402,
+      problem: { status: 402, code: 'orders-402' },
+      body: { status: 'declined' },
+    });
   });
 });
 
@@ -78,7 +97,11 @@ describe('a request', () => {
     const within = () => context.with(withDeadline(context.active(), 800), () => orders([url]).request(full));
     await withTraceparent(`00-${traceId}-b7ad6b7169203331-01`, 'test', within);
     expect(seen[0]?.url).toBe('/orders?a=b');
-    expect(seen[0]?.headers).toMatchObject({ authorization: 'Bearer T', 'content-type': 'application/json', traceparent: expect.stringContaining(traceId) });
+    expect(seen[0]?.headers).toMatchObject({
+      authorization: 'Bearer T',
+      'content-type': 'application/json',
+      traceparent: expect.stringContaining(traceId),
+    });
     expect(Number(seen[0]?.headers['x-request-budget-ms'])).toBeLessThanOrEqual(800);
     expect(Number(seen[0]?.headers['x-request-budget-ms'])).toBeGreaterThan(500);
   });
@@ -114,7 +137,8 @@ describe('an instance that is not there', () => {
 });
 
 describe('an instance that is about to end', () => {
-  const closing: RequestListener = (request, response) => ok(request, response.setHeader('connection', 'close') as typeof response);
+  const closing: RequestListener = (request, response) =>
+    ok(request, response.setHeader('connection', 'close') as typeof response);
 
   it('is asked no more for a while', async () => {
     let asked = 0;
@@ -175,14 +199,19 @@ describe('an instance that does not answer', () => {
   it('is waited for as long as the call may take, and not asked again', async () => {
     let seen = 0;
     const url = await serve(() => (seen += 1));
-    await expect(orders([url], { timeout: 100 }).request(get)).rejects.toMatchObject({ kind: 'unavailable', code: 'deadline-exceeded' });
+    await expect(orders([url], { timeout: 100 }).request(get)).rejects.toMatchObject({
+      kind: 'unavailable',
+      code: 'deadline-exceeded',
+    });
     expect(seen).toBe(1);
   });
 
   it('is waited for no longer than the caller of this request waits', async () => {
     const upstream = orders([await serve(() => undefined)]);
     const before = performance.now();
-    await expect(context.with(withDeadline(context.active(), 100), () => upstream.request(get))).rejects.toMatchObject({ code: 'deadline-exceeded' });
+    await expect(context.with(withDeadline(context.active(), 100), () => upstream.request(get))).rejects.toMatchObject({
+      code: 'deadline-exceeded',
+    });
     expect(performance.now() - before).toBeLessThan(1_000);
   });
 });
@@ -191,7 +220,11 @@ describe('a service that has more to do than it can', () => {
   const refusing = (code: string) => async () => {
     const seen = { asked: 0 };
     const body = JSON.stringify({ type: 'about:blank', title: 'x', status: 503, code });
-    const url = await serve((_request, response) => (seen.asked++, response.writeHead(503, { 'content-type': 'application/problem+json' }).end(body)));
+    const url = await serve(
+      (_request, response) => (
+        seen.asked++, response.writeHead(503, { 'content-type': 'application/problem+json' }).end(body)
+      ),
+    );
     const upstream = orders([url]);
     for (let n = 0; n < 20; n++) await upstream.request(post).catch(() => undefined);
     return seen.asked;
@@ -212,7 +245,13 @@ describe('a service that has more to do than it can', () => {
     const held: (() => void)[] = [];
     const url = await serve((_request, response) => void held.push(() => response.end('{"ok":true}')));
     const upstream = orders([url], { timeout: 4_000, connections: 20, patient });
-    const ask = (count: number) => Array.from({ length: count }, () => upstream.request(post).then(() => 'ok', (error: { cause?: Error }) => (error.cause as { why?: string } | undefined)?.why ?? 'late'));
+    const ask = (count: number) =>
+      Array.from({ length: count }, () =>
+        upstream.request(post).then(
+          () => 'ok',
+          (error: { cause?: Error }) => (error.cause as { why?: string } | undefined)?.why ?? 'late',
+        ),
+      );
     const endAll = () => held.splice(0).forEach((end) => end());
     const first = ask(20);
     await expect.poll(() => held.length).toBe(20);

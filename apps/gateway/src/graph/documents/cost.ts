@@ -18,13 +18,20 @@ import {
 const LINES = 50;
 
 /**
- * How many objects an operation may make us read at most: one for every field that holds an object, times the sizes of the pages and lists
- * that it stands in, as the arguments and variables say. Of a validated document only.
+ * How many objects an operation may make us read at most: one for every field that holds an object, times the sizes of
+ * the pages and lists that it stands in, as the arguments and variables say. Of a validated document only.
  */
-export function costOf(schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, variables: Record<string, unknown>): number {
+export function costOf(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+  variables: Record<string, unknown>,
+): number {
   const root = schema.getRootType(operation.operation);
   const fragments = document.definitions.filter((one) => one.kind === Kind.FRAGMENT_DEFINITION);
-  return root ? new Costs(new Map(fragments.map((one) => [one.name.value, one])), variables).of(operation.selectionSet, root, 1) : 0;
+  return root
+    ? new Costs(new Map(fragments.map((one) => [one.name.value, one])), variables).of(operation.selectionSet, root, 1)
+    : 0;
 }
 
 class Costs {

@@ -46,7 +46,10 @@ const refusal = (code: string, message: string) => new Refused([new GraphQLError
 /** How many documents, good or not, need not be looked at again. */
 const REMEMBERED = 200;
 
-/** The door of the graph: decides, before anything is executed, whether an operation may be. The same over HTTP and over sockets. */
+/**
+ * The door of the graph: decides, before anything is executed, whether an operation may be. The same over HTTP and over
+ * sockets.
+ */
 @Injectable()
 export class Documents {
   private readonly known = new Map<string, DocumentNode | Refused>();
@@ -68,7 +71,12 @@ export class Documents {
     const document = this.document(this.textOf(asked));
     const operation = getOperationAST(document, asked.operationName);
     if (!operation) throw refusal('operation-unknown', 'Name one of the operations of the document in operationName.');
-    const { coerced, errors } = getVariableValues(this.schema, operation.variableDefinitions ?? [], asked.variables ?? {}, { maxErrors: 10 });
+    const { coerced, errors } = getVariableValues(
+      this.schema,
+      operation.variableDefinitions ?? [],
+      asked.variables ?? {},
+      { maxErrors: 10 },
+    );
     if (errors) throw invalid('variables-invalid', errors);
     if (costOf(this.schema, document, operation, coerced) > limits.cost.most) throw new Refused([beyond(limits.cost)]);
     return { document, operation, operationName: asked.operationName ?? undefined, variables: asked.variables ?? {} };
@@ -77,10 +85,12 @@ export class Documents {
   private textOf({ query, extensions }: Asked): string {
     const hash = extensions?.persistedQuery?.sha256Hash;
     // The message is what clients of persisted queries look for.
-    if (hash !== undefined && !query) return operations.get(hash) ?? fail(refusal('persisted-query-not-found', 'PersistedQueryNotFound'));
+    if (hash !== undefined && !query)
+      return operations.get(hash) ?? fail(refusal('persisted-query-not-found', 'PersistedQueryNotFound'));
     if (!query) throw validationFailed([{ message: 'Send a query, or the SHA-256 of one that is listed.' }], '/query');
     if (query.length > limits.characters.most) throw new Refused([beyond(limits.characters)]);
-    if (!this.open && ![...operations.values()].includes(query)) throw refusal('operation-not-listed', 'Only operations that are listed are executed here.');
+    if (!this.open && ![...operations.values()].includes(query))
+      throw refusal('operation-not-listed', 'Only operations that are listed are executed here.');
     return query;
   }
 
@@ -105,13 +115,25 @@ export class Documents {
       return errors.length > 0 ? invalid('query-invalid', errors) : document;
     } catch (error) {
       if (!(error instanceof GraphQLError)) throw error;
-      return error.message.includes(`${limits.tokens.most} tokens`) ? new Refused([beyond(limits.tokens)]) : invalid('query-malformed', [error]);
+      return error.message.includes(`${limits.tokens.most} tokens`)
+        ? new Refused([beyond(limits.tokens)])
+        : invalid('query-malformed', [error]);
     }
   }
 }
 
 function invalid(code: string, errors: readonly GraphQLError[]): Refused {
-  return new Refused(errors.map((error) => new GraphQLError(error.message, { nodes: error.nodes, positions: error.positions, source: error.source, extensions: { code } })));
+  return new Refused(
+    errors.map(
+      (error) =>
+        new GraphQLError(error.message, {
+          nodes: error.nodes,
+          positions: error.positions,
+          source: error.source,
+          extensions: { code },
+        }),
+    ),
+  );
 }
 
 function fail(error: Error): never {

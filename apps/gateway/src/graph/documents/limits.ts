@@ -1,4 +1,12 @@
-import { GraphQLError, Kind, type ASTVisitor, type FragmentDefinitionNode, type SelectionSetNode, type ValidationContext, type ValidationRule } from 'graphql';
+import {
+  GraphQLError,
+  Kind,
+  type ASTVisitor,
+  type FragmentDefinitionNode,
+  type SelectionSetNode,
+  type ValidationContext,
+  type ValidationRule,
+} from 'graphql';
 
 /** What one operation may ask for. Everything beyond is refused before anything is executed, each with its own code. */
 export const limits = {
@@ -10,7 +18,11 @@ export const limits = {
   directives: { most: 20, code: 'query-too-many-directives', what: 'directives' },
   fragments: { most: 20, code: 'query-too-many-fragments', what: 'fragments' },
   roots: { most: 10, code: 'query-too-many-roots', what: 'fields of a query at the root' },
-  mutations: { most: 1, code: 'query-too-many-mutations', what: 'fields of a mutation, since one Idempotency-Key is about one of them' },
+  mutations: {
+    most: 1,
+    code: 'query-too-many-mutations',
+    what: 'fields of a mutation, since one Idempotency-Key is about one of them',
+  },
   cost: { most: 5_000, code: 'query-too-costly', what: 'objects that may be read for it, as its page sizes say' },
 } as const satisfies Record<string, Limit>;
 
@@ -25,7 +37,10 @@ export function beyond({ most, code, what }: Limit): GraphQLError {
   return new GraphQLError(`At most ${most} ${what}.`, { extensions: { code } });
 }
 
-/** Counts while graphql-js validates; it walks a document once for all rules, and knows no cycle that it has not refused itself. */
+/**
+ * Counts while graphql-js validates; it walks a document once for all rules, and knows no cycle that it has not refused
+ * itself.
+ */
 export const limitRules: readonly ValidationRule[] = [
   counting(limits.aliases, (hit) => ({ Field: ({ alias }) => (alias ? hit() : undefined) })),
   counting(limits.directives, (hit) => ({ Directive: hit })),
@@ -52,7 +67,10 @@ function fieldsOf(set: SelectionSetNode, context: ValidationContext): number {
   return fold(set, context, { field: () => 1, join: (counts) => counts.reduce((sum, count) => sum + count, 0) });
 }
 
-/** How many levels of fields there are. What the schema says of itself has a bound of graphql-js's own (MaxIntrospectionDepthRule). */
+/**
+ * How many levels of fields there are. What the schema says of itself has a bound of graphql-js's own
+ * (MaxIntrospectionDepthRule).
+ */
 function depthOf(set: SelectionSetNode, context: ValidationContext): number {
   const join = (depths: readonly number[]) => Math.max(0, ...depths);
   return fold(set, context, {
@@ -66,7 +84,10 @@ interface Folding {
   join(values: readonly number[]): number;
 }
 
-/** Each fragment is looked at once, so that fragments which double each other cost no more than they are long; one within itself counts as nothing. */
+/**
+ * Each fragment is looked at once, so that fragments which double each other cost no more than they are long; one
+ * within itself counts as nothing.
+ */
 function fold(set: SelectionSetNode, context: ValidationContext, { field, join }: Folding): number {
   const known = new Map<string, number>();
   const ofFragment = (fragment: FragmentDefinitionNode | null | undefined) => {

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 
-const orderParts = 'id status total currency placedAt version cancellation lines { productId name quantity unitPrice product { id name price available } }';
+const orderParts =
+  'id status total currency placedAt version cancellation lines { productId name quantity unitPrice product { id name price available } }';
 
 /**
- * The operations of the shop's own clients. Where GRAPH_OPERATIONS is `listed`, as it is by default, nothing else is executed: a client names
- * one of them by the SHA-256 of its text. One is never edited, since clients that are out there know its name: add another.
+ * The operations of the shop's own clients. Where GRAPH_OPERATIONS is `listed`, as it is by default, nothing else is
+ * executed: a client names one of them by the SHA-256 of its text. One is never edited, since clients that are out
+ * there know its name: add another.
  */
 const texts = [
   'query Products($limit: Int, $after: String) { products(limit: $limit, after: $after) { items { id sku name price currency available } nextCursor } }',

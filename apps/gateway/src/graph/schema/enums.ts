@@ -8,8 +8,20 @@ function enumOf<T extends string>(name: string, description: string, words: read
   return type;
 }
 
-export const OrderStatus = enumOf('OrderStatus', 'How far an order is: placed, reserved, confirmed; or cancelled from any of the first two.', orderStatus.options);
-export const CancellationReason = enumOf('CancellationReason', 'Why an order ended without a sale.', cancellationReason.options);
+export const OrderStatus = enumOf(
+  'OrderStatus',
+  'How far an order is: placed, reserved, confirmed; or cancelled from any of the first two.',
+  orderStatus.options,
+);
+export const CancellationReason = enumOf(
+  'CancellationReason',
+  'Why an order ended without a sale.',
+  cancellationReason.options,
+);
 export const MessageKind = enumOf('MessageKind', 'What a message is about.', messageKind.options);
-export const MessageStatus = enumOf('MessageStatus', 'How far the delivery of a message is.', messageView.shape.status.options);
+export const MessageStatus = enumOf(
+  'MessageStatus',
+  'How far the delivery of a message is.',
+  messageView.shape.status.options,
+);
 export const Channel = enumOf('Channel', 'By which way a message goes.', messageView.shape.channel.options);

@@ -17,5 +17,6 @@ export class Notification implements MessageView {
 @ObjectType()
 export class NotificationPage implements MessagePage {
   @Field(() => [Notification]) readonly items!: Notification[];
-  @Field({ nullable: true, description: 'Where the next page begins (`after`); null at the end.' }) readonly nextCursor?: string;
+  @Field({ nullable: true, description: 'Where the next page begins (`after`); null at the end.' })
+  readonly nextCursor?: string;
 }

@@ -24,7 +24,8 @@ export class Order implements OrderSummary {
 @ObjectType()
 export class OrderPage implements Page {
   @Field(() => [Order]) readonly items!: Order[];
-  @Field({ nullable: true, description: 'Where the next page begins (`after`); null at the end.' }) readonly nextCursor?: string;
+  @Field({ nullable: true, description: 'Where the next page begins (`after`); null at the end.' })
+  readonly nextCursor?: string;
 }
 
 @InputType()
@@ -36,13 +37,17 @@ export class OrderLineInput {
 @InputType()
 export class PlaceOrderInput implements PlaceOrder {
   @Field(() => [OrderLineInput], { description: 'From 1 to 50, each product once.' }) readonly lines!: OrderLineInput[];
-  @Field({ description: 'What the payment provider gave for the card; never the card.' }) readonly paymentToken!: string;
+  @Field({ description: 'What the payment provider gave for the card; never the card.' })
+  readonly paymentToken!: string;
 }
 
 @ObjectType({ description: 'An order as it was after one of its events.' })
 export class OrderState {
   @Field(() => ID) readonly orderId!: string;
-  @Field(() => Int, { description: 'Of the event: 1, 2, 3 …, none left out. Send the last one you saw as `after` when you subscribe again.' })
+  @Field(() => Int, {
+    description:
+      'Of the event: 1, 2, 3 …, none left out. Send the last one you saw as `after` when you subscribe again.',
+  })
   readonly version!: number;
   @Field(() => OrderStatus) readonly status!: OrderView['status'];
   @Field(() => CancellationReason, { nullable: true }) readonly cancellation?: OrderView['cancellation'];

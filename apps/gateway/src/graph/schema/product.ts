@@ -10,11 +10,13 @@ export class Product implements ProductView {
   @Field() readonly description!: string;
   @Field(() => Amount) readonly price!: number;
   @Field({ description: 'ISO 4217.' }) readonly currency!: string;
-  @Field(() => Int, { description: 'How many there are, some seconds ago: an order is decided by what there is then.' }) readonly available!: number;
+  @Field(() => Int, { description: 'How many there are, some seconds ago: an order is decided by what there is then.' })
+  readonly available!: number;
 }
 
 @ObjectType()
 export class ProductPage implements Page {
   @Field(() => [Product]) readonly items!: Product[];
-  @Field({ nullable: true, description: 'Where the next page begins (`after`); null at the end.' }) readonly nextCursor?: string;
+  @Field({ nullable: true, description: 'Where the next page begins (`after`); null at the end.' })
+  readonly nextCursor?: string;
 }

@@ -7,4 +7,8 @@ const outgoing = <T>(name: string, description: string, serialize: (value: T) =>
 export const DateTime = outgoing<string>('DateTime', 'ISO 8601, UTC.', (value) => value);
 
 /** `Int` ends at 2³¹ − 1, and orders do not. */
-export const Amount = outgoing<number>('Amount', 'An integer number of minor units (cents): never a fraction, never negative, below 2⁵³.', (value) => value);
+export const Amount = outgoing<number>(
+  'Amount',
+  'An integer number of minor units (cents): never a fraction, never negative, below 2⁵³.',
+  (value) => value,
+);

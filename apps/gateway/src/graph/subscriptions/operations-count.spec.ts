@@ -21,7 +21,15 @@ async function started(settings: Record<string, string>): Promise<Gateway> {
 function socketOf(graph: Gateway, token: string) {
   const closes: { code: number; reason: string }[] = [];
   const on = { closed: (event: unknown) => void closes.push(event as (typeof closes)[number]) };
-  const client = createClient({ url: graph.url.replace('http', 'ws'), webSocketImpl: WebSocket, retryAttempts: 0, lazy: false, onNonLazyError: () => undefined, connectionParams: { authorization: `Bearer ${token}` }, on });
+  const client = createClient({
+    url: graph.url.replace('http', 'ws'),
+    webSocketImpl: WebSocket,
+    retryAttempts: 0,
+    lazy: false,
+    onNonLazyError: () => undefined,
+    connectionParams: { authorization: `Bearer ${token}` },
+    on,
+  });
   ends.unshift(() => client.dispose());
   /** `done`, or the code of its refusal and what comes with it. */
   const ask = async (query = follow): Promise<unknown> => {
@@ -44,7 +52,10 @@ describe('an operation over a socket', () => {
     const [one, another] = [socketOf(graph, token), socketOf(graph, token)];
     expect([await one.ask(), await another.ask(), await one.ask()]).toEqual(['done', 'done', 'done']);
     const me = { authorization: `Bearer ${token}` };
-    expect([(await graph.ask('{ __typename }', {}, me)).status, (await graph.ask('{ __typename }', {}, me)).status]).toEqual([200, 429]);
+    expect([
+      (await graph.ask('{ __typename }', {}, me)).status,
+      (await graph.ask('{ __typename }', {}, me)).status,
+    ]).toEqual([200, 429]);
     expect([await one.ask(), await another.ask()]).toEqual([limited, limited]);
     expect([one.closes, graph.orders.seen.length]).toEqual([[], 3]);
   });
@@ -59,7 +70,11 @@ describe('an operation over a socket', () => {
   it('counts also where it is refused for what it asks', async () => {
     const graph = await started({ RATE_LIMITS: 'graph.user=2/3600' });
     const { ask } = socketOf(graph, await graph.tokens.token('orders:read'));
-    expect([await ask('{ __typename }'), await ask('subscription { nope }'), await ask()]).toEqual([{ code: 'method-not-allowed' }, { code: 'query-invalid' }, limited]);
+    expect([await ask('{ __typename }'), await ask('subscription { nope }'), await ask()]).toEqual([
+      { code: 'method-not-allowed' },
+      { code: 'query-invalid' },
+      limited,
+    ]);
   });
 
   it('is turned away where there is more to do than can be done', { timeout: 60_000 }, async () => {
@@ -81,7 +96,9 @@ describe('a socket', () => {
 
   it('that sends without end, whatever it is, is closed', async () => {
     const socket = new WebSocket(graph.url.replace('http', 'ws'), 'graphql-transport-ws');
-    const closed = new Promise<[number, string]>((resolve) => socket.once('close', (code, reason) => resolve([code, String(reason)])));
+    const closed = new Promise<[number, string]>((resolve) =>
+      socket.once('close', (code, reason) => resolve([code, String(reason)])),
+    );
     socket.on('error', () => undefined);
     let answers = 0;
     socket.on('message', () => answers++);

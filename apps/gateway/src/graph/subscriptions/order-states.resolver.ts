@@ -11,7 +11,8 @@ export class OrderStatesResolver {
   constructor(private readonly states: OrderStates) {}
 
   @Subscription(() => OrderState, {
-    description: 'What becomes of one of your orders: its present state, then one for each of its events, until it is confirmed or cancelled.',
+    description:
+      'What becomes of one of your orders: its present state, then one for each of its events, until it is confirmed or cancelled.',
     resolve: (state: OrderStateView) => state,
   })
   @RequireScope('orders:read')
@@ -19,7 +20,11 @@ export class OrderStatesResolver {
     @CurrentPrincipal() { token }: Principal,
     @Args('id', { type: () => ID }) wanted: string,
     @Context() { ends }: SocketContext,
-    @Args('after', { type: () => Int, nullable: true, description: 'The last version that you have seen: you get every one after it, and no other.' })
+    @Args('after', {
+      type: () => Int,
+      nullable: true,
+      description: 'The last version that you have seen: you get every one after it, and no other.',
+    })
     after?: number | null,
   ): Promise<AsyncGenerator<OrderStateView>> {
     const seen = validated(orderStatesQuery.shape.after, 'after', after ?? undefined);

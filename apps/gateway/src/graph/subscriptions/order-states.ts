@@ -14,12 +14,14 @@ export interface Followed {
   readonly ends: AbortSignal;
 }
 
-/** How long until an order is looked at again, in ms: soon after something happened, later and later while nothing does. */
+/**
+ * How long until an order is looked at again, in ms: soon after something happened, later and later while nothing does.
+ */
 const [SOON, LATE, GROWTH] = [100, 2_000, 1.5];
 
 /**
- * What becomes of an order, as orders itself says: each read asks for everything after the version seen last, so there are no gaps, no
- * steps back, and nothing that another instance, a broker or a cache could lose (docs/adr/0019).
+ * What becomes of an order, as orders itself says: each read asks for everything after the version seen last, so there
+ * are no gaps, no steps back, and nothing that another instance, a broker or a cache could lose (docs/adr/0019).
  */
 @Injectable()
 export class OrderStates {
@@ -47,7 +49,15 @@ export class OrderStates {
   }
 
   private async read({ id, token }: Followed, after: number | undefined): Promise<readonly OrderStateView[]> {
-    return (await this.orders.request({ method: 'GET', path: `/orders/${id}/states`, query: { after }, token, schema: orderStates })).body.items;
+    return (
+      await this.orders.request({
+        method: 'GET',
+        path: `/orders/${id}/states`,
+        query: { after },
+        token,
+        schema: orderStates,
+      })
+    ).body.items;
   }
 }
 

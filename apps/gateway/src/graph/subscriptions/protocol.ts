@@ -27,7 +27,10 @@ type Connection = Context<Record<string, unknown> | undefined, Extra>;
 /** How many sockets one person has at once, and operations on each. */
 const [MOST_SOCKETS_EACH, MOST_OPERATIONS] = [10, 10];
 
-/** Why a socket is closed. Clients of the protocol come again after a 4403, and find out about a new token; a 4401 is for good. */
+/**
+ * Why a socket is closed. Clients of the protocol come again after a 4403, and find out about a new token; a 4401 is
+ * for good.
+ */
 const closes = {
   unauthorized: [4401, 'token-invalid'],
   expired: [4403, 'token-expired'],
@@ -36,8 +39,9 @@ const closes = {
 } as const;
 
 /**
- * graphql-transport-ws (https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md): who may open a socket, how long, and what is done over
- * it. A token comes in `connection_init`, since browsers send no header, or in a header; the socket ends when it does.
+ * graphql-transport-ws (https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md): who may open a socket, how
+ * long, and what is done over it. A token comes in `connection_init`, since browsers send no header, or in a header;
+ * the socket ends when it does.
  */
 @Injectable()
 export class SocketProtocol {
@@ -57,8 +61,10 @@ export class SocketProtocol {
       connectionInitWaitTimeout: 3_000,
       onConnect: (connection) => this.connect(connection),
       onSubscribe: (connection, _id, payload) => this.subscribe(connection, payload),
-      onNext: (_connection, _id, _payload, _args, result): FormattedExecutionResult => this.graph.shown(result, undefined),
-      onError: (_connection, _id, _payload, errors): GraphQLFormattedError[] => errors.map((error) => this.errors.shown(error as GraphQLError, undefined)),
+      onNext: (_connection, _id, _payload, _args, result): FormattedExecutionResult =>
+        this.graph.shown(result, undefined),
+      onError: (_connection, _id, _payload, errors): GraphQLFormattedError[] =>
+        errors.map((error) => this.errors.shown(error as GraphQLError, undefined)),
     });
   }
 
@@ -79,15 +85,22 @@ export class SocketProtocol {
     }
   }
 
-  private async subscribe({ extra, subscriptions }: Connection, payload: SubscribePayload): Promise<ExecutionArgs | readonly GraphQLError[]> {
+  private async subscribe(
+    { extra, subscriptions }: Connection,
+    payload: SubscribePayload,
+  ): Promise<ExecutionArgs | readonly GraphQLError[]> {
     const refused = await this.refused(extra);
     if (refused) return [refused];
-    if (Object.keys(subscriptions).length > MOST_OPERATIONS) return [refusal('too-many-subscriptions', `At most ${MOST_OPERATIONS} at once over one socket.`)];
+    if (Object.keys(subscriptions).length > MOST_OPERATIONS)
+      return [refusal('too-many-subscriptions', `At most ${MOST_OPERATIONS} at once over one socket.`)];
     try {
       const admitted = this.documents.admit(payload as Asked);
-      if (admitted.operation.operation !== 'subscription') return [refusal('method-not-allowed', 'Sockets are for subscriptions: use POST.')];
+      if (admitted.operation.operation !== 'subscription')
+        return [refusal('method-not-allowed', 'Sockets are for subscriptions: use POST.')];
       // As much of a request as guards look at.
-      const request = { headers: { ...extra.headers, authorization: `Bearer ${extra.principal?.token}` } } as FastifyRequest;
+      const request = {
+        headers: { ...extra.headers, authorization: `Bearer ${extra.principal?.token}` },
+      } as FastifyRequest;
       const contextValue: SocketContext = { ...this.graph.context(request), ends: extra.ends };
       return { ...this.graph.executed(admitted), contextValue };
     } catch (error) {
@@ -96,7 +109,10 @@ export class SocketProtocol {
     }
   }
 
-  /** Why an operation is not even looked at: as its twin over HTTP, it is turned away where there is too much to do, and else counted, whatever it asks for. */
+  /**
+   * Why an operation is not even looked at: as its twin over HTTP, it is turned away where there is too much to do, and
+   * else counted, whatever it asks for.
+   */
   private async refused({ address, principal }: Extra): Promise<GraphQLError | undefined> {
     try {
       if (this.overload.refuses() !== undefined) throw overloaded();

@@ -45,9 +45,13 @@ function client(of = graph, authorization: string | undefined = `Bearer ${token}
   clients.push(made);
   return { closes, follow: (query: string) => made.iterate({ query }) };
 }
-const follow = (after?: number, id = orderId) => `subscription { orderState(id: "${id}"${after === undefined ? '' : `, after: ${after}`}) { version status } }`;
+const follow = (after?: number, id = orderId) =>
+  `subscription { orderState(id: "${id}"${after === undefined ? '' : `, after: ${after}`}) { version status } }`;
 
-async function versions(states: AsyncIterable<{ data?: unknown }>, seen?: (version: number) => void): Promise<number[]> {
+async function versions(
+  states: AsyncIterable<{ data?: unknown }>,
+  seen?: (version: number) => void,
+): Promise<number[]> {
   const all: number[] = [];
   for await (const { data } of states) {
     const { version } = (data as { orderState: { version: number } }).orderState;
@@ -60,7 +64,9 @@ async function versions(states: AsyncIterable<{ data?: unknown }>, seen?: (versi
 describe('who follows an order', () => {
   it('sees its present state, then each that follows, in order, and is told when it was the last', async () => {
     happened = 2;
-    expect(await versions(client().follow(follow()), (version) => void (happened = Math.min(version + 2, 4)))).toEqual([2, 3, 4]);
+    expect(await versions(client().follow(follow()), (version) => void (happened = Math.min(version + 2, 4)))).toEqual([
+      2, 3, 4,
+    ]);
   });
 
   it('goes on from where they were, and misses nothing that happened meanwhile', async () => {
@@ -80,9 +86,18 @@ describe('who follows an order', () => {
   });
 
   it('learns no more of an order of somebody else than that there is none', async () => {
-    graph.orders.says(404, { type: 'urn:shop:problem:order-not-found', title: 'Not Found', status: 404, code: 'order-not-found' });
+    graph.orders.says(404, {
+      type: 'urn:shop:problem:order-not-found',
+      title: 'Not Found',
+      status: 404,
+      code: 'order-not-found',
+    });
     const { value } = await client().follow(follow()).next();
-    expect(value?.errors).toEqual([expect.objectContaining({ extensions: expect.objectContaining({ code: 'order-not-found', status: 404 }) as object })]);
+    expect(value?.errors).toEqual([
+      expect.objectContaining({
+        extensions: expect.objectContaining({ code: 'order-not-found', status: 404 }) as object,
+      }),
+    ]);
   });
 
   it('asks with their own token, and not any more once they have left', async () => {
@@ -97,48 +112,79 @@ describe('who follows an order', () => {
 });
 
 describe('a socket', () => {
-  const ends = (closes: { code: number; reason: string }[]) => expect.poll(() => closes.map(({ code, reason }) => [code, reason]), { timeout: 20_000 });
+  const ends = (closes: { code: number; reason: string }[]) =>
+    expect.poll(() => closes.map(({ code, reason }) => [code, reason]), { timeout: 20_000 });
 
   it.each([
     ['without a token', ''],
     ['with one that is forged', 'Bearer e30.e30.e30'],
   ])('is closed %s', async (_what, authorization) => {
     const { closes, follow: open } = client(graph, authorization);
-    await open(follow()).next().catch(() => undefined);
+    await open(follow())
+      .next()
+      .catch(() => undefined);
     await ends(closes).toEqual([[4401, 'token-invalid']]);
   });
 
   it('ends with its token, so that its client comes again with another', async () => {
-    const { closes, follow: open } = client(graph, `Bearer ${await graph.tokens.token('orders:read', ['customer'], '2s')}`);
-    await open(follow()).next().catch(() => undefined);
+    const { closes, follow: open } = client(
+      graph,
+      `Bearer ${await graph.tokens.token('orders:read', ['customer'], '2s')}`,
+    );
+    await open(follow())
+      .next()
+      .catch(() => undefined);
     await ends(closes).toEqual([[4403, 'token-expired']]);
   });
 
   it('needs the scope for what is asked over it', async () => {
-    const { value } = await client(graph, `Bearer ${await graph.tokens.token('openid')}`).follow(follow()).next();
+    const { value } = await client(graph, `Bearer ${await graph.tokens.token('openid')}`)
+      .follow(follow())
+      .next();
     expect(value?.errors?.[0]?.extensions).toMatchObject({ code: 'insufficient-scope' });
   });
 
   it.each([
     ['a query', '{ __typename }', 'method-not-allowed'],
-    ['what breaks a limit', `subscription { orderState(id: "x") { ${'a: version '.repeat(21)} } }`, 'query-too-many-aliases'],
-    ['two at once', 'subscription { a: orderState(id: "x") { version } b: orderState(id: "y") { version } }', 'query-too-many-mutations'],
+    [
+      'what breaks a limit',
+      `subscription { orderState(id: "x") { ${'a: version '.repeat(21)} } }`,
+      'query-too-many-aliases',
+    ],
+    [
+      'two at once',
+      'subscription { a: orderState(id: "x") { version } b: orderState(id: "y") { version } }',
+      'query-too-many-mutations',
+    ],
     ['what is not in the schema', 'subscription { nope }', 'query-invalid'],
   ])('takes subscriptions within the limits only, not %s', async (_what, query, code) => {
-    const failed = await client().follow(query).next().catch((errors: unknown) => errors);
+    const failed = await client()
+      .follow(query)
+      .next()
+      .catch((errors: unknown) => errors);
     expect(failed).toEqual(expect.arrayContaining([expect.objectContaining({ extensions: { code } })]));
     expect(graph.orders.seen).toEqual([]);
   });
 
   it('is one of ten of a person at most', async () => {
     const all = Array.from({ length: 11 }, () => client());
-    await Promise.all(all.map(({ follow: open }) => open(follow()).next().catch(() => undefined)));
-    await expect.poll(() => all.flatMap(({ closes }) => closes.map(({ reason }) => reason)), { timeout: 20_000 }).toEqual(['too-many-sockets']);
+    await Promise.all(
+      all.map(({ follow: open }) =>
+        open(follow())
+          .next()
+          .catch(() => undefined),
+      ),
+    );
+    await expect
+      .poll(() => all.flatMap(({ closes }) => closes.map(({ reason }) => reason)), { timeout: 20_000 })
+      .toEqual(['too-many-sockets']);
   });
 
   it('takes text only', async () => {
     const socket = new WebSocket(graph.url.replace('http', 'ws'), 'graphql-transport-ws');
-    const closed = new Promise<[number, string]>((resolve) => socket.once('close', (code, reason) => resolve([code, String(reason)])));
+    const closed = new Promise<[number, string]>((resolve) =>
+      socket.once('close', (code, reason) => resolve([code, String(reason)])),
+    );
     socket.once('open', () => socket.send(Buffer.from('{"type":"ping"}')));
     expect(await closed).toEqual([1003, 'text-only']);
   });
@@ -156,19 +202,37 @@ describe('a socket', () => {
 
   it('is opened at /graphql only, however that is spelled; elsewhere the request is answered without it', async () => {
     const at = (path: string) => opened(graph.url.replace('/graphql', path));
-    expect([await at('/'), await at('/nothing'), await at('/%67raphql'), await at('/graphql/')]).toEqual([200, 404, 101, 404]);
+    expect([await at('/'), await at('/nothing'), await at('/%67raphql'), await at('/graphql/')]).toEqual([
+      200, 404, 101, 404,
+    ]);
   });
 
   it.each<[string, string, string[], string]>([
     ['h2c', 'GET /health/ready', [], '200'],
     ['h2c', 'GET /v2/openapi.json', [], '200'],
     ['h2c', 'GET /graphql?query={__typename}', ['GraphQL-Preflight: 1'], '200'],
-    ['h2c', 'POST /graphql', ['Content-Type: application/json', 'Content-Length: 26', '', '{"query":"{ __typename }"}'], '200'],
+    [
+      'h2c',
+      'POST /graphql',
+      ['Content-Type: application/json', 'Content-Length: 26', '', '{"query":"{ __typename }"}'],
+      '200',
+    ],
     ['websocket, h2c', 'GET /graphql?query={__typename}', ['GraphQL-Preflight: 1'], '200'],
-    ['websocket', 'POST /graphql', ['Content-Type: application/json', 'Content-Length: 26', '', '{"query":"{ __typename }"}'], '200'],
+    [
+      'websocket',
+      'POST /graphql',
+      ['Content-Type: application/json', 'Content-Length: 26', '', '{"query":"{ __typename }"}'],
+      '200',
+    ],
     ['h2c', 'GET /nothing', [], '404'],
   ])('is no other protocol: Upgrade: %s is ignored, and %s answered', async (protocol, start, more, status) => {
-    const head = [`${start} HTTP/1.1`, 'Host: localhost', 'Connection: Upgrade, HTTP2-Settings, close', `Upgrade: ${protocol}`, 'HTTP2-Settings: AAMAAABk'];
+    const head = [
+      `${start} HTTP/1.1`,
+      'Host: localhost',
+      'Connection: Upgrade, HTTP2-Settings, close',
+      `Upgrade: ${protocol}`,
+      'HTTP2-Settings: AAMAAABk',
+    ];
     const text = [...head, ...(more.includes('') ? more : [...more, '', ''])].join('\r\n');
     const socket = connect(Number(new URL(graph.url).port), '127.0.0.1', () => socket.write(text));
     const answer = (await socket.setEncoding('utf8').toArray()).join('');
@@ -185,7 +249,12 @@ describe('a socket', () => {
 
   it('counts as a request of its address, whose limit all of them share', async () => {
     const limited = await startGraph({ RATE_LIMITS: 'graph.address=2/3600' });
-    const statuses = [await opened(limited.url), (await limited.ask('{ __typename }')).status, await opened(limited.url), (await limited.ask('{ __typename }')).status];
+    const statuses = [
+      await opened(limited.url),
+      (await limited.ask('{ __typename }')).status,
+      await opened(limited.url),
+      (await limited.ask('{ __typename }')).status,
+    ];
     await limited.stop();
     expect(statuses).toEqual([101, 200, 429, 429]);
   });
@@ -203,7 +272,11 @@ describe('a socket', () => {
 
   /** The status that its opening is answered with. */
   async function opened(url: string, origin?: string): Promise<number> {
-    const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws', origin === undefined ? {} : { origin });
+    const socket = new WebSocket(
+      url.replace('http', 'ws'),
+      'graphql-transport-ws',
+      origin === undefined ? {} : { origin },
+    );
     const status = await new Promise<number>((resolve, reject) => {
       socket.once('open', () => resolve(101));
       socket.once('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0));

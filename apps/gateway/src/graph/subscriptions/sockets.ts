@@ -1,7 +1,12 @@
 import { ServerResponse, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Injectable, type BeforeApplicationShutdown, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import {
+  Injectable,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { asksForSocket, Health, HttpProblem, LocalRateLimiter, Logger, targetOf, type Quota } from '@shop/platform';
 import type { FastifyInstance, FastifyReply } from 'fastify';
@@ -14,7 +19,10 @@ import { SocketProtocol, type Extra } from './protocol.ts';
 const MOST_SOCKETS = 2_000;
 /** A document of an operation and its variables. */
 const MOST_BYTES = 16 * 1024;
-/** What one socket may send, of whatever kind: operations have quotas of their own, but pings and what is no message cost us something, too. */
+/**
+ * What one socket may send, of whatever kind: operations have quotas of their own, but pings and what is no message
+ * cost us something, too.
+ */
 const messages: Quota = { name: 'socket-messages', limit: 600, seconds: 60 };
 /** A peer that does not answer one ping before the next is gone, in ms. */
 const PING_MS = 15_000;
@@ -26,10 +34,18 @@ const SERVICE_RESTART = 1012;
 const UNSUPPORTED_DATA = 1003;
 const POLICY_VIOLATION = 1008;
 
-/** Opens sockets at /graphql and lets go of them: which there may be, which are still there, and that all are told when we end. */
+/**
+ * Opens sockets at /graphql and lets go of them: which there may be, which are still there, and that all are told when
+ * we end.
+ */
 @Injectable()
 export class Sockets implements OnModuleInit, OnApplicationBootstrap, BeforeApplicationShutdown {
-  private readonly server = new WebSocketServer({ noServer: true, maxPayload: MOST_BYTES, handleProtocols, perMessageDeflate: false });
+  private readonly server = new WebSocketServer({
+    noServer: true,
+    maxPayload: MOST_BYTES,
+    handleProtocols,
+    perMessageDeflate: false,
+  });
   private readonly protocol: Protocol<Extra>;
   private readonly pings = setInterval(() => this.ping(), PING_MS).unref();
   private readonly silent = new WeakSet<WebSocket>();
@@ -55,8 +71,10 @@ export class Sockets implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
       const head = this.upgrades.get(raw);
       // Elsewhere nothing is there to go on in another protocol: the request is answered without it (RFC 9110 §7.8).
       if (!head || targetOf(request).route !== '/graphql') return done();
-      if (!this.isWelcome(raw)) return done(new HttpProblem(403, 'origin-not-allowed', 'Pages of this site may not open a socket here.'));
-      if (this.health.draining || this.server.clients.size >= MOST_SOCKETS) return done(new HttpProblem(503, 'unavailable', 'There is no room for another socket here. Try again.'));
+      if (!this.isWelcome(raw))
+        return done(new HttpProblem(403, 'origin-not-allowed', 'Pages of this site may not open a socket here.'));
+      if (this.health.draining || this.server.clients.size >= MOST_SOCKETS)
+        return done(new HttpProblem(503, 'unavailable', 'There is no room for another socket here. Try again.'));
       this.open(raw, reply, head);
     });
   }
@@ -75,16 +93,26 @@ export class Sockets implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
     for (const socket of clients) socket.terminate();
   }
 
-  /** Browsers open sockets for pages of any site and say of which: ours, or one that may call us (CORS_ORIGINS). Who is no browser says nothing. */
+  /**
+   * Browsers open sockets for pages of any site and say of which: ours, or one that may call us (CORS_ORIGINS). Who is
+   * no browser says nothing.
+   */
   private isWelcome({ headers: { origin, host } }: IncomingMessage): boolean {
-    return origin === undefined || this.config.CORS_ORIGINS.includes(origin) || (URL.canParse(origin) && new URL(origin).host === host);
+    return (
+      origin === undefined ||
+      this.config.CORS_ORIGINS.includes(origin) ||
+      (URL.canParse(origin) && new URL(origin).host === host)
+    );
   }
 
   private get fastify(): FastifyInstance {
     return this.host.httpAdapter.getInstance<FastifyInstance>();
   }
 
-  /** A request as any other, so that load shedding and limits see it; whatever it is answered instead of a socket is the last on its connection. */
+  /**
+   * A request as any other, so that load shedding and limits see it; whatever it is answered instead of a socket is the
+   * last on its connection.
+   */
   private upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.on('error', () => socket.destroy());
     const response = new ServerResponse(request);
@@ -111,7 +139,13 @@ export class Sockets implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
         send: (text) => send(socket, text),
         close: (code, reason) => socket.close(code, reason),
         onMessage: (hear) =>
-          socket.on('message', (data, isBinary) => void this.received(socket, whose, () => (isBinary ? socket.close(UNSUPPORTED_DATA, 'text-only') : hear(String(data))))),
+          socket.on(
+            'message',
+            (data, isBinary) =>
+              void this.received(socket, whose, () =>
+                isBinary ? socket.close(UNSUPPORTED_DATA, 'text-only') : hear(String(data)),
+              ),
+          ),
       },
       { socket, headers, address, ends: ends.signal },
     );
@@ -123,7 +157,10 @@ export class Sockets implements OnModuleInit, OnApplicationBootstrap, BeforeAppl
     });
   }
 
-  /** Hears a message, unless it is one too many: then the socket is closed, and nothing that is under way still is heard. */
+  /**
+   * Hears a message, unless it is one too many: then the socket is closed, and nothing that is under way still is
+   * heard.
+   */
   private async received(socket: WebSocket, whose: string, hear: () => Promise<void> | void): Promise<void> {
     try {
       const { allowed } = await this.sent.take([{ quota: messages, whose }]);

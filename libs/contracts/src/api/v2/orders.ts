@@ -9,7 +9,10 @@ export const orderView2 = orderView
   .meta({ id: 'OrderV2' });
 export type OrderView2 = z.infer<typeof orderView2>;
 
-export const orderSummary2 = orderSummary.omit({ currency: true }).extend({ total: money }).meta({ id: 'OrderSummaryV2' });
+export const orderSummary2 = orderSummary
+  .omit({ currency: true })
+  .extend({ total: money })
+  .meta({ id: 'OrderSummaryV2' });
 export type OrderSummary2 = z.infer<typeof orderSummary2>;
 
 export const orderPage2 = pageOf('OrderPageV2', orderSummary2);
