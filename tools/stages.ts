@@ -121,8 +121,8 @@ export const checkStages: Stage[] = [
   },
   {
     name: 'lint',
-    what: 'ESLint, with the boundaries between projects and the purity of the core; actionlint, zizmor and kube-score',
-    args: nx('run-many', '-t', 'lint', 'workflows'),
+    what: 'Biome’s layout; ESLint, with the boundaries between projects and the purity of the core; actionlint, zizmor and kube-score',
+    args: nx('run-many', '-t', 'lint', 'format', 'workflows'),
     minutesAtMost: 5,
   },
   { name: 'typecheck', what: 'tsc, strict', args: nx('run-many', '-t', 'typecheck'), minutesAtMost: 5 },

@@ -10,7 +10,7 @@ export const rendered = (name: (typeof overlays)[number]): Manifest[] => render(
 interface EnvVar {
   name: string;
   value?: string;
-  valueFrom?: { secretKeyRef: { name: string; key: string } } | { fieldRef: { fieldPath: string } };
+  valueFrom?: { secretKeyRef: { name: string; key: string; optional?: boolean } } | { fieldRef: { fieldPath: string } };
 }
 
 export interface Container {
@@ -94,20 +94,24 @@ export class Overlay {
     const settings = envFrom.map(
       ({ configMapRef: { name } }) => this.get<{ data: Record<string, string> }>('ConfigMap', name).data,
     );
-    const own = env.map(({ name, value, valueFrom }) => [name, valueFrom ? this.given(valueFrom) : value!]);
+    const own = env.flatMap(({ name, value, valueFrom }) => {
+      const given = valueFrom ? this.given(valueFrom) : value;
+      return given === undefined ? [] : [[name, given] as const];
+    });
     return { ...Object.assign({}, ...settings), ...Object.fromEntries(own) };
   }
 
-  private given(from: NonNullable<EnvVar['valueFrom']>): string {
+  /** Nothing where an optional key is fetched by nobody. */
+  private given(from: NonNullable<EnvVar['valueFrom']>): string | undefined {
     return 'fieldRef' in from ? from.fieldRef.fieldPath : this.secret(from.secretKeyRef);
   }
 
-  /** Throws unless something fetches that key of that Secret. */
-  private secret({ name, key }: { name: string; key: string }): string {
+  /** Throws unless something fetches that key of that Secret, or it may be missing. */
+  private secret({ name, key, optional }: { name: string; key: string; optional?: boolean }): string | undefined {
     const { data, target } = this.get<ExternalSecret>('ExternalSecret', name).spec;
     const made = target?.template?.data;
     const value = made ? made[key] : data.find(({ secretKey }) => secretKey === key)?.secretKey;
-    if (value === undefined) throw new Error(`ExternalSecret ${name} has no ${key}.`);
+    if (value === undefined && !optional) throw new Error(`ExternalSecret ${name} has no ${key}.`);
     return value;
   }
 }
