@@ -1,4 +1,5 @@
 import { randomUUIDv7 } from 'node:crypto';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Admin } from '@platformatic/kafka';
 import { capturePayment, type CloudEvent } from '@shop/contracts';
@@ -6,20 +7,30 @@ import { countTerm, event, KafkaBus, PostgresOutbox, QueueRelay } from '@shop/ev
 import { Database } from '@shop/platform';
 import { describeWith, freshDatabase } from '@shop/testing';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { startServers, type Servers } from '../servers/index.ts';
+import { wipeState } from '../state.ts';
 import { createTopics } from '../topics.ts';
 import { eventsCommand } from './command.ts';
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 const topic = 'payments.commands';
+const KEYS = 100;
 
-describeWith('kafka', 'partitions added to a topic under load', ({ brokers }) => {
-  const buses = [1, 2, 3, 4].map((n) => new KafkaBus({ brokers: brokers.split(','), clientId: `spec-${n}`, log }));
+// On a broker of its own: how many partitions a topic has is everybody's who uses it.
+describeWith('kafka', 'partitions added to a topic under load', () => {
+  const folder = join(import.meta.dirname, '../../.state-tests', `partitions-${process.pid}`);
+  let servers: Servers;
+  let brokers: string;
+  let buses: KafkaBus[] = [];
   const seen: { key: string; sequence: number; partition: number }[] = [];
   const relays: QueueRelay[] = [];
   let database: Database;
   let urls: Awaited<ReturnType<typeof freshDatabase>>;
 
   beforeAll(async () => {
+    servers = await startServers({ state: folder, need: ['kafka'], mode: 'testcontainers', say: () => {} });
+    brokers = servers.kafka!.brokers;
+    buses = [1, 2, 3, 4].map((n) => new KafkaBus({ brokers: brokers.split(','), clientId: `spec-${n}`, log }));
     await createTopics(brokers);
     urls = await freshDatabase('orders');
     database = new Database(urls.url, { size: 8, application: 'spec' });
@@ -62,13 +73,16 @@ describeWith('kafka', 'partitions added to a topic under load', ({ brokers }) =>
     await Promise.all(relays.map((relay) => relay.stop()));
     await Promise.all(buses.map((bus) => bus.close()));
     await database.close();
+    await servers.stop();
+    wipeState(folder);
   });
 
   it('by the command cost no order: none of a key is read before an earlier one, and every partition is read', {
     timeout: 180_000,
   }, async () => {
     const outbox = new PostgresOutbox(() => relays.forEach((relay) => relay.wake()));
-    const keys = Array.from({ length: 30 }, () => randomUUIDv7());
+    // So many that none of seventeen partitions is left without one.
+    const keys = Array.from({ length: KEYS }, () => randomUUIDv7());
     let [written, over] = [0, false];
     const writing = (async () => {
       while (!over) {
@@ -83,7 +97,7 @@ describeWith('kafka', 'partitions added to a topic under load', ({ brokers }) =>
         await sleep(120);
       }
     })();
-    await vi.waitFor(() => expect(new Set(seen.map(({ key }) => key)).size).toBe(30), { timeout: 60_000 });
+    await vi.waitFor(() => expect(new Set(seen.map(({ key }) => key)).size).toBe(KEYS), { timeout: 60_000 });
     const said: string[] = [];
     const shop = { brokers, databases: { orders: urls } } as never;
     expect(
@@ -102,7 +116,7 @@ describeWith('kafka', 'partitions added to a topic under load', ({ brokers }) =>
     await writing;
     const last = new Map<string, number>();
     await vi.waitFor(
-      () => expect(new Set(seen.map(({ key, sequence }) => `${key} ${sequence}`)).size).toBe(30 * written),
+      () => expect(new Set(seen.map(({ key, sequence }) => `${key} ${sequence}`)).size).toBe(KEYS * written),
       { timeout: 60_000 },
     );
     const inverted = seen.filter(({ key, sequence }) => {

@@ -38,6 +38,8 @@ const environment = (port: number) => ({
   NOTIFICATIONS_CLIENT_SECRET: clientSecret,
   OPERATOR_CLIENT_SECRET: operatorSecret,
   SEED_DEMO: '1',
+  // A busy machine makes the loop late: what is turned away for that is another spec's.
+  SHED_LOOP_DELAY_MS: '0',
 });
 const printed: string[] = [];
 /** Whatever must never be printed: every token, code and password that went through here. */
@@ -52,7 +54,7 @@ beforeAll(async () => {
   });
   closing.push(async () => child.kill('SIGTERM') && (await once(child, 'exit')));
   for (const stream of [child.stdout, child.stderr]) createInterface(stream).on('line', (line) => printed.push(line));
-  const inProcess = await runService(auth, { ...environment(ports[0]), LOG_LEVEL: 'silent', SHED_LOOP_DELAY_MS: '0' });
+  const inProcess = await runService(auth, { ...environment(ports[0]), LOG_LEVEL: 'silent' });
   closing.push(() => inProcess.close());
   await vi.waitUntil(() => printed.some((line) => line.includes('"msg":"started"')), { timeout: 30_000 });
   const options = { [oauth.customFetch]: balanced as oauth.CustomFetch };
@@ -343,11 +345,14 @@ describe('auth, twice behind one address', () => {
 
   it('sends people away rather than let a storm of sign-ins take all there is', async () => {
     const { visitor } = await atTheDoor();
-    const storm = Array.from({ length: 4 * capacity }, (_, n) =>
-      visitor.twin().send({ email: `nobody-${n}@example.com`, password: 'wrong' }),
+    const storm = Promise.all(
+      Array.from({ length: 4 * capacity }, (_, n) =>
+        visitor.twin().send({ email: `nobody-${n}@example.com`, password: 'wrong' }),
+      ),
     );
-    await expect(oauth.clientCredentialsGrant(notifications, addressLookup)).resolves.toBeDefined();
-    expect(new Set(await Promise.all(storm))).toEqual(new Set([422, 503]));
+    const token = outcome(oauth.clientCredentialsGrant(notifications, addressLookup));
+    expect(new Set(await storm)).toEqual(new Set([422, 503]));
+    expect(await token).toBe('granted');
   });
 
   it('prints nothing but its own log, and no secret in it', () => {

@@ -25,6 +25,7 @@ export const retryAfterSeconds = 2;
 @Injectable()
 export class Passwords {
   private readonly room = bulkhead(atOnce, waiting);
+  private readonly attempts = bulkhead(capacity, 0);
   /** The hash of nothing: checking against it takes as long as checking a real one. */
   private readonly decoy = hash(crypto.randomUUID(), cost);
 
@@ -43,9 +44,17 @@ export class Passwords {
     });
   }
 
-  private async bounded<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * Runs a whole attempt to sign in, if there is room for its password. Who finds none is sent away before the database
+   * is asked anything: its connections are the token endpoint's, too.
+   */
+  attempt<T>(work: () => Promise<T>): Promise<T> {
+    return this.bounded(work, this.attempts);
+  }
+
+  private async bounded<T>(work: () => Promise<T>, room = this.room): Promise<T> {
     try {
-      return await this.room.execute(work);
+      return await room.execute(work);
     } catch (error) {
       if (!(error instanceof BulkheadRejectedError)) throw error;
       throw new DomainError(

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DomainError } from '@shop/kernel';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Accounts, type Login } from '../accounts/accounts.ts';
+import { Passwords } from '../accounts/passwords.ts';
 import { Audit } from '../audit/audit.ts';
 import { AuthConfig } from '../auth.config.ts';
 import { cookieOf, setCookie } from './cookies.ts';
@@ -15,6 +16,7 @@ const halfYear = 180 * 24 * 60 * 60;
 export class SignIns {
   constructor(
     private readonly accounts: Accounts,
+    private readonly passwords: Passwords,
     private readonly limits: GuessLimits,
     private readonly audit: Audit,
     private readonly config: AuthConfig,
@@ -22,9 +24,17 @@ export class SignIns {
 
   /**
    * Whose these are; undefined when they do not belong together. Throws TooManyGuesses. Whoever has a second factor has
-   * not signed in by this alone.
+   * not signed in by this alone. Throws `unavailable` `sign-in-busy` when too many are at it.
    */
-  async check(
+  check(
+    email: string,
+    password: string,
+    at: { request: FastifyRequest; client?: string | undefined },
+  ): Promise<Login | undefined> {
+    return this.passwords.attempt(() => this.login(email, password, at));
+  }
+
+  private async login(
     email: string,
     password: string,
     { request, client }: { request: FastifyRequest; client?: string | undefined },
