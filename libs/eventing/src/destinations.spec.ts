@@ -42,6 +42,21 @@ describe('a batch of which one destination does not take its part', () => {
     },
   );
 
+  it('goes by a connection of each destination, and one that is silent is given up', async () => {
+    const broker = new Broker();
+    broker.ignores = ({ topic }) => topic === 'ill';
+    const publish = vi.spyOn(broker.bus, 'publish');
+    await publishApart(broker.bus, [message('ill', 'a1'), message('well', 'b1')], 20);
+    const given = publish.mock.calls.map(([[first], options]) => [first?.topic, options?.givenUp?.aborted]);
+    expect(new Map(given as [string, boolean][])).toEqual(
+      new Map([
+        ['ill', true],
+        ['well', false],
+      ]),
+    );
+    expect(new Set(publish.mock.calls.map(([, options]) => options?.lane))).toEqual(new Set(['ill', 'well']));
+  });
+
   it('goes on with a key only when the broker has its earlier messages', async () => {
     const [broker, order] = [new Broker(), [] as string[]];
     broker.answers = async () => {

@@ -35,7 +35,6 @@ export const messagingPatches: readonly Patch[] = [
   {
     name: 'a destination that does not answer shares its connection with all others',
     ...apart,
-    caughtBy: 'practices/faults/kafka-line.int.spec.ts',
     find: 'publishGroup(bus, messages, { lane, givenUp: giveUp.signal })',
     replace: 'publishGroup(bus, messages, {})',
   },
