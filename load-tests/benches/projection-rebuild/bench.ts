@@ -71,7 +71,7 @@ async function rebuild(
   for (let n = 0; n < times; n++)
     codes.push(
       await rebuildProjection(
-        { yes: true, 'dry-run': false, 'skip-dead': false, help: false },
+        { yes: true, 'dry-run': false, 'skip-dead': false, 'after-restore': false, accept: false, help: false },
         ['orders'],
         context as unknown as Parameters<typeof rebuildProjection>[2],
       ),
