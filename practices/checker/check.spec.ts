@@ -3,6 +3,7 @@ import { check, invariants } from './check.ts';
 import { outcomeOf } from './commands.ts';
 import type { Invariant } from './evidence.ts';
 import { soundEvidence, type Tampered } from './evidence.fixture.ts';
+import { partitionOf } from './partitions.ts';
 
 /** Takes out what matches, and it must be there. */
 function without<T>(list: readonly T[], matches: (one: T) => boolean): T[] {
@@ -26,6 +27,7 @@ const poison = (evidence: Tampered) => {
     key: 'bad',
     event: undefined,
     headers: {},
+    at: 0,
   });
   evidence.poison.push('payments.commands:1:7');
 };
@@ -37,6 +39,7 @@ const buried = (evidence: Tampered) =>
     key: 'bad',
     event: undefined,
     headers: { 'dead-letter-from': 'payments.commands:1:7' },
+    at: 0,
   });
 
 type Seed = [invariant: Invariant, about: string, what: string, tamper: (evidence: Tampered) => unknown];
@@ -455,6 +458,109 @@ describe('a message that was taken away on purpose', () => {
     expect(check(e)).toEqual([]);
     e.lost = ['catalog.stock paid #1'];
     expect(check(e)).not.toEqual([]);
+  });
+});
+
+describe('a message that was deleted from its topic on purpose', () => {
+  const gone = 'paid-orders.order-confirmed.v1';
+  const deleted = () => {
+    const e = soundEvidence();
+    e.deleted = e.published.filter(message(gone));
+    e.published = without(e.published, message(gone));
+    return e;
+  };
+
+  it('was told all the same, and is not told twice by who sends it again', () => {
+    const e = deleted();
+    expect(check(e)).toEqual([]);
+    e.published.push({ ...e.deleted[0]!, offset: 900 });
+    expect(check(e)).toEqual([]);
+  });
+
+  it('has to reach each of its readers', () => {
+    const e = deleted();
+    e.messaging = {
+      ...e.messaging,
+      notifications: {
+        ...e.messaging.notifications,
+        inbox: without(e.messaging.notifications.inbox, ({ messageId }) => messageId === gone),
+      },
+    };
+    expect(check(e)).toEqual([
+      {
+        invariant: 'I4',
+        about: `event ${gone}`,
+        what: 'orders.order-confirmed.v1 of paid never reached notifications.mail',
+      },
+    ]);
+  });
+});
+
+describe('a topic that was given more partitions', () => {
+  const [few, many] = [12, 17];
+  const place = partitionOf('paid', few);
+  /** The order lies where it belongs, and from one of its messages on where it belongs now. */
+  const moved = (from = 3, to = partitionOf('paid', many)) => {
+    const e = soundEvidence();
+    e.counts = { 'orders.events': [few, many] };
+    e.published = e.published.map((one) =>
+      one.topic === 'orders.events' && one.key === 'paid'
+        ? { ...one, partition: Number(one.event?.sequence) < from ? place : to }
+        : one.topic === 'orders.events'
+          ? { ...one, partition: partitionOf(one.key ?? '', few) }
+          : one,
+    );
+    return e;
+  };
+
+  it('has moved the key of this spec', () => expect(partitionOf('paid', many)).not.toBe(place));
+
+  it('may have a key in both of its places, one after the other, whichever number they have', () => {
+    for (const direction of [1, -1]) {
+      const e = moved();
+      e.published = e.published.toSorted((a, b) => direction * (a.partition - b.partition));
+      expect(check(e)).toEqual([]);
+    }
+  });
+
+  it('has no key anywhere else', () => {
+    const elsewhere = Array.from({ length: many }, (_, n) => n).find(
+      (n) => n !== place && n !== partitionOf('paid', many),
+    );
+    expect(check(moved(3, elsewhere))).toContainEqual({
+      invariant: 'I4',
+      about: 'key paid',
+      what: 'lies in more than one partition of orders.events',
+    });
+  });
+
+  it('has no message of a key in its new place before an earlier one in its old one', () => {
+    const e = moved();
+    e.published = changed(e.published, message('paid-orders.order-placed.v1'), { at: Number.MAX_SAFE_INTEGER });
+    e.published = changed(e.published, message('paid-orders.stock-reserved.v1'), { at: Number.MAX_SAFE_INTEGER });
+    expect(check(e)).toContainEqual({
+      invariant: 'I4',
+      about: 'key paid',
+      what: expect.stringContaining('inverted'),
+    });
+  });
+
+  it('is read in the order in which it was written', () => {
+    const e = moved();
+    e.messaging = {
+      ...e.messaging,
+      orders: {
+        ...e.messaging.orders,
+        inbox: changed(
+          e.messaging.orders.inbox,
+          ({ consumer, messageId }) => consumer === 'orders.list' && messageId === 'paid-orders.stock-reserved.v1',
+          { at: Date.parse('2026-01-01T00:00:30Z') },
+        ),
+      },
+    };
+    expect(check(e).map(({ what }) => what)).toContainEqual(
+      expect.stringContaining('reached orders.list after a later one'),
+    );
   });
 });
 

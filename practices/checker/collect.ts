@@ -18,7 +18,7 @@ export interface Sources {
  * What only the run knows: what clients were told, what was put on topics or taken away, what processes held, what is
  * allowed.
  */
-export type Told = Pick<Evidence, 'journal' | 'poison' | 'lost' | 'gauges' | 'bounds'>;
+export type Told = Pick<Evidence, 'journal' | 'poison' | 'lost' | 'deleted' | 'counts' | 'gauges' | 'bounds'>;
 
 /** Gathers what there is to know, when nothing moves any more. */
 export async function collect(sources: Sources, told: Told): Promise<Evidence> {

@@ -20,8 +20,10 @@ import {
 } from '@shop/contracts';
 import type { Evidence, Messaging, Published, ServiceName, Violation } from './evidence.ts';
 import { findingsOf } from './findings.ts';
+import { partitionOf } from './partitions.ts';
 
-type Read = Published & { readonly event: CloudEvent };
+/** A message of the product that is an event. */
+export type Read = Published & { readonly event: CloudEvent };
 
 /** What has an effect at each consumer, and so must be in its inbox; 'all': whatever its topics carry. */
 const effective: Record<ConsumerName, readonly { type: string }[] | 'all'> = {
@@ -44,15 +46,30 @@ const effective: Record<ConsumerName, readonly { type: string }[] | 'all'> = {
  * The events of the product's topics as they were first seen, oldest first within a key; what was injected is not the
  * product's.
  */
-function firstSightings({ published, poison }: Evidence): Read[] {
+function firstSightings({ published, deleted, counts, poison }: Evidence): Read[] {
   const injected = new Set(poison);
   const seen = new Set<string>();
-  return published.filter((message): message is Read => {
+  return asWritten([...deleted, ...published], counts).filter((message): message is Read => {
     if (!(message.topic in topics) || !message.event || injected.has(placeOf(message)) || seen.has(message.event.id))
       return false;
     seen.add(message.event.id);
     return true;
   });
+}
+
+/**
+ * As it is, but where a topic has got more partitions: what a key has on one partition comes after what it has on
+ * another if it was begun later there.
+ */
+function asWritten(messages: readonly Published[], counts: Evidence['counts']): Published[] {
+  const grown = messages.filter(({ topic }) => counts[topic]);
+  const begun = new Map<string, number>();
+  const nameOf = ({ topic, partition, key }: Published) => `${topic}:${partition} ${key}`;
+  for (const one of grown) begun.set(nameOf(one), Math.min(one.at, begun.get(nameOf(one)) ?? Infinity));
+  return [
+    ...messages.filter(({ topic }) => !counts[topic]),
+    ...grown.toSorted((a, b) => (begun.get(nameOf(a)) ?? 0) - (begun.get(nameOf(b)) ?? 0)),
+  ];
 }
 
 export const placeOf = ({ topic, partition, offset }: Published): string => `${topic}:${partition}:${offset}`;
@@ -185,13 +202,19 @@ export function inOrder(evidence: Evidence): Violation[] {
         topic,
         sightings.filter((message) => message.topic === topic),
         new Set(evidence.lost),
+        evidence.counts[topic],
       ),
     ),
     ...(Object.keys(consumers) as ConsumerName[]).flatMap((consumer) => orderAtConsumer(consumer, sightings, evidence)),
   ];
 }
 
-function orderOnTopic(topic: string, sightings: readonly Read[], taken: ReadonlySet<string>): Violation[] {
+function orderOnTopic(
+  topic: string,
+  sightings: readonly Read[],
+  taken: ReadonlySet<string>,
+  counts: readonly number[] = [],
+): Violation[] {
   const numbered = sightings.filter(({ event }) => event.sequence);
   const facts = numbered.map(({ event }) => ({ key: event.subject, sequence: Number(event.sequence) }));
   const last = new Map<string, number>();
@@ -200,7 +223,9 @@ function orderOnTopic(topic: string, sightings: readonly Read[], taken: Readonly
     .flatMap(([key, count]) => Array.from({ length: count }, (_, n) => ({ key, sequence: n + 1 })))
     .filter(({ key, sequence }) => !taken.has(`${topic} ${key} #${sequence}`));
   const torn = [...Map.groupBy(sightings, ({ event }) => event.subject)].filter(
-    ([, messages]) => new Set(messages.map(({ partition }) => partition)).size > 1,
+    ([key, messages]) =>
+      new Set(messages.map(({ partition }) => partition)).size > 1 &&
+      !messages.every(({ partition }) => counts.some((count) => partitionOf(key, count) === partition)),
   );
   return [
     ...findingsOf(all, facts)
@@ -254,24 +279,36 @@ const deadAt = (consumer: ConsumerName, published: readonly Published[]) =>
 
 export const serviceOf = (consumer: ConsumerName): ServiceName => consumer.split('.')[0] as ServiceName;
 
+/** How long an event was on its way to its effect at a consumer. */
+export interface Way {
+  readonly consumer: string;
+  readonly message: Read;
+  /** From its time on, in milliseconds. */
+  readonly ms: number;
+}
+
+/** Of each event and each consumer that it has come to. */
+export function waysOf(evidence: Evidence): Way[] {
+  const recorded = new Map(firstSightings(evidence).map((message) => [message.event.id, message]));
+  const inboxes = Object.values(evidence.messaging).flatMap((one: Messaging) => one.inbox);
+  return inboxes.flatMap(({ consumer, messageId, at }): Way[] => {
+    const message = recorded.get(messageId);
+    return message ? [{ consumer, message, ms: at - Date.parse(message.event.time) }] : [];
+  });
+}
+
 /** I8: staleness is bounded: from an event's time to its effect at a consumer. */
 export function fresh(evidence: Evidence): Violation[] {
-  const { bounds, messaging } = evidence;
-  const recorded = new Map(firstSightings(evidence).map(({ event }) => [event.id, event]));
-  const inboxes = Object.values(messaging).flatMap((one: Messaging) => one.inbox);
-  return inboxes.flatMap(({ consumer, messageId, at }): Violation[] => {
-    const event = recorded.get(messageId);
-    const age = event ? at - Date.parse(event.time) : 0;
-    return age > bounds.stalenessMs
-      ? [
-          {
-            invariant: 'I8',
-            about: `event ${messageId}`,
-            what: `took ${age} ms to ${consumer}; ${bounds.stalenessMs} ms are allowed`,
-          },
-        ]
-      : [];
-  });
+  const { stalenessMs } = evidence.bounds;
+  return waysOf(evidence)
+    .filter(({ ms }) => ms > stalenessMs)
+    .map(
+      ({ consumer, message: { event }, ms }): Violation => ({
+        invariant: 'I8',
+        about: `event ${event.id}`,
+        what: `took ${ms} ms to ${consumer}; ${stalenessMs} ms are allowed`,
+      }),
+    );
 }
 
 /**

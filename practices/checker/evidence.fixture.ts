@@ -46,6 +46,8 @@ export function soundEvidence(): Tampered {
     priced: [{ id: mug, name: 'Mug', price: 1_200, currency: 'EUR', active: true, version: 1 }],
     poison: [],
     lost: [],
+    deleted: [],
+    counts: {},
     awaited: [],
     open: [],
     lag: { 'orders.saga': 0 },
@@ -162,6 +164,7 @@ class Shop {
       key,
       event: event as CloudEvent,
       headers: {},
+      at: this.clock,
     });
     for (const consumer of readers[topic] ?? []) {
       if (consumer === 'notifications.mail' && !/order-(confirmed|cancelled)/.test(type)) continue;

@@ -38,6 +38,8 @@ export interface Published {
   readonly key: string | undefined;
   readonly event: CloudEvent | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  /** When it was put there, by its producer's clock, in milliseconds. */
+  readonly at: number;
 }
 
 /** The tables of libs/eventing in one service's database. */
@@ -122,6 +124,10 @@ export interface Evidence {
   readonly messaging: Readonly<Record<ServiceName, Messaging>>;
   /** Every topic of the product, dead letters too, oldest first within a partition. */
   readonly published: readonly Published[];
+  /** What lay on topics before it was deleted there on purpose, oldest first within a partition: it was told. */
+  readonly deleted: readonly Published[];
+  /** How many partitions a topic has had, one number after the other, where that was changed. */
+  readonly counts: Readonly<Partial<Record<string, readonly number[]>>>;
   readonly ledger: readonly LedgerRow[];
   readonly mails: readonly { id: string; order: string }[];
   /** Where messages were put on topics that nobody can handle: `topic:partition:offset`. */

@@ -81,7 +81,11 @@ export async function lagOf(admin: Admin): Promise<Partial<Record<ConsumerName, 
   return Object.fromEntries(lags) as Partial<Record<ConsumerName, number>>;
 }
 
-function published(topic: string, partition: number, { key, value, offset, headers }: KafkaMessage): Published {
+function published(
+  topic: string,
+  partition: number,
+  { key, value, offset, headers, timestamp }: KafkaMessage,
+): Published {
   return {
     topic,
     partition,
@@ -89,6 +93,7 @@ function published(topic: string, partition: number, { key, value, offset, heade
     key: key?.toString(),
     event: eventIn(value),
     headers: textOf(headers),
+    at: Number(timestamp),
   };
 }
 

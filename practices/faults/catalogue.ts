@@ -11,6 +11,7 @@ import type { Fault } from './fault.ts';
 import { consumerKilled, everythingKilled, ordersKilled, relayKilled } from './kills.ts';
 import { messagesLost } from './lost.ts';
 import { deliveredAgain, poison } from './messages.ts';
+import { partitionsAdded } from './partitions.ts';
 import { providerSilent } from './provider.ts';
 import type { Result } from './run.ts';
 import { redisAway } from './redis.ts';
@@ -46,6 +47,7 @@ export const faults: readonly Fault[] = [
   messagesLost,
   straysBeside,
   databasesRestored,
+  partitionsAdded,
 ];
 
 /** Of the outbox. */

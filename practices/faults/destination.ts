@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Topic } from '@shop/contracts';
 import { freePorts } from '@shop/infra/ports';
-import { Partitioners } from 'kafkajs';
+import { partitionOf } from '../checker/partitions.ts';
 import type { Fault, Findings } from './fault.ts';
 import { KafkaLine } from './kafka-line.ts';
 import { during, LATE_MS, timesOf, type Phase } from './phases.ts';
@@ -111,7 +111,7 @@ async function fallIll({
   say,
 }: IllOptions): Promise<Findings> {
   const place = `${topic}:${partition} ${ailment}`;
-  const behind = (key: string) => partitionOf(topic, key) === partition;
+  const behind = (key: string) => partitionOf(key, site.countOf(topic)) === partition;
   let seen = { held: 0, toldS: 0, oldestS: 0 };
   const ill = await during(site, () =>
     site.accident(place, async () => {
@@ -167,19 +167,6 @@ async function fallIll({
     ],
   };
 }
-
-/** Where Kafka's own clients put a key on a topic of the product. */
-function partitionOf(topic: string, key: string): number {
-  const partitionMetadata = Array.from({ length: 12 }, (_, partitionId) => ({
-    partitionId,
-    leader: 1,
-    partitionErrorCode: 0,
-    replicas: [],
-    isr: [],
-  }));
-  return place({ topic, partitionMetadata, message: { key, value: null } });
-}
-const place = Partitioners.DefaultPartitioner();
 
 /**
  * What is held, how old the oldest message is, and what the instances say that it is: the most of what they say, as the

@@ -138,6 +138,8 @@ async function runRound({ fault, site, load, before, allowed, seed, quick, say }
     journal: load.journal,
     poison: site.poison,
     lost: site.lost,
+    deleted: site.deleted,
+    counts: site.counts,
     gauges: before && after && { before, after },
     bounds: allowed,
   });

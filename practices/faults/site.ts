@@ -6,10 +6,11 @@ import type { ServiceName } from '@shop/infra/environment';
 import { breakable, startServers, type Breakable, type Servers } from '@shop/infra/servers';
 import type { State } from '@shop/infra/state';
 import { startShop, type Shop } from '@shop/infra/shop';
+import { topics, type Topic } from '@shop/contracts';
 import type { Admin } from 'kafkajs';
 import { clientOf } from '../checker/kafka.ts';
 import type { Sources } from '../checker/collect.ts';
-import type { Gauges } from '../checker/evidence.ts';
+import type { Gauges, Published } from '../checker/evidence.ts';
 import { lagOf } from '../checker/topic-dump.ts';
 import type { Accident, InFlight } from './accident.ts';
 import { FailPoints } from './fail-points.ts';
@@ -34,6 +35,10 @@ export class Site {
   readonly poison: string[] = [];
   /** What was taken away on its way: `topic key #sequence`. */
   readonly lost: string[] = [];
+  /** What lay on topics before it was deleted there. */
+  readonly deleted: Published[] = [];
+  /** How many partitions topics have had, where that was changed. */
+  readonly counts: Partial<Record<string, number[]>> = {};
   readonly instances: readonly { service: ServiceName; instance: number }[];
   /** Whose requests are in flight; set by the run. */
   load: Load | undefined;
@@ -208,6 +213,11 @@ export class Site {
   /** Lets whoever passes a fail-point next die there. */
   killAt(window: string): Promise<void> {
     return this.accident(`kill -9 at ${window}`, () => this.failPoints.strike(window, AIM_MS));
+  }
+
+  /** How many partitions a topic has now. */
+  countOf(topic: Topic): number {
+    return this.counts[topic]?.at(-1) ?? topics[topic].partitions;
   }
 
   /** What is under way now; a database that does not answer knows of nothing. */
