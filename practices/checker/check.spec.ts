@@ -465,15 +465,15 @@ describe('a message that was deleted from its topic on purpose', () => {
   const gone = 'paid-orders.order-confirmed.v1';
   const deleted = () => {
     const e = soundEvidence();
-    e.deleted = e.published.filter(message(gone));
-    e.published = without(e.published, message(gone));
+    e.deleted = e.published.filter(({ topic }) => topic === 'orders.events');
+    e.published = without(e.published, ({ topic }) => topic === 'orders.events');
     return e;
   };
 
   it('was told all the same, and is not told twice by who sends it again', () => {
     const e = deleted();
     expect(check(e)).toEqual([]);
-    e.published.push({ ...e.deleted[0]!, offset: 900 });
+    e.published.push({ ...e.deleted.find(message(gone))!, offset: 900 });
     expect(check(e)).toEqual([]);
   });
 
