@@ -117,6 +117,9 @@ async function messagingOf(query: Query): Promise<Messaging> {
     ),
     parked: await query('SELECT consumer, key, kind, reason FROM parked_keys'),
     waiting: await query('SELECT consumer, message_id AS "messageId" FROM parked_messages'),
+    epochs: await query(
+      'SELECT (extract(epoch FROM restored_to) * 1000)::float8 AS "restoredTo", (extract(epoch FROM began_at) * 1000)::float8 AS "beganAt" FROM store_epochs',
+    ),
   };
 }
 

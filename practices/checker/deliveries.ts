@@ -21,6 +21,7 @@ import {
 import type { Evidence, Messaging, Published, ServiceName, Violation } from './evidence.ts';
 import { findingsOf } from './findings.ts';
 import { partitionOf } from './partitions.ts';
+import { timesEffective } from './restores.ts';
 
 /** A message of the product that is an event. */
 export type Read = Published & { readonly event: CloudEvent };
@@ -142,7 +143,7 @@ function changesOf({ events, reservations, payments, products }: Evidence): Map<
 
 /**
  * I3: no event is effective twice: one message has at most one consequence of a kind, its customer one mail, its order
- * one movement of money.
+ * one movement of money. What is only told again because a database was put back is no second one (restores.ts).
  */
 export function effectiveOnce(evidence: Evidence): Violation[] {
   const caused = firstSightings(evidence).filter(({ event }) => event.causationid);
@@ -150,16 +151,25 @@ export function effectiveOnce(evidence: Evidence): Violation[] {
     caused,
     ({ event }) => `${event.type} of ${event.subject} from message ${event.causationid}`,
   );
-  const twice = [...consequences].filter(([, messages]) => messages.length > 1);
+  const twice = [...consequences]
+    .map(([what, messages]) => {
+      const [{ event }] = messages as [Read, ...Read[]];
+      const times = timesEffective(
+        messages.map((one) => one.event),
+        evidence.messaging,
+      );
+      return { what, cause: event.causationid, times };
+    })
+    .filter(({ times }) => times > 1);
   const money = Map.groupBy(evidence.ledger, ({ reference, entry }) => `${entry} for order ${reference}`);
   const mails = Map.groupBy(evidence.messages, ({ order }) => order);
   const sent = Map.groupBy(evidence.mails, ({ order }) => order);
   return [
     ...twice.map(
-      ([what, messages]): Violation => ({
+      ({ what, cause, times }): Violation => ({
         invariant: 'I3',
-        about: `event ${messages[0]?.event.causationid}`,
-        what: `had its effect ${messages.length} times: ${what}`,
+        about: `event ${cause}`,
+        what: `had its effect ${times} times: ${what}`,
       }),
     ),
     ...[...money]

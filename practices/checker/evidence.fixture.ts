@@ -61,7 +61,7 @@ class Shop {
   private readonly messaging = Object.fromEntries(
     ['orders', 'catalog', 'payments', 'notifications'].map((name) => [
       name,
-      { outbox: [], rejected: [], inbox: [], parked: [], waiting: [] },
+      { outbox: [], rejected: [], inbox: [], parked: [], waiting: [], epochs: [] },
     ]),
   ) as unknown as Record<ServiceName, Messaging & { inbox: object[] }>;
   private readonly rest = {
@@ -149,7 +149,7 @@ class Shop {
     const event = {
       specversion: '1.0',
       id,
-      source: '/spec',
+      source: `/${/commands$/.test(topic) ? 'orders' : topic.split('.')[0]}`,
       type,
       subject: key,
       time,

@@ -50,6 +50,14 @@ export interface Messaging {
   readonly inbox: readonly { consumer: string; messageId: string; at: number }[];
   readonly parked: readonly { consumer: string; key: string; kind: string; reason: string }[];
   readonly waiting: readonly { consumer: string; messageId: string }[];
+  /** Each time that this database was put back to an older state, and a person let another epoch begin on it. */
+  readonly epochs: readonly Epoch[];
+}
+
+/** In milliseconds: up to when the older state was whole, and when its service was let go on. */
+export interface Epoch {
+  readonly restoredTo: number;
+  readonly beganAt: number;
 }
 
 export type ServiceName = 'orders' | 'catalog' | 'payments' | 'notifications';

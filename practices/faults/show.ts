@@ -1,3 +1,4 @@
+import type { Violation } from '../checker/evidence.ts';
 import type { Result } from './run.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -6,7 +7,8 @@ const meaning: Record<Verdict, string> = {
   violated: 'something that must hold did not',
   'cannot tell': 'this run cannot tell, which is no success',
 };
-const MOST = 12;
+/** So many kinds of violations, and so many of each. */
+const [KINDS, EACH] = [12, 3];
 
 /** What a run came to, for a terminal: a table of its figures by seed, and what broke. */
 export function show({ id, title, rounds, verdict, seconds }: Result): string {
@@ -25,8 +27,7 @@ export function show({ id, title, rounds, verdict, seconds }: Result): string {
     `  ${'violations'.padEnd(width)}${cells(({ violations }) => String(violations.length))}`,
     '',
     ...rounds.flatMap(({ seed, violations, broken, doubts, accidents }) => [
-      ...violations.slice(0, MOST).map(({ invariant, about, what }) => `  ${invariant}  ${about}: ${what}`),
-      ...(violations.length > MOST ? [`  and ${violations.length - MOST} more`] : []),
+      ...byKind(violations),
       ...[...broken, ...doubts].map((one) => `  seed ${seed}: ${one}`),
       ...(violations.length > 0
         ? accidents.map(
@@ -39,4 +40,23 @@ export function show({ id, title, rounds, verdict, seconds }: Result): string {
     ]),
     `  ${verdict}: ${meaning[verdict]}`,
   ].join('\n');
+}
+
+/**
+ * A few of each kind, and how many more there are, so that what comes often hides nothing else. Kinds differ by more
+ * than numbers and ids.
+ */
+export function byKind(violations: readonly Violation[]): string[] {
+  const kind = ({ invariant, about, what }: Violation) =>
+    `${invariant} ${`${about}: ${what}`.replace(/[0-9a-f]*\d[0-9a-f-]*/g, 'n')}`;
+  const kinds = [...Map.groupBy(violations, kind).values()];
+  return [
+    ...kinds
+      .slice(0, KINDS)
+      .flatMap((some) => [
+        ...some.slice(0, EACH).map(({ invariant, about, what }) => `  ${invariant}  ${about}: ${what}`),
+        ...(some.length > EACH ? [`      and ${some.length - EACH} more of this kind`] : []),
+      ]),
+    ...(kinds.length > KINDS ? [`  and ${kinds.length - KINDS} more kinds`] : []),
+  ];
 }
