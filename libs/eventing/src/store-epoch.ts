@@ -164,8 +164,10 @@ export class StoreEpoch {
    * open.
    */
   async #admitConnection(ask: <T>(text: string) => Promise<T[]>): Promise<void> {
+    // Before the database is asked: a look that ends meanwhile knows of a mark that this answer cannot have.
+    const known = this.#known;
     const [row] = await ask<StoreStanding>(STANDING);
-    if (!row || !this.#known || !this.#found(row, this.#known)) return;
+    if (!row || !known || !this.#found(row, known)) return;
     throw new StoreRestored(this.#restored);
   }
 
